@@ -1,0 +1,340 @@
+//! One error type for the whole house: what happened as a [`Status`], in one line of words, with a hint, and as facts.
+//!
+//! An error is built where the fact is known and is never re-worded on the way up. It must never hold a secret:
+//! no key, no passphrase and no application data belongs in a message.
+
+use std::fmt;
+
+/// The result of everything in this crate that can fail.
+pub type Result<T> = std::result::Result<T, Error>;
+
+macro_rules! statuses {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $title:literal;)*) => {
+        impl Status {
+            /// Every status there is, in the order of the header.
+            pub const ALL: &'static [Status] = &[$(Status::$variant),*];
+
+            /// A short phrase for the status, such as "host mismatch".
+            pub fn title(self) -> &'static str {
+                match self { $(Status::$variant => $title),* }
+            }
+
+            /// The status whose number is `code`.
+            pub fn from_code(code: i32) -> Option<Status> {
+                match code { $($code => Some(Status::$variant),)* _ => None }
+            }
+        }
+
+        #[cfg(test)]
+        const DECLARED: &[(Status, i32)] = &[$((Status::$variant, $code)),*];
+    };
+}
+
+/// What every fallible function answers: HOSTLOCK_OK (0) or one of these negative numbers. A number is never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(C)]
+pub enum Status {
+    /// Success.
+    Ok = 0,
+    /// Not a failure: the transport has no data now. Wait until the descriptor is readable and call again.
+    WantRead = -1,
+    /// Not a failure: the transport takes no data now. Wait until the descriptor is writable and call again.
+    WantWrite = -2,
+    /// An argument is NULL, out of range, or a word that is not known; the hint lists the known ones.
+    EArg = -3,
+    /// The call does not fit the state of the object: too early, too late, or an object of another kind.
+    EState = -4,
+    /// A defect inside hostlock was stopped at its border. The operation was refused; nothing was changed.
+    EInternal = -5,
+    /// An earlier set-up call failed; the message names it. A later successful call of the same family cures it.
+    EPoisoned = -6,
+    /// This build, this OpenSSL or this kind of object cannot do what was asked.
+    EUnsupported = -7,
+    /// The object belongs to another copy of libssl than the one that hostlock uses.
+    EForeignLibssl = -8,
+    /// The host asked for is not a DNS name or an IP address that can be verified.
+    EBadHost = -10,
+    /// No host is known for this connection, so its certificate cannot be matched with one.
+    ENoHost = -11,
+    /// The certificate is valid, but it belongs to another host.
+    EHostMismatch = -12,
+    /// A certificate of the chain has expired.
+    EExpired = -20,
+    /// A certificate of the chain is not valid yet.
+    ENotYetValid = -21,
+    /// The peer's own certificate is self-signed and not trusted.
+    ESelfSigned = -22,
+    /// The chain ends at an issuer that is not a trust anchor.
+    EUnknownIssuer = -23,
+    /// The peer did not send the intermediate certificate that links its own to a trust anchor.
+    EMissingIntermediate = -24,
+    /// A certificate may not be used for this purpose (extended key usage, key usage or CA flag).
+    EWrongPurpose = -25,
+    /// A key in the chain is too small or of a kind that the policy refuses.
+    EWeakKey = -26,
+    /// A signature in the chain uses an algorithm that the policy refuses.
+    EWeakSignature = -27,
+    /// A certificate of the chain has been revoked.
+    ERevoked = -28,
+    /// Whether a certificate of the chain is revoked could not be found out, and the policy demands to know.
+    ERevocationUnknown = -29,
+    /// A signature in the chain is wrong.
+    EBadSignature = -30,
+    /// A certificate of the chain breaks a rule of RFC 5280 or of the policy.
+    EBadCertificate = -31,
+    /// A name in the chain lies outside of what a CA of the chain may certify (name constraints).
+    ENameConstraint = -32,
+    /// The chain is longer than a CA of the chain or the policy permits.
+    EChainTooLong = -33,
+    /// The peer showed no certificate.
+    ENoCertificate = -34,
+    /// The connection was made without hostlock's verification (resumed, anonymous, pre-shared key, or a replaced callback).
+    EUnverified = -35,
+    /// The application's own verify callback refused the chain.
+    EApplicationRefused = -36,
+    /// The chain does not contain any of the pinned keys.
+    EPinMismatch = -37,
+    /// No trust anchor is loaded, so nothing can be verified.
+    ENoTrustAnchors = -40,
+    /// There is no file or directory of that name.
+    ENotFound = -41,
+    /// A directory was given where a file is needed, or the other way round, or something that is neither.
+    EWrongFileType = -42,
+    /// The file or directory exists but could not be read.
+    EFileIo = -43,
+    /// The input holds nothing at all.
+    EEmpty = -44,
+    /// The input is neither PEM nor DER, or is damaged.
+    EBadPem = -45,
+    /// The input is well-formed PEM, but holds nothing of the kind that is needed (a key where certificates belong, for example).
+    EWrongPem = -46,
+    /// The host name could not be resolved to an address.
+    EResolve = -60,
+    /// No address of the host accepted the connection.
+    EConnect = -61,
+    /// The time allowed ran out.
+    ETimeout = -62,
+    /// The connection was cut without TLS's own end-of-data message: what was read may be incomplete.
+    ETruncated = -63,
+    /// The operating system reported an error on the descriptor.
+    EIo = -64,
+    /// The connection has been closed; no more can be written.
+    EClosed = -65,
+    /// The peer sent more than a handshake can need, and was cut off.
+    EFlood = -66,
+    /// The peer has no TLS version in common with the policy.
+    ENoCommonVersion = -70,
+    /// The peer has no cipher suite, group or signature algorithm in common with the policy.
+    ENoCommonCipher = -71,
+    /// The peer ended the connection with a TLS alert.
+    EAlert = -72,
+    /// The peer answered in plain text: this port does not speak TLS.
+    EPlaintext = -73,
+    /// The peer broke the TLS protocol.
+    EProtocol = -74,
+}
+
+statuses! {
+    Ok = 0, "success";
+    WantRead = -1, "want read";
+    WantWrite = -2, "want write";
+    EArg = -3, "bad argument";
+    EState = -4, "wrong state";
+    EInternal = -5, "internal error";
+    EPoisoned = -6, "set-up failed earlier";
+    EUnsupported = -7, "not supported";
+    EForeignLibssl = -8, "another copy of libssl";
+    EBadHost = -10, "bad host";
+    ENoHost = -11, "no host to check";
+    EHostMismatch = -12, "host mismatch";
+    EExpired = -20, "certificate expired";
+    ENotYetValid = -21, "certificate not yet valid";
+    ESelfSigned = -22, "self-signed certificate";
+    EUnknownIssuer = -23, "unknown issuer";
+    EMissingIntermediate = -24, "missing intermediate";
+    EWrongPurpose = -25, "wrong purpose";
+    EWeakKey = -26, "weak key";
+    EWeakSignature = -27, "weak signature";
+    ERevoked = -28, "certificate revoked";
+    ERevocationUnknown = -29, "revocation status unknown";
+    EBadSignature = -30, "bad signature";
+    EBadCertificate = -31, "bad certificate";
+    ENameConstraint = -32, "name constraint violated";
+    EChainTooLong = -33, "chain too long";
+    ENoCertificate = -34, "no certificate";
+    EUnverified = -35, "not verified";
+    EApplicationRefused = -36, "refused by the application";
+    EPinMismatch = -37, "pin mismatch";
+    ENoTrustAnchors = -40, "no trust anchors";
+    ENotFound = -41, "not found";
+    EWrongFileType = -42, "wrong kind of file";
+    EFileIo = -43, "cannot be read";
+    EEmpty = -44, "empty input";
+    EBadPem = -45, "damaged input";
+    EWrongPem = -46, "wrong kind of PEM";
+    EResolve = -60, "cannot resolve";
+    EConnect = -61, "cannot connect";
+    ETimeout = -62, "timed out";
+    ETruncated = -63, "connection cut";
+    EIo = -64, "input/output error";
+    EClosed = -65, "connection closed";
+    EFlood = -66, "flooded by the peer";
+    ENoCommonVersion = -70, "no common TLS version";
+    ENoCommonCipher = -71, "no common cipher";
+    EAlert = -72, "alert from the peer";
+    EPlaintext = -73, "not TLS";
+    EProtocol = -74, "protocol error";
+}
+
+impl Status {
+    /// The number that crosses the C ABI.
+    pub fn code(self) -> i32 {
+        self as i32
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Detail {
+    status: Status,
+    message: String,
+    hint: String,
+    host: Option<String>,
+    names: Vec<String>,
+    x509_code: i32,
+    time: Option<i64>,
+    certificate: Option<Culprit>,
+}
+
+/// The certificate of a chain that an error speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Culprit {
+    /// Position in the chain: 0 is the peer's own certificate.
+    pub depth: u32,
+    /// The subject, as one line.
+    pub subject: String,
+}
+
+/// A failure: its status, one line of words, a hint, and the facts it is made of.
+#[derive(Clone, Debug)]
+pub struct Error(Box<Detail>);
+
+impl Error {
+    /// A failure of kind `status`, said in one line that starts in lower case and has no full stop.
+    pub fn new(status: Status, message: impl Into<String>) -> Error {
+        Error(Box::new(Detail {
+            status,
+            message: message.into(),
+            hint: String::new(),
+            host: None,
+            names: Vec::new(),
+            x509_code: 0,
+            time: None,
+            certificate: None,
+        }))
+    }
+
+    /// Adds what the reader can do about it.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Error {
+        self.0.hint = hint.into();
+        self
+    }
+
+    /// Adds the host that was asked for (the reference identity).
+    pub fn with_host(mut self, host: impl Into<String>) -> Error {
+        self.0.host = Some(host.into());
+        self
+    }
+
+    /// Adds the names that the certificate holds (its presented identifiers).
+    pub fn with_names(mut self, names: Vec<String>) -> Error {
+        self.0.names = names;
+        self
+    }
+
+    /// Adds OpenSSL's X509_V_ERR_* number.
+    pub fn with_x509_code(mut self, code: i32) -> Error {
+        self.0.x509_code = code;
+        self
+    }
+
+    /// Adds the moment concerned, in Unix seconds: when a certificate expired, when it starts to be valid.
+    pub fn with_time(mut self, time: i64) -> Error {
+        self.0.time = Some(time);
+        self
+    }
+
+    /// Adds which certificate of the chain is to blame.
+    pub fn with_certificate(mut self, depth: u32, subject: impl Into<String>) -> Error {
+        self.0.certificate = Some(Culprit { depth, subject: subject.into() });
+        self
+    }
+
+    /// What kind of failure it is.
+    pub fn status(&self) -> Status {
+        self.0.status
+    }
+
+    /// The one line of words.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What can be done about it; empty where nothing useful is known.
+    pub fn hint(&self) -> &str {
+        &self.0.hint
+    }
+
+    /// The host that was asked for.
+    pub fn host(&self) -> Option<&str> {
+        self.0.host.as_deref()
+    }
+
+    /// The names that the certificate holds, as text: DNS names as they stand, IP addresses in their usual form.
+    pub fn names(&self) -> &[String] {
+        &self.0.names
+    }
+
+    /// OpenSSL's X509_V_ERR_* number, or 0.
+    pub fn x509_code(&self) -> i32 {
+        self.0.x509_code
+    }
+
+    /// The moment concerned, in Unix seconds.
+    pub fn time(&self) -> Option<i64> {
+        self.0.time
+    }
+
+    /// Which certificate of the chain is to blame.
+    pub fn certificate(&self) -> Option<&Culprit> {
+        self.0.certificate.as_ref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.status().title(), self.message())
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_titles_says_the_same_numbers_as_the_enum() {
+        for &(status, code) in DECLARED {
+            assert_eq!(status.code(), code, "{status:?}");
+            assert_eq!(Status::from_code(code), Some(status));
+        }
+        assert_eq!(Status::ALL.len(), DECLARED.len());
+    }
+
+    #[test]
+    fn an_error_reads_as_title_and_message() {
+        let error = Error::new(Status::EHostMismatch, "the certificate is for \"a.example\"").with_host("b.example");
+        assert_eq!(error.to_string(), "host mismatch: the certificate is for \"a.example\"");
+        assert_eq!(error.host(), Some("b.example"));
+    }
+}
