@@ -3,7 +3,11 @@
 //! An error is built where the fact is known and is never re-worded on the way up. It must never hold a secret:
 //! no key, no passphrase and no application data belongs in a message.
 
+use std::ffi::{CString, c_char};
 use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use crate::json::Object;
 
 /// The result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -17,6 +21,11 @@ macro_rules! statuses {
             /// A short phrase for the status, such as "host mismatch".
             pub fn title(self) -> &'static str {
                 match self { $(Status::$variant => $title),* }
+            }
+
+            /// The same, NUL-terminated.
+            pub fn c_title(self) -> *const c_char {
+                match self { $(Status::$variant => concat!($title, "\0").as_ptr().cast()),* }
             }
 
             /// The status whose number is `code`.
@@ -193,9 +202,10 @@ impl Status {
     }
 }
 
-#[derive(Clone, Debug)]
-struct Detail {
-    status: Status,
+/// The facts of an error, and the texts that the C ABI lends out, made when first asked for.
+#[derive(Debug, Default)]
+pub struct Detail {
+    status: Option<Status>,
     message: String,
     hint: String,
     host: Option<String>,
@@ -203,6 +213,23 @@ struct Detail {
     x509_code: i32,
     time: Option<i64>,
     certificate: Option<Culprit>,
+    rendered: OnceLock<Rendered>,
+}
+
+impl Clone for Detail {
+    fn clone(&self) -> Detail {
+        Detail {
+            status: self.status,
+            message: self.message.clone(),
+            hint: self.hint.clone(),
+            host: self.host.clone(),
+            names: self.names.clone(),
+            x509_code: self.x509_code,
+            time: self.time,
+            certificate: self.certificate.clone(),
+            rendered: OnceLock::new(),
+        }
+    }
 }
 
 /// The certificate of a chain that an error speaks of.
@@ -214,64 +241,70 @@ pub struct Culprit {
     pub subject: String,
 }
 
-/// A failure: its status, one line of words, a hint, and the facts it is made of.
+/// The texts of an error as NUL-terminated strings.
+#[derive(Debug)]
+pub struct Rendered {
+    /// The one line of words.
+    pub message: CString,
+    /// The hint; may be empty.
+    pub hint: CString,
+    /// The host that was asked for.
+    pub host: Option<CString>,
+    /// The names in the certificate.
+    pub names: Vec<CString>,
+    /// All facts as one JSON object.
+    pub json: CString,
+}
+
+/// A failure: its status, one line of words, a hint, and the facts it is made of. Copies share the same facts.
 #[derive(Clone, Debug)]
-pub struct Error(Box<Detail>);
+pub struct Error(Arc<Detail>);
 
 impl Error {
     /// A failure of kind `status`, said in one line that starts in lower case and has no full stop.
     pub fn new(status: Status, message: impl Into<String>) -> Error {
-        Error(Box::new(Detail {
-            status,
-            message: message.into(),
-            hint: String::new(),
-            host: None,
-            names: Vec::new(),
-            x509_code: 0,
-            time: None,
-            certificate: None,
-        }))
+        Error(Arc::new(Detail { status: Some(status), message: message.into(), ..Detail::default() }))
     }
 
     /// Adds what the reader can do about it.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Error {
-        self.0.hint = hint.into();
+        Arc::make_mut(&mut self.0).hint = hint.into();
         self
     }
 
     /// Adds the host that was asked for (the reference identity).
     pub fn with_host(mut self, host: impl Into<String>) -> Error {
-        self.0.host = Some(host.into());
+        Arc::make_mut(&mut self.0).host = Some(host.into());
         self
     }
 
     /// Adds the names that the certificate holds (its presented identifiers).
     pub fn with_names(mut self, names: Vec<String>) -> Error {
-        self.0.names = names;
+        Arc::make_mut(&mut self.0).names = names;
         self
     }
 
     /// Adds OpenSSL's X509_V_ERR_* number.
     pub fn with_x509_code(mut self, code: i32) -> Error {
-        self.0.x509_code = code;
+        Arc::make_mut(&mut self.0).x509_code = code;
         self
     }
 
     /// Adds the moment concerned, in Unix seconds: when a certificate expired, when it starts to be valid.
     pub fn with_time(mut self, time: i64) -> Error {
-        self.0.time = Some(time);
+        Arc::make_mut(&mut self.0).time = Some(time);
         self
     }
 
     /// Adds which certificate of the chain is to blame.
     pub fn with_certificate(mut self, depth: u32, subject: impl Into<String>) -> Error {
-        self.0.certificate = Some(Culprit { depth, subject: subject.into() });
+        Arc::make_mut(&mut self.0).certificate = Some(Culprit { depth, subject: subject.into() });
         self
     }
 
     /// What kind of failure it is.
     pub fn status(&self) -> Status {
-        self.0.status
+        self.0.status.unwrap_or(Status::EInternal)
     }
 
     /// The one line of words.
@@ -308,6 +341,79 @@ impl Error {
     pub fn certificate(&self) -> Option<&Culprit> {
         self.0.certificate.as_ref()
     }
+
+    /// The texts for the C ABI.
+    pub fn rendered(&self) -> &Rendered {
+        self.0.rendered.get_or_init(|| Rendered {
+            message: c_text(&self.0.message),
+            hint: c_text(&self.0.hint),
+            host: self.0.host.as_deref().map(c_text),
+            names: self.0.names.iter().map(|name| c_text(name)).collect(),
+            json: c_text(&self.to_json()),
+        })
+    }
+
+    /// All facts as one JSON object. Keys: `status`, `code`, `message`, `hint`; `host`, `names`, `x509_code`, `time` and
+    /// `certificate` (`depth`, `subject`) where they are known.
+    pub fn to_json(&self) -> String {
+        let mut object = Object::new();
+        object.text("status", self.status().title()).number("code", self.status().code().into());
+        object.text("message", self.message()).text("hint", self.hint());
+        if let Some(host) = self.host() {
+            object.text("host", host);
+        }
+        if !self.names().is_empty() {
+            object.texts("names", self.names());
+        }
+        if self.x509_code() != 0 {
+            object.number("x509_code", self.x509_code().into());
+        }
+        if let Some(time) = self.time() {
+            object.number("time", time);
+        }
+        if let Some(culprit) = self.certificate() {
+            let mut inner = Object::new();
+            inner.number("depth", culprit.depth.into()).text("subject", &culprit.subject);
+            object.raw("certificate", &inner.finish());
+        }
+        object.finish()
+    }
+
+    /// A pointer that stands for this error in the C ABI; it is valid as long as a copy of the error lives.
+    pub fn as_ptr(&self) -> *const Detail {
+        Arc::as_ptr(&self.0)
+    }
+
+    /// Gives one owner to C.
+    pub fn into_raw(self) -> *const Detail {
+        Arc::into_raw(self.0)
+    }
+
+    /// Takes an owner back from C.
+    ///
+    /// # Safety
+    /// `raw` came from [`Error::into_raw`] and is not used again.
+    pub unsafe fn from_raw(raw: *const Detail) -> Error {
+        // SAFETY: as the caller promises.
+        Error(unsafe { Arc::from_raw(raw) })
+    }
+
+    /// One more owner of the error behind a pointer that C holds.
+    ///
+    /// # Safety
+    /// `raw` came from [`Error::as_ptr`] or [`Error::into_raw`], and the error still lives.
+    pub unsafe fn share_raw(raw: *const Detail) -> Error {
+        // SAFETY: as the caller promises; the count is raised for the owner that `from_raw` makes.
+        unsafe {
+            Arc::increment_strong_count(raw);
+            Error::from_raw(raw)
+        }
+    }
+}
+
+/// A text for C: a NUL inside, which only a hostile name brings, is shown as two characters.
+fn c_text(text: &str) -> CString {
+    CString::new(text.replace('\0', "\\0")).unwrap_or_default()
 }
 
 impl fmt::Display for Error {

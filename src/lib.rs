@@ -1,4 +1,23 @@
 //! hostlock hands out an `SSL_CTX` that is already safe: a client connection is let through only when the certificate
 //! chain is valid *and belongs to the host that the program asked for*.
+//!
+//! The house, from the door inwards; arrows point down only:
+//!
+//! - [`ffi`]: the C ABI. It converts pointers and calls; it decides nothing.
+//! - [`context`]: an `SSL_CTX` made from a policy.
+//! - [`verify`]: the hooks on that context, and the one function that judges a chain.
+//! - [`trust`]: trust anchors and where they come from.
+//! - [`identity`]: the host asked for, the names presented, the match between them.
+//! - [`policy`]: what "secure" means, as data.
+//! - [`error`], [`json`], [`queue`], [`sys`]: failures, their texts, OpenSSL's error queue, and the declarations that `openssl-sys` lacks.
+
+pub mod context;
 pub mod error;
+pub mod ffi;
 pub mod identity;
+pub mod json;
+pub mod policy;
+pub mod queue;
+pub mod sys;
+pub mod trust;
+pub mod verify;

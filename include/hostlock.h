@@ -1,0 +1,410 @@
+/*
+ * hostlock: TLS contexts that check the host name. Load it in place of raw OpenSSL set-up.
+ *
+ * A hostlock_ctx *is* an OpenSSL SSL_CTX and a hostlock_conn *is* an SSL: old code goes on with SSL_new, SSL_connect and
+ * SSL_read; new code stays inside hostlock and never links libssl.
+ *
+ * Functions that answer int give 0, or a negative hostlock_status. Functions that read or write give ssize_t: bytes,
+ * 0 only for a clean end, else a negative status. Out-parameters come last and are written only on success. Strings are
+ * UTF-8, inputs are copied. What failed last in this thread: hostlock_last_error.
+ *
+ * A set-up call that fails changes nothing, and the context or connection then refuses its handshakes with
+ * HOSTLOCK_E_POISONED until a later call of the same family succeeds: a private CA that failed to load must not leave
+ * the public roots trusted.
+ *
+ * Threads: a context may be shared by threads; a connection belongs to one thread at a time.
+ *
+ * This file is generated from src/ffi; do not edit it.
+ */
+
+#ifndef HOSTLOCK_H
+#define HOSTLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+/* The handles of OpenSSL, by their own tags: no OpenSSL header is needed, and one may be included beside this one. */
+struct ssl_ctx_st;
+struct ssl_st;
+struct ssl_method_st;
+typedef struct ssl_ctx_st hostlock_ctx;
+typedef struct ssl_st hostlock_conn;
+
+/* A failure: its words and facts. */
+typedef struct hostlock_error hostlock_error;
+
+/* The compiler warns where an answer is ignored. */
+#if defined(__GNUC__) || defined(__clang__)
+#define HOSTLOCK_MUST_USE __attribute__((warn_unused_result))
+#else
+#define HOSTLOCK_MUST_USE
+#endif
+
+/**
+ * What every fallible function answers: HOSTLOCK_OK (0) or one of these negative numbers. A number is never reused.
+ */
+enum hostlock_status {
+    /**
+     * Success.
+     */
+    HOSTLOCK_OK = 0,
+    /**
+     * Not a failure: the transport has no data now. Wait until the descriptor is readable and call again.
+     */
+    HOSTLOCK_WANT_READ = -1,
+    /**
+     * Not a failure: the transport takes no data now. Wait until the descriptor is writable and call again.
+     */
+    HOSTLOCK_WANT_WRITE = -2,
+    /**
+     * An argument is NULL, out of range, or a word that is not known; the hint lists the known ones.
+     */
+    HOSTLOCK_E_ARG = -3,
+    /**
+     * The call does not fit the state of the object: too early, too late, or an object of another kind.
+     */
+    HOSTLOCK_E_STATE = -4,
+    /**
+     * A defect inside hostlock was stopped at its border. The operation was refused; nothing was changed.
+     */
+    HOSTLOCK_E_INTERNAL = -5,
+    /**
+     * An earlier set-up call failed; the message names it. A later successful call of the same family cures it.
+     */
+    HOSTLOCK_E_POISONED = -6,
+    /**
+     * This build, this OpenSSL or this kind of object cannot do what was asked.
+     */
+    HOSTLOCK_E_UNSUPPORTED = -7,
+    /**
+     * The object belongs to another copy of libssl than the one that hostlock uses.
+     */
+    HOSTLOCK_E_FOREIGN_LIBSSL = -8,
+    /**
+     * The host asked for is not a DNS name or an IP address that can be verified.
+     */
+    HOSTLOCK_E_BAD_HOST = -10,
+    /**
+     * No host is known for this connection, so its certificate cannot be matched with one.
+     */
+    HOSTLOCK_E_NO_HOST = -11,
+    /**
+     * The certificate is valid, but it belongs to another host.
+     */
+    HOSTLOCK_E_HOST_MISMATCH = -12,
+    /**
+     * A certificate of the chain has expired.
+     */
+    HOSTLOCK_E_EXPIRED = -20,
+    /**
+     * A certificate of the chain is not valid yet.
+     */
+    HOSTLOCK_E_NOT_YET_VALID = -21,
+    /**
+     * The peer's own certificate is self-signed and not trusted.
+     */
+    HOSTLOCK_E_SELF_SIGNED = -22,
+    /**
+     * The chain ends at an issuer that is not a trust anchor.
+     */
+    HOSTLOCK_E_UNKNOWN_ISSUER = -23,
+    /**
+     * The peer did not send the intermediate certificate that links its own to a trust anchor.
+     */
+    HOSTLOCK_E_MISSING_INTERMEDIATE = -24,
+    /**
+     * A certificate may not be used for this purpose (extended key usage, key usage or CA flag).
+     */
+    HOSTLOCK_E_WRONG_PURPOSE = -25,
+    /**
+     * A key in the chain is too small or of a kind that the policy refuses.
+     */
+    HOSTLOCK_E_WEAK_KEY = -26,
+    /**
+     * A signature in the chain uses an algorithm that the policy refuses.
+     */
+    HOSTLOCK_E_WEAK_SIGNATURE = -27,
+    /**
+     * A certificate of the chain has been revoked.
+     */
+    HOSTLOCK_E_REVOKED = -28,
+    /**
+     * Whether a certificate of the chain is revoked could not be found out, and the policy demands to know.
+     */
+    HOSTLOCK_E_REVOCATION_UNKNOWN = -29,
+    /**
+     * A signature in the chain is wrong.
+     */
+    HOSTLOCK_E_BAD_SIGNATURE = -30,
+    /**
+     * A certificate of the chain breaks a rule of RFC 5280 or of the policy.
+     */
+    HOSTLOCK_E_BAD_CERTIFICATE = -31,
+    /**
+     * A name in the chain lies outside of what a CA of the chain may certify (name constraints).
+     */
+    HOSTLOCK_E_NAME_CONSTRAINT = -32,
+    /**
+     * The chain is longer than a CA of the chain or the policy permits.
+     */
+    HOSTLOCK_E_CHAIN_TOO_LONG = -33,
+    /**
+     * The peer showed no certificate.
+     */
+    HOSTLOCK_E_NO_CERTIFICATE = -34,
+    /**
+     * The connection was made without hostlock's verification (resumed, anonymous, pre-shared key, or a replaced callback).
+     */
+    HOSTLOCK_E_UNVERIFIED = -35,
+    /**
+     * The application's own verify callback refused the chain.
+     */
+    HOSTLOCK_E_APPLICATION_REFUSED = -36,
+    /**
+     * The chain does not contain any of the pinned keys.
+     */
+    HOSTLOCK_E_PIN_MISMATCH = -37,
+    /**
+     * No trust anchor is loaded, so nothing can be verified.
+     */
+    HOSTLOCK_E_NO_TRUST_ANCHORS = -40,
+    /**
+     * There is no file or directory of that name.
+     */
+    HOSTLOCK_E_NOT_FOUND = -41,
+    /**
+     * A directory was given where a file is needed, or the other way round, or something that is neither.
+     */
+    HOSTLOCK_E_WRONG_FILE_TYPE = -42,
+    /**
+     * The file or directory exists but could not be read.
+     */
+    HOSTLOCK_E_FILE_IO = -43,
+    /**
+     * The input holds nothing at all.
+     */
+    HOSTLOCK_E_EMPTY = -44,
+    /**
+     * The input is neither PEM nor DER, or is damaged.
+     */
+    HOSTLOCK_E_BAD_PEM = -45,
+    /**
+     * The input is well-formed PEM, but holds nothing of the kind that is needed (a key where certificates belong, for example).
+     */
+    HOSTLOCK_E_WRONG_PEM = -46,
+    /**
+     * The host name could not be resolved to an address.
+     */
+    HOSTLOCK_E_RESOLVE = -60,
+    /**
+     * No address of the host accepted the connection.
+     */
+    HOSTLOCK_E_CONNECT = -61,
+    /**
+     * The time allowed ran out.
+     */
+    HOSTLOCK_E_TIMEOUT = -62,
+    /**
+     * The connection was cut without TLS's own end-of-data message: what was read may be incomplete.
+     */
+    HOSTLOCK_E_TRUNCATED = -63,
+    /**
+     * The operating system reported an error on the descriptor.
+     */
+    HOSTLOCK_E_IO = -64,
+    /**
+     * The connection has been closed; no more can be written.
+     */
+    HOSTLOCK_E_CLOSED = -65,
+    /**
+     * The peer sent more than a handshake can need, and was cut off.
+     */
+    HOSTLOCK_E_FLOOD = -66,
+    /**
+     * The peer has no TLS version in common with the policy.
+     */
+    HOSTLOCK_E_NO_COMMON_VERSION = -70,
+    /**
+     * The peer has no cipher suite, group or signature algorithm in common with the policy.
+     */
+    HOSTLOCK_E_NO_COMMON_CIPHER = -71,
+    /**
+     * The peer ended the connection with a TLS alert.
+     */
+    HOSTLOCK_E_ALERT = -72,
+    /**
+     * The peer answered in plain text: this port does not speak TLS.
+     */
+    HOSTLOCK_E_PLAINTEXT = -73,
+    /**
+     * The peer broke the TLS protocol.
+     */
+    HOSTLOCK_E_PROTOCOL = -74,
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The version of the library that runs, such as "0.1.0". Static; never NULL.
+ */
+const char *hostlock_version(void);
+
+/**
+ * A short phrase for a status, such as "host mismatch"; "unknown status" for a number that is none. Static; never NULL.
+ */
+const char *hostlock_status_text(int status);
+
+/**
+ * Whether the program and hostlock use the same copy of libssl. Two copies in one process fail silently before they
+ * crash, so a program that mixes OpenSSL calls with hostlock's asks once, at its start:
+ * hostlock_check_libssl(TLS_method()).
+ *
+ * method is what the caller's own TLS_method() (or TLS_client_method()) gives. 0, HOSTLOCK_E_FOREIGN_LIBSSL or
+ * HOSTLOCK_E_ARG.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_check_libssl(const struct ssl_method_st *method);
+
+/**
+ * This thread's last failure, or NULL where none has failed yet. The pointer lives until the next failing hostlock call
+ * of the same thread; accessors and _free functions neither reset nor set it. Keep one with hostlock_error_dup.
+ */
+const hostlock_error *hostlock_last_error(void);
+
+/**
+ * Why the last handshake on ssl was refused, or NULL where it was not; also after a plain SSL_connect. The pointer
+ * lives until the next handshake on ssl, or until ssl is freed.
+ */
+const hostlock_error *hostlock_conn_error(const hostlock_conn *ssl);
+
+/**
+ * A copy of error that lives until hostlock_error_free. NULL for NULL.
+ */
+hostlock_error *hostlock_error_dup(const hostlock_error *error);
+
+/**
+ * Frees a copy that hostlock_error_dup made. NULL is fine.
+ */
+void hostlock_error_free(hostlock_error *error);
+
+/**
+ * The status: a negative hostlock_status; 0 for NULL.
+ */
+int hostlock_error_status(const hostlock_error *error);
+
+/**
+ * What happened, in one line of UTF-8 without a full stop. Owned by the error; "" for NULL.
+ */
+const char *hostlock_error_message(const hostlock_error *error);
+
+/**
+ * What can be done about it, in UTF-8; "" where nothing useful is known. Owned by the error.
+ */
+const char *hostlock_error_hint(const hostlock_error *error);
+
+/**
+ * The host that was asked for (the reference identity, RFC 9525), or NULL. Owned by the error.
+ */
+const char *hostlock_error_host(const hostlock_error *error);
+
+/**
+ * How many names the certificate holds (presented identifiers), where the error speaks of them; else 0.
+ */
+size_t hostlock_error_name_count(const hostlock_error *error);
+
+/**
+ * One of the certificate's names: a DNS name, an IP address in its usual form, or an e-mail address, with every
+ * unprintable byte escaped; NULL where index is too large. Owned by the error.
+ */
+const char *hostlock_error_name(const hostlock_error *error,
+                                size_t index);
+
+/**
+ * OpenSSL's X509_V_ERR_* number of the failure, or 0.
+ */
+int hostlock_error_x509_code(const hostlock_error *error);
+
+/**
+ * The moment that the failure is about, in seconds since 1970-01-01 UTC: when a certificate expired, or when it
+ * becomes valid. 0 where there is none.
+ */
+int64_t hostlock_error_time(const hostlock_error *error);
+
+/**
+ * Which certificate of the chain is to blame: 0 is the peer's own, -1 where the failure is about none.
+ */
+int hostlock_error_depth(const hostlock_error *error);
+
+/**
+ * All of it as one JSON object in ASCII: "status", "code", "message", "hint", and where they are known "host",
+ * "names", "x509_code", "time" and "certificate" ("depth", "subject"). Owned by the error; "{}" for NULL.
+ */
+const char *hostlock_error_json(const hostlock_error *error);
+
+/**
+ * A context for clients that is safe without another call: TLS 1.2 and 1.3, strong suites, the system's roots, and
+ * every certificate checked against the host inside the handshake.
+ *
+ * policy is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. The result *is* an
+ * SSL_CTX: give it to SSL_new, or to hostlock_connect. Free it with hostlock_ctx_free or SSL_CTX_free. NULL on failure
+ * (hostlock_last_error says why). A context may be shared by threads once it is set up.
+ */
+HOSTLOCK_MUST_USE
+hostlock_ctx *hostlock_client_new(const char *policy);
+
+/**
+ * Frees a context, like SSL_CTX_free: connections that still use it keep it alive. NULL is fine.
+ */
+void hostlock_ctx_free(hostlock_ctx *ctx);
+
+/**
+ * How long this context's connections may take, in milliseconds: resolving, connecting and the handshake together, and
+ * then each single read or write of a connection that hostlock drives. 0 waits for ever. The default is 30000.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_set_timeout(hostlock_ctx *ctx,
+                             int milliseconds);
+
+/**
+ * Trusts Mozilla's roots as bundled with hostlock, besides what other hostlock_ctx_trust_* calls named.
+ */
+HOSTLOCK_MUST_USE int hostlock_ctx_trust_bundled(hostlock_ctx *ctx);
+
+/**
+ * How many trust anchors the context has now; the system's where nothing else was named. Certificates in a hashed
+ * directory that the program added through OpenSSL are not counted. A negative status on failure.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_count(hostlock_ctx *ctx);
+
+/**
+ * Names the host that ssl is to reach: the certificate must be for it, and a DNS name is sent as SNI.
+ *
+ * host is a DNS name in ASCII (A-labels for international names) or an IP address without brackets, port or zone.
+ * Works on any SSL of a hostlock context, before its handshake, and again after SSL_clear. A bad name is refused with
+ * HOSTLOCK_E_BAD_HOST, and the connection refuses its handshake until a good one is named.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_set_host(hostlock_conn *ssl,
+                           const char *host);
+
+/**
+ * Names the host of every connection of this context that names none of its own.
+ */
+HOSTLOCK_MUST_USE int hostlock_ctx_set_host(hostlock_ctx *ctx, const char *host);
+
+/**
+ * Whether the SNI that a program sets (SSL_set_tlsext_host_name) stands for the host where nothing else names one:
+ * 1 yes, 0 no (the default).
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_host_from_sni(hostlock_ctx *ctx,
+                               int enabled);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* HOSTLOCK_H */

@@ -1,0 +1,110 @@
+//! The border between C and Rust: every export passes here. A panic stops here and becomes a refusal, NULL is an error
+//! and not a crash, and a failure is kept as this thread's last error.
+
+use std::cell::RefCell;
+use std::ffi::{CStr, c_char, c_int};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::slice;
+
+use crate::error::{Detail, Error, Result, Status};
+
+thread_local! {
+    static LAST: RefCell<Option<Error>> = const { RefCell::new(None) };
+}
+
+/// Keeps `error` as the thread's last one.
+pub fn remember(error: Error) {
+    // A thread that is being torn down has no place for it; the status code still says what happened.
+    let _ = LAST.try_with(|last| {
+        let previous = last.replace(Some(error));
+        drop(previous);
+    });
+}
+
+/// The thread's last error, or NULL.
+pub fn last() -> *const Detail {
+    LAST.try_with(|last| last.borrow().as_ref().map_or(ptr::null(), Error::as_ptr)).unwrap_or(ptr::null())
+}
+
+/// Runs an export that answers 0 or a negative status.
+pub fn status(body: impl FnOnce() -> Result<()>) -> c_int {
+    match attempt(body) {
+        Ok(()) => Status::Ok.code(),
+        Err(error) => fail(error),
+    }
+}
+
+/// Runs an export that answers a pointer, NULL on failure.
+pub fn pointer<T>(body: impl FnOnce() -> Result<*mut T>) -> *mut T {
+    attempt(body).unwrap_or_else(|error| {
+        remember(error);
+        ptr::null_mut()
+    })
+}
+
+/// Runs an accessor, which cannot fail and leaves the last error alone.
+pub fn accessor<T>(fallback: T, body: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or(fallback)
+}
+
+/// Keeps `error` and gives its number.
+pub fn fail(error: Error) -> c_int {
+    let code = error.status().code();
+    remember(error);
+    code
+}
+
+fn attempt<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
+        Err(Error::new(Status::EInternal, "a defect inside hostlock was stopped at its border")
+            .with_hint("please report it, with the call that led here"))
+    })
+}
+
+/// A string argument.
+///
+/// # Safety
+/// `text` is NULL or NUL-terminated, and outlives the result.
+pub unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str> {
+    // SAFETY: as the caller promises.
+    let bytes = unsafe { text_bytes(text, name)? };
+    std::str::from_utf8(bytes).map_err(|_| Error::new(Status::EArg, format!("{name} is not UTF-8")))
+}
+
+/// A string argument, as bytes.
+///
+/// # Safety
+/// `text` is NULL or NUL-terminated, and outlives the result.
+pub unsafe fn text_bytes<'a>(text: *const c_char, name: &str) -> Result<&'a [u8]> {
+    if text.is_null() {
+        return Err(null(name));
+    }
+    // SAFETY: as the caller promises.
+    Ok(unsafe { CStr::from_ptr(text) }.to_bytes())
+}
+
+/// A buffer argument.
+///
+/// # Safety
+/// `data` is NULL or `len` readable bytes that outlive the result.
+pub unsafe fn bytes<'a>(data: *const u8, len: usize, name: &str) -> Result<&'a [u8]> {
+    if data.is_null() {
+        return Err(null(name));
+    }
+    if len > isize::MAX as usize {
+        return Err(Error::new(Status::EArg, format!("the length of {name} is larger than any memory")));
+    }
+    // SAFETY: as the caller promises.
+    Ok(unsafe { slice::from_raw_parts(data, len) })
+}
+
+/// The error for an argument that is NULL.
+pub fn null(name: &str) -> Error {
+    Error::new(Status::EArg, format!("{name} is NULL"))
+}
+
+/// Refuses a NULL pointer.
+pub fn not_null<T>(pointer: *const T, name: &str) -> Result<()> {
+    if pointer.is_null() { Err(null(name)) } else { Ok(()) }
+}

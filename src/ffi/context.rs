@@ -1,0 +1,67 @@
+//! Section "Contexts" of the header.
+
+use std::ffi::{c_char, c_int};
+
+use super::boundary::{accessor, pointer, status, text};
+use super::{guard_of, hostlock_ctx};
+use crate::context::Context;
+use crate::error::{Error, Result, Status};
+use crate::policy::Policy;
+use crate::verify::guard::Family;
+
+/// A context for clients that is safe without another call: TLS 1.2 and 1.3, strong suites, the system's roots, and
+/// every certificate checked against the host inside the handshake.
+///
+/// `policy` is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. The result *is* an
+/// `SSL_CTX`: give it to SSL_new, or to hostlock_connect. Free it with hostlock_ctx_free or SSL_CTX_free. NULL on failure
+/// (hostlock_last_error says why). A context may be shared by threads once it is set up.
+///
+/// # Safety
+/// `policy` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_client_new(policy: *const c_char) -> *mut hostlock_ctx {
+    // SAFETY: as the caller promises.
+    pointer(|| Ok(Context::client(unsafe { policy_of(policy)? })?.into_raw()))
+}
+
+/// Frees a context, like SSL_CTX_free: connections that still use it keep it alive. NULL is fine.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX` of which the caller owns a reference.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_ctx_free(ctx: *mut hostlock_ctx) {
+    // SAFETY: as the caller promises.
+    accessor((), || unsafe { openssl_sys::SSL_CTX_free(ctx) })
+}
+
+/// How long this context's connections may take, in milliseconds: resolving, connecting and the handshake together, and
+/// then each single read or write of a connection that hostlock drives. 0 waits for ever. The default is 30000.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_ctx_set_timeout(ctx: *mut hostlock_ctx, milliseconds: c_int) -> c_int {
+    status(|| {
+        // SAFETY: as the caller promises.
+        let guard = unsafe { guard_of(ctx)? };
+        let prepare = || {
+            u32::try_from(milliseconds)
+                .map_err(|_| Error::new(Status::EArg, format!("a timeout of {milliseconds} ms is negative")))
+        };
+        guard.configure(Family::Setting, "hostlock_ctx_set_timeout", prepare, |settings, value| {
+            settings.timeout_ms = value
+        })
+    })
+}
+
+/// # Safety
+/// `name` is NULL or NUL-terminated.
+unsafe fn policy_of(name: *const c_char) -> Result<&'static Policy> {
+    if name.is_null() {
+        return Policy::named("default");
+    }
+    // SAFETY: as the caller promises.
+    Policy::named(unsafe { text(name, "policy")? })
+}

@@ -1,0 +1,183 @@
+//! Section "Errors" of the header.
+
+use std::ffi::{CString, c_char, c_int};
+use std::ptr;
+
+use super::boundary::{accessor, last};
+use super::{hostlock_conn, hostlock_error};
+use crate::error::{Error, Status};
+use crate::verify::watch::{Verdict, Watch};
+
+/// This thread's last failure, or NULL where none has failed yet. The pointer lives until the next failing hostlock call
+/// of the same thread; accessors and `_free` functions neither reset nor set it. Keep one with hostlock_error_dup.
+#[unsafe(no_mangle)]
+pub extern "C" fn hostlock_last_error() -> *const hostlock_error {
+    accessor(ptr::null(), last)
+}
+
+/// Why the last handshake on `ssl` was refused, or NULL where it was not; also after a plain SSL_connect. The pointer
+/// lives until the next handshake on `ssl`, or until `ssl` is freed.
+///
+/// # Safety
+/// `ssl` is NULL or a live `SSL` that no other thread uses now.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_conn_error(ssl: *const hostlock_conn) -> *const hostlock_error {
+    accessor(ptr::null(), || {
+        if ssl.is_null() {
+            return ptr::null();
+        }
+        // SAFETY: as the caller promises.
+        match unsafe { Watch::of(ssl) }.map(|watch| watch.state()) {
+            Some(state) => match &state.verdict {
+                Verdict::Refused(error) => error.as_ptr(),
+                _ => ptr::null(),
+            },
+            None => ptr::null(),
+        }
+    })
+}
+
+/// A copy of `error` that lives until hostlock_error_free. NULL for NULL.
+///
+/// # Safety
+/// `error` is NULL or a live error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_error_dup(error: *const hostlock_error) -> *mut hostlock_error {
+    // SAFETY: as the caller promises.
+    unsafe { read(error, ptr::null_mut(), |error| error.clone().into_raw() as *mut hostlock_error) }
+}
+
+/// Frees a copy that hostlock_error_dup made. NULL is fine.
+///
+/// # Safety
+/// `error` is NULL or came from hostlock_error_dup, and is not used again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_error_free(error: *mut hostlock_error) {
+    accessor((), || {
+        if !error.is_null() {
+            // SAFETY: as the caller promises.
+            drop(unsafe { Error::from_raw(error) });
+        }
+    })
+}
+
+/// The status: a negative hostlock_status; 0 for NULL.
+///
+/// # Safety
+/// `error` is NULL or a live error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_error_status(error: *const hostlock_error) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { read(error, Status::Ok.code(), |error| error.status().code()) }
+}
+
+/// What happened, in one line of UTF-8 without a full stop. Owned by the error; "" for NULL.
+///
+/// # Safety
+/// `error` is NULL or a live error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_error_message(error: *const hostlock_error) -> *const c_char {
+    // SAFETY: as the caller promises.
+    unsafe { lend(error, |error| Some(&error.rendered().message)) }.unwrap_or(c"".as_ptr())
+}
+
+/// What can be done about it, in UTF-8; "" where nothing useful is known. Owned by the error.
+///
+/// # Safety
+/// `error` is NULL or a live error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_error_hint(error: *const hostlock_error) -> *const c_char {
+    // SAFETY: as the caller promises.
+    unsafe { lend(error, |error| Some(&error.rendered().hint)) }.unwrap_or(c"".as_ptr())
+}
+
+/// The host that was asked for (the reference identity, RFC 9525), or NULL. Owned by the error.
+///
+/// # Safety
+/// `error` is NULL or a live error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_error_host(error: *const hostlock_error) -> *const c_char {
+    // SAFETY: as the caller promises.
+    unsafe { lend(error, |error| error.rendered().host.as_ref()) }.unwrap_or(ptr::null())
+}
+
+/// How many names the certificate holds (presented identifiers), where the error speaks of them; else 0.
+///
+/// # Safety
+/// `error` is NULL or a live error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_error_name_count(error: *const hostlock_error) -> usize {
+    // SAFETY: as the caller promises.
+    unsafe { read(error, 0, |error| error.names().len()) }
+}
+
+/// One of the certificate's names: a DNS name, an IP address in its usual form, or an e-mail address, with every
+/// unprintable byte escaped; NULL where `index` is too large. Owned by the error.
+///
+/// # Safety
+/// `error` is NULL or a live error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_error_name(error: *const hostlock_error, index: usize) -> *const c_char {
+    // SAFETY: as the caller promises.
+    unsafe { lend(error, |error| error.rendered().names.get(index)) }.unwrap_or(ptr::null())
+}
+
+/// OpenSSL's X509_V_ERR_* number of the failure, or 0.
+///
+/// # Safety
+/// `error` is NULL or a live error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_error_x509_code(error: *const hostlock_error) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { read(error, 0, Error::x509_code) }
+}
+
+/// The moment that the failure is about, in seconds since 1970-01-01 UTC: when a certificate expired, or when it
+/// becomes valid. 0 where there is none.
+///
+/// # Safety
+/// `error` is NULL or a live error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_error_time(error: *const hostlock_error) -> i64 {
+    // SAFETY: as the caller promises.
+    unsafe { read(error, 0, |error| error.time().unwrap_or(0)) }
+}
+
+/// Which certificate of the chain is to blame: 0 is the peer's own, -1 where the failure is about none.
+///
+/// # Safety
+/// `error` is NULL or a live error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_error_depth(error: *const hostlock_error) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { read(error, -1, |error| error.certificate().map_or(-1, |culprit| culprit.depth as c_int)) }
+}
+
+/// All of it as one JSON object in ASCII: "status", "code", "message", "hint", and where they are known "host",
+/// "names", "x509_code", "time" and "certificate" ("depth", "subject"). Owned by the error; "{}" for NULL.
+///
+/// # Safety
+/// `error` is NULL or a live error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_error_json(error: *const hostlock_error) -> *const c_char {
+    // SAFETY: as the caller promises.
+    unsafe { lend(error, |error| Some(&error.rendered().json)) }.unwrap_or(c"{}".as_ptr())
+}
+
+/// # Safety
+/// `error` is NULL or live.
+unsafe fn read<T>(error: *const hostlock_error, fallback: T, body: impl FnOnce(&Error) -> T) -> T {
+    if error.is_null() {
+        return fallback;
+    }
+    // SAFETY: as the caller promises.
+    let error = unsafe { Error::share_raw(error) };
+    accessor(fallback, || body(&error))
+}
+
+/// # Safety
+/// `error` is NULL or live, and outlives the string.
+unsafe fn lend(error: *const hostlock_error, body: impl FnOnce(&Error) -> Option<&CString>) -> Option<*const c_char> {
+    // SAFETY: as the caller promises. The text belongs to the facts that all copies share.
+    unsafe { read(error, None, |error| body(error).map(|text| text.as_ptr())) }
+}

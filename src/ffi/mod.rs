@@ -1,0 +1,35 @@
+//! The C ABI: one file per section of the header. It converts pointers and calls the core; it decides nothing.
+#![allow(non_camel_case_types)]
+
+pub mod boundary;
+mod context;
+mod errors;
+mod host;
+mod library;
+mod trust;
+
+/// A context: OpenSSL's own `SSL_CTX`.
+pub type hostlock_ctx = openssl_sys::SSL_CTX;
+/// A connection: OpenSSL's own `SSL`.
+pub type hostlock_conn = openssl_sys::SSL;
+/// A failure, with its words and facts.
+pub type hostlock_error = crate::error::Detail;
+/// OpenSSL's `SSL_METHOD`.
+pub type ssl_method_st = openssl_sys::SSL_METHOD;
+
+use crate::error::{Error, Result, Status};
+use crate::verify::guard::Guard;
+use boundary::not_null;
+
+/// The guard of a context argument.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`, and outlives the result.
+unsafe fn guard_of<'a>(ctx: *mut hostlock_ctx) -> Result<&'a Guard> {
+    not_null(ctx, "ctx")?;
+    // SAFETY: as the caller promises.
+    unsafe { Guard::of(ctx) }.ok_or_else(|| {
+        Error::new(Status::EState, "this SSL_CTX was not made by hostlock")
+            .with_hint("make it with hostlock_client_new")
+    })
+}

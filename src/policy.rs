@@ -1,0 +1,194 @@
+//! What "secure" means, as one table of data. Context creation applies it, the callbacks enforce it, tests and docs
+//! print it. A constant of security that is written in a second place is a defect.
+//!
+//! A policy is dated and never changes once released; a new one gets a new date.
+
+use std::ffi::{CStr, c_int, c_ulong};
+
+use openssl_sys as ffi;
+
+use crate::error::{Error, Result, Status};
+
+/// A bit of `SSL_CTX_set_options`, with the name that OpenSSL's manual gives it.
+#[derive(Debug)]
+pub struct OptionBit {
+    /// The manual's name without `SSL_OP_`.
+    pub name: &'static str,
+    /// The bit.
+    pub bit: u64,
+}
+
+/// A cipher suite: OpenSSL's name, and the two-byte number of the IANA registry.
+#[derive(Debug)]
+pub struct Suite {
+    /// OpenSSL's name.
+    pub name: &'static str,
+    /// IANA's number.
+    pub id: u16,
+}
+
+/// One dated policy.
+#[derive(Debug)]
+pub struct Policy {
+    /// The dated name.
+    pub name: &'static str,
+    /// The lowest protocol version, as OpenSSL numbers it.
+    pub min_version: c_int,
+    /// The highest protocol version.
+    pub max_version: c_int,
+    /// OpenSSL's security level.
+    pub security_level: c_int,
+    /// The least strength of keys, groups, digests and ciphers in bits, enforced without regard to the level.
+    pub security_bits: c_int,
+    /// Options that are set.
+    pub set_options: &'static [OptionBit],
+    /// Options that are also set on a server.
+    pub set_server_options: &'static [OptionBit],
+    /// Options that weaken, and are cleared whoever set them.
+    pub clear_options: &'static [OptionBit],
+    /// The TLS 1.3 suites, in order of preference.
+    pub suites_tls13: &'static [Suite],
+    /// The TLS 1.2 suites, in order of preference.
+    pub suites_tls12: &'static [Suite],
+    /// Key exchange groups where OpenSSL knows the hybrid post-quantum group.
+    pub groups_hybrid: &'static CStr,
+    /// Key exchange groups elsewhere.
+    pub groups: &'static CStr,
+    /// Signature algorithms offered and accepted in the handshake.
+    pub signature_algorithms: &'static CStr,
+    /// The most intermediate certificates between the peer's own and its trust anchor.
+    pub verify_depth: c_int,
+    /// `X509_V_FLAG_*` bits of every verification.
+    pub verify_flags: c_ulong,
+}
+
+macro_rules! options {
+    ($($name:ident = $bit:expr),* $(,)?) => { &[$(OptionBit { name: stringify!($name), bit: $bit }),*] };
+}
+
+const TLS13: &[Suite] = &[
+    Suite { name: "TLS_AES_128_GCM_SHA256", id: 0x1301 },
+    Suite { name: "TLS_AES_256_GCM_SHA384", id: 0x1302 },
+    Suite { name: "TLS_CHACHA20_POLY1305_SHA256", id: 0x1303 },
+];
+
+/// Forward secrecy and authenticated encryption only: Mozilla's intermediate list of 2026.
+const TLS12: &[Suite] = &[
+    Suite { name: "ECDHE-ECDSA-AES128-GCM-SHA256", id: 0xc02b },
+    Suite { name: "ECDHE-RSA-AES128-GCM-SHA256", id: 0xc02f },
+    Suite { name: "ECDHE-ECDSA-AES256-GCM-SHA384", id: 0xc02c },
+    Suite { name: "ECDHE-RSA-AES256-GCM-SHA384", id: 0xc030 },
+    Suite { name: "ECDHE-ECDSA-CHACHA20-POLY1305", id: 0xcca9 },
+    Suite { name: "ECDHE-RSA-CHACHA20-POLY1305", id: 0xcca8 },
+];
+
+const P2026_11: Policy = Policy {
+    name: "2026-11",
+    min_version: ffi::TLS1_2_VERSION,
+    max_version: ffi::TLS1_3_VERSION,
+    security_level: 2,
+    security_bits: 112,
+    set_options: options! {
+        NO_SSLv3 = 1 << 25,
+        NO_TLSv1 = 1 << 26,
+        NO_TLSv1_1 = 1 << 28,
+        NO_COMPRESSION = 1 << 17,
+        NO_RENEGOTIATION = 1 << 30,
+    },
+    set_server_options: options! {
+        CIPHER_SERVER_PREFERENCE = 1 << 22,
+        PRIORITIZE_CHACHA = 1 << 21,
+    },
+    clear_options: options! {
+        NO_EXTENDED_MASTER_SECRET = 1 << 0,
+        LEGACY_SERVER_CONNECT = 1 << 2,
+        IGNORE_UNEXPECTED_EOF = 1 << 7,
+        ALLOW_CLIENT_RENEGOTIATION = 1 << 8,
+        ALLOW_NO_DHE_KEX = 1 << 10,
+        ALLOW_UNSAFE_LEGACY_RENEGOTIATION = 1 << 18,
+        NO_ENCRYPT_THEN_MAC = 1 << 19,
+        TLS_ROLLBACK_BUG = 1 << 23,
+        NO_ANTI_REPLAY = 1 << 24,
+    },
+    suites_tls13: TLS13,
+    suites_tls12: TLS12,
+    groups_hybrid: c"?*X25519MLKEM768/?*X25519:P-256:P-384",
+    groups: c"X25519:P-256:P-384",
+    signature_algorithms: c"ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:\
+        rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512:\
+        rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:\
+        RSA+SHA256:RSA+SHA384:RSA+SHA512",
+    verify_depth: 10,
+    verify_flags: 0,
+};
+
+/// Every policy, newest first.
+pub const POLICIES: &[&Policy] = &[&P2026_11];
+
+impl Policy {
+    /// The policy of a name; "default" is the newest.
+    pub fn named(name: &str) -> Result<&'static Policy> {
+        if name == "default" {
+            return Ok(POLICIES[0]);
+        }
+        POLICIES.iter().copied().find(|policy| policy.name == name).ok_or_else(|| {
+            let known: Vec<&str> = POLICIES.iter().map(|policy| policy.name).collect();
+            Error::new(Status::EArg, format!("there is no policy {name:?}"))
+                .with_hint(format!("the policies are \"default\" and {}", quoted(&known)))
+        })
+    }
+
+    /// The option bits to set on a client, or on a server.
+    pub fn options_to_set(&self, server: bool) -> u64 {
+        let extra = if server { self.set_server_options } else { &[] };
+        self.set_options.iter().chain(extra).fold(0, |bits, option| bits | option.bit)
+    }
+
+    /// The option bits to clear.
+    pub fn options_to_clear(&self) -> u64 {
+        self.clear_options.iter().fold(0, |bits, option| bits | option.bit)
+    }
+
+    /// Whether a suite, by its IANA number, is one of the policy's.
+    pub fn permits_suite(&self, id: u16) -> bool {
+        self.suites_tls13.iter().chain(self.suites_tls12).any(|suite| suite.id == id)
+    }
+}
+
+/// The names of suites as OpenSSL's functions want them, joined by colons.
+pub fn suite_list(suites: &[Suite]) -> String {
+    suites.iter().map(|suite| suite.name).collect::<Vec<_>>().join(":")
+}
+
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_is_the_newest_policy_and_an_unknown_name_lists_the_known_ones() {
+        assert_eq!(Policy::named("default").unwrap().name, POLICIES[0].name);
+        let error = Policy::named("2019-01").unwrap_err();
+        assert_eq!(error.status(), Status::EArg);
+        assert!(error.hint().contains("\"2026-11\""), "{}", error.hint());
+    }
+
+    #[test]
+    fn no_option_is_both_set_and_cleared() {
+        for policy in POLICIES {
+            assert_eq!(policy.options_to_set(true) & policy.options_to_clear(), 0, "{}", policy.name);
+        }
+    }
+
+    #[test]
+    fn only_suites_of_the_table_are_permitted() {
+        let policy = Policy::named("default").unwrap();
+        assert!(policy.permits_suite(0x1301) && policy.permits_suite(0xc030));
+        assert!(!policy.permits_suite(0x002f), "static RSA");
+        assert!(!policy.permits_suite(0xc034 + 0x4), "PSK");
+        assert!(!policy.permits_suite(0x00a6), "anonymous");
+    }
+}

@@ -1,0 +1,104 @@
+//! The OpenSSL declarations that `openssl-sys` lacks, and only those. Nothing here decides anything.
+#![allow(missing_docs, non_camel_case_types)]
+
+use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
+
+use openssl_sys::{
+    BIO, BIO_METHOD, SSL, SSL_CTX, SSL_METHOD, SSL_SESSION, X509, X509_NAME, X509_STORE, X509_STORE_CTX,
+    X509_VERIFY_PARAM, stack_st_X509,
+};
+
+pub enum X509_LOOKUP {}
+pub enum X509_LOOKUP_METHOD {}
+
+pub type CertVerifyCallback = unsafe extern "C" fn(*mut X509_STORE_CTX, *mut c_void) -> c_int;
+pub type VerifyCallback = unsafe extern "C" fn(c_int, *mut X509_STORE_CTX) -> c_int;
+pub type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
+pub type SecurityCallback =
+    unsafe extern "C" fn(*const SSL, *const SSL_CTX, c_int, c_int, c_int, *mut c_void, *mut c_void) -> c_int;
+
+pub const SSL_CB_HANDSHAKE_START: c_int = 0x10;
+pub const SSL_CB_HANDSHAKE_DONE: c_int = 0x20;
+
+pub const SSL_CTRL_SET_MIN_PROTO_VERSION: c_int = 123;
+pub const SSL_CTRL_SET_MAX_PROTO_VERSION: c_int = 124;
+pub const SSL_CTRL_GET_MIN_PROTO_VERSION: c_int = 130;
+pub const SSL_CTRL_SET_GROUPS_LIST: c_int = 92;
+pub const SSL_CTRL_SET_SIGALGS_LIST: c_int = 98;
+
+pub const SSL_SECOP_OTHER_TYPE: c_int = 0xffff_0000_u32 as c_int;
+pub const SSL_SECOP_OTHER_CIPHER: c_int = 1 << 16;
+pub const SSL_SECOP_VERSION: c_int = 9;
+pub const SSL_SECOP_TICKET: c_int = 10;
+pub const SSL_SECOP_COMPRESSION: c_int = 15;
+
+pub const X509_V_ERR_HOSTNAME_MISMATCH: c_int = 62;
+pub const X509_V_ERR_APPLICATION_VERIFICATION: c_int = 50;
+
+unsafe extern "C" {
+    pub fn SSL_CTX_set_cert_verify_callback(ctx: *mut SSL_CTX, cb: Option<CertVerifyCallback>, arg: *mut c_void);
+    pub fn SSL_CTX_set_security_callback(ctx: *mut SSL_CTX, cb: Option<SecurityCallback>);
+    pub fn SSL_CTX_get_security_callback(ctx: *const SSL_CTX) -> Option<SecurityCallback>;
+    pub fn SSL_set_security_callback(ssl: *mut SSL, cb: Option<SecurityCallback>);
+    pub fn SSL_get_security_callback(ssl: *const SSL) -> Option<SecurityCallback>;
+    pub fn SSL_CTX_set_info_callback(ctx: *mut SSL_CTX, cb: Option<InfoCallback>);
+    pub fn SSL_CTX_get_info_callback(ctx: *const SSL_CTX) -> Option<InfoCallback>;
+    pub fn SSL_set_info_callback(ssl: *mut SSL, cb: Option<InfoCallback>);
+    pub fn SSL_get_info_callback(ssl: *const SSL) -> Option<InfoCallback>;
+
+    pub fn SSL_CTX_get_ssl_method(ctx: *const SSL_CTX) -> *const SSL_METHOD;
+    pub fn SSL_set_options(ssl: *mut SSL, options: u64) -> u64;
+    pub fn SSL_clear_options(ssl: *mut SSL, options: u64) -> u64;
+
+    pub fn SSL_set_session_id_context(ssl: *mut SSL, context: *const c_uchar, len: c_uint) -> c_int;
+    pub fn SSL_SESSION_set1_id_context(session: *mut SSL_SESSION, context: *const c_uchar, len: c_uint) -> c_int;
+    pub fn SSL_SESSION_get0_id_context(session: *const SSL_SESSION, len: *mut c_uint) -> *const c_uchar;
+    pub fn SSL_set_verify_result(ssl: *mut SSL, result: c_long);
+    pub fn SSL_get_verify_callback(ssl: *const SSL) -> Option<VerifyCallback>;
+    pub fn SSL_want(ssl: *const SSL) -> c_int;
+    pub fn SSL_in_before(ssl: *const SSL) -> c_int;
+    pub fn SSL_has_pending(ssl: *const SSL) -> c_int;
+
+    pub fn X509_STORE_CTX_set0_verified_chain(ctx: *mut X509_STORE_CTX, chain: *mut stack_st_X509);
+    pub fn X509_STORE_CTX_set_error_depth(ctx: *mut X509_STORE_CTX, depth: c_int);
+    pub fn X509_STORE_CTX_get_verify_cb(ctx: *const X509_STORE_CTX) -> Option<VerifyCallback>;
+    pub fn X509_STORE_CTX_set_verify_cb(ctx: *mut X509_STORE_CTX, cb: Option<VerifyCallback>);
+    pub fn X509_STORE_CTX_set0_param(ctx: *mut X509_STORE_CTX, param: *mut X509_VERIFY_PARAM);
+    pub fn X509_STORE_CTX_get0_param(ctx: *const X509_STORE_CTX) -> *mut X509_VERIFY_PARAM;
+    pub fn X509_STORE_CTX_get0_store(ctx: *const X509_STORE_CTX) -> *mut X509_STORE;
+    pub fn X509_STORE_CTX_get0_untrusted(ctx: *const X509_STORE_CTX) -> *mut stack_st_X509;
+    pub fn X509_STORE_CTX_get0_cert(ctx: *const X509_STORE_CTX) -> *mut X509;
+    pub fn X509_STORE_CTX_get0_current_issuer(ctx: *const X509_STORE_CTX) -> *mut X509;
+
+    pub fn X509_VERIFY_PARAM_get0_host(param: *mut X509_VERIFY_PARAM, index: c_int) -> *mut c_char;
+    pub fn X509_VERIFY_PARAM_get0_email(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
+    pub fn X509_VERIFY_PARAM_get1_ip_asc(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
+    pub fn X509_VERIFY_PARAM_get_hostflags(param: *const X509_VERIFY_PARAM) -> c_uint;
+    pub fn X509_VERIFY_PARAM_get_depth(param: *const X509_VERIFY_PARAM) -> c_int;
+
+    pub fn X509_STORE_up_ref(store: *mut X509_STORE) -> c_int;
+    pub fn X509_STORE_add_lookup(store: *mut X509_STORE, method: *mut X509_LOOKUP_METHOD) -> *mut X509_LOOKUP;
+    pub fn X509_LOOKUP_hash_dir() -> *mut X509_LOOKUP_METHOD;
+    pub fn X509_LOOKUP_store() -> *mut X509_LOOKUP_METHOD;
+    pub fn X509_LOOKUP_get_method_data(lookup: *const X509_LOOKUP) -> *mut c_void;
+    pub fn X509_LOOKUP_ctrl(
+        lookup: *mut X509_LOOKUP,
+        command: c_int,
+        text: *const c_char,
+        number: c_long,
+        answer: *mut *mut c_char,
+    ) -> c_int;
+    pub fn X509_STORE_get_verify_cb(store: *const X509_STORE) -> Option<VerifyCallback>;
+    pub fn X509_STORE_get_verify(store: *const X509_STORE) -> *mut c_void;
+    pub fn X509_STORE_get_check_issued(store: *const X509_STORE) -> *mut c_void;
+    pub fn X509_STORE_get_check_revocation(store: *const X509_STORE) -> *mut c_void;
+
+    pub fn X509_NAME_get0_der(name: *const X509_NAME, der: *mut *const c_uchar, len: *mut usize) -> c_int;
+
+    pub fn ERR_set_mark() -> c_int;
+    pub fn ERR_pop_to_mark() -> c_int;
+    pub fn ERR_clear_last_mark() -> c_int;
+    pub fn ERR_peek_error() -> c_ulong;
+
+    pub fn BIO_meth_set_destroy(method: *mut BIO_METHOD, destroy: unsafe extern "C" fn(*mut BIO) -> c_int) -> c_int;
+}

@@ -1,0 +1,176 @@
+//! OpenSSL's verdict on a chain, put into words with the facts in it: which certificate, since when, which issuer.
+
+use std::ffi::{CStr, c_int};
+
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
+use openssl::nid::Nid;
+use openssl::stack::Stack;
+use openssl::x509::{X509, X509NameRef, X509Ref};
+use openssl_sys as ffi;
+
+use crate::error::{Error, Status};
+
+/// Whether the code means that no chain to an anchor was found, rather than that one was found wanting.
+pub fn is_incomplete_chain(code: c_int) -> bool {
+    matches!(
+        code,
+        ffi::X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT
+            | ffi::X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+            | ffi::X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE
+    )
+}
+
+/// The error for OpenSSL's `code` at `depth` of `chain`.
+pub fn x509_error(code: c_int, depth: c_int, chain: &Stack<X509>, leaf: &X509Ref) -> Error {
+    let depth = depth.max(0) as usize;
+    let certificate = chain.iter().nth(depth).unwrap_or(leaf);
+    let subject = subject_of(certificate);
+    let who = position(depth, &subject);
+    let issuer = name_text(certificate.issuer_name());
+    let error = match code {
+        ffi::X509_V_ERR_CERT_HAS_EXPIRED => {
+            let until = time_text(certificate.not_after());
+            dated(Status::EExpired, format!("{who} expired on {until}"), certificate.not_after())
+                .with_hint("the server's owner must renew it; if it should still be valid, check this machine's clock")
+        }
+        ffi::X509_V_ERR_CERT_NOT_YET_VALID => {
+            let from = time_text(certificate.not_before());
+            dated(Status::ENotYetValid, format!("{who} is valid only from {from}"), certificate.not_before())
+                .with_hint("check this machine's clock first: it may be behind")
+        }
+        ffi::X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT => {
+            Error::new(Status::ESelfSigned, format!("{who} is self-signed and not one of the trust anchors"))
+                .with_hint("use a certificate from a CA, or trust this one's CA by its file")
+        }
+        ffi::X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN => Error::new(
+            Status::EUnknownIssuer,
+            format!("the chain ends at {subject}, which is not one of the trust anchors"),
+        )
+        .with_hint("if that CA is yours, load its certificate with hostlock_ctx_trust_file"),
+        code if is_incomplete_chain(code) => incomplete(certificate, depth, &who, &issuer),
+        ffi::X509_V_ERR_INVALID_PURPOSE => {
+            Error::new(Status::EWrongPurpose, format!("{who} is not issued for this purpose (extended key usage)"))
+                .with_hint("a server needs a certificate with serverAuth among its extended key usages")
+        }
+        ffi::X509_V_ERR_INVALID_CA => {
+            Error::new(Status::EWrongPurpose, format!("{who} is not a CA, but signed another certificate"))
+        }
+        EE_KEY_TOO_SMALL | CA_KEY_TOO_SMALL => {
+            Error::new(Status::EWeakKey, format!("{who} has {}", key_text(certificate)))
+                .with_hint("RSA keys need 2048 bits or more, elliptic curves 224 or more")
+        }
+        CA_MD_TOO_WEAK => {
+            Error::new(Status::EWeakSignature, format!("{who} is signed with {}", signature_text(certificate)))
+                .with_hint("it must be issued again with SHA-256 or better")
+        }
+        ffi::X509_V_ERR_CERT_SIGNATURE_FAILURE => {
+            Error::new(Status::EBadSignature, format!("the signature on {who} is wrong"))
+                .with_hint("the certificate was altered, or it names an issuer that did not sign it")
+        }
+        ffi::X509_V_ERR_CERT_REVOKED => Error::new(Status::ERevoked, format!("{who} has been revoked by {issuer}")),
+        ffi::X509_V_ERR_UNABLE_TO_GET_CRL => {
+            Error::new(Status::ERevocationUnknown, format!("there is no CRL of {issuer}, so {who} may be revoked"))
+        }
+        ffi::X509_V_ERR_CERT_CHAIN_TOO_LONG | ffi::X509_V_ERR_PATH_LENGTH_EXCEEDED => {
+            Error::new(Status::EChainTooLong, format!("{who}: {}", code_text(code)))
+        }
+        ffi::X509_V_ERR_PERMITTED_VIOLATION | ffi::X509_V_ERR_EXCLUDED_VIOLATION => {
+            Error::new(Status::ENameConstraint, format!("{who}: {}", code_text(code)))
+        }
+        _ => Error::new(Status::EBadCertificate, format!("{who}: {}", code_text(code))),
+    };
+    error.with_x509_code(code).with_certificate(depth as u32, subject)
+}
+
+const EE_KEY_TOO_SMALL: c_int = 66;
+const CA_KEY_TOO_SMALL: c_int = 67;
+const CA_MD_TOO_WEAK: c_int = 68;
+
+fn incomplete(certificate: &X509Ref, depth: usize, who: &str, issuer: &str) -> Error {
+    if depth == 0 {
+        return Error::new(
+            Status::EMissingIntermediate,
+            format!("the chain stops at {who}: its issuer {issuer} was not sent and is not one of the trust anchors"),
+        )
+        .with_hint("the server should send its intermediate certificates too (the full chain); if the issuer is a CA of yours, trust it");
+    }
+    let _ = certificate;
+    Error::new(
+        Status::EUnknownIssuer,
+        format!("the chain stops at {who}: its issuer {issuer} is not one of the trust anchors"),
+    )
+    .with_hint("if that CA is yours, load its certificate with hostlock_ctx_trust_file")
+}
+
+fn dated(status: Status, message: String, time: &Asn1TimeRef) -> Error {
+    let error = Error::new(status, message);
+    match unix_seconds(time) {
+        Some(seconds) => error.with_time(seconds),
+        None => error,
+    }
+}
+
+/// A certificate's time as Unix seconds.
+pub fn unix_seconds(time: &Asn1TimeRef) -> Option<i64> {
+    let epoch = Asn1Time::from_unix(0).ok()?;
+    let difference = epoch.diff(time).ok()?;
+    Some(i64::from(difference.days) * 86_400 + i64::from(difference.secs))
+}
+
+fn time_text(time: &Asn1TimeRef) -> String {
+    time.to_string()
+}
+
+fn position(depth: usize, subject: &str) -> String {
+    match depth {
+        0 => format!("the certificate of {subject}"),
+        _ => format!("the CA certificate of {subject} (position {depth} of the chain)"),
+    }
+}
+
+/// The subject as one line that is safe to print.
+pub fn subject_of(certificate: &X509Ref) -> String {
+    name_text(certificate.subject_name())
+}
+
+fn name_text(name: &X509NameRef) -> String {
+    let parts: Vec<String> = name
+        .entries()
+        .map(|entry| {
+            let key = entry.object().nid().short_name().unwrap_or("?").to_owned();
+            let value = entry.data().to_string().unwrap_or_else(|_| "?".to_owned());
+            format!("{key}={}", value.escape_debug())
+        })
+        .collect();
+    if parts.is_empty() { "(an empty name)".to_owned() } else { format!("\"{}\"", parts.join(", ")) }
+}
+
+fn key_text(certificate: &X509Ref) -> String {
+    match certificate.public_key() {
+        Ok(key) => {
+            let kind = Nid::from_raw(key.id().as_raw()).long_name().unwrap_or("unknown").to_owned();
+            format!("a key of {} bits ({kind}), which is too weak", key.bits())
+        }
+        Err(_) => "a key that OpenSSL cannot read".to_owned(),
+    }
+}
+
+fn signature_text(certificate: &X509Ref) -> String {
+    certificate.signature_algorithm().object().nid().long_name().unwrap_or("an unknown algorithm").to_owned()
+}
+
+fn code_text(code: c_int) -> String {
+    // SAFETY: gives a static string for every number.
+    unsafe { CStr::from_ptr(ffi::X509_verify_cert_error_string(code.into())) }.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificates_time_becomes_unix_seconds() {
+        let time = Asn1Time::from_unix(1_700_000_000).unwrap();
+        assert_eq!(unix_seconds(&time), Some(1_700_000_000));
+    }
+}

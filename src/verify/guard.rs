@@ -1,0 +1,223 @@
+//! What a context knows beyond its `SSL_CTX`: policy, role, host, trust, and which of its set-up calls failed.
+//! One lives in the ex_data of every context that hostlock guards, and it is shared with the context's connections.
+
+use std::ffi::{c_int, c_long, c_void};
+use std::ptr;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use openssl_sys as ffi;
+
+use crate::error::{Error, Result, Status};
+use crate::identity::{MatchRules, Reference};
+use crate::policy::Policy;
+use crate::sys;
+use crate::trust::Anchors;
+
+/// Which side of a connection a context is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It connects, and judges servers.
+    Client,
+    /// It accepts, and judges clients that show a certificate.
+    Server,
+}
+
+/// Set-up calls that cure each other's failure: a later success of one clears what an earlier failure poisoned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Everything that chooses trust anchors.
+    Trust,
+    /// Everything that says which host is meant.
+    Host,
+    /// Everything else that sets one value.
+    Setting,
+}
+
+/// What may be changed while the context lives.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The host of connections that name none of their own.
+    pub host: Option<Reference>,
+    /// Whether the SNI that a program set stands for the host where nothing else names one.
+    pub host_from_sni: bool,
+    /// How names are matched.
+    pub match_rules: MatchRules,
+    /// How long a connection of ours may take to be made, and any single read or write of it, in milliseconds.
+    pub timeout_ms: u32,
+    /// Counts the changes, so that a session from before a change is not resumed after it.
+    generation: u64,
+    poison: Vec<(Family, Error)>,
+}
+
+/// See the module's text.
+pub struct Guard {
+    /// The policy that the context keeps.
+    pub policy: &'static Policy,
+    /// The side it is for.
+    pub role: Role,
+    /// The trust anchors.
+    pub anchors: Anchors,
+    /// The security callback that was in place before ours.
+    pub previous_security: Option<sys::SecurityCallback>,
+    /// Random, so that a session's mark fits this context only.
+    nonce: [u8; 32],
+    settings: RwLock<Settings>,
+}
+
+/// Thirty seconds: long enough for a slow network, short enough that nothing hangs.
+pub const DEFAULT_TIMEOUT_MS: u32 = 30_000;
+
+impl Guard {
+    /// A guard for a context that has just been made.
+    pub fn new(
+        policy: &'static Policy,
+        role: Role,
+        anchors: Anchors,
+        previous_security: Option<sys::SecurityCallback>,
+    ) -> Result<Guard> {
+        let mut nonce = [0; 32];
+        openssl::rand::rand_bytes(&mut nonce)
+            .map_err(|e| Error::new(Status::EInternal, format!("OpenSSL gives no random bytes: {e}")))?;
+        Ok(Guard {
+            policy,
+            role,
+            anchors,
+            previous_security,
+            nonce,
+            settings: RwLock::new(Settings {
+                host: None,
+                host_from_sni: false,
+                match_rules: MatchRules::default(),
+                timeout_ms: DEFAULT_TIMEOUT_MS,
+                generation: 0,
+                poison: Vec::new(),
+            }),
+        })
+    }
+
+    /// The settings as they are now.
+    pub fn settings(&self) -> RwLockReadGuard<'_, Settings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn settings_mut(&self) -> RwLockWriteGuard<'_, Settings> {
+        self.settings.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one set-up call. Where `prepare` fails nothing is changed and the context is poisoned: its handshakes are
+    /// refused until a call of the same family succeeds. Where it succeeds `commit` takes its result.
+    pub fn configure<T>(
+        &self,
+        family: Family,
+        call: &str,
+        prepare: impl FnOnce() -> Result<T>,
+        commit: impl FnOnce(&mut Settings, T),
+    ) -> Result<()> {
+        match prepare() {
+            Ok(value) => {
+                let mut settings = self.settings_mut();
+                commit(&mut settings, value);
+                settings.generation += 1;
+                settings.poison.retain(|(poisoned, _)| *poisoned != family);
+                Ok(())
+            }
+            Err(error) => {
+                let poison = Error::new(
+                    Status::EPoisoned,
+                    format!("{call} failed earlier on this context: {}", error.message()),
+                )
+                .with_hint(format!(
+                    "make {call} succeed, or do not use this context; hint of the failure: {}",
+                    error.hint()
+                ));
+                let mut settings = self.settings_mut();
+                settings.poison.retain(|(poisoned, _)| *poisoned != family);
+                settings.poison.push((family, poison));
+                Err(error)
+            }
+        }
+    }
+
+    /// Refuses where a set-up call failed and nothing has cured it since.
+    pub fn check_not_poisoned(&self) -> Result<()> {
+        match self.settings().poison.first() {
+            Some((_, error)) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// What a session's mark is derived from, besides the host: this context, its policy, its settings' generation.
+    pub fn mark_seed(&self) -> ([u8; 32], u64) {
+        (self.nonce, self.settings().generation)
+    }
+
+    /// Hangs the guard on `ctx`, which owns it from now on.
+    ///
+    /// # Safety
+    /// `ctx` is a live `SSL_CTX` of our libssl.
+    pub unsafe fn attach(self: Arc<Guard>, ctx: *mut ffi::SSL_CTX) -> Result<()> {
+        let raw = Arc::into_raw(self) as *mut c_void;
+        // SAFETY: the caller promises `ctx`; the index is ours; `free` gives the count back when the context goes.
+        if unsafe { ffi::SSL_CTX_set_ex_data(ctx, index(), raw) } != 1 {
+            // SAFETY: OpenSSL did not take the pointer, so the count is still ours to drop.
+            drop(unsafe { Arc::from_raw(raw as *const Guard) });
+            return Err(Error::new(Status::EInternal, "OpenSSL could not store the context's data"));
+        }
+        Ok(())
+    }
+
+    /// The guard of `ctx`, or `None` for a context that is not ours.
+    ///
+    /// # Safety
+    /// `ctx` is NULL or a live `SSL_CTX` of our libssl, and outlives the reference.
+    pub unsafe fn of<'a>(ctx: *const ffi::SSL_CTX) -> Option<&'a Guard> {
+        if ctx.is_null() {
+            return None;
+        }
+        // SAFETY: what is stored under our index is NULL or came from `attach` and lives as long as the context.
+        unsafe { (ffi::SSL_CTX_get_ex_data(ctx, index()) as *const Guard).as_ref() }
+    }
+
+    /// The guard of the context of `ssl`.
+    ///
+    /// # Safety
+    /// `ssl` is a live `SSL` of our libssl, and outlives the reference.
+    pub unsafe fn of_ssl<'a>(ssl: *const ffi::SSL) -> Option<&'a Guard> {
+        // SAFETY: as the caller promises.
+        unsafe { Guard::of(ffi::SSL_get_SSL_CTX(ssl)) }
+    }
+
+    /// One more owner of a guard that was found with [`Guard::of`].
+    pub fn share(&self) -> Arc<Guard> {
+        let this: *const Guard = self;
+        // SAFETY: every Guard that is reachable by `of` was made by `Arc::into_raw` in `attach`.
+        unsafe {
+            Arc::increment_strong_count(this);
+            Arc::from_raw(this)
+        }
+    }
+}
+
+fn index() -> c_int {
+    static INDEX: OnceLock<c_int> = OnceLock::new();
+    *INDEX.get_or_init(|| {
+        // SAFETY: the callbacks are ours and stay loaded (the library is linked with -z nodelete).
+        unsafe {
+            ffi::CRYPTO_get_ex_new_index(ffi::CRYPTO_EX_INDEX_SSL_CTX, 0, ptr::null_mut(), None, None, Some(free))
+        }
+    })
+}
+
+unsafe extern "C" fn free(
+    _ctx: *mut c_void,
+    data: *mut c_void,
+    _all: *mut ffi::CRYPTO_EX_DATA,
+    _index: c_int,
+    _argl: c_long,
+    _argp: *mut c_void,
+) {
+    if !data.is_null() {
+        // SAFETY: `data` came from `Arc::into_raw` in `attach`, and OpenSSL calls this once.
+        drop(unsafe { Arc::from_raw(data as *const Guard) });
+    }
+}

@@ -1,0 +1,58 @@
+//! Naming the host of one connection.
+
+use std::ffi::{CString, c_long, c_void};
+use std::ptr;
+
+use openssl_sys as ffi;
+
+use crate::error::{Error, Result, Status};
+use crate::identity::Reference;
+use crate::queue::Quiet;
+use crate::verify::guard::Guard;
+use crate::verify::watch::Watch;
+
+const TLSEXT_NAMETYPE_HOST_NAME: c_long = 0;
+
+/// Gives `ssl` the host that `parse` answers, and sends it as SNI where it is a DNS name. Where `parse` fails the
+/// connection keeps the host it had, and refuses its handshake until a later call succeeds.
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl that no other thread uses now.
+pub unsafe fn set(ssl: *mut ffi::SSL, parse: impl FnOnce() -> Result<Reference>) -> Result<()> {
+    // SAFETY: as the caller promises, here and below.
+    if unsafe { Guard::of_ssl(ssl) }.is_none() {
+        return Err(Error::new(Status::EState, "this SSL belongs to a context that was not made by hostlock"));
+    }
+    // SAFETY: as above.
+    let watch = unsafe { Watch::ensure(ssl)? };
+    // SAFETY: as above.
+    let named = parse().and_then(|host| unsafe { send_name(ssl, &host) }.map(|()| host));
+    let mut state = watch.state();
+    match named {
+        Ok(host) => {
+            state.host = Some(host);
+            state.poison = None;
+            Ok(())
+        }
+        Err(error) => {
+            let why = format!("naming the host of this connection failed earlier: {}", error.message());
+            state.poison = Some(Error::new(Status::EPoisoned, why).with_hint(error.hint()));
+            Err(error)
+        }
+    }
+}
+
+/// SNI carries DNS names only (RFC 6066 section 3); an old one must not stay beside an address.
+unsafe fn send_name(ssl: *mut ffi::SSL, host: &Reference) -> Result<()> {
+    let _quiet = Quiet::begin();
+    let name = match host.sni() {
+        Some(name) => Some(CString::new(name).map_err(|_| Error::new(Status::EBadHost, "a NUL in the host"))?),
+        None => None,
+    };
+    let pointer = name.as_ref().map_or(ptr::null(), |name| name.as_ptr());
+    // SAFETY: `ssl` is live; OpenSSL copies the name, and takes NULL for "send none".
+    let done = unsafe {
+        ffi::SSL_ctrl(ssl, ffi::SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_HOST_NAME, pointer as *mut c_void)
+    };
+    if done == 1 { Ok(()) } else { Err(Error::new(Status::EBadHost, "OpenSSL does not take the host as SNI")) }
+}

@@ -1,0 +1,78 @@
+//! Sessions are bound to the host, the policy and the context that verified them.
+//!
+//! The mark is the session's *id context*, which libssl itself compares when a session is resumed, copies into the
+//! sessions that TLS 1.3 tickets make, and keeps when a program stores or duplicates a session. So there is no ex_data
+//! on `SSL_SESSION` objects, which programs own and duplicate in ways of their own.
+
+use std::ffi::c_uint;
+use std::slice;
+
+use openssl_sys as ffi;
+
+use crate::sys;
+use crate::verify::guard::Guard;
+use crate::verify::wanted::Wanted;
+
+/// The mark of sessions that `guard` verified for `wanted`.
+pub fn compute(guard: &Guard, wanted: &Wanted) -> [u8; 32] {
+    let (nonce, generation) = guard.mark_seed();
+    let mut hash = openssl::sha::Sha256::new();
+    hash.update(&nonce);
+    hash.update(&generation.to_be_bytes());
+    hash.update(guard.policy.name.as_bytes());
+    wanted.describe(|bytes| hash.update(bytes));
+    hash.finish()
+}
+
+/// A mark that no session bears.
+pub fn unmatchable() -> [u8; 32] {
+    let mut mark = [0; 32];
+    // Where the generator fails the mark is all zero, which `compute` gives to no session either.
+    let _ = openssl::rand::rand_bytes(&mut mark);
+    mark
+}
+
+/// Makes libssl refuse to resume a session on `ssl` that does not bear `mark`.
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl whose handshake has not begun to read.
+pub unsafe fn require(ssl: *mut ffi::SSL, mark: &[u8; 32]) {
+    // SAFETY: 32 bytes are the most that OpenSSL takes (SSL_MAX_SID_CTX_LENGTH), and they are copied.
+    unsafe { sys::SSL_set_session_id_context(ssl, mark.as_ptr(), mark.len() as c_uint) };
+}
+
+/// Whether the session that `ssl` holds bears `mark`; `None` where it holds no session.
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl.
+pub unsafe fn session_bears(ssl: *const ffi::SSL, mark: &[u8; 32]) -> Option<bool> {
+    // SAFETY: as the caller promises; the session is borrowed from it.
+    let session = unsafe { ffi::SSL_get_session(ssl) };
+    if session.is_null() {
+        return None;
+    }
+    let mut len: c_uint = 0;
+    // SAFETY: `session` is live; the pointer is into it.
+    let context = unsafe { sys::SSL_SESSION_get0_id_context(session, &mut len) };
+    if context.is_null() {
+        return Some(false);
+    }
+    // SAFETY: OpenSSL says that `len` bytes are there.
+    Some(unsafe { slice::from_raw_parts(context, len as usize) } == mark)
+}
+
+/// Makes the session of `ssl` worthless: no mark, not resumable.
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl.
+pub unsafe fn spoil_session(ssl: *mut ffi::SSL) {
+    // SAFETY: as the caller promises; the session is borrowed from it.
+    let session = unsafe { ffi::SSL_get_session(ssl) };
+    if session.is_null() {
+        return;
+    }
+    // SAFETY: an empty context is allowed; nothing is read.
+    unsafe { sys::SSL_SESSION_set1_id_context(session, [0u8].as_ptr(), 0) };
+    // SAFETY: marks the session as not resumable, whether it is in the cache or not.
+    unsafe { ffi::SSL_CTX_remove_session(ffi::SSL_get_SSL_CTX(ssl), session) };
+}

@@ -1,0 +1,190 @@
+//! The certificate verify callback of a context: libssl calls it in place of its own verification, inside the
+//! handshake and before a client certificate is sent. It turns verification on again where a program turned it off,
+//! lets [`judge`](super::judge) decide, and asks the application's own verify callback last: that may refuse, never
+//! accept. It answers 0 or 1, never a negative number, which libssl would read as "try again".
+
+use std::ffi::{c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use foreign_types::{ForeignType, ForeignTypeRef};
+use openssl::stack::Stack;
+use openssl::x509::X509;
+use openssl_sys as ffi;
+
+use crate::error::{Error, Result, Status};
+use crate::queue;
+use crate::sys;
+use crate::verify::guard::{Guard, Role};
+use crate::verify::judge::{self, Case, Refusal, Wishes};
+use crate::verify::wanted::{self, Wanted};
+use crate::verify::watch::{Verdict, Watch};
+
+/// See the module's text.
+///
+/// # Safety
+/// For libssl to call, with its own live `X509_STORE_CTX`.
+pub unsafe extern "C" fn verify(store_ctx: *mut ffi::X509_STORE_CTX, _argument: *mut c_void) -> c_int {
+    // SAFETY: libssl hands its own live X509_STORE_CTX, in the connection's thread.
+    let outcome = catch_unwind(AssertUnwindSafe(|| unsafe { verify_checked(store_ctx) }));
+    let refusal = match outcome {
+        Ok(Ok(())) => return 1,
+        Ok(Err(error)) => error,
+        Err(_) => Error::new(Status::EInternal, "a defect inside hostlock stopped the verification"),
+    };
+    // SAFETY: as above. libssl derives the alert from this code, so it must not say "ok".
+    unsafe { ffi::X509_STORE_CTX_set_error(store_ctx, code_for_libssl(&refusal)) };
+    // SAFETY: as above.
+    if let Ok(Some(watch)) = catch_unwind(AssertUnwindSafe(|| unsafe { Watch::of(connection(store_ctx)) })) {
+        queue::raise(&refusal);
+        watch.state().verdict = Verdict::Refused(refusal);
+    }
+    0
+}
+
+fn code_for_libssl(error: &Error) -> c_int {
+    if error.x509_code() == ffi::X509_V_OK { sys::X509_V_ERR_APPLICATION_VERIFICATION } else { error.x509_code() }
+}
+
+/// The `SSL` that libssl verifies for; never NULL inside libssl's own verification.
+unsafe fn connection(store_ctx: *mut ffi::X509_STORE_CTX) -> *mut ffi::SSL {
+    // SAFETY: libssl stores the SSL under this index.
+    unsafe { ffi::X509_STORE_CTX_get_ex_data(store_ctx, ffi::SSL_get_ex_data_X509_STORE_CTX_idx()) as *mut ffi::SSL }
+}
+
+unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<()> {
+    // SAFETY: `store_ctx` is live, here and below.
+    let ssl = unsafe { connection(store_ctx) };
+    if ssl.is_null() {
+        return Err(Error::new(Status::EState, "the certificate verify callback was called outside of a connection"));
+    }
+    // SAFETY: `ssl` is live in this thread, here and below.
+    let watch = unsafe { Watch::ensure(ssl)? };
+    // libssl reads the mode only after this callback returns.
+    // SAFETY: as above; a NULL callback leaves the application's in place.
+    unsafe { ffi::SSL_set_verify(ssl, ffi::SSL_get_verify_mode(ssl) | ffi::SSL_VERIFY_PEER, None) };
+    // SAFETY: as above.
+    let guard = unsafe { Guard::of_ssl(ssl) }
+        .ok_or_else(|| Error::new(Status::EState, "the context of this connection is not hostlock's any more"))?;
+    guard.check_not_poisoned()?;
+    let wanted = match guard.role {
+        // SAFETY: as above.
+        Role::Client => Some(unsafe { wanted::of_connection(ssl, guard, Some(watch))? }),
+        Role::Server => None,
+    };
+    // SAFETY: as above.
+    let answer = unsafe { decide(store_ctx, guard, wanted.as_ref()) };
+    // SAFETY: as above.
+    unsafe { ask_application(store_ctx, ssl, &answer)? };
+    match answer {
+        Ok(_) => {
+            let host = wanted.as_ref().and_then(Wanted::first).map(|host| host.text().into_owned());
+            watch.state().verdict = Verdict::Verified { host };
+            // SAFETY: as above.
+            unsafe { ffi::X509_STORE_CTX_set_error(store_ctx, ffi::X509_V_OK) };
+            Ok(())
+        }
+        Err(refusal) => Err(refusal.error),
+    }
+}
+
+/// Judges what libssl was shown, and gives libssl the chain that was built.
+unsafe fn decide(
+    store_ctx: *mut ffi::X509_STORE_CTX,
+    guard: &Guard,
+    wanted: Option<&Wanted>,
+) -> std::result::Result<Stack<X509>, Refusal> {
+    // SAFETY: `store_ctx` is live, here and below; everything borrowed from it lives as long as it does.
+    let leaf = unsafe { sys::X509_STORE_CTX_get0_cert(store_ctx) };
+    if leaf.is_null() {
+        return Err(Error::new(Status::ENoCertificate, "the peer showed no certificate").into());
+    }
+    // SAFETY: as above.
+    let param = unsafe { sys::X509_STORE_CTX_get0_param(store_ctx) };
+    // SAFETY: as above.
+    let store = unsafe { guard.anchors.in_force(sys::X509_STORE_CTX_get0_store(store_ctx))? };
+    // SAFETY: as above; the pointers are live for the length of the call.
+    let case = unsafe {
+        Case {
+            policy: guard.policy,
+            role: guard.role,
+            leaf: openssl::x509::X509Ref::from_ptr(leaf),
+            untrusted: sys::X509_STORE_CTX_get0_untrusted(store_ctx),
+            store,
+            wanted,
+            wishes: Wishes::read(param),
+            time: None,
+        }
+    };
+    let judged = judge::judge(&case);
+    let chain = match &judged {
+        Ok(chain) => chain,
+        Err(refusal) => &refusal.chain,
+    };
+    if let Ok(copy) = copy_chain(chain) {
+        // SAFETY: takes the stack, and frees the one it held.
+        unsafe { sys::X509_STORE_CTX_set0_verified_chain(store_ctx, copy) };
+    }
+    judged
+}
+
+/// Shows the application's verify callback the chain as libssl would: from the anchor down, or at the failure.
+unsafe fn ask_application(
+    store_ctx: *mut ffi::X509_STORE_CTX,
+    ssl: *mut ffi::SSL,
+    answer: &std::result::Result<Stack<X509>, Refusal>,
+) -> Result<()> {
+    // SAFETY: both are live in this thread, here and below.
+    let set_by_program = unsafe { sys::SSL_get_verify_callback(ssl).is_some() }
+        // SAFETY: as above.
+        || unsafe { sys::X509_STORE_get_verify_cb(sys::X509_STORE_CTX_get0_store(store_ctx)).is_some() };
+    // SAFETY: as above.
+    let Some(callback) = (unsafe { sys::X509_STORE_CTX_get_verify_cb(store_ctx) }).filter(|_| set_by_program) else {
+        return Ok(());
+    };
+    let ask = |depth: usize, certificate: *mut ffi::X509, code: c_int| {
+        // SAFETY: as above; the certificate is of the chain that `answer` or libssl holds.
+        unsafe {
+            ffi::X509_STORE_CTX_set_current_cert(store_ctx, certificate);
+            sys::X509_STORE_CTX_set_error_depth(store_ctx, depth as c_int);
+            ffi::X509_STORE_CTX_set_error(store_ctx, code);
+            callback((code == ffi::X509_V_OK) as c_int, store_ctx)
+        }
+    };
+    match answer {
+        Ok(chain) => {
+            for (depth, certificate) in chain.iter().enumerate().rev() {
+                if ask(depth, certificate.as_ptr(), ffi::X509_V_OK) != 1 {
+                    // SAFETY: as above.
+                    let code = unsafe { ffi::X509_STORE_CTX_get_error(store_ctx) };
+                    return Err(Error::new(
+                        Status::EApplicationRefused,
+                        format!("the application's own verify callback refused the certificate at position {depth}"),
+                    )
+                    .with_x509_code(if code == ffi::X509_V_OK {
+                        sys::X509_V_ERR_APPLICATION_VERIFICATION
+                    } else {
+                        code
+                    }));
+                }
+            }
+        }
+        Err(refusal) => {
+            let depth = refusal.error.certificate().map_or(0, |culprit| culprit.depth as usize);
+            let certificate = refusal.chain.iter().nth(depth).map(|certificate| certificate.as_ptr());
+            // SAFETY: as above.
+            let certificate = certificate.unwrap_or_else(|| unsafe { sys::X509_STORE_CTX_get0_cert(store_ctx) });
+            ask(depth, certificate, code_for_libssl(&refusal.error));
+        }
+    }
+    Ok(())
+}
+
+fn copy_chain(chain: &Stack<X509>) -> std::result::Result<*mut ffi::stack_st_X509, openssl::error::ErrorStack> {
+    let mut copy = Stack::new()?;
+    for certificate in chain {
+        copy.push(certificate.to_owned())?;
+    }
+    let raw = copy.as_ptr();
+    std::mem::forget(copy);
+    Ok(raw)
+}

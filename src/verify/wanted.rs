@@ -1,0 +1,158 @@
+//! Which host a connection is meant for: the rule of precedence, in one place.
+//!
+//! 1. the host of `hostlock_conn_set_host`;
+//! 2. the host, address or e-mail in the connection's `X509_VERIFY_PARAM` (`SSL_set1_host`, CPython);
+//! 3. the context's host;
+//! 4. the SNI, where the context says so.
+//!
+//! Where both 1 and 2 exist, both must hold. None: refuse.
+
+use std::ffi::{CStr, c_char};
+
+use openssl_sys as ffi;
+
+use crate::error::{Error, Result, Status};
+use crate::identity::{MatchRules, Presented, Reference, check};
+use crate::sys;
+use crate::verify::guard::Guard;
+use crate::verify::watch::Watch;
+
+const X509_CHECK_FLAG_NO_WILDCARDS: u32 = 0x2;
+const TLSEXT_NAMETYPE_HOST_NAME: i32 = 0;
+
+/// What a certificate must be for: each group must hold, and one name of a group is enough for it.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    groups: Vec<Vec<Reference>>,
+    /// How names are matched.
+    pub rules: MatchRules,
+}
+
+impl Wanted {
+    /// One host and nothing else.
+    pub fn one(reference: Reference, rules: MatchRules) -> Wanted {
+        Wanted { groups: vec![vec![reference]], rules }
+    }
+
+    /// The host that errors and facts name.
+    pub fn first(&self) -> Option<&Reference> {
+        self.groups.first().and_then(|group| group.first())
+    }
+
+    /// Every group must find one of its names in the certificate.
+    pub fn check(&self, presented: &Presented<'_>) -> Result<String> {
+        let mut matched = None;
+        for group in &self.groups {
+            let found = one_of(group, presented, self.rules)?;
+            matched.get_or_insert(found);
+        }
+        matched.ok_or_else(no_host)
+    }
+
+    /// Feeds everything that the verdict depends on to a session's mark.
+    pub fn describe(&self, mut sink: impl FnMut(&[u8])) {
+        sink(&[self.rules.cn_fallback as u8, self.rules.wildcards as u8]);
+        for group in &self.groups {
+            for reference in group {
+                sink(reference.text().as_bytes());
+                sink(b"|");
+            }
+            sink(b"&");
+        }
+    }
+}
+
+fn one_of(group: &[Reference], presented: &Presented<'_>, rules: MatchRules) -> Result<String> {
+    let mut refusal = None;
+    for reference in group {
+        match check(reference, presented, rules) {
+            Ok(_) => return Ok(reference.text().into_owned()),
+            Err(error) => {
+                refusal.get_or_insert(error);
+            }
+        }
+    }
+    Err(refusal.unwrap_or_else(no_host))
+}
+
+/// The error for a connection that names no host at all.
+pub fn no_host() -> Error {
+    Error::new(Status::ENoHost, "no host was named for this connection, so its certificate cannot be matched with one")
+        .with_hint("call hostlock_conn_set_host or SSL_set1_host before the handshake, or hostlock_ctx_set_host once")
+        .with_x509_code(sys::X509_V_ERR_HOSTNAME_MISMATCH)
+}
+
+/// What the connection `ssl` is meant for.
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl that no other thread uses now.
+pub unsafe fn of_connection(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Watch>) -> Result<Wanted> {
+    let (context_host, from_sni, rules) = {
+        let settings = guard.settings();
+        (settings.host.clone(), settings.host_from_sni, settings.match_rules)
+    };
+    let mut wanted = Wanted { groups: Vec::new(), rules };
+    if let Some(watch) = watch {
+        let state = watch.state();
+        if let Some(error) = &state.poison {
+            return Err(error.clone());
+        }
+        wanted.groups.extend(state.host.clone().map(|host| vec![host]));
+    }
+    // SAFETY: the caller promises `ssl`; its parameters live as long as it does.
+    unsafe { add_parameters(ffi::SSL_get0_param(ssl), &mut wanted)? };
+    if wanted.groups.is_empty() {
+        wanted.groups.extend(context_host.map(|host| vec![host]));
+    }
+    if wanted.groups.is_empty() && from_sni {
+        // SAFETY: on a client this is the name that the program set, NULL or NUL-terminated.
+        if let Some(name) = unsafe { text(ffi::SSL_get_servername(ssl, TLSEXT_NAMETYPE_HOST_NAME)) } {
+            wanted.groups.push(vec![Reference::parse_bytes(name)?]);
+        }
+    }
+    if wanted.groups.is_empty() { Err(no_host()) } else { Ok(wanted) }
+}
+
+/// # Safety
+/// `param` is live and not changed by another thread.
+unsafe fn add_parameters(param: *mut ffi::X509_VERIFY_PARAM, wanted: &mut Wanted) -> Result<()> {
+    let mut hosts = Vec::new();
+    for index in 0.. {
+        // SAFETY: an index past the last host gives NULL; the string lives as long as the parameters.
+        match unsafe { text(sys::X509_VERIFY_PARAM_get0_host(param, index)) } {
+            Some(name) => hosts.push(Reference::parse_bytes(name)?),
+            None => break,
+        }
+    }
+    if !hosts.is_empty() {
+        // SAFETY: reads one word of the live parameters.
+        let flags = unsafe { sys::X509_VERIFY_PARAM_get_hostflags(param) };
+        wanted.rules.wildcards &= flags & X509_CHECK_FLAG_NO_WILDCARDS == 0;
+        wanted.groups.push(hosts);
+    }
+    // SAFETY: returns NULL or a string that is ours to free.
+    let address = unsafe { sys::X509_VERIFY_PARAM_get1_ip_asc(param) };
+    // SAFETY: as above; copied by the parse before it is freed.
+    let parsed = unsafe { text(address) }.map(Reference::parse_bytes);
+    // SAFETY: allocated by OpenSSL for us; NULL is fine.
+    unsafe { ffi::CRYPTO_free(address.cast(), c"hostlock".as_ptr(), 0) };
+    if let Some(reference) = parsed {
+        wanted.groups.push(vec![reference?]);
+    }
+    // SAFETY: NULL or a string that lives as long as the parameters.
+    if let Some(email) = unsafe { text(sys::X509_VERIFY_PARAM_get0_email(param)) } {
+        let email = String::from_utf8_lossy(email);
+        wanted.groups.push(vec![Reference::parse_any(&format!("email:{email}"))?]);
+    }
+    Ok(())
+}
+
+/// # Safety
+/// `pointer` is NULL or NUL-terminated, and outlives the result.
+unsafe fn text<'a>(pointer: *const c_char) -> Option<&'a [u8]> {
+    if pointer.is_null() {
+        return None;
+    }
+    // SAFETY: as the caller promises.
+    Some(unsafe { CStr::from_ptr(pointer) }.to_bytes())
+}

@@ -1,0 +1,131 @@
+//! What one connection knows: the host that it was told, how its handshake was judged, and the application's own
+//! callbacks that ours stand in front of. It lives in the ex_data of the `SSL`.
+
+use std::ffi::{c_int, c_long, c_void};
+use std::ptr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use openssl_sys as ffi;
+
+use crate::error::{Error, Result, Status};
+use crate::identity::Reference;
+use crate::sys;
+use crate::verify::guard::Guard;
+
+/// How far the judgement of a handshake has come.
+#[derive(Clone, Debug, Default)]
+pub enum Verdict {
+    /// Nothing has been judged yet.
+    #[default]
+    Pending,
+    /// The chain is valid and belongs to this host.
+    Verified {
+        /// The reference identity that was matched; `None` where the role needs none.
+        host: Option<String>,
+    },
+    /// Refused, and why.
+    Refused(Error),
+}
+
+/// The changeable part of a [`Watch`].
+#[derive(Clone, Default)]
+pub struct State {
+    /// The guard of the context that the handshake began with, also when the program swaps the context later.
+    pub guard: Option<Arc<Guard>>,
+    /// The host that `hostlock_conn_set_host` named.
+    pub host: Option<Reference>,
+    /// Why naming a host failed, until it succeeds.
+    pub poison: Option<Error>,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// The mark that a session must bear to be resumed here; set when the handshake begins.
+    pub mark: Option<[u8; 32]>,
+    /// The application's info callback, which ours calls.
+    pub app_info: Option<sys::InfoCallback>,
+    /// The security callback that a program put in place of ours; asked in addition.
+    pub app_security: Option<sys::SecurityCallback>,
+}
+
+/// See the module's text. The lock is never held while foreign code runs.
+#[derive(Default)]
+pub struct Watch(Mutex<State>);
+
+impl Watch {
+    /// The state, locked.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The watch of `ssl`, if there is one yet.
+    ///
+    /// # Safety
+    /// `ssl` is a live `SSL` of our libssl, and outlives the reference.
+    pub unsafe fn of<'a>(ssl: *const ffi::SSL) -> Option<&'a Watch> {
+        // SAFETY: what is stored under our index is NULL or a leaked Box<Watch> that lives as long as the SSL.
+        unsafe { (ffi::SSL_get_ex_data(ssl, index()) as *const Watch).as_ref() }
+    }
+
+    /// The watch of `ssl`, made where there is none yet.
+    ///
+    /// # Safety
+    /// As for [`Watch::of`]; never to be called while an `SSL` is being constructed.
+    pub unsafe fn ensure<'a>(ssl: *mut ffi::SSL) -> Result<&'a Watch> {
+        // SAFETY: as the caller promises.
+        if let Some(watch) = unsafe { Watch::of(ssl) } {
+            return Ok(watch);
+        }
+        let raw = Box::into_raw(Box::<Watch>::default());
+        // SAFETY: the index is ours; `free` takes the box back when the SSL goes.
+        if unsafe { ffi::SSL_set_ex_data(ssl, index(), raw as *mut c_void) } != 1 {
+            // SAFETY: OpenSSL did not take the pointer.
+            drop(unsafe { Box::from_raw(raw) });
+            return Err(Error::new(Status::EInternal, "OpenSSL could not store the connection's data"));
+        }
+        // SAFETY: just made, and owned by the SSL from here on.
+        Ok(unsafe { &*raw })
+    }
+}
+
+fn index() -> c_int {
+    static INDEX: OnceLock<c_int> = OnceLock::new();
+    *INDEX.get_or_init(|| {
+        // SAFETY: the callbacks are ours, call no SSL_* function, and stay loaded.
+        unsafe {
+            ffi::CRYPTO_get_ex_new_index(ffi::CRYPTO_EX_INDEX_SSL, 0, ptr::null_mut(), None, Some(dup), Some(free))
+        }
+    })
+}
+
+/// `SSL_dup` copies ex_data: the copy gets the host and the callbacks, but must earn its own verdict.
+unsafe extern "C" fn dup(
+    _to: *mut ffi::CRYPTO_EX_DATA,
+    _from: *const ffi::CRYPTO_EX_DATA,
+    slot: *mut *mut c_void,
+    _index: c_int,
+    _argl: c_long,
+    _argp: *mut c_void,
+) -> c_int {
+    let slot = slot as *mut *mut Watch;
+    // SAFETY: OpenSSL hands a pointer to the slot that holds the copied pointer (CRYPTO_EX_dup).
+    let Some(original) = (unsafe { (*slot).as_ref() }) else { return 1 };
+    let mut state = original.state().clone();
+    state.verdict = Verdict::Pending;
+    state.mark = None;
+    // SAFETY: the slot is writable; what is written there belongs to the copy and is freed with it.
+    unsafe { *slot = Box::into_raw(Box::new(Watch(Mutex::new(state)))) };
+    1
+}
+
+unsafe extern "C" fn free(
+    _ssl: *mut c_void,
+    data: *mut c_void,
+    _all: *mut ffi::CRYPTO_EX_DATA,
+    _index: c_int,
+    _argl: c_long,
+    _argp: *mut c_void,
+) {
+    if !data.is_null() {
+        // SAFETY: `data` came from Box::into_raw in `ensure` or `dup`, and OpenSSL calls this once.
+        drop(unsafe { Box::from_raw(data as *mut Watch) });
+    }
+}

@@ -1,0 +1,74 @@
+//! The hooks at work in real handshakes, driven by plain OpenSSL calls on hostlock's context.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use foreign_types::ForeignType;
+use foreign_types::ForeignTypeRef;
+use hostlock::context::Context;
+use hostlock::error::Status;
+use hostlock::identity::Reference;
+use hostlock::policy::Policy;
+use hostlock::verify::watch::{Verdict, Watch};
+use openssl::ssl::{Ssl, SslAcceptor, SslContext, SslMethod, SslStream};
+use support::pki::{Identity, Recipe};
+
+fn serve(identity: &Identity) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
+    acceptor.set_private_key(&identity.key).unwrap();
+    acceptor.set_certificate(&identity.certificate).unwrap();
+    let acceptor = acceptor.build();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            if let Ok(mut tls) = acceptor.accept(stream) {
+                let _ = tls.write_all(b"hello");
+                let _ = tls.shutdown();
+            }
+        }
+    });
+    port
+}
+
+fn client(ca: &Identity) -> SslContext {
+    let context = Context::client(Policy::named("default").unwrap()).unwrap();
+    let guard = context.guard().unwrap();
+    // SAFETY: the context is live and not in use.
+    unsafe { guard.anchors.add(context.as_ptr(), std::slice::from_ref(&ca.certificate)).unwrap() };
+    // SAFETY: the context gives up its one reference.
+    unsafe { SslContext::from_ptr(context.into_raw()) }
+}
+
+fn connect(context: &SslContext, host: &str, port: u16) -> (Result<String, String>, Option<Status>) {
+    let ssl = Ssl::new(context).unwrap();
+    // SAFETY: the SSL is live and used by this thread only.
+    unsafe { hostlock::verify::host::set(ssl.as_ptr(), || Reference::parse(host)).unwrap() };
+    let mut stream = SslStream::new(ssl, TcpStream::connect(("127.0.0.1", port)).unwrap()).unwrap();
+    let mut text = String::new();
+    let outcome = match stream.connect() {
+        Ok(()) => stream.read_to_string(&mut text).map(|_| text).map_err(|e| e.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    // SAFETY: as above.
+    let status = match unsafe { Watch::of(stream.ssl().as_ptr()) }.unwrap().state().verdict.clone() {
+        Verdict::Refused(error) => Some(error.status()),
+        _ => None,
+    };
+    (outcome, status)
+}
+
+#[test]
+fn the_right_host_connects_and_a_valid_certificate_of_another_is_refused() {
+    let ca = Recipe::ca("Test CA").self_signed();
+    let right = serve(&Recipe::server("right.example", &["right.example"]).issued_by(&ca));
+    let impostor = serve(&Recipe::server("evil.example", &["evil.example"]).issued_by(&ca));
+    let context = client(&ca);
+    assert_eq!(connect(&context, "right.example", right), (Ok("hello".to_owned()), None));
+    let (outcome, status) = connect(&context, "right.example", impostor);
+    assert_eq!(status, Some(Status::EHostMismatch));
+    assert!(outcome.unwrap_err().contains("evil.example"));
+}
