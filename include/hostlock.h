@@ -41,6 +41,11 @@ typedef struct hostlock_error hostlock_error;
 #endif
 
 /**
+ * The most bytes that hostlock_host_normalize writes, the closing NUL included.
+ */
+#define HOSTLOCK_HOST_MAX 256
+
+/**
  * What every fallible function answers: HOSTLOCK_OK (0) or one of these negative numbers. A number is never reused.
  */
 enum hostlock_status {
@@ -347,7 +352,8 @@ const char *hostlock_error_json(const hostlock_error *error);
  * A context for clients that is safe without another call: TLS 1.2 and 1.3, strong suites, the system's roots, and
  * every certificate checked against the host inside the handshake.
  *
- * policy is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. The result *is* an
+ * policy is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. "+cn-fallback" behind it lets
+ * a certificate without any subjectAltName be matched by its common name (for old devices; RFC 9525 forbids it). The result *is* an
  * SSL_CTX: give it to SSL_new, or to hostlock_connect. Free it with hostlock_ctx_free or SSL_CTX_free. NULL on failure
  * (hostlock_last_error says why). A context may be shared by threads once it is set up.
  */
@@ -402,6 +408,30 @@ HOSTLOCK_MUST_USE int hostlock_ctx_set_host(hostlock_ctx *ctx, const char *host)
 HOSTLOCK_MUST_USE
 int hostlock_ctx_host_from_sni(hostlock_ctx *ctx,
                                int enabled);
+
+/**
+ * Writes the normal form of host to out: a DNS name in lower case without a trailing dot, or an IP address in its
+ * canonical form (RFC 5952). out has room for out_len bytes, the closing NUL included; HOSTLOCK_HOST_MAX always
+ * suffices. HOSTLOCK_E_BAD_HOST for what no certificate can be checked against: an empty name, a port, a URL, brackets,
+ * "127.1"; HOSTLOCK_E_ARG where out is too small.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_host_normalize(const char *host,
+                            char *out,
+                            size_t out_len);
+
+/**
+ * Whether a certificate belongs to host, by the names in it alone (RFC 9525): neither its issuer nor its dates are
+ * looked at. For verdicts outside of a connection; a connection needs no such call.
+ *
+ * cert is one certificate of cert_len bytes, PEM or DER. host is a DNS name, an IP address, or
+ * "email:user@example.org". 0, HOSTLOCK_E_HOST_MISMATCH (the error lists the certificate's names), HOSTLOCK_E_BAD_HOST,
+ * HOSTLOCK_E_BAD_CERTIFICATE for names that are damaged, or the reason why cert could not be read.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_cert_check_host(const uint8_t *cert,
+                             size_t cert_len,
+                             const char *host);
 
 #ifdef __cplusplus
 }  // extern "C"

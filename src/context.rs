@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::policy::{Policy, suite_list};
+use crate::policy::{Choice, Policy, suite_list};
 use crate::queue::Quiet;
 use crate::sys;
 use crate::trust::Anchors;
@@ -24,12 +24,13 @@ unsafe impl Sync for Context {}
 
 impl Context {
     /// A context for clients. Nothing more is needed for it to be safe.
-    pub fn client(policy: &'static Policy) -> Result<Context> {
+    pub fn client(choice: impl Into<Choice>) -> Result<Context> {
         // SAFETY: no arguments; gives a static method.
-        Context::new(policy, Role::Client, unsafe { ffi::TLS_client_method() })
+        Context::new(choice.into(), Role::Client, unsafe { ffi::TLS_client_method() })
     }
 
-    fn new(policy: &'static Policy, role: Role, method: *const ffi::SSL_METHOD) -> Result<Context> {
+    fn new(choice: Choice, role: Role, method: *const ffi::SSL_METHOD) -> Result<Context> {
+        let policy = choice.policy;
         openssl::init();
         let quiet = Quiet::begin();
         // SAFETY: the method is static.
@@ -43,7 +44,7 @@ impl Context {
         unsafe {
             let anchors = Anchors::of_new_context(context.as_ptr())?;
             let previous = sys::SSL_CTX_get_security_callback(context.as_ptr());
-            Arc::new(Guard::new(policy, role, anchors, previous)?).attach(context.as_ptr())?;
+            Arc::new(Guard::new(choice, role, anchors, previous)?).attach(context.as_ptr())?;
             recipe::install(context.as_ptr());
         }
         Ok(context)

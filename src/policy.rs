@@ -40,7 +40,7 @@ pub struct Policy {
     pub security_level: c_int,
     /// The least strength of keys, groups, digests and ciphers in bits, enforced without regard to the level.
     pub security_bits: c_int,
-    /// Options that are set.
+    /// Options that are set. Single-use (EC)DH keys need none: OpenSSL has no other kind since 1.1.0.
     pub set_options: &'static [OptionBit],
     /// Options that are also set on a server.
     pub set_server_options: &'static [OptionBit],
@@ -109,6 +109,7 @@ const P2026_11: Policy = Policy {
         NO_ENCRYPT_THEN_MAC = 1 << 19,
         TLS_ROLLBACK_BUG = 1 << 23,
         NO_ANTI_REPLAY = 1 << 24,
+        PREFER_NO_DHE_KEX = 1 << 35,
     },
     suites_tls13: TLS13,
     suites_tls12: TLS12,
@@ -124,6 +125,40 @@ const P2026_11: Policy = Policy {
 
 /// Every policy, newest first.
 pub const POLICIES: &[&Policy] = &[&P2026_11];
+
+/// A policy as a program asks for it: a name, and what it permits beyond that by name.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice {
+    /// The policy.
+    pub policy: &'static Policy,
+    /// "+cn-fallback": a certificate without any subjectAltName may be matched by its common name. RFC 9525 forbids it;
+    /// it is for old devices that cannot be given a new certificate.
+    pub cn_fallback: bool,
+}
+
+impl Choice {
+    /// The choice in a text such as "default" or "2026-11+cn-fallback".
+    pub fn parse(text: &str) -> Result<Choice> {
+        let mut words = text.split('+');
+        let mut choice = Choice { policy: Policy::named(words.next().unwrap_or_default())?, cn_fallback: false };
+        for word in words {
+            match word {
+                "cn-fallback" => choice.cn_fallback = true,
+                _ => {
+                    return Err(Error::new(Status::EArg, format!("there is no policy option {word:?}"))
+                        .with_hint("the options are \"+cn-fallback\""));
+                }
+            }
+        }
+        Ok(choice)
+    }
+}
+
+impl From<&'static Policy> for Choice {
+    fn from(policy: &'static Policy) -> Choice {
+        Choice { policy, cn_fallback: false }
+    }
+}
 
 impl Policy {
     /// The policy of a name; "default" is the newest.
@@ -174,6 +209,15 @@ mod tests {
         let error = Policy::named("2019-01").unwrap_err();
         assert_eq!(error.status(), Status::EArg);
         assert!(error.hint().contains("\"2026-11\""), "{}", error.hint());
+    }
+
+    #[test]
+    fn what_a_policy_permits_beyond_itself_is_asked_for_by_name() {
+        assert!(!Choice::parse("default").unwrap().cn_fallback);
+        assert!(Choice::parse("2026-11+cn-fallback").unwrap().cn_fallback);
+        for wrong in ["", "+cn-fallback", "default+", "default+tls1.0", "default +cn-fallback"] {
+            assert_eq!(Choice::parse(wrong).unwrap_err().status(), Status::EArg, "{wrong:?}");
+        }
     }
 
     #[test]

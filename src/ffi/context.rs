@@ -6,13 +6,14 @@ use super::boundary::{accessor, pointer, status, text};
 use super::{guard_of, hostlock_ctx};
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
-use crate::policy::Policy;
+use crate::policy::{Choice, Policy};
 use crate::verify::guard::Family;
 
 /// A context for clients that is safe without another call: TLS 1.2 and 1.3, strong suites, the system's roots, and
 /// every certificate checked against the host inside the handshake.
 ///
-/// `policy` is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. The result *is* an
+/// `policy` is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. "+cn-fallback" behind it lets
+/// a certificate without any subjectAltName be matched by its common name (for old devices; RFC 9525 forbids it). The result *is* an
 /// `SSL_CTX`: give it to SSL_new, or to hostlock_connect. Free it with hostlock_ctx_free or SSL_CTX_free. NULL on failure
 /// (hostlock_last_error says why). A context may be shared by threads once it is set up.
 ///
@@ -58,10 +59,10 @@ pub unsafe extern "C" fn hostlock_ctx_set_timeout(ctx: *mut hostlock_ctx, millis
 
 /// # Safety
 /// `name` is NULL or NUL-terminated.
-unsafe fn policy_of(name: *const c_char) -> Result<&'static Policy> {
+unsafe fn policy_of(name: *const c_char) -> Result<Choice> {
     if name.is_null() {
-        return Policy::named("default");
+        return Policy::named("default").map(Choice::from);
     }
     // SAFETY: as the caller promises.
-    Policy::named(unsafe { text(name, "policy")? })
+    Choice::parse(unsafe { text(name, "policy")? })
 }

@@ -2,10 +2,11 @@
 
 use std::ffi::{c_char, c_int};
 
-use super::boundary::{not_null, status, text_bytes};
+use super::boundary::{bytes, not_null, status, text, text_bytes};
 use super::{guard_of, hostlock_conn, hostlock_ctx};
 use crate::error::{Error, Status};
-use crate::identity::Reference;
+use crate::identity::{MatchRules, Reference, normalize};
+use crate::verify::certificate;
 use crate::verify::guard::Family;
 
 /// Names the host that `ssl` is to reach: the certificate must be for it, and a DNS name is sent as SNI.
@@ -60,5 +61,58 @@ pub unsafe extern "C" fn hostlock_ctx_host_from_sni(ctx: *mut hostlock_ctx, enab
         guard.configure(Family::Setting, "hostlock_ctx_host_from_sni", prepare, |settings, on| {
             settings.host_from_sni = on
         })
+    })
+}
+
+/// The most bytes that hostlock_host_normalize writes, the closing NUL included.
+pub const HOSTLOCK_HOST_MAX: usize = 256;
+
+/// Writes the normal form of `host` to `out`: a DNS name in lower case without a trailing dot, or an IP address in its
+/// canonical form (RFC 5952). `out` has room for `out_len` bytes, the closing NUL included; HOSTLOCK_HOST_MAX always
+/// suffices. HOSTLOCK_E_BAD_HOST for what no certificate can be checked against: an empty name, a port, a URL, brackets,
+/// "127.1"; HOSTLOCK_E_ARG where `out` is too small.
+///
+/// # Safety
+/// `host` is NULL or NUL-terminated; `out` is NULL or `out_len` writable bytes.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_host_normalize(host: *const c_char, out: *mut c_char, out_len: usize) -> c_int {
+    status(|| {
+        // SAFETY: as the caller promises.
+        let name = normalize(unsafe { text(host, "host")? })?;
+        not_null(out, "out")?;
+        if name.len() >= out_len {
+            return Err(Error::new(
+                Status::EArg,
+                format!("the buffer of {out_len} bytes is too small for {} and a NUL", name.len()),
+            ));
+        }
+        // SAFETY: the caller promises `out_len` bytes, of which name and NUL take no more; Rust's string is elsewhere.
+        unsafe {
+            std::ptr::copy_nonoverlapping(name.as_ptr().cast(), out, name.len());
+            *out.add(name.len()) = 0;
+        }
+        Ok(())
+    })
+}
+
+/// Whether a certificate belongs to `host`, by the names in it alone (RFC 9525): neither its issuer nor its dates are
+/// looked at. For verdicts outside of a connection; a connection needs no such call.
+///
+/// `cert` is one certificate of `cert_len` bytes, PEM or DER. `host` is a DNS name, an IP address, or
+/// "email:user@example.org". 0, HOSTLOCK_E_HOST_MISMATCH (the error lists the certificate's names), HOSTLOCK_E_BAD_HOST,
+/// HOSTLOCK_E_BAD_CERTIFICATE for names that are damaged, or the reason why `cert` could not be read.
+///
+/// # Safety
+/// `cert` is NULL or `cert_len` readable bytes; `host` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_cert_check_host(cert: *const u8, cert_len: usize, host: *const c_char) -> c_int {
+    status(|| {
+        // SAFETY: as the caller promises, here and below.
+        let reference = Reference::parse_any_bytes(unsafe { text_bytes(host, "host")? })?;
+        // SAFETY: as above.
+        let certificate = certificate::parse(unsafe { bytes(cert, cert_len, "cert")? })?;
+        certificate::check_host(&certificate, &reference, MatchRules::default())
     })
 }

@@ -2,11 +2,11 @@
 #![allow(non_camel_case_types)]
 
 pub mod boundary;
-mod context;
-mod errors;
-mod host;
-mod library;
-mod trust;
+pub mod context;
+pub mod errors;
+pub mod host;
+pub mod library;
+pub mod trust;
 
 /// A context: OpenSSL's own `SSL_CTX`.
 pub type hostlock_ctx = openssl_sys::SSL_CTX;

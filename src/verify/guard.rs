@@ -9,7 +9,7 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::identity::{MatchRules, Reference};
-use crate::policy::Policy;
+use crate::policy::{Choice, Policy};
 use crate::sys;
 use crate::trust::Anchors;
 
@@ -70,7 +70,7 @@ pub const DEFAULT_TIMEOUT_MS: u32 = 30_000;
 impl Guard {
     /// A guard for a context that has just been made.
     pub fn new(
-        policy: &'static Policy,
+        choice: Choice,
         role: Role,
         anchors: Anchors,
         previous_security: Option<sys::SecurityCallback>,
@@ -79,7 +79,7 @@ impl Guard {
         openssl::rand::rand_bytes(&mut nonce)
             .map_err(|e| Error::new(Status::EInternal, format!("OpenSSL gives no random bytes: {e}")))?;
         Ok(Guard {
-            policy,
+            policy: choice.policy,
             role,
             anchors,
             previous_security,
@@ -87,7 +87,7 @@ impl Guard {
             settings: RwLock::new(Settings {
                 host: None,
                 host_from_sni: false,
-                match_rules: MatchRules::default(),
+                match_rules: MatchRules { cn_fallback: choice.cn_fallback, ..MatchRules::default() },
                 timeout_ms: DEFAULT_TIMEOUT_MS,
                 generation: 0,
                 poison: Vec::new(),

@@ -4,7 +4,6 @@
 //! It verifies with parameters of its own: what a program asked for can make them stricter, never laxer.
 
 use std::ffi::{c_int, c_ulong};
-use std::ptr;
 
 use foreign_types::ForeignTypeRef;
 use openssl::stack::Stack;
@@ -13,12 +12,11 @@ use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::identity::Presented;
 use crate::policy::Policy;
 use crate::sys;
-use crate::verify::explain;
 use crate::verify::guard::Role;
 use crate::verify::wanted::Wanted;
+use crate::verify::{certificate, explain};
 
 /// What is to be judged, and by which measure.
 pub struct Case<'a> {
@@ -108,9 +106,7 @@ pub fn judge(case: &Case<'_>) -> std::result::Result<Stack<X509>, Refusal> {
 
 fn check_host(case: &Case<'_>) -> Result<()> {
     let Some(wanted) = case.wanted else { return Ok(()) };
-    let subject = subject_der(case.leaf);
-    let presented = Presented::new(san_der(case.leaf), subject);
-    wanted.check(&presented).map(|_| ()).map_err(|error| {
+    certificate::presented(case.leaf).and_then(|names| wanted.check(&names)).map(|_| ()).map_err(|error| {
         let subject = explain::subject_of(case.leaf);
         error.with_certificate(0, subject)
     })
@@ -206,40 +202,4 @@ impl Drop for StoreContext {
 
 fn out_of_memory() -> Error {
     Error::new(Status::EInternal, "OpenSSL has no memory left for the verification")
-}
-
-/// The contents of the subjectAltName extension, as they stand in the certificate.
-pub fn san_der(certificate: &X509Ref) -> Option<&[u8]> {
-    // SAFETY: the certificate is live; -1 starts the search at its beginning.
-    let index = unsafe { ffi::X509_get_ext_by_NID(certificate.as_ptr(), ffi::NID_subject_alt_name, -1) };
-    if index < 0 {
-        return None;
-    }
-    // SAFETY: the index was found just now; extension and data belong to the certificate.
-    unsafe {
-        let data = ffi::X509_EXTENSION_get_data(ffi::X509_get_ext(certificate.as_ptr(), index));
-        slice(ffi::ASN1_STRING_get0_data(data.cast()), ffi::ASN1_STRING_length(data.cast()))
-    }
-}
-
-/// The DER of the subject.
-pub fn subject_der(certificate: &X509Ref) -> &[u8] {
-    let (mut der, mut len) = (ptr::null(), 0);
-    // SAFETY: the name belongs to the certificate, which also owns the bytes.
-    unsafe {
-        if sys::X509_NAME_get0_der(ffi::X509_get_subject_name(certificate.as_ptr()), &mut der, &mut len) != 1 {
-            return &[];
-        }
-        slice(der, len as c_int).unwrap_or(&[])
-    }
-}
-
-/// # Safety
-/// `data` is NULL or `len` bytes that outlive the result.
-unsafe fn slice<'a>(data: *const u8, len: c_int) -> Option<&'a [u8]> {
-    if data.is_null() || len < 0 {
-        return None;
-    }
-    // SAFETY: as the caller promises.
-    Some(unsafe { std::slice::from_raw_parts(data, len as usize) })
 }

@@ -4,6 +4,7 @@
 //! suites and keys from being lowered, [`info`] refuses what no certificate callback sees. [`judge`] decides;
 //! [`explain`] puts OpenSSL's verdict into words. [`guard`] is what a context knows, [`watch`] what a connection knows.
 
+pub mod certificate;
 pub mod explain;
 pub mod guard;
 pub mod host;

@@ -1,2 +1,3 @@
 //! What the integration tests share.
+pub mod hello;
 pub mod pki;
