@@ -93,21 +93,30 @@ impl Attribute<'_> {
 
 /// id-at-commonName, 2.5.4.3.
 pub(crate) const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
+/// id-emailAddress, 1.2.840.113549.1.9.1.
+pub(crate) const EMAIL_ADDRESS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x01];
 
 /// Every attribute of the Name `der`, in order.
 pub(crate) fn attributes(der: &[u8]) -> Result<Vec<Attribute<'_>>, Malformed> {
-    let mut attributes = Vec::new();
-    let mut rdns = Reader::whole(der, SEQUENCE)?;
-    while !rdns.is_empty() {
-        let mut rdn = Reader::new(rdns.expect(SET)?);
-        if rdn.is_empty() {
-            return Err(Malformed);
-        }
+    rdns(der).map(|rdns| rdns.concat())
+}
+
+/// The attributes of the Name `der`, one list for each RelativeDistinguishedName (a `SET SIZE (1..MAX)`).
+pub(crate) fn rdns(der: &[u8]) -> Result<Vec<Vec<Attribute<'_>>>, Malformed> {
+    let mut rdns = Vec::new();
+    let mut name = Reader::whole(der, SEQUENCE)?;
+    while !name.is_empty() {
+        let mut rdn = Reader::new(name.expect(SET)?);
+        let mut attributes = Vec::new();
         while !rdn.is_empty() {
             attributes.push(attribute(&mut rdn)?);
         }
+        if attributes.is_empty() {
+            return Err(Malformed);
+        }
+        rdns.push(attributes);
     }
-    Ok(attributes)
+    Ok(rdns)
 }
 
 fn attribute<'a>(rdn: &mut Reader<'a>) -> Result<Attribute<'a>, Malformed> {
