@@ -1,14 +1,16 @@
 //! The tables of other projects for the syntax of names and for name constraints: is this a valid name, does this
 //! constraint cover that name.
 
+mod der;
 mod vectors;
 
 use std::net::IpAddr;
 
+use der::element;
 use hostlock::error::Result;
 use hostlock::identity::{Budget, NameConstraints, Presented, Reference, is_dns_id};
 use serde_json::Value;
-use vectors::{bytes, element, every_row_agrees};
+use vectors::{bytes, every_row_agrees};
 
 const SYNTAX: &str = "name_syntax_vectors.json.gz";
 /// X509_V_ERR_PERMITTED_VIOLATION: the name could be compared and is not within the subtree.

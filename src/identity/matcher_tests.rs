@@ -42,7 +42,9 @@ fn a_dns_name_matches_its_equal_and_a_whole_label_wildcard_only() {
         ("www.example.com", "*.example.com", true),
         ("www.example.com", "*.EXAMPLE.com", true),
         ("xn--fa-hia.example.com", "*.example.com", true),
-        ("_srv.example.com", "*.example.com", true),
+        ("_srv.example.com", "_srv.example.com", true),
+        ("_srv.example.com", "*.example.com", false),
+        ("www.under_score.example", "*.under_score.example", false),
         ("a.co.uk", "*.co.uk", true),
         ("localhost", "localhost", true),
         ("www.example.com", "example.com", false),
@@ -123,8 +125,8 @@ fn names_of_other_kinds_never_stand_for_a_host() {
         element(0x86, host),
         element(0x86, b"https://www.example.com/"),
         element(0x88, host),
-        element(0xa0, &element(0x16, host)),
-        element(0xa5, host),
+        element(0xa0, &[element(0x06, &[0x2a, 0x03]), element(0xa0, &element(0x16, host))].concat()),
+        element(0xa5, &element(0xa1, &element(0x0c, host))),
     ];
     assert!(!matches("www.example.com", &others));
 }
@@ -261,6 +263,7 @@ fn a_mismatch_explains_the_near_misses() {
         ),
         ("example.com", vec![dns("*.com")], "two labels or more after it"),
         ("www.example.com", vec![dns("w*.example.com")], "only as a whole label"),
+        ("_srv.example.com", vec![dns("*.example.com")], "does not stand for a name with an underscore"),
         ("www.example.com", vec![dns("www.example.com.")], "no trailing dot"),
         ("www.example.com", vec![ip(&[192, 0, 2, 1])], "connect with an address that the certificate lists"),
         ("www.example.com", vec![dns("b.example")], "connect with that name, or ask"),

@@ -2,7 +2,7 @@
 //! put into words. Two names are never the same because one of them could not be read.
 
 use super::der::Malformed;
-use super::general_name::{Attribute, COMMON_NAME, EMAIL_ADDRESS, rdns};
+use super::general_name::{Attribute, COMMON_NAME, EMAIL_ADDRESS, attributes, walk};
 use super::presented::malformed_subject;
 use super::words::escape;
 use crate::error::Result;
@@ -19,8 +19,7 @@ pub fn same_name(one: &[u8], other: &[u8]) -> Result<bool> {
 
 /// The Name in `der` as one line fit to print, such as "CN=Example CA, O=Example".
 pub fn name_text(der: &[u8]) -> String {
-    let rdns = rdns(der).unwrap_or_default();
-    rdns.iter().flatten().map(attribute_text).collect::<Vec<_>>().join(", ")
+    attributes(der).unwrap_or_default().iter().map(attribute_text).collect::<Vec<_>>().join(", ")
 }
 
 /// A Name in a form in which equal names have equal bytes, one run of bytes for each RDN.
@@ -31,7 +30,15 @@ pub(super) struct CanonicalName {
 
 impl CanonicalName {
     pub(super) fn parse(der: &[u8]) -> std::result::Result<CanonicalName, Malformed> {
-        let rdns = rdns(der)?.iter().map(|rdn| canonical_rdn(rdn)).collect::<std::result::Result<_, _>>()?;
+        let mut rdns: Vec<Vec<Attribute<'_>>> = Vec::new();
+        walk(der, |index, attribute| {
+            match rdns.get_mut(index) {
+                Some(rdn) => rdn.push(attribute),
+                None => rdns.push(vec![attribute]),
+            }
+            Ok(())
+        })?;
+        let rdns = rdns.iter().map(|rdn| canonical_rdn(rdn)).collect::<std::result::Result<_, _>>()?;
         Ok(CanonicalName { rdns })
     }
 
@@ -50,7 +57,7 @@ impl CanonicalName {
 fn canonical_rdn(rdn: &[Attribute<'_>]) -> std::result::Result<Vec<u8>, Malformed> {
     let mut attributes = Vec::with_capacity(rdn.len());
     for attribute in rdn {
-        let (tag, value) = match text(attribute)? {
+        let (tag, value) = match attribute.text()? {
             Some(text) => (0, fold(&text).into_bytes()),
             None => (attribute.tag, attribute.value.to_vec()),
         };
@@ -64,28 +71,6 @@ fn canonical_rdn(rdn: &[Attribute<'_>]) -> std::result::Result<Vec<u8>, Malforme
     }
     attributes.sort_unstable();
     Ok(attributes.concat())
-}
-
-/// The value as text if it is of a string type, and None if it is of another type, which compares octet by octet.
-fn text(attribute: &Attribute<'_>) -> std::result::Result<Option<String>, Malformed> {
-    let value = attribute.value;
-    let units = |size: usize| {
-        let whole = value.len().is_multiple_of(size);
-        whole
-            .then(|| value.chunks(size).map(|unit| unit.iter().fold(0u32, |code, &octet| code << 8 | u32::from(octet))))
-    };
-    let text = match attribute.tag {
-        0x0c => String::from_utf8(value.to_vec()).ok(),
-        // NumericString, PrintableString, IA5String and VisibleString; and TeletexString, which is used as if it were Latin-1.
-        0x12 | 0x13 | 0x14 | 0x16 | 0x1a => Some(value.iter().copied().map(char::from).collect()),
-        0x1c => units(4).and_then(|units| units.map(char::from_u32).collect()),
-        0x1e => units(2).and_then(|units| {
-            let units = units.map(|unit| u16::try_from(unit).unwrap_or_default());
-            char::decode_utf16(units).collect::<std::result::Result<_, _>>().ok()
-        }),
-        _ => return Ok(None),
-    };
-    text.map(Some).ok_or(Malformed)
 }
 
 /// Case folded, white space at the ends removed and elsewhere made one space (RFC 5280 7.1, RFC 4518 2.6.1).
@@ -107,7 +92,7 @@ fn attribute_text(attribute: &Attribute<'_>) -> String {
         [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 0x01, 0x19] => "DC".into(),
         oid => dotted(oid),
     };
-    let value = match text(attribute) {
+    let value = match attribute.text() {
         Ok(Some(text)) => escape(text.as_bytes()),
         _ => escape(attribute.value),
     };

@@ -1,5 +1,5 @@
-//! What the tests over outside test vectors share: reading the rows, writing the DER that a row speaks of, and comparing
-//! verdicts. It must never let a test pass because rows could not be read.
+//! What the tests over outside test vectors share: reading the rows and comparing verdicts. It must never let a test pass
+//! because rows could not be read.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -26,17 +26,6 @@ fn rows(file: &str) -> Option<Vec<Value>> {
 pub fn bytes(text: &Value) -> Vec<u8> {
     let text = text.as_str().expect("a string");
     text.chars().map(|c| u8::try_from(u32::from(c)).expect("a Latin-1 character")).collect()
-}
-
-/// One DER element.
-pub fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(contents.len()).expect("test names are short").to_be_bytes();
-    let header = match length {
-        [0, short @ ..0x80] => vec![tag, short],
-        [0, long] => vec![tag, 0x81, long],
-        [high, low] => vec![tag, 0x82, high, low],
-    };
-    [header.as_slice(), contents].concat()
 }
 
 /// Holds the verdict of every row of its kind (where `ours` has one) against the row's own in `field`.
