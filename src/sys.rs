@@ -4,7 +4,7 @@
 use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 
 use openssl_sys::{
-    BIO, BIO_METHOD, SSL, SSL_CTX, SSL_METHOD, SSL_SESSION, X509, X509_NAME, X509_STORE, X509_STORE_CTX,
+    BIO, BIO_METHOD, SSL, SSL_CTX, SSL_METHOD, SSL_SESSION, X509, X509_CRL, X509_NAME, X509_STORE, X509_STORE_CTX,
     X509_VERIFY_PARAM, stack_st_X509,
 };
 
@@ -25,12 +25,16 @@ pub const SSL_CTRL_SET_MAX_PROTO_VERSION: c_int = 124;
 pub const SSL_CTRL_GET_MIN_PROTO_VERSION: c_int = 130;
 pub const SSL_CTRL_SET_GROUPS_LIST: c_int = 92;
 pub const SSL_CTRL_SET_SIGALGS_LIST: c_int = 98;
+pub const SSL_CTRL_GET_VERIFY_CERT_STORE: c_int = 137;
 
 pub const SSL_SECOP_OTHER_TYPE: c_int = 0xffff_0000_u32 as c_int;
 pub const SSL_SECOP_OTHER_CIPHER: c_int = 1 << 16;
 pub const SSL_SECOP_VERSION: c_int = 9;
 pub const SSL_SECOP_TICKET: c_int = 10;
 pub const SSL_SECOP_COMPRESSION: c_int = 15;
+
+pub const X509_TRUST_SSL_CLIENT: c_int = 2;
+pub const X509_TRUST_SSL_SERVER: c_int = 3;
 
 pub const X509_V_ERR_HOSTNAME_MISMATCH: c_int = 62;
 pub const X509_V_ERR_APPLICATION_VERIFICATION: c_int = 50;
@@ -79,19 +83,24 @@ unsafe extern "C" {
     pub fn X509_STORE_up_ref(store: *mut X509_STORE) -> c_int;
     pub fn X509_STORE_add_lookup(store: *mut X509_STORE, method: *mut X509_LOOKUP_METHOD) -> *mut X509_LOOKUP;
     pub fn X509_LOOKUP_hash_dir() -> *mut X509_LOOKUP_METHOD;
-    pub fn X509_LOOKUP_store() -> *mut X509_LOOKUP_METHOD;
-    pub fn X509_LOOKUP_get_method_data(lookup: *const X509_LOOKUP) -> *mut c_void;
-    pub fn X509_LOOKUP_ctrl(
-        lookup: *mut X509_LOOKUP,
-        command: c_int,
-        text: *const c_char,
-        number: c_long,
-        answer: *mut *mut c_char,
-    ) -> c_int;
+    pub fn X509_STORE_lock(store: *mut X509_STORE) -> c_int;
+    pub fn X509_STORE_unlock(store: *mut X509_STORE) -> c_int;
+    pub fn X509_STORE_add_crl(store: *mut X509_STORE, crl: *mut X509_CRL) -> c_int;
+    pub fn X509_STORE_get0_param(store: *const X509_STORE) -> *mut X509_VERIFY_PARAM;
+    pub fn X509_STORE_get_get_issuer(store: *const X509_STORE) -> *mut c_void;
+    pub fn X509_STORE_get_lookup_certs(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_verify_cb(store: *const X509_STORE) -> Option<VerifyCallback>;
     pub fn X509_STORE_get_verify(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_check_issued(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_check_revocation(store: *const X509_STORE) -> *mut c_void;
+    pub fn X509_STORE_get_check_crl(store: *const X509_STORE) -> *mut c_void;
+    pub fn X509_STORE_get_cert_crl(store: *const X509_STORE) -> *mut c_void;
+    pub fn X509_STORE_get_check_policy(store: *const X509_STORE) -> *mut c_void;
+
+    pub fn X509_VERIFY_PARAM_set_trust(param: *mut X509_VERIFY_PARAM, trust: c_int) -> c_int;
+
+    pub fn d2i_X509_AUX(to: *mut *mut X509, from: *mut *const c_uchar, len: c_long) -> *mut X509;
+    pub fn d2i_X509_CRL(to: *mut *mut X509_CRL, from: *mut *const c_uchar, len: c_long) -> *mut X509_CRL;
 
     pub fn X509_NAME_get0_der(name: *const X509_NAME, der: *mut *const c_uchar, len: *mut usize) -> c_int;
 

@@ -20,6 +20,12 @@ pub fn is_incomplete_chain(code: c_int) -> bool {
     )
 }
 
+/// Whether the code means that the chain does not end at an anchor.
+pub fn is_untrusted(code: c_int) -> bool {
+    is_incomplete_chain(code)
+        || matches!(code, ffi::X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT | ffi::X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN)
+}
+
 /// The error for OpenSSL's `code` at `depth` of `chain`.
 pub fn x509_error(code: c_int, depth: c_int, chain: &Stack<X509>, leaf: &X509Ref) -> Error {
     let depth = depth.max(0) as usize;

@@ -146,6 +146,11 @@ impl Guard {
         }
     }
 
+    /// The failure of a set-up call of `family` that nothing has cured since.
+    pub fn poison(&self, family: Family) -> Option<Error> {
+        self.settings().poison.iter().find(|(poisoned, _)| *poisoned == family).map(|(_, error)| error.clone())
+    }
+
     /// What a session's mark is derived from, besides the host: this context, its policy, its settings' generation.
     pub fn mark_seed(&self) -> ([u8; 32], u64) {
         (self.nonce, self.settings().generation)

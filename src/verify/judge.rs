@@ -14,6 +14,7 @@ use openssl_sys as ffi;
 use crate::error::{Error, Result, Status};
 use crate::policy::Policy;
 use crate::sys;
+use crate::trust::store;
 use crate::verify::guard::Role;
 use crate::verify::wanted::Wanted;
 use crate::verify::{certificate, explain};
@@ -120,6 +121,10 @@ fn build(case: &Case<'_>) -> std::result::Result<Stack<X509>, Refusal> {
         }
         outcome => outcome,
     }
+    .map_err(|refusal| match explain::is_untrusted(refusal.error.x509_code()) && store::is_empty(case.store) {
+        true => Refusal { error: store::nothing_in_it(), ..refusal },
+        false => refusal,
+    })
 }
 
 fn run(case: &Case<'_>, extra_flags: c_ulong) -> std::result::Result<Stack<X509>, Refusal> {
@@ -152,14 +157,16 @@ fn parameters(case: &Case<'_>, extra_flags: c_ulong) -> Result<*mut ffi::X509_VE
     }
     let wishes = case.wishes;
     let depth = wishes.depth.map_or(case.policy.verify_depth, |depth| depth.min(case.policy.verify_depth));
-    let purpose = match case.role {
-        Role::Client => ffi::X509_PURPOSE_SSL_SERVER,
-        Role::Server => ffi::X509_PURPOSE_SSL_CLIENT,
+    // The trust setting is what an anchor's own TRUSTED CERTIFICATE settings are held against.
+    let (purpose, trust) = match case.role {
+        Role::Client => (ffi::X509_PURPOSE_SSL_SERVER, sys::X509_TRUST_SSL_SERVER),
+        Role::Server => (ffi::X509_PURPOSE_SSL_CLIENT, sys::X509_TRUST_SSL_CLIENT),
     };
     // SAFETY: `param` is live and ours alone; each call stores one value.
     unsafe {
         ffi::X509_VERIFY_PARAM_set_flags(param, case.policy.verify_flags | wishes.flags | extra_flags);
         ffi::X509_VERIFY_PARAM_set_purpose(param, purpose);
+        sys::X509_VERIFY_PARAM_set_trust(param, trust);
         ffi::X509_VERIFY_PARAM_set_depth(param, depth);
         ffi::X509_VERIFY_PARAM_set_auth_level(param, case.policy.security_level.max(wishes.auth_level));
         if let Some(time) = case.time {
