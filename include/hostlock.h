@@ -40,6 +40,17 @@ typedef struct hostlock_error hostlock_error;
 #define HOSTLOCK_MUST_USE
 #endif
 
+/* The compiler warns where a check is given up, unless the program says that it means it. */
+#if defined(HOSTLOCK_ALLOW_INSECURE)
+#define HOSTLOCK_INSECURE(note)
+#elif defined(__GNUC__) || defined(__clang__)
+#define HOSTLOCK_INSECURE(note) __attribute__((deprecated(note)))
+#elif defined(_MSC_VER)
+#define HOSTLOCK_INSECURE(note) __declspec(deprecated(note))
+#else
+#define HOSTLOCK_INSECURE(note)
+#endif
+
 /**
  * The most bytes that hostlock_host_normalize writes, the closing NUL included.
  */
@@ -374,13 +385,71 @@ int hostlock_ctx_set_timeout(hostlock_ctx *ctx,
                              int milliseconds);
 
 /**
+ * Trusts the CA certificates in a file, besides what other hostlock_ctx_trust_* calls named.
+ *
+ * Where a program names nothing a context trusts the system's roots. The first hostlock_ctx_trust_* call that succeeds,
+ * or the first certificates that the program gives the context through OpenSSL (SSL_CTX_load_verify_locations and its
+ * like, SSL_CTX_set_cert_store), replace them; what is named later is added. The file is read now, and copied.
+ *
+ * path is NUL-terminated, in the encoding of the file system. The file holds PEM, with any number of CERTIFICATE,
+ * X509 CERTIFICATE or TRUSTED CERTIFICATE blocks (the trust settings of the latter are honoured), or one certificate in
+ * DER; 64 MiB at most. CRLs in it are kept for programs that ask OpenSSL to check them; keys and other blocks are
+ * ignored.
+ *
+ * 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not opened);
+ * HOSTLOCK_E_FILE_IO (not readable, or too large); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or damaged:
+ * the message names the block and the line); HOSTLOCK_E_WRONG_PEM (only a key, for example); HOSTLOCK_E_STATE (the
+ * program gave the context an X509_STORE of its own, which other contexts may share). A file is taken whole or not at
+ * all. After a failure the context refuses its handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call
+ * succeeds; a successful call of OpenSSL's own does not cure it.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_file(hostlock_ctx *ctx,
+                            const char *path);
+
+/**
+ * Trusts the CA certificates in a directory, besides what other hostlock_ctx_trust_* calls named.
+ *
+ * Every regular file in it (or link to one) is read now if its name ends in .pem, .crt or .cer, or is a hash as
+ * openssl rehash makes it; so a hashed directory and a plain one do alike, and files that come later are not seen.
+ * A broken file refuses the whole directory, and the message names it; a file with well-formed PEM but no certificate,
+ * and a link that leads nowhere, are passed over. No file at all is HOSTLOCK_E_EMPTY. Else as hostlock_ctx_trust_file.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_dir(hostlock_ctx *ctx,
+                           const char *path);
+
+/**
+ * Trusts the CA certificates in memory, besides what other hostlock_ctx_trust_* calls named. data is what a file for
+ * hostlock_ctx_trust_file would hold, len bytes of it (without a terminating NUL); it is copied.
+ *
+ * Answers as hostlock_ctx_trust_file does, where they apply; HOSTLOCK_E_ARG for more than 64 MiB.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_mem(hostlock_ctx *ctx,
+                           const uint8_t *data,
+                           size_t len);
+
+/**
+ * Trusts the system's roots, besides what other hostlock_ctx_trust_* calls named: the way to have a private CA *and*
+ * the public ones. It is not needed where nothing else is named.
+ *
+ * They are those in the file of SSL_CERT_FILE and the directories of SSL_CERT_DIR where these are set (not in a setuid
+ * process), else the operating system's, else the bundled ones. What the environment names must be good: a missing or
+ * broken file is an error here, and in the handshake where the roots were not asked for by this call.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_system(hostlock_ctx *ctx);
+
+/**
  * Trusts Mozilla's roots as bundled with hostlock, besides what other hostlock_ctx_trust_* calls named.
  */
 HOSTLOCK_MUST_USE int hostlock_ctx_trust_bundled(hostlock_ctx *ctx);
 
 /**
- * How many trust anchors the context has now; the system's where nothing else was named. Certificates in a hashed
- * directory that the program added through OpenSSL are not counted. A negative status on failure.
+ * How many trust anchors the context has now; the system's where nothing was named. Certificates in a directory that the
+ * program named through OpenSSL count when a handshake has found them. A negative status on failure:
+ * HOSTLOCK_E_POISONED after a hostlock_ctx_trust_* call that failed, for then no number is the truth.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_trust_count(hostlock_ctx *ctx);
@@ -432,6 +501,89 @@ HOSTLOCK_MUST_USE
 int hostlock_cert_check_host(const uint8_t *cert,
                              size_t cert_len,
                              const char *host);
+
+/**
+ * Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
+ * before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked by
+ * a current CRL of its issuer, unless hostlock_ctx_crl_mode says otherwise.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_crl_file(hostlock_ctx *ctx,
+                          const char *path);
+
+/**
+ * Loads the certificate revocation lists in memory: PEM, any number of them, or one in DER. See hostlock_ctx_crl_file.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_crl_mem(hostlock_ctx *ctx,
+                         const uint8_t *data,
+                         size_t len);
+
+/**
+ * Which certificates must be known as not revoked: "leaf" the peer's own, "chain" (the default once a CRL is loaded)
+ * every one below the trust anchor. "+soft" behind it lets a certificate pass where nothing is known about it, never
+ * one that is revoked; "+expired" lets a CRL past its nextUpdate count. Choosing a mode turns checking on.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_crl_mode(hostlock_ctx *ctx,
+                          const char *mode);
+
+/**
+ * Accepts any certificate: not who issued it, nor its dates, its purpose or its revocation are looked at. Host name and
+ * pinned keys are still compared; of the chain, only the peer's own certificate counts for a pin.
+ *
+ * why is kept for the audit and must say something. It cannot be taken back.
+ */
+HOSTLOCK_MUST_USE
+HOSTLOCK_INSECURE("anyone can pose as the server; define HOSTLOCK_ALLOW_INSECURE if that is meant")
+int hostlock_insecure_no_verify(hostlock_ctx *ctx,
+                                const char *why);
+
+/**
+ * Accepts a valid certificate of any host, and a connection that names no host.
+ *
+ * why is kept for the audit and must say something. It cannot be taken back.
+ */
+HOSTLOCK_MUST_USE
+HOSTLOCK_INSECURE("any owner of a valid certificate can pose as the server; define HOSTLOCK_ALLOW_INSECURE if that is meant")
+int hostlock_insecure_no_hostname(hostlock_ctx *ctx,
+                                  const char *why);
+
+/**
+ * Ignores the dates of certificates, CRLs and OCSP answers, for devices without a clock.
+ *
+ * why is kept for the audit and must say something. It cannot be taken back.
+ */
+HOSTLOCK_MUST_USE
+HOSTLOCK_INSECURE("expired certificates are accepted for ever; define HOSTLOCK_ALLOW_INSECURE if that is meant")
+int hostlock_insecure_no_time(hostlock_ctx *ctx,
+                              const char *why);
+
+/**
+ * Accepts a certificate that was issued for another purpose (extended key usage), such as a client's for a server.
+ *
+ * why is kept for the audit and must say something. It cannot be taken back.
+ */
+HOSTLOCK_MUST_USE
+HOSTLOCK_INSECURE("certificates for other purposes are accepted; define HOSTLOCK_ALLOW_INSECURE if that is meant")
+int hostlock_insecure_any_purpose(hostlock_ctx *ctx,
+                                  const char *why);
+
+/**
+ * How many hostlock_insecure_* calls succeeded on this context; 0 for NULL and for a context that is not hostlock's.
+ */
+size_t hostlock_ctx_insecure_count(hostlock_ctx *ctx);
+
+/**
+ * What was given up: "no_verify", "no_hostname", "no_time" or "any_purpose"; NULL where index is too large. Static.
+ */
+const char *hostlock_ctx_insecure_name(hostlock_ctx *ctx,
+                                       size_t index);
+
+/**
+ * The reason that was given for it; NULL where index is too large. Owned by the context.
+ */
+const char *hostlock_ctx_insecure_reason(hostlock_ctx *ctx, size_t index);
 
 #ifdef __cplusplus
 }  // extern "C"
