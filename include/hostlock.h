@@ -503,6 +503,142 @@ int hostlock_cert_check_host(const uint8_t *cert,
                              const char *host);
 
 /**
+ * Connects to port of host and makes the handshake: with 0 the certificate is valid and belongs to host.
+ *
+ * host is a DNS name in ASCII or an IP address, as for hostlock_conn_set_host; a bad one is refused with
+ * HOSTLOCK_E_BAD_HOST before anything is sent. Resolving, connecting and the handshake together take no longer than the
+ * context's timeout (hostlock_ctx_set_timeout). A host's addresses, IPv6 and IPv4, are tried with staggered starts, so
+ * that one which does not answer delays the others by 250 ms only. On success *conn is the connection: free it with
+ * hostlock_conn_free. Reading and writing it waits, up to the context's timeout for each call. Its descriptor is in
+ * non-blocking mode, so plain SSL_read and SSL_write on it answer SSL_ERROR_WANT_READ and SSL_ERROR_WANT_WRITE.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_connect(hostlock_ctx *ctx,
+                     const char *host,
+                     uint16_t port,
+                     hostlock_conn **conn);
+
+/**
+ * The same over fd, a connected stream socket of the caller's, which hostlock_conn_free leaves open.
+ *
+ * Where fd is in blocking mode the handshake is made, within the context's timeout. Where it is in non-blocking mode
+ * nothing is sent yet: 0 then means that *conn is there, and hostlock_handshake makes the handshake (a read or write
+ * does it too, before anything else). Either way no data passes before the certificate is verified for host.
+ * The descriptor's mode is never changed; calls on the connection wait where it is blocking, up to the context's timeout.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_connect_fd(hostlock_ctx *ctx,
+                        int fd,
+                        const char *host,
+                        hostlock_conn **conn);
+
+/**
+ * Makes the handshake of conn, or goes on with it: a connection of hostlock_connect_fd, or any SSL of a hostlock
+ * context. 0 once the handshake is complete and the certificate verified; HOSTLOCK_WANT_READ or HOSTLOCK_WANT_WRITE where
+ * the transport is not ready (wait for its descriptor and call again; not a failure); else the status of the refusal,
+ * which a later call repeats.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_handshake(hostlock_conn *conn);
+
+/**
+ * Reads up to len bytes into buf. The answer is how many came; 0 means that the peer ended the connection cleanly,
+ * with TLS's close_notify, and only that; else a negative status.
+ *
+ * HOSTLOCK_E_TRUNCATED: the connection was cut, and what was read may be incomplete. HOSTLOCK_WANT_READ and
+ * HOSTLOCK_WANT_WRITE come from non-blocking transports only: wait for the descriptor and call again.
+ * HOSTLOCK_E_TIMEOUT: nothing came within the context's timeout; the call may be repeated. Before the handshake
+ * it makes the handshake first. Works on any SSL of a hostlock context, whatever its BIO. len must not be 0.
+ */
+HOSTLOCK_MUST_USE
+ssize_t hostlock_read(hostlock_conn *conn,
+                      void *buf,
+                      size_t len);
+
+/**
+ * Writes buf, or the first part of it: the answer is how many bytes were taken, at least 1 where len is not 0.
+ * Else a negative status: HOSTLOCK_WANT_READ and HOSTLOCK_WANT_WRITE from non-blocking transports (wait for the
+ * descriptor, then call again *with the same data*), HOSTLOCK_E_TIMEOUT (the same), HOSTLOCK_E_CLOSED after
+ * hostlock_shutdown. Before the handshake it makes the handshake first. A cut connection never raises SIGPIPE, where
+ * hostlock made the connection.
+ */
+HOSTLOCK_MUST_USE
+ssize_t hostlock_write(hostlock_conn *conn,
+                       const void *buf,
+                       size_t len);
+
+/**
+ * Writes all of buf: len, or a negative status. It waits also on a descriptor in non-blocking mode, up to the context's
+ * timeout for each part. After a failure it is not known how much the peer got: make a new connection.
+ */
+HOSTLOCK_MUST_USE
+ssize_t hostlock_write_all(hostlock_conn *conn,
+                           const void *buf,
+                           size_t len);
+
+/**
+ * How many bytes hostlock_read would give at once, without looking at the descriptor: ask before waiting for it with
+ * poll or select. 0 for NULL.
+ */
+size_t hostlock_pending(const hostlock_conn *conn);
+
+/**
+ * Says goodbye: sends TLS's close_notify, so that the peer knows the data to be complete. It does not wait for the peer's,
+ * which hostlock_read still waits for (0). After it nothing can be written. A second call does nothing. 0, or a
+ * negative status (HOSTLOCK_WANT_WRITE: call again when the descriptor is writable).
+ */
+HOSTLOCK_MUST_USE
+int hostlock_shutdown(hostlock_conn *conn);
+
+/**
+ * Frees a connection, like SSL_free, and closes its descriptor where hostlock_connect opened it. Sends nothing: so a
+ * forked child may free what its parent goes on using. Call hostlock_shutdown before, where the peer shall know that the
+ * data is complete. NULL is fine.
+ */
+void hostlock_conn_free(hostlock_conn *conn);
+
+/**
+ * The descriptor of the connection, for poll or select; -1 where it has none. It stays the connection's.
+ */
+int hostlock_conn_fd(const hostlock_conn *conn);
+
+/**
+ * The protocol version, such as "TLSv1.3"; NULL before the handshake is complete. Static.
+ */
+const char *hostlock_conn_version(const hostlock_conn *conn);
+
+/**
+ * The cipher suite by OpenSSL's name, such as "TLS_AES_128_GCM_SHA256"; NULL before the handshake is complete. Static.
+ */
+const char *hostlock_conn_cipher(const hostlock_conn *conn);
+
+/**
+ * The host that the peer's certificate was verified for, in normal form; NULL where nothing was, and before the handshake
+ * is complete. Owned by the connection, until its next handshake.
+ */
+const char *hostlock_conn_verified_host(const hostlock_conn *conn);
+
+/**
+ * The certificates that the peer sent, its own first, as PEM. Free it with hostlock_string_free. NULL on failure
+ * (before the handshake is complete, for example).
+ */
+HOSTLOCK_MUST_USE
+char *hostlock_conn_peer_chain(const hostlock_conn *conn);
+
+/**
+ * What was agreed, as one JSON object in ASCII: "version", "cipher", "group", "verified_host", "session_reused", "alpn",
+ * "policy", "peer" (its address), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since
+ * 1970). What is not known is null. Free it with hostlock_string_free. NULL on failure.
+ */
+HOSTLOCK_MUST_USE
+char *hostlock_conn_info(const hostlock_conn *conn);
+
+/**
+ * Frees a string that a hostlock function made for its caller. NULL is fine.
+ */
+void hostlock_string_free(char *string);
+
+/**
  * Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
  * before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked by
  * a current CRL of its issuer, unless hostlock_ctx_crl_mode says otherwise.

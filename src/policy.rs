@@ -60,6 +60,9 @@ pub struct Policy {
     pub verify_depth: c_int,
     /// `X509_V_FLAG_*` bits of every verification.
     pub verify_flags: c_ulong,
+    /// The most bytes that a peer may send before a handshake that hostlock drives is complete. libssl takes 100 KiB
+    /// of certificates at most.
+    pub handshake_bytes: usize,
 }
 
 macro_rules! options {
@@ -121,6 +124,7 @@ const P2026_11: Policy = Policy {
         RSA+SHA256:RSA+SHA384:RSA+SHA512",
     verify_depth: 10,
     verify_flags: 0,
+    handshake_bytes: 512 * 1024,
 };
 
 /// Every policy, newest first.

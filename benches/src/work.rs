@@ -84,7 +84,7 @@ fn read_step(hostlock: bool, client: *mut ffi::SSL, buffer: &mut [u8]) -> isize 
     // SAFETY: the client is live; the buffer outlives the call.
     unsafe {
         if hostlock {
-            ffi::SSL_read(client, buffer.as_mut_ptr().cast(), buffer.len() as i32) as isize
+            hostlock::ffi::connection::hostlock_read(client, buffer.as_mut_ptr().cast(), buffer.len())
         } else {
             ffi::SSL_read(client, buffer.as_mut_ptr().cast(), buffer.len() as i32) as isize
         }
