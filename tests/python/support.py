@@ -10,9 +10,9 @@ import select
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Sequence
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HEADER = ROOT / "include/hostlock.h"
@@ -41,7 +41,7 @@ def must(command: Sequence[str | Path], **environment: str) -> str:
     return outcome.stdout
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def scratch() -> Path:
     """A directory for this run, removed at its end."""
     directory = Path(tempfile.mkdtemp(prefix="hostlock-"))
@@ -49,14 +49,14 @@ def scratch() -> Path:
     return directory
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def library() -> Path:
     """The shared library as this source tree builds it."""
     must(["cargo", "build", "--quiet"])
     return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug/libhostlock.so"
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def installed() -> Path:
     """The prefix of a copy that `make install` put into an empty directory."""
     prefix = scratch() / "installed"
@@ -69,7 +69,7 @@ def pkg_config(*arguments: str) -> list[str]:
     return must(["pkg-config", *arguments], PKG_CONFIG_PATH=str(installed() / "lib/pkgconfig")).split()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def example(name: str, *packages: str) -> Path:
     """examples/NAME.c, built against the installed copy as its first lines say."""
     program = scratch() / name
@@ -93,7 +93,7 @@ class Authority:
         self._request(name, key, request, "-new")
         extensions = stem.with_suffix(".ext")
         extensions.write_text(f"subjectAltName=DNS:{name}\nextendedKeyUsage=serverAuth\n{extra}")
-        issuer = ["-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial", "-days", str(days)]
+        issuer: list[str | Path] = ["-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial", "-days", str(days)]
         must(["openssl", "x509", "-req", "-in", request, *issuer, "-extfile", extensions, "-out", pem])
         pem.write_text(pem.read_text() + key.read_text())
         return pem
