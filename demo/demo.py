@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = ROOT / "demo/clients"
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
+TARGET = (ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug").resolve()
 HOST, IMPOSTOR = "bank.example", "evil.example"
 SECRET = b"password=swordfish"
 LONG_ENOUGH = 60
@@ -107,16 +107,27 @@ class Client:
             timeout=LONG_ENOUGH,
             check=False,
         )
-        return Outcome(done.returncode == 0, (done.stdout + done.stderr).strip(), server.log.get(timeout=LONG_ENOUGH))
+        # Where the client ended without a connection, there is nothing to wait for.
+        try:
+            logged = server.log.get(timeout=LONG_ENOUGH if done.returncode in (0, 1) else 0)
+        except queue.Empty:
+            logged = "nobody came"
+        return Outcome(done.returncode == 0, (done.stdout + done.stderr).strip(), logged)
+
+    def right(self, good: Outcome, bad: Outcome) -> bool:
+        """Both ends tell the same story, the bank is reached, and hostlock is not fooled."""
+        return good.accepted and good.sent and bad.accepted == bad.sent and not (self.hostlock and bad.sent)
 
 
 def wiki_python() -> tuple[str | Path, str]:
     """An interpreter that still has ssl.wrap_socket (Python 2.7 to 3.11), or else this one; and its version."""
     probe = "import ssl, sys; ssl.wrap_socket; print(sys.version.split()[0])"
     for version in ("2.7", "3.8", "3.9", "3.10", "3.11"):
-        on_path = shutil.which(f"python{version}")
-        homes = Path.home().glob(f".pyenv/versions/{version}.*/bin/python")
-        for candidate in [*([on_path] if on_path else []), *homes]:
+        candidates: list[str | Path] = [
+            f"python{version}",
+            *Path.home().glob(f".pyenv/versions/{version}.*/bin/python"),
+        ]
+        for candidate in filter(shutil.which, candidates):
             done = subprocess.run([candidate, "-c", probe], capture_output=True, text=True, check=False)
             if done.returncode == 0:
                 return candidate, done.stdout.strip()
@@ -129,7 +140,8 @@ def build(directory: Path) -> list[Client]:
     if subprocess.run(["cargo", "build", "--quiet"], cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode != 0:
         sys.exit("cargo build failed")
     openssl = must("pkg-config", "--cflags", "--libs", "openssl").split()
-    ours = [f"-I{ROOT}/include", f"-L{TARGET}", "-lhostlock", f"-Wl,-rpath,{TARGET}"]
+    (directory / "libhostlock.so.0").symlink_to(TARGET / "libhostlock.so")
+    ours = [f"-I{ROOT}/include", f"-L{TARGET}", "-lhostlock", f"-Wl,-rpath,{directory}"]
     for name, libraries in (("textbook", openssl), ("hostlock", ours), ("legacy", [*ours, *openssl])):
         must("cc", CLIENTS / f"{name}.c", *libraries, "-o", directory / name)
     wiki, version = wiki_python()
@@ -151,7 +163,16 @@ def main() -> int:
         bank = Server(directory / f"{HOST}.pem", b"welcome to your bank\n")
         impostor = Server(directory / f"{IMPOSTOR}.pem", b"thank you for your password\n")
         results = [(client, client.meet(bank, ca), client.meet(impostor, ca)) for client in clients]
+    report(results)
+    right = all(client.right(good, bad) for client, good, bad in results)
+    fooled = sum(bad.sent for _, _, bad in results)
+    verdict = "right" if right else "NOT right"
+    print(f"\n{fooled} of {len(results)} were fooled; hostlock was {verdict} everywhere.")
+    return 0 if right else 1
 
+
+def report(results: list[tuple[Client, Outcome, Outcome]]) -> None:
+    """The table, the impostor's log, and hostlock's words."""
     print(f"""
 Each client wants {HOST} and sends its password to whom it accepts.
 The network was tricked (DNS, Wi-Fi, ARP): sometimes an impostor answers. It has no certificate for {HOST},
@@ -160,12 +181,9 @@ but a valid one for {IMPOSTOR}, from an authority that the clients trust.
     row = "  {:<44} {:<20} {}"
     print(row.format("client", f"to {HOST}", "to the impostor"))
     print(row.format("-" * 44, "-" * 20, "-" * 20))
-    right = True
     for client, good, bad in results:
         honest = "sent the password" if good.sent else "REFUSED"
         print(row.format(client.title, honest, "FOOLED: sent it" if bad.sent else "refused, sent nothing"))
-        # Both ends must tell the same story, everyone must reach the bank, and hostlock must not be fooled.
-        right &= good.accepted and good.sent and bad.accepted == bad.sent and not (client.hostlock and bad.sent)
 
     print("\nWhat the impostor's server logged:")
     for client, _, bad in results:
@@ -174,10 +192,6 @@ but a valid one for {IMPOSTOR}, from an authority that the clients trust.
     for client, _, bad in results:
         if client.hostlock:
             print(f"  {client.title}:\n    " + bad.words.replace("\n", "\n    "))
-    fooled = sum(bad.sent for _, _, bad in results)
-    verdict = "right" if right else "NOT right"
-    print(f"\n{fooled} of {len(results)} were fooled; hostlock was {verdict} everywhere.")
-    return 0 if right else 1
 
 
 if __name__ == "__main__":

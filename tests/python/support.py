@@ -53,7 +53,7 @@ def scratch() -> Path:
 def library() -> Path:
     """The shared library as this source tree builds it."""
     must(["cargo", "build", "--quiet"])
-    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug/libhostlock.so"
+    return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug/libhostlock.so"
 
 
 @functools.cache

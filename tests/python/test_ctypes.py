@@ -164,12 +164,13 @@ for name in t.prototypes():
             self.assertEqual(self.connect(context, port)[0], 0, self.message())
 
     def test_a_python_socket_is_taken_over_by_its_descriptor(self) -> None:
-        context, host, connection = self.trusting(), b"bank.example", POINTER()
+        pem, connection = self.authority.issue("bank.example"), POINTER()
         with (
-            Server(self.authority.issue(host.decode())) as port,
+            Server(pem) as port,
             socket.create_connection(("127.0.0.1", port)) as plain,
         ):
-            status = self.lib.hostlock_connect_fd(context, plain.fileno(), host, ctypes.byref(connection))
+            out = ctypes.byref(connection)
+            status = self.lib.hostlock_connect_fd(self.trusting(), plain.fileno(), b"bank.example", out)
             self.assertEqual(status, 0, self.message())
             self.assertEqual(self.lib.hostlock_conn_fd(connection), plain.fileno())
             self.lib.hostlock_conn_free(connection)
