@@ -7,19 +7,12 @@ use std::ffi::CString;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use foreign_types::ForeignTypeRef;
 use hostlock::error::Status;
-use openssl::x509::X509Ref;
 use openssl_sys as ffi;
 use support::loopback::{Client, Failure, World, c_path};
+use support::pem;
 use support::pki::Recipe;
 use support::scratch::Scratch;
-
-unsafe extern "C" {
-    fn X509_add1_trust_object(certificate: *mut ffi::X509, object: *const ffi::ASN1_OBJECT) -> i32;
-    fn X509_add1_reject_object(certificate: *mut ffi::X509, object: *const ffi::ASN1_OBJECT) -> i32;
-    fn i2d_X509_AUX(certificate: *const ffi::X509, out: *mut *mut u8) -> i32;
-}
 
 enum Input {
     File(PathBuf),
@@ -45,12 +38,6 @@ impl Input {
     }
 }
 
-fn pem(label: &str, der: &[u8]) -> String {
-    let base64 = openssl::base64::encode_block(der);
-    let lines: Vec<&str> = base64.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
-}
-
 fn fifo(path: PathBuf) -> PathBuf {
     // SAFETY: the path outlives the call.
     assert_eq!(unsafe { libc::mkfifo(c_path(&path).as_ptr(), 0o600) }, 0);
@@ -74,11 +61,11 @@ fn bad_inputs(scratch: &Scratch, good: &str, key: &str) -> Vec<(Input, Status, V
     let cut = lines[..lines.len() - 2].join("\n");
     let twice_cut = format!("{good}{cut}\n{good}");
     let second = lines.len() + 1;
-    let broken = format!("{good}{}", pem("CERTIFICATE", b"\x30\x82\x01\x00 not a certificate"));
+    let broken = format!("{good}{}", pem::block("CERTIFICATE", b"\x30\x82\x01\x00 not a certificate"));
     let mut der = openssl::x509::X509::from_pem(good.as_bytes()).unwrap().to_der().unwrap();
     let cut_der = der[..der.len() - 1].to_vec();
     der.push(0);
-    let with_rest = pem("CERTIFICATE", &der);
+    let with_rest = pem::block("CERTIFICATE", &der);
     let with_broken = scratch.directory("with-broken");
     std::fs::write(with_broken.join("a.pem"), good).unwrap();
     std::fs::write(with_broken.join("b.crt"), &cut).unwrap();
@@ -127,9 +114,9 @@ fn bad_inputs(scratch: &Scratch, good: &str, key: &str) -> Vec<(Input, Status, V
         (text(&good.replace(lines[2], &"*".repeat(64))), Status::EBadPem, vec!["not base64 in line 3"]),
         (text(&good.replacen("MII", "M\0I", 1)), Status::EBadPem, vec!["a NUL byte in line 2"]),
         (text(&good.replace("END CERTIFICATE", "END")), Status::EBadPem, vec!["line 1) is cut off"]),
-        (text(&pem("PKCS7", b"x")), Status::EWrongPem, vec!["only: PKCS7"]),
-        (text(&pem("CERTIFICATE REQUEST", b"x")), Status::EWrongPem, vec!["only: CERTIFICATE REQUEST"]),
-        (text(&pem("X509 CRL", b"x")), Status::EBadPem, vec!["block 1 (X509 CRL, line 1) is not a CRL"]),
+        (text(&pem::block("PKCS7", b"x")), Status::EWrongPem, vec!["only: PKCS7"]),
+        (text(&pem::block("CERTIFICATE REQUEST", b"x")), Status::EWrongPem, vec!["only: CERTIFICATE REQUEST"]),
+        (text(&pem::block("X509 CRL", b"x")), Status::EBadPem, vec!["block 1 (X509 CRL, line 1) is not a CRL"]),
         (Memory(cut_der), Status::EBadPem, vec!["is not a certificate in DER"]),
         (Memory(der), Status::EBadPem, vec!["is not a certificate in DER: 1 bytes follow it"]),
         (Memory(b"\xff\xfe-\0-\0".to_vec()), Status::EBadPem, vec!["neither PEM nor DER"]),
@@ -206,14 +193,14 @@ fn good_input_is_taken_in_every_form() {
         ("two", format!("{one}{two}").into(), 2),
         ("the same one twice", format!("{one}{one}").into(), 1),
         ("with its key first", format!("{key}{one}").into(), 1),
-        ("with a key that is nonsense", format!("{}{one}", pem("RSA PRIVATE KEY", b"x")).into(), 1),
+        ("with a key that is nonsense", format!("{}{one}", pem::block("RSA PRIVATE KEY", b"x")).into(), 1),
         ("CRLF", one.replace('\n', "\r\n").into(), 1),
         ("no line end at the end", one.trim_end().into(), 1),
         ("text around", format!("subject=CN = x\n\n{one}\nCaf\u{e9}\n{two}bye").into(), 2),
         ("Latin-1 text", [b"Caf\xe9\n".as_slice(), one.as_bytes()].concat(), 1),
         ("byte order mark", format!("\u{feff}{one}").into(), 1),
-        ("the old label", pem("X509 CERTIFICATE", &der).into(), 1),
-        ("trusted, without settings", pem("TRUSTED CERTIFICATE", &der).into(), 1),
+        ("the old label", pem::block("X509 CERTIFICATE", &der).into(), 1),
+        ("trusted, without settings", pem::block("TRUSTED CERTIFICATE", &der).into(), 1),
         ("DER", der.clone(), 1),
     ];
     for (what, data, count) in rows {
@@ -271,56 +258,10 @@ fn calls_that_succeed_add_up_and_the_system_and_bundled_roots_can_be_added() {
     client.connect(world.port).unwrap();
 }
 
-/// The CA in a TRUSTED CERTIFICATE block with settings that `change` makes.
-fn trusted(ca: &X509Ref, change: impl FnOnce(*mut ffi::X509)) -> String {
-    let copy = openssl::x509::X509::from_der(&ca.to_der().unwrap()).unwrap();
-    change(copy.as_ptr());
-    // SAFETY: the certificate is live; the first call tells the length, the second writes so many bytes.
-    let der = unsafe {
-        let len = i2d_X509_AUX(copy.as_ptr(), std::ptr::null_mut());
-        let mut der = vec![0; len as usize];
-        assert_eq!(i2d_X509_AUX(copy.as_ptr(), &mut der.as_mut_ptr()), len);
-        der
-    };
-    pem("TRUSTED CERTIFICATE", &der)
-}
-
-fn object(nid: i32) -> *const ffi::ASN1_OBJECT {
-    // SAFETY: gives a static object for a number of OpenSSL's own.
-    unsafe { ffi::OBJ_nid2obj(nid) }
-}
-
-#[test]
-fn the_settings_of_a_trusted_certificate_decide_what_it_is_trusted_for() {
-    const CERT_REJECTED: i32 = 28;
-    let world = World::new("CA");
-    let scratch = Scratch::new();
-    // SAFETY: in each row the certificate is live and of this thread alone; the object is copied.
-    let rows = [
-        (trusted(&world.ca.certificate, |c| unsafe { assert_eq!(X509_add1_trust_object(c, object(129)), 1) }), 0),
-        (
-            trusted(&world.ca.certificate, |c| unsafe { assert_eq!(X509_add1_trust_object(c, object(132)), 1) }),
-            CERT_REJECTED,
-        ),
-        (
-            trusted(&world.ca.certificate, |c| unsafe { assert_eq!(X509_add1_reject_object(c, object(129)), 1) }),
-            CERT_REJECTED,
-        ),
-        (trusted(&world.ca.certificate, |c| unsafe { assert_eq!(X509_add1_reject_object(c, object(132)), 1) }), 0),
-    ];
-    for (index, (text, code)) in rows.iter().enumerate() {
-        let client = Client::new();
-        client.trust_file(&scratch.file("trusted.pem", text)).unwrap();
-        let outcome = client.connect(world.port);
-        let found = outcome.as_ref().map_or_else(|error| error.x509_code(), |()| 0);
-        assert_eq!(found, *code, "row {index}: {outcome:?}");
-    }
-}
-
 #[test]
 fn loading_leaves_the_callers_error_queue_as_it_was() {
     let world = World::new("CA");
-    let broken = pem("CERTIFICATE", b"\x30\x82\x01\x00 not a certificate");
+    let broken = pem::block("CERTIFICATE", b"\x30\x82\x01\x00 not a certificate");
     let (client, empty) = (Client::new(), Vec::new());
     openssl::error::ErrorStack::get();
     // SAFETY: the callers' own entry; the strings are literals.
