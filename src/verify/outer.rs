@@ -1,6 +1,6 @@
 //! The certificate verify callback of a context: libssl calls it in place of its own verification, inside the
 //! handshake and before a client certificate is sent. It turns verification on again where a program turned it off,
-//! lets [`judge`](super::judge) decide, and asks the application's own verify callback last: that may refuse, never
+//! lets [`judge`] decide, and asks the application's own verify callback last: that may refuse, never
 //! accept. It answers 0 or 1, never a negative number, which libssl would read as "try again".
 
 use std::ffi::{c_int, c_void};
