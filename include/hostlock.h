@@ -181,6 +181,14 @@ enum hostlock_status {
      */
     HOSTLOCK_E_PIN_MISMATCH = -37,
     /**
+     * The CRL or OCSP answer for a certificate of the chain is out of date, or not valid yet.
+     */
+    HOSTLOCK_E_REVOCATION_STALE = -38,
+    /**
+     * The CRL or OCSP answer for a certificate of the chain is damaged, not signed by who may, or not usable for it.
+     */
+    HOSTLOCK_E_REVOCATION_INVALID = -39,
+    /**
      * No trust anchor is loaded, so nothing can be verified.
      */
     HOSTLOCK_E_NO_TRUST_ANCHORS = -40,

@@ -3,7 +3,7 @@
 //! and it must never decide by anything but these names: not by addresses that were dialled, not by what a peer says.
 #![forbid(unsafe_code)]
 
-mod der;
+pub(crate) mod der;
 mod dns;
 mod email;
 mod general_name;

@@ -121,7 +121,8 @@ fn time_text(time: &Asn1TimeRef) -> String {
     time.to_string()
 }
 
-fn position(depth: usize, subject: &str) -> String {
+/// Which certificate it is, in words.
+pub fn position(depth: usize, subject: &str) -> String {
     match depth {
         0 => format!("the certificate of {subject}"),
         _ => format!("the CA certificate of {subject} (position {depth} of the chain)"),
@@ -133,7 +134,8 @@ pub fn subject_of(certificate: &X509Ref) -> String {
     name_text(certificate.subject_name())
 }
 
-fn name_text(name: &X509NameRef) -> String {
+/// A name as one line that is safe to print.
+pub fn name_text(name: &X509NameRef) -> String {
     let parts: Vec<String> = name
         .entries()
         .map(|entry| {
@@ -159,7 +161,8 @@ fn signature_text(certificate: &X509Ref) -> String {
     certificate.signature_algorithm().object().nid().long_name().unwrap_or("an unknown algorithm").to_owned()
 }
 
-fn code_text(code: c_int) -> String {
+/// OpenSSL's own words for a code.
+pub fn code_text(code: c_int) -> String {
     // SAFETY: gives a static string for every number.
     unsafe { CStr::from_ptr(ffi::X509_verify_cert_error_string(code.into())) }.to_string_lossy().into_owned()
 }

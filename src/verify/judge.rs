@@ -3,10 +3,8 @@
 //!
 //! It verifies with parameters of its own: what a program asked for can make them stricter, never laxer.
 
-use std::ffi::{c_int, c_ulong, c_void};
+use std::ffi::{c_int, c_ulong};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
-use std::sync::OnceLock;
 
 use foreign_types::ForeignTypeRef;
 use openssl::stack::Stack;
@@ -20,8 +18,9 @@ use crate::sys;
 use crate::verify::guard::Role;
 use crate::verify::insecure::{Waiver, Waivers};
 use crate::verify::revocation::Revocation;
+use crate::verify::revocation::inquiry::{self, Inquiry};
 use crate::verify::wanted::Wanted;
-use crate::verify::{certificate, explain, revocation};
+use crate::verify::{certificate, explain};
 
 /// What is to be judged, and by which measure.
 pub struct Case<'a> {
@@ -149,17 +148,25 @@ fn run(case: &Case<'_>, extra_flags: c_ulong) -> std::result::Result<Stack<X509>
     }
     // SAFETY: the context takes the parameters, replacing all that the store's own said.
     unsafe { sys::X509_STORE_CTX_set0_param(context.0, parameters(case, extra_flags)?) };
-    // SAFETY: the revocation's CRLs outlive the context.
-    unsafe { revocation::arm(case.revocation, context.0) };
-    // SAFETY: the callback gets `case` back during the verification only, in this thread.
-    unsafe { context.report_to(on_report, case)? };
+    let inquiry = Inquiry::new(case.revocation);
+    // SAFETY: the inquiry outlives the verification, and the callback finds it there.
+    unsafe {
+        inquiry.arm(context.0)?;
+        sys::X509_STORE_CTX_set_verify_cb(context.0, Some(on_report));
+    }
     // SAFETY: the callback stops its own panics.
     let accepted = unsafe { ffi::X509_verify_cert(context.0) } == 1;
     // SAFETY: reads the outcome of the verification.
     let code = unsafe { ffi::X509_STORE_CTX_get_error(context.0) };
     let chain = context.chain()?;
     if accepted && code == ffi::X509_V_OK {
-        return Ok(chain);
+        return match inquiry.overlooked(&chain) {
+            Ok(()) => Ok(chain),
+            Err(error) => Err(Refusal { error, chain }),
+        };
+    }
+    if let Some(error) = inquiry.refusal(code) {
+        return Err(Refusal { error, chain });
     }
     // SAFETY: reads the position of the failure.
     let depth = unsafe { ffi::X509_STORE_CTX_get_error_depth(context.0) };
@@ -200,15 +207,8 @@ unsafe extern "C" fn on_report(ok: c_int, context: *mut ffi::X509_STORE_CTX) -> 
     if ok == 1 {
         return 1;
     }
-    let forgiven = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: `run` stored a case that outlives the verification; OpenSSL hands a live context.
-        match unsafe { StoreContext::case_of(context) } {
-            // SAFETY: as above.
-            Some(case) => unsafe { revocation::forgive(case.revocation, context) },
-            None => false,
-        }
-    }));
-    forgiven.unwrap_or(false) as c_int
+    // SAFETY: OpenSSL hands a live context of a verification that `run` prepared.
+    catch_unwind(AssertUnwindSafe(|| unsafe { inquiry::forgives(context) })).unwrap_or(false) as c_int
 }
 
 struct StoreContext(*mut ffi::X509_STORE_CTX);
@@ -218,39 +218,6 @@ impl StoreContext {
         // SAFETY: no arguments.
         let raw = unsafe { ffi::X509_STORE_CTX_new() };
         if raw.is_null() { Err(out_of_memory()) } else { Ok(StoreContext(raw)) }
-    }
-
-    /// Has OpenSSL's reports answered by `callback`, which finds `case` with [`StoreContext::case_of`].
-    ///
-    /// # Safety
-    /// `case` outlives the context's verification.
-    unsafe fn report_to(&self, callback: sys::VerifyCallback, case: &Case<'_>) -> Result<()> {
-        let raw = ptr::from_ref(case) as *mut c_void;
-        // SAFETY: the context is live and ours; the index holds nothing else.
-        if unsafe { sys::X509_STORE_CTX_set_ex_data(self.0, case_index(), raw) } != 1 {
-            return Err(out_of_memory());
-        }
-        // SAFETY: as above.
-        unsafe { sys::X509_STORE_CTX_set_verify_cb(self.0, Some(callback)) };
-        Ok(())
-    }
-
-    /// The case of a verification; a CRL issuer's own chain is verified in a context of its own, with a parent.
-    ///
-    /// # Safety
-    /// `context` is live, and inside of a verification that [`StoreContext::report_to`] prepared.
-    unsafe fn case_of<'a>(mut context: *mut ffi::X509_STORE_CTX) -> Option<&'a Case<'a>> {
-        while !context.is_null() {
-            // SAFETY: as the caller promises, here and below.
-            let case = unsafe { ffi::X509_STORE_CTX_get_ex_data(context, case_index()) } as *const Case<'a>;
-            if !case.is_null() {
-                // SAFETY: as above.
-                return Some(unsafe { &*case });
-            }
-            // SAFETY: as above.
-            context = unsafe { sys::X509_STORE_CTX_get0_parent_ctx(context) };
-        }
-        None
     }
 
     /// The chain that was built, with owners of its own.
@@ -273,16 +240,6 @@ impl Drop for StoreContext {
         // SAFETY: made in `new`, freed once.
         unsafe { ffi::X509_STORE_CTX_free(self.0) };
     }
-}
-
-fn case_index() -> c_int {
-    static INDEX: OnceLock<c_int> = OnceLock::new();
-    *INDEX.get_or_init(|| {
-        // SAFETY: no callbacks; what is stored is borrowed.
-        unsafe {
-            ffi::CRYPTO_get_ex_new_index(sys::CRYPTO_EX_INDEX_X509_STORE_CTX, 0, ptr::null_mut(), None, None, None)
-        }
-    })
 }
 
 fn out_of_memory() -> Error {
