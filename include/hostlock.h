@@ -40,6 +40,17 @@ typedef struct hostlock_error hostlock_error;
 #define HOSTLOCK_MUST_USE
 #endif
 
+/* The compiler warns where a check is given up, unless the program says that it means it. */
+#if defined(HOSTLOCK_ALLOW_INSECURE)
+#define HOSTLOCK_INSECURE(note)
+#elif defined(__GNUC__) || defined(__clang__)
+#define HOSTLOCK_INSECURE(note) __attribute__((deprecated(note)))
+#elif defined(_MSC_VER)
+#define HOSTLOCK_INSECURE(note) __declspec(deprecated(note))
+#else
+#define HOSTLOCK_INSECURE(note)
+#endif
+
 /**
  * The most bytes that hostlock_host_normalize writes, the closing NUL included.
  */
@@ -432,6 +443,89 @@ HOSTLOCK_MUST_USE
 int hostlock_cert_check_host(const uint8_t *cert,
                              size_t cert_len,
                              const char *host);
+
+/**
+ * Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
+ * before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked by
+ * a current CRL of its issuer, unless hostlock_ctx_crl_mode says otherwise.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_crl_file(hostlock_ctx *ctx,
+                          const char *path);
+
+/**
+ * Loads the certificate revocation lists in memory: PEM, any number of them, or one in DER. See hostlock_ctx_crl_file.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_crl_mem(hostlock_ctx *ctx,
+                         const uint8_t *data,
+                         size_t len);
+
+/**
+ * Which certificates must be known as not revoked: "leaf" the peer's own, "chain" (the default once a CRL is loaded)
+ * every one below the trust anchor. "+soft" behind it lets a certificate pass where nothing is known about it, never
+ * one that is revoked; "+expired" lets a CRL past its nextUpdate count. Choosing a mode turns checking on.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_crl_mode(hostlock_ctx *ctx,
+                          const char *mode);
+
+/**
+ * Accepts any certificate: not who issued it, nor its dates, its purpose or its revocation are looked at. Host name and
+ * pinned keys are still compared; of the chain, only the peer's own certificate counts for a pin.
+ *
+ * why is kept for the audit and must say something. It cannot be taken back.
+ */
+HOSTLOCK_MUST_USE
+HOSTLOCK_INSECURE("anyone can pose as the server; define HOSTLOCK_ALLOW_INSECURE if that is meant")
+int hostlock_insecure_no_verify(hostlock_ctx *ctx,
+                                const char *why);
+
+/**
+ * Accepts a valid certificate of any host, and a connection that names no host.
+ *
+ * why is kept for the audit and must say something. It cannot be taken back.
+ */
+HOSTLOCK_MUST_USE
+HOSTLOCK_INSECURE("any owner of a valid certificate can pose as the server; define HOSTLOCK_ALLOW_INSECURE if that is meant")
+int hostlock_insecure_no_hostname(hostlock_ctx *ctx,
+                                  const char *why);
+
+/**
+ * Ignores the dates of certificates, CRLs and OCSP answers, for devices without a clock.
+ *
+ * why is kept for the audit and must say something. It cannot be taken back.
+ */
+HOSTLOCK_MUST_USE
+HOSTLOCK_INSECURE("expired certificates are accepted for ever; define HOSTLOCK_ALLOW_INSECURE if that is meant")
+int hostlock_insecure_no_time(hostlock_ctx *ctx,
+                              const char *why);
+
+/**
+ * Accepts a certificate that was issued for another purpose (extended key usage), such as a client's for a server.
+ *
+ * why is kept for the audit and must say something. It cannot be taken back.
+ */
+HOSTLOCK_MUST_USE
+HOSTLOCK_INSECURE("certificates for other purposes are accepted; define HOSTLOCK_ALLOW_INSECURE if that is meant")
+int hostlock_insecure_any_purpose(hostlock_ctx *ctx,
+                                  const char *why);
+
+/**
+ * How many hostlock_insecure_* calls succeeded on this context; 0 for NULL and for a context that is not hostlock's.
+ */
+size_t hostlock_ctx_insecure_count(hostlock_ctx *ctx);
+
+/**
+ * What was given up: "no_verify", "no_hostname", "no_time" or "any_purpose"; NULL where index is too large. Static.
+ */
+const char *hostlock_ctx_insecure_name(hostlock_ctx *ctx,
+                                       size_t index);
+
+/**
+ * The reason that was given for it; NULL where index is too large. Owned by the context.
+ */
+const char *hostlock_ctx_insecure_reason(hostlock_ctx *ctx, size_t index);
 
 #ifdef __cplusplus
 }  // extern "C"

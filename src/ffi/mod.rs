@@ -5,7 +5,9 @@ pub mod boundary;
 pub mod context;
 pub mod errors;
 pub mod host;
+pub mod insecure;
 pub mod library;
+pub mod revocation;
 pub mod trust;
 
 /// A context: OpenSSL's own `SSL_CTX`.

@@ -12,6 +12,8 @@ use crate::identity::{MatchRules, Reference};
 use crate::policy::{Choice, Policy};
 use crate::sys;
 use crate::trust::Anchors;
+use crate::verify::insecure::{Waiver, Waivers};
+use crate::verify::revocation::Revocation;
 
 /// Which side of a connection a context is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,18 @@ pub enum Family {
     Trust,
     /// Everything that says which host is meant.
     Host,
+    /// Loading CRLs.
+    Crl,
+    /// How CRLs are used.
+    CrlMode,
+    /// How stapled OCSP answers are used.
+    Ocsp,
+    /// Pinned keys.
+    Pin,
+    /// Certificates trusted as they are.
+    Exact,
+    /// Giving up one check.
+    Insecure(Waiver),
     /// Everything else that sets one value.
     Setting,
 }
@@ -44,6 +58,10 @@ pub struct Settings {
     pub match_rules: MatchRules,
     /// How long a connection of ours may take to be made, and any single read or write of it, in milliseconds.
     pub timeout_ms: u32,
+    /// The checks that the program gave up.
+    pub waivers: Waivers,
+    /// CRLs and how they are used.
+    pub revocation: Revocation,
     /// Counts the changes, so that a session from before a change is not resumed after it.
     generation: u64,
     poison: Vec<(Family, Error)>,
@@ -89,6 +107,8 @@ impl Guard {
                 host_from_sni: false,
                 match_rules: MatchRules { cn_fallback: choice.cn_fallback, ..MatchRules::default() },
                 timeout_ms: DEFAULT_TIMEOUT_MS,
+                waivers: Waivers::default(),
+                revocation: Revocation::default(),
                 generation: 0,
                 poison: Vec::new(),
             }),

@@ -3,7 +3,10 @@
 //!
 //! It verifies with parameters of its own: what a program asked for can make them stricter, never laxer.
 
-use std::ffi::{c_int, c_ulong};
+use std::ffi::{c_int, c_ulong, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::OnceLock;
 
 use foreign_types::ForeignTypeRef;
 use openssl::stack::Stack;
@@ -16,8 +19,10 @@ use crate::policy::Policy;
 use crate::sys;
 use crate::trust::store;
 use crate::verify::guard::Role;
+use crate::verify::insecure::{Waiver, Waivers};
+use crate::verify::revocation::Revocation;
 use crate::verify::wanted::Wanted;
-use crate::verify::{certificate, explain};
+use crate::verify::{certificate, explain, revocation};
 
 /// What is to be judged, and by which measure.
 pub struct Case<'a> {
@@ -37,6 +42,10 @@ pub struct Case<'a> {
     pub wishes: Wishes,
     /// The moment to judge for, in Unix seconds; `None` is now.
     pub time: Option<i64>,
+    /// The checks that the program gave up.
+    pub waivers: &'a Waivers,
+    /// CRLs and how they are used.
+    pub revocation: &'a Revocation,
 }
 
 /// The stricter wishes of a program, read from its verification parameters.
@@ -106,7 +115,7 @@ pub fn judge(case: &Case<'_>) -> std::result::Result<Stack<X509>, Refusal> {
 }
 
 fn check_host(case: &Case<'_>) -> Result<()> {
-    let Some(wanted) = case.wanted else { return Ok(()) };
+    let Some(wanted) = case.wanted.filter(|_| !case.waivers.has(Waiver::HostName)) else { return Ok(()) };
     certificate::presented(case.leaf).and_then(|names| wanted.check(&names)).map(|_| ()).map_err(|error| {
         let subject = explain::subject_of(case.leaf);
         error.with_certificate(0, subject)
@@ -115,6 +124,9 @@ fn check_host(case: &Case<'_>) -> Result<()> {
 
 /// A chain to a self-signed anchor; where there is none at all, one that ends at an anchor of the store that is not.
 fn build(case: &Case<'_>) -> std::result::Result<Stack<X509>, Refusal> {
+    if case.waivers.has(Waiver::Chain) {
+        return Ok(alone(case.leaf)?);
+    }
     match run(case, 0) {
         Err(refusal) if explain::is_incomplete_chain(refusal.error.x509_code()) => {
             run(case, ffi::X509_V_FLAG_PARTIAL_CHAIN).map_err(|_| refusal)
@@ -127,6 +139,13 @@ fn build(case: &Case<'_>) -> std::result::Result<Stack<X509>, Refusal> {
     })
 }
 
+/// What stands for the chain where none was asked for.
+fn alone(leaf: &X509Ref) -> Result<Stack<X509>> {
+    let mut chain = Stack::new().map_err(|_| out_of_memory())?;
+    chain.push(leaf.to_owned()).map_err(|_| out_of_memory())?;
+    Ok(chain)
+}
+
 fn run(case: &Case<'_>, extra_flags: c_ulong) -> std::result::Result<Stack<X509>, Refusal> {
     let context = StoreContext::new()?;
     // SAFETY: all four are live for the length of this function, and the context is freed at its end.
@@ -135,7 +154,11 @@ fn run(case: &Case<'_>, extra_flags: c_ulong) -> std::result::Result<Stack<X509>
     }
     // SAFETY: the context takes the parameters, replacing all that the store's own said.
     unsafe { sys::X509_STORE_CTX_set0_param(context.0, parameters(case, extra_flags)?) };
-    // SAFETY: the callback in force says what OpenSSL found and changes nothing.
+    // SAFETY: the revocation's CRLs outlive the context.
+    unsafe { revocation::arm(case.revocation, context.0) };
+    // SAFETY: the callback gets `case` back during the verification only, in this thread.
+    unsafe { context.report_to(on_report, case)? };
+    // SAFETY: the callback stops its own panics.
     let accepted = unsafe { ffi::X509_verify_cert(context.0) } == 1;
     // SAFETY: reads the outcome of the verification.
     let code = unsafe { ffi::X509_STORE_CTX_get_error(context.0) };
@@ -159,21 +182,40 @@ fn parameters(case: &Case<'_>, extra_flags: c_ulong) -> Result<*mut ffi::X509_VE
     let depth = wishes.depth.map_or(case.policy.verify_depth, |depth| depth.min(case.policy.verify_depth));
     // The trust setting is what an anchor's own TRUSTED CERTIFICATE settings are held against.
     let (purpose, trust) = match case.role {
+        _ if case.waivers.has(Waiver::Purpose) => (ffi::X509_PURPOSE_ANY, 0),
         Role::Client => (ffi::X509_PURPOSE_SSL_SERVER, sys::X509_TRUST_SSL_SERVER),
         Role::Server => (ffi::X509_PURPOSE_SSL_CLIENT, sys::X509_TRUST_SSL_CLIENT),
     };
+    let timeless = if case.waivers.has(Waiver::Time) { ffi::X509_V_FLAG_NO_CHECK_TIME } else { 0 };
+    let flags = case.policy.verify_flags | wishes.flags | case.revocation.flags(wishes.flags) | timeless | extra_flags;
     // SAFETY: `param` is live and ours alone; each call stores one value.
     unsafe {
-        ffi::X509_VERIFY_PARAM_set_flags(param, case.policy.verify_flags | wishes.flags | extra_flags);
+        ffi::X509_VERIFY_PARAM_set_flags(param, flags);
         ffi::X509_VERIFY_PARAM_set_purpose(param, purpose);
         sys::X509_VERIFY_PARAM_set_trust(param, trust);
         ffi::X509_VERIFY_PARAM_set_depth(param, depth);
         ffi::X509_VERIFY_PARAM_set_auth_level(param, case.policy.security_level.max(wishes.auth_level));
-        if let Some(time) = case.time {
+        if let Some(time) = case.time.filter(|_| timeless == 0) {
             ffi::X509_VERIFY_PARAM_set_time(param, time);
         }
     }
     Ok(param)
+}
+
+/// OpenSSL's report about one certificate or CRL: 1 goes on, 0 refuses.
+unsafe extern "C" fn on_report(ok: c_int, context: *mut ffi::X509_STORE_CTX) -> c_int {
+    if ok == 1 {
+        return 1;
+    }
+    let forgiven = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: `run` stored a case that outlives the verification; OpenSSL hands a live context.
+        match unsafe { StoreContext::case_of(context) } {
+            // SAFETY: as above.
+            Some(case) => unsafe { revocation::forgive(case.revocation, context) },
+            None => false,
+        }
+    }));
+    forgiven.unwrap_or(false) as c_int
 }
 
 struct StoreContext(*mut ffi::X509_STORE_CTX);
@@ -183,6 +225,39 @@ impl StoreContext {
         // SAFETY: no arguments.
         let raw = unsafe { ffi::X509_STORE_CTX_new() };
         if raw.is_null() { Err(out_of_memory()) } else { Ok(StoreContext(raw)) }
+    }
+
+    /// Has OpenSSL's reports answered by `callback`, which finds `case` with [`StoreContext::case_of`].
+    ///
+    /// # Safety
+    /// `case` outlives the context's verification.
+    unsafe fn report_to(&self, callback: sys::VerifyCallback, case: &Case<'_>) -> Result<()> {
+        let raw = ptr::from_ref(case) as *mut c_void;
+        // SAFETY: the context is live and ours; the index holds nothing else.
+        if unsafe { sys::X509_STORE_CTX_set_ex_data(self.0, case_index(), raw) } != 1 {
+            return Err(out_of_memory());
+        }
+        // SAFETY: as above.
+        unsafe { sys::X509_STORE_CTX_set_verify_cb(self.0, Some(callback)) };
+        Ok(())
+    }
+
+    /// The case of a verification; a CRL issuer's own chain is verified in a context of its own, with a parent.
+    ///
+    /// # Safety
+    /// `context` is live, and inside of a verification that [`StoreContext::report_to`] prepared.
+    unsafe fn case_of<'a>(mut context: *mut ffi::X509_STORE_CTX) -> Option<&'a Case<'a>> {
+        while !context.is_null() {
+            // SAFETY: as the caller promises, here and below.
+            let case = unsafe { ffi::X509_STORE_CTX_get_ex_data(context, case_index()) } as *const Case<'a>;
+            if !case.is_null() {
+                // SAFETY: as above.
+                return Some(unsafe { &*case });
+            }
+            // SAFETY: as above.
+            context = unsafe { sys::X509_STORE_CTX_get0_parent_ctx(context) };
+        }
+        None
     }
 
     /// The chain that was built, with owners of its own.
@@ -205,6 +280,16 @@ impl Drop for StoreContext {
         // SAFETY: made in `new`, freed once.
         unsafe { ffi::X509_STORE_CTX_free(self.0) };
     }
+}
+
+fn case_index() -> c_int {
+    static INDEX: OnceLock<c_int> = OnceLock::new();
+    *INDEX.get_or_init(|| {
+        // SAFETY: no callbacks; what is stored is borrowed.
+        unsafe {
+            ffi::CRYPTO_get_ex_new_index(sys::CRYPTO_EX_INDEX_X509_STORE_CTX, 0, ptr::null_mut(), None, None, None)
+        }
+    })
 }
 
 fn out_of_memory() -> Error {

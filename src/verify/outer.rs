@@ -15,6 +15,7 @@ use crate::error::{Error, Result, Status};
 use crate::queue;
 use crate::sys;
 use crate::verify::guard::{Guard, Role};
+use crate::verify::insecure::Waiver;
 use crate::verify::judge::{self, Case, Refusal, Wishes};
 use crate::verify::wanted::{self, Wanted};
 use crate::verify::watch::{Verdict, Watch};
@@ -68,7 +69,12 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<()> {
     guard.check_not_poisoned()?;
     let wanted = match guard.role {
         // SAFETY: as above.
-        Role::Client => Some(unsafe { wanted::of_connection(ssl, guard, Some(watch))? }),
+        Role::Client => match unsafe { wanted::of_connection(ssl, guard, Some(watch)) } {
+            Ok(wanted) => Some(wanted),
+            // Only a missing host is waived; one that could not be set still refuses.
+            Err(error) if error.status() == Status::ENoHost && guard.settings().waivers.has(Waiver::HostName) => None,
+            Err(error) => return Err(error),
+        },
         Role::Server => None,
     };
     // SAFETY: as above.
@@ -102,6 +108,10 @@ unsafe fn decide(
     let param = unsafe { sys::X509_STORE_CTX_get0_param(store_ctx) };
     // SAFETY: as above.
     let store = unsafe { guard.anchors.in_force(sys::X509_STORE_CTX_get0_store(store_ctx))? };
+    let (waivers, revocation) = {
+        let settings = guard.settings();
+        (settings.waivers.clone(), settings.revocation.clone())
+    };
     // SAFETY: as above; the pointers are live for the length of the call.
     let case = unsafe {
         Case {
@@ -113,6 +123,8 @@ unsafe fn decide(
             wanted,
             wishes: Wishes::read(param),
             time: None,
+            waivers: &waivers,
+            revocation: &revocation,
         }
     };
     let judged = judge::judge(&case);

@@ -1,0 +1,128 @@
+//! Section "Giving up a check" of the header. Every function takes a reason, and the header makes the compiler warn.
+
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr;
+
+use super::boundary::{accessor, status, text};
+use super::{guard_of, hostlock_ctx};
+use crate::verify::guard::{Family, Guard};
+use crate::verify::insecure::{Waiver, reason};
+
+/// Accepts any certificate: not who issued it, nor its dates, its purpose or its revocation are looked at. Host name and
+/// pinned keys are still compared; of the chain, only the peer's own certificate counts for a pin.
+///
+/// `why` is kept for the audit and must say something. It cannot be taken back.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `why` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+#[deprecated(note = "anyone can pose as the server; define HOSTLOCK_ALLOW_INSECURE if that is meant")]
+pub unsafe extern "C" fn hostlock_insecure_no_verify(ctx: *mut hostlock_ctx, why: *const c_char) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { give_up(ctx, Waiver::Chain, "hostlock_insecure_no_verify", why) }
+}
+
+/// Accepts a valid certificate of any host, and a connection that names no host.
+///
+/// `why` is kept for the audit and must say something. It cannot be taken back.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `why` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+#[deprecated(
+    note = "any owner of a valid certificate can pose as the server; define HOSTLOCK_ALLOW_INSECURE if that is meant"
+)]
+pub unsafe extern "C" fn hostlock_insecure_no_hostname(ctx: *mut hostlock_ctx, why: *const c_char) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { give_up(ctx, Waiver::HostName, "hostlock_insecure_no_hostname", why) }
+}
+
+/// Ignores the dates of certificates, CRLs and OCSP answers, for devices without a clock.
+///
+/// `why` is kept for the audit and must say something. It cannot be taken back.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `why` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+#[deprecated(note = "expired certificates are accepted for ever; define HOSTLOCK_ALLOW_INSECURE if that is meant")]
+pub unsafe extern "C" fn hostlock_insecure_no_time(ctx: *mut hostlock_ctx, why: *const c_char) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { give_up(ctx, Waiver::Time, "hostlock_insecure_no_time", why) }
+}
+
+/// Accepts a certificate that was issued for another purpose (extended key usage), such as a client's for a server.
+///
+/// `why` is kept for the audit and must say something. It cannot be taken back.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `why` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+#[deprecated(note = "certificates for other purposes are accepted; define HOSTLOCK_ALLOW_INSECURE if that is meant")]
+pub unsafe extern "C" fn hostlock_insecure_any_purpose(ctx: *mut hostlock_ctx, why: *const c_char) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { give_up(ctx, Waiver::Purpose, "hostlock_insecure_any_purpose", why) }
+}
+
+/// How many hostlock_insecure_* calls succeeded on this context; 0 for NULL and for a context that is not hostlock's.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_ctx_insecure_count(ctx: *mut hostlock_ctx) -> usize {
+    // SAFETY: as the caller promises.
+    unsafe { look(ctx, 0, |guard| guard.settings().waivers.len()) }
+}
+
+/// What was given up: "no_verify", "no_hostname", "no_time" or "any_purpose"; NULL where `index` is too large. Static.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_ctx_insecure_name(ctx: *mut hostlock_ctx, index: usize) -> *const c_char {
+    // SAFETY: as the caller promises.
+    unsafe {
+        look(ctx, ptr::null(), |guard| {
+            guard.settings().waivers.get(index).map_or(ptr::null(), |(waiver, _)| waiver.name().as_ptr())
+        })
+    }
+}
+
+/// The reason that was given for it; NULL where `index` is too large. Owned by the context.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_ctx_insecure_reason(ctx: *mut hostlock_ctx, index: usize) -> *const c_char {
+    // Reasons are never changed or removed, so the pointer outlives the lock.
+    // SAFETY: as the caller promises.
+    unsafe {
+        look(ctx, ptr::null(), |guard| {
+            guard.settings().waivers.get(index).map_or(ptr::null(), |(_, reason): (_, &CStr)| reason.as_ptr())
+        })
+    }
+}
+
+/// # Safety
+/// As for the functions of this section.
+unsafe fn give_up(ctx: *mut hostlock_ctx, waiver: Waiver, call: &str, why: *const c_char) -> c_int {
+    status(|| {
+        // SAFETY: as the caller promises, here and below.
+        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: as above.
+        let prepare = || reason(unsafe { text(why, "why")? });
+        guard.configure(Family::Insecure(waiver), call, prepare, |settings, reason| {
+            settings.waivers.give(waiver, reason)
+        })
+    })
+}
+
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`.
+unsafe fn look<T: Copy>(ctx: *mut hostlock_ctx, fallback: T, body: impl FnOnce(&Guard) -> T) -> T {
+    // SAFETY: as the caller promises; NULL gives none.
+    accessor(fallback, || unsafe { Guard::of(ctx) }.map_or(fallback, body))
+}
