@@ -380,6 +380,15 @@ HOSTLOCK_MUST_USE
 hostlock_ctx *hostlock_client_new(const char *policy);
 
 /**
+ * A context for servers: the same policy, and clients that show a certificate are judged by it. Which clients are
+ * trusted the program must say with hostlock_ctx_trust_file or one of its kind: the public roots never stand in.
+ *
+ * policy is as for hostlock_client_new. Free the result with hostlock_ctx_free or SSL_CTX_free. NULL on failure.
+ */
+HOSTLOCK_MUST_USE
+hostlock_ctx *hostlock_server_new(const char *policy);
+
+/**
  * Frees a context, like SSL_CTX_free: connections that still use it keep it alive. NULL is fine.
  */
 void hostlock_ctx_free(hostlock_ctx *ctx);
@@ -393,13 +402,71 @@ int hostlock_ctx_set_timeout(hostlock_ctx *ctx,
                              int milliseconds);
 
 /**
+ * Trusts the CA certificates in a file, besides what other hostlock_ctx_trust_* calls named.
+ *
+ * Where a program names nothing a context trusts the system's roots. The first hostlock_ctx_trust_* call that succeeds,
+ * or the first certificates that the program gives the context through OpenSSL (SSL_CTX_load_verify_locations and its
+ * like, SSL_CTX_set_cert_store), replace them; what is named later is added. The file is read now, and copied.
+ *
+ * path is NUL-terminated, in the encoding of the file system. The file holds PEM, with any number of CERTIFICATE,
+ * X509 CERTIFICATE or TRUSTED CERTIFICATE blocks (the trust settings of the latter are honoured), or one certificate in
+ * DER; 64 MiB at most. CRLs in it are kept for programs that ask OpenSSL to check them; keys and other blocks are
+ * ignored.
+ *
+ * 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not opened);
+ * HOSTLOCK_E_FILE_IO (not readable, or too large); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or damaged:
+ * the message names the block and the line); HOSTLOCK_E_WRONG_PEM (only a key, for example); HOSTLOCK_E_STATE (the
+ * program gave the context an X509_STORE of its own, which other contexts may share). A file is taken whole or not at
+ * all. After a failure the context refuses its handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call
+ * succeeds; a successful call of OpenSSL's own does not cure it.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_file(hostlock_ctx *ctx,
+                            const char *path);
+
+/**
+ * Trusts the CA certificates in a directory, besides what other hostlock_ctx_trust_* calls named.
+ *
+ * Every regular file in it (or link to one) is read now if its name ends in .pem, .crt or .cer, or is a hash as
+ * openssl rehash makes it; so a hashed directory and a plain one do alike, and files that come later are not seen.
+ * A broken file refuses the whole directory, and the message names it; a file with well-formed PEM but no certificate,
+ * and a link that leads nowhere, are passed over. No file at all is HOSTLOCK_E_EMPTY. Else as hostlock_ctx_trust_file.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_dir(hostlock_ctx *ctx,
+                           const char *path);
+
+/**
+ * Trusts the CA certificates in memory, besides what other hostlock_ctx_trust_* calls named. data is what a file for
+ * hostlock_ctx_trust_file would hold, len bytes of it (without a terminating NUL); it is copied.
+ *
+ * Answers as hostlock_ctx_trust_file does, where they apply; HOSTLOCK_E_ARG for more than 64 MiB.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_mem(hostlock_ctx *ctx,
+                           const uint8_t *data,
+                           size_t len);
+
+/**
+ * Trusts the system's roots, besides what other hostlock_ctx_trust_* calls named: the way to have a private CA *and*
+ * the public ones. It is not needed where nothing else is named.
+ *
+ * They are those in the file of SSL_CERT_FILE and the directories of SSL_CERT_DIR where these are set (not in a setuid
+ * process), else the operating system's, else the bundled ones. What the environment names must be good: a missing or
+ * broken file is an error here, and in the handshake where the roots were not asked for by this call.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_system(hostlock_ctx *ctx);
+
+/**
  * Trusts Mozilla's roots as bundled with hostlock, besides what other hostlock_ctx_trust_* calls named.
  */
 HOSTLOCK_MUST_USE int hostlock_ctx_trust_bundled(hostlock_ctx *ctx);
 
 /**
- * How many trust anchors the context has now; the system's where nothing else was named. Certificates in a hashed
- * directory that the program added through OpenSSL are not counted. A negative status on failure.
+ * How many trust anchors the context has now; the system's where nothing was named. Certificates in a directory that the
+ * program named through OpenSSL count when a handshake has found them. A negative status on failure:
+ * HOSTLOCK_E_POISONED after a hostlock_ctx_trust_* call that failed, for then no number is the truth.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_trust_count(hostlock_ctx *ctx);
@@ -451,6 +518,43 @@ HOSTLOCK_MUST_USE
 int hostlock_cert_check_host(const uint8_t *cert,
                              size_t cert_len,
                              const char *host);
+
+/**
+ * Judges a certificate chain exactly as a handshake of this context would: by its trust anchors, policy, time, depth,
+ * flags and revocation lists, and by the host. A client context judges servers, a server context judges clients.
+ *
+ * chain is len bytes of PEM, the peer's own certificate first and then the intermediates in any order, or one
+ * certificate as DER; a private key among the PEM is passed over. host is a DNS name, an IP address, or
+ * "email:user@host"; NULL is for server contexts, and for contexts that have a host of their own. 0, or the status.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_verify_chain(hostlock_ctx *ctx,
+                              const uint8_t *chain,
+                              size_t len,
+                              const char *host);
+
+/**
+ * The moment for which this context verifies, in seconds since 1970-01-01 UTC, in place of now.
+ */
+HOSTLOCK_MUST_USE int hostlock_ctx_verify_time(hostlock_ctx *ctx, int64_t unix_seconds);
+
+/**
+ * The most intermediate certificates between the peer's own and its trust anchor, 0 to 100, in place of the policy's
+ * number. Self-issued certificates do not count.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_verify_depth(hostlock_ctx *ctx,
+                              int intermediates);
+
+/**
+ * Makes verification stricter by a comma-separated list of words, in place of those of an earlier call:
+ * "explicit-policy" (some certificate policy must hold for the whole chain, RFC 5280 6.1.1), "inhibit-any-policy",
+ * "inhibit-policy-mapping", "crl-check" (the peer's own certificate needs a CRL), "crl-check-all" (every certificate
+ * below the anchor does). The empty list takes all back. No word makes it laxer.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_verify_flags(hostlock_ctx *ctx,
+                              const char *words);
 
 /**
  * Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded

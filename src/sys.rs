@@ -3,9 +3,10 @@
 
 use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 
+use libc::time_t;
 use openssl_sys::{
-    BIO, BIO_METHOD, SSL, SSL_CTX, SSL_METHOD, SSL_SESSION, X509, X509_CRL, X509_NAME, X509_STORE, X509_STORE_CTX,
-    X509_VERIFY_PARAM, stack_st_X509, stack_st_X509_CRL,
+    ASN1_TIME, BIO, BIO_METHOD, SSL, SSL_CTX, SSL_METHOD, SSL_SESSION, X509, X509_CRL, X509_NAME, X509_STORE,
+    X509_STORE_CTX, X509_VERIFY_PARAM, stack_st_X509, stack_st_X509_CRL,
 };
 
 pub enum X509_LOOKUP {}
@@ -13,6 +14,7 @@ pub enum X509_LOOKUP_METHOD {}
 
 pub type CertVerifyCallback = unsafe extern "C" fn(*mut X509_STORE_CTX, *mut c_void) -> c_int;
 pub type VerifyCallback = unsafe extern "C" fn(c_int, *mut X509_STORE_CTX) -> c_int;
+pub type LookupCerts = unsafe extern "C" fn(*mut X509_STORE_CTX, *const X509_NAME) -> *mut stack_st_X509;
 pub type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
 pub type SecurityCallback =
     unsafe extern "C" fn(*const SSL, *const SSL_CTX, c_int, c_int, c_int, *mut c_void, *mut c_void) -> c_int;
@@ -25,6 +27,7 @@ pub const SSL_CTRL_SET_MAX_PROTO_VERSION: c_int = 124;
 pub const SSL_CTRL_GET_MIN_PROTO_VERSION: c_int = 130;
 pub const SSL_CTRL_SET_GROUPS_LIST: c_int = 92;
 pub const SSL_CTRL_SET_SIGALGS_LIST: c_int = 98;
+pub const SSL_CTRL_GET_VERIFY_CERT_STORE: c_int = 137;
 
 pub const SSL_SECOP_OTHER_TYPE: c_int = 0xffff_0000_u32 as c_int;
 pub const SSL_SECOP_OTHER_CIPHER: c_int = 1 << 16;
@@ -32,10 +35,15 @@ pub const SSL_SECOP_VERSION: c_int = 9;
 pub const SSL_SECOP_TICKET: c_int = 10;
 pub const SSL_SECOP_COMPRESSION: c_int = 15;
 
+pub const X509_TRUST_SSL_CLIENT: c_int = 2;
+pub const X509_TRUST_SSL_SERVER: c_int = 3;
 pub const CRYPTO_EX_INDEX_X509_STORE_CTX: c_int = 5;
 
 pub const X509_V_ERR_HOSTNAME_MISMATCH: c_int = 62;
 pub const X509_V_ERR_APPLICATION_VERIFICATION: c_int = 50;
+pub const X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER: c_int = 85;
+pub const X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER: c_int = 86;
+pub const X509_V_ERR_CA_CERT_MISSING_KEY_USAGE: c_int = 92;
 
 unsafe extern "C" {
     pub fn SSL_CTX_set_cert_verify_callback(ctx: *mut SSL_CTX, cb: Option<CertVerifyCallback>, arg: *mut c_void);
@@ -64,6 +72,13 @@ unsafe extern "C" {
     pub fn X509_STORE_CTX_set0_verified_chain(ctx: *mut X509_STORE_CTX, chain: *mut stack_st_X509);
     pub fn X509_STORE_CTX_set_error_depth(ctx: *mut X509_STORE_CTX, depth: c_int);
     pub fn X509_STORE_CTX_get_verify_cb(ctx: *const X509_STORE_CTX) -> Option<VerifyCallback>;
+    pub fn X509_STORE_CTX_set_ex_data(ctx: *mut X509_STORE_CTX, index: c_int, data: *mut c_void) -> c_int;
+    pub fn X509_STORE_CTX_set0_trusted_stack(ctx: *mut X509_STORE_CTX, trusted: *mut stack_st_X509);
+    pub fn X509_STORE_CTX_get_lookup_certs(ctx: *const X509_STORE_CTX) -> Option<LookupCerts>;
+    pub fn X509_STORE_get0_param(store: *const X509_STORE) -> *mut X509_VERIFY_PARAM;
+    pub fn X509_cmp_time(time: *const ASN1_TIME, seconds: *mut time_t) -> c_int;
+    pub fn X509_check_issued(issuer: *mut X509, subject: *mut X509) -> c_int;
+    pub fn X509_self_signed(certificate: *mut X509, verify_signature: c_int) -> c_int;
     pub fn X509_STORE_CTX_set_verify_cb(ctx: *mut X509_STORE_CTX, cb: Option<VerifyCallback>);
     pub fn X509_STORE_CTX_set0_param(ctx: *mut X509_STORE_CTX, param: *mut X509_VERIFY_PARAM);
     pub fn X509_STORE_CTX_get0_param(ctx: *const X509_STORE_CTX) -> *mut X509_VERIFY_PARAM;
@@ -71,7 +86,6 @@ unsafe extern "C" {
     pub fn X509_STORE_CTX_get0_untrusted(ctx: *const X509_STORE_CTX) -> *mut stack_st_X509;
     pub fn X509_STORE_CTX_get0_cert(ctx: *const X509_STORE_CTX) -> *mut X509;
     pub fn X509_STORE_CTX_get0_parent_ctx(ctx: *const X509_STORE_CTX) -> *mut X509_STORE_CTX;
-    pub fn X509_STORE_CTX_set_ex_data(ctx: *mut X509_STORE_CTX, index: c_int, data: *mut c_void) -> c_int;
     pub fn X509_STORE_CTX_set0_crls(ctx: *mut X509_STORE_CTX, crls: *mut stack_st_X509_CRL);
     pub fn X509_STORE_CTX_get0_current_crl(ctx: *const X509_STORE_CTX) -> *mut X509_CRL;
     pub fn X509_STORE_CTX_get0_current_issuer(ctx: *const X509_STORE_CTX) -> *mut X509;
@@ -80,24 +94,28 @@ unsafe extern "C" {
     pub fn X509_VERIFY_PARAM_get0_email(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
     pub fn X509_VERIFY_PARAM_get1_ip_asc(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
     pub fn X509_VERIFY_PARAM_get_hostflags(param: *const X509_VERIFY_PARAM) -> c_uint;
+    pub fn X509_VERIFY_PARAM_set_trust(param: *mut X509_VERIFY_PARAM, trust: c_int) -> c_int;
     pub fn X509_VERIFY_PARAM_get_depth(param: *const X509_VERIFY_PARAM) -> c_int;
 
     pub fn X509_STORE_up_ref(store: *mut X509_STORE) -> c_int;
     pub fn X509_STORE_add_lookup(store: *mut X509_STORE, method: *mut X509_LOOKUP_METHOD) -> *mut X509_LOOKUP;
     pub fn X509_LOOKUP_hash_dir() -> *mut X509_LOOKUP_METHOD;
-    pub fn X509_LOOKUP_store() -> *mut X509_LOOKUP_METHOD;
-    pub fn X509_LOOKUP_get_method_data(lookup: *const X509_LOOKUP) -> *mut c_void;
-    pub fn X509_LOOKUP_ctrl(
-        lookup: *mut X509_LOOKUP,
-        command: c_int,
-        text: *const c_char,
-        number: c_long,
-        answer: *mut *mut c_char,
-    ) -> c_int;
+    pub fn X509_STORE_lock(store: *mut X509_STORE) -> c_int;
+    pub fn X509_STORE_unlock(store: *mut X509_STORE) -> c_int;
+    pub fn X509_STORE_add_crl(store: *mut X509_STORE, crl: *mut X509_CRL) -> c_int;
+    pub fn X509_STORE_get_get_issuer(store: *const X509_STORE) -> *mut c_void;
+    pub fn X509_STORE_get_lookup_certs(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_verify_cb(store: *const X509_STORE) -> Option<VerifyCallback>;
     pub fn X509_STORE_get_verify(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_check_issued(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_check_revocation(store: *const X509_STORE) -> *mut c_void;
+    pub fn X509_STORE_get_check_crl(store: *const X509_STORE) -> *mut c_void;
+    pub fn X509_STORE_get_cert_crl(store: *const X509_STORE) -> *mut c_void;
+    pub fn X509_STORE_get_check_policy(store: *const X509_STORE) -> *mut c_void;
+
+
+    pub fn d2i_X509_AUX(to: *mut *mut X509, from: *mut *const c_uchar, len: c_long) -> *mut X509;
+    pub fn d2i_X509_CRL(to: *mut *mut X509_CRL, from: *mut *const c_uchar, len: c_long) -> *mut X509_CRL;
 
     pub fn X509_NAME_get0_der(name: *const X509_NAME, der: *mut *const c_uchar, len: *mut usize) -> c_int;
 

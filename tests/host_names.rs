@@ -1,46 +1,16 @@
 //! The host names of other projects' test tables, judged by the rows' own `hostlock` verdict: where that says no, the
 //! certificate must not be accepted.
 
-use std::io::Read;
-use std::path::PathBuf;
+mod der;
+mod vectors;
 
-use hostlock::identity::{MatchRules, Presented, Reference, check, is_dns_id};
+use der::element;
+use hostlock::identity::{MatchRules, Presented, Reference, check};
 use serde_json::Value;
-
-/// The rows of a vector file, or None where the files that lie beside the project are absent.
-fn rows(file: &str) -> Option<Vec<Value>> {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let shared = std::env::var_os("HOSTLOCK_SHARED").map_or(beside, PathBuf::from);
-    let path = shared.join("vectors").join(file);
-    let Ok(packed) = std::fs::File::open(&path) else {
-        println!("skipped: {} is absent", path.display());
-        return None;
-    };
-    let mut json = String::new();
-    flate2::read::GzDecoder::new(packed).read_to_string(&mut json).expect("the file is gzip");
-    let rows: Vec<Value> = serde_json::from_str(&json).expect("the file is a JSON list");
-    assert!(!rows.is_empty(), "{file} has rows");
-    Some(rows)
-}
-
-/// The vectors write one byte as one character (Latin-1).
-fn bytes(text: &Value) -> Vec<u8> {
-    let text = text.as_str().expect("a string");
-    text.chars().map(|c| u8::try_from(u32::from(c)).expect("a Latin-1 character")).collect()
-}
+use vectors::{bytes, every_row_agrees};
 
 fn strings(row: &Value, field: &str) -> Vec<Vec<u8>> {
     row.get(field).and_then(Value::as_array).into_iter().flatten().map(bytes).collect()
-}
-
-fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(contents.len()).expect("test names are short").to_be_bytes();
-    let header = match length {
-        [0, short @ ..0x80] => vec![tag, short],
-        [0, long] => vec![tag, 0x81, long],
-        [high, low] => vec![tag, 0x82, high, low],
-    };
-    [header.as_slice(), contents].concat()
 }
 
 /// The GeneralNames of a row, or None where it has no name that would go into the extension.
@@ -74,39 +44,12 @@ fn verdict(row: &Value) -> bool {
     check(&reference, &Presented::new(san.as_deref(), &subject), MatchRules::default()).is_ok()
 }
 
-fn every_row_agrees(file: &str, verdict: impl Fn(&Value) -> Option<bool>) {
-    let Some(rows) = rows(file) else { return };
-    let judged: Vec<(&Value, bool)> = rows.iter().filter_map(|row| Some((row, verdict(row)?))).collect();
-    assert!(!judged.is_empty(), "{file} has rows of this kind");
-    let differences: Vec<String> = judged
-        .iter()
-        .filter(|(row, ours)| row["hostlock"].as_bool() != Some(*ours))
-        .map(|(row, _)| row.to_string())
-        .collect();
-    assert!(differences.is_empty(), "{} of {} rows:\n{}", differences.len(), judged.len(), differences.join("\n"));
-}
-
 #[test]
 fn the_matcher_agrees_with_every_row_of_the_host_name_tables() {
-    every_row_agrees("hostname_vectors.json.gz", |row| Some(verdict(row)));
+    every_row_agrees("hostname_vectors.json.gz", "hostlock", |row| Some(verdict(row).into()));
 }
 
 #[test]
 fn the_matcher_agrees_with_every_row_of_the_openssl_matrix() {
-    every_row_agrees("hostname_vectors_openssl_matrix.json.gz", |row| Some(verdict(row)));
-}
-
-#[test]
-fn a_text_is_a_host_by_name_where_the_syntax_table_says_so() {
-    every_row_agrees("name_syntax_vectors.json.gz", |row| {
-        let is_name = || matches!(Reference::parse_bytes(&bytes(&row["name"])), Ok(Reference::Dns(_)));
-        (row["role"] == "host").then(is_name)
-    });
-}
-
-#[test]
-fn a_text_may_stand_in_a_certificate_where_the_syntax_table_says_so() {
-    every_row_agrees("name_syntax_vectors.json.gz", |row| {
-        (row["role"] == "san").then(|| is_dns_id(&bytes(&row["name"])))
-    });
+    every_row_agrees("hostname_vectors_openssl_matrix.json.gz", "hostlock", |row| Some(verdict(row).into()));
 }

@@ -1,17 +1,92 @@
 //! Section "Trust anchors" of the header.
 
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
+use std::ops::Deref;
+use std::path::Path;
 
-use super::boundary::{fail, status};
+use super::boundary::{bytes, fail, status, text_bytes};
 use super::{guard_of, hostlock_ctx};
 use crate::error::{Error, Result, Status};
-use crate::trust::source;
+use crate::trust::{AnchorSet, source};
 use crate::verify::guard::Family;
+
+/// Trusts the CA certificates in a file, besides what other hostlock_ctx_trust_* calls named.
+///
+/// Where a program names nothing a context trusts the system's roots. The first hostlock_ctx_trust_* call that succeeds,
+/// or the first certificates that the program gives the context through OpenSSL (SSL_CTX_load_verify_locations and its
+/// like, SSL_CTX_set_cert_store), replace them; what is named later is added. The file is read now, and copied.
+///
+/// `path` is NUL-terminated, in the encoding of the file system. The file holds PEM, with any number of CERTIFICATE,
+/// X509 CERTIFICATE or TRUSTED CERTIFICATE blocks (the trust settings of the latter are honoured), or one certificate in
+/// DER; 64 MiB at most. CRLs in it are kept for programs that ask OpenSSL to check them; keys and other blocks are
+/// ignored.
+///
+/// 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not opened);
+/// HOSTLOCK_E_FILE_IO (not readable, or too large); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or damaged:
+/// the message names the block and the line); HOSTLOCK_E_WRONG_PEM (only a key, for example); HOSTLOCK_E_STATE (the
+/// program gave the context an X509_STORE of its own, which other contexts may share). A file is taken whole or not at
+/// all. After a failure the context refuses its handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call
+/// succeeds; a successful call of OpenSSL's own does not cure it.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `path` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_ctx_trust_file(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
+    // SAFETY: as the caller promises, here and below.
+    unsafe { trust(ctx, "hostlock_ctx_trust_file", || source::file(path_of(path)?).map(Box::new)) }
+}
+
+/// Trusts the CA certificates in a directory, besides what other hostlock_ctx_trust_* calls named.
+///
+/// Every regular file in it (or link to one) is read now if its name ends in .pem, .crt or .cer, or is a hash as
+/// `openssl rehash` makes it; so a hashed directory and a plain one do alike, and files that come later are not seen.
+/// A broken file refuses the whole directory, and the message names it; a file with well-formed PEM but no certificate,
+/// and a link that leads nowhere, are passed over. No file at all is HOSTLOCK_E_EMPTY. Else as hostlock_ctx_trust_file.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `path` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_ctx_trust_dir(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
+    // SAFETY: as the caller promises, here and below.
+    unsafe { trust(ctx, "hostlock_ctx_trust_dir", || source::directory(path_of(path)?).map(Box::new)) }
+}
+
+/// Trusts the CA certificates in memory, besides what other hostlock_ctx_trust_* calls named. `data` is what a file for
+/// hostlock_ctx_trust_file would hold, `len` bytes of it (without a terminating NUL); it is copied.
+///
+/// Answers as hostlock_ctx_trust_file does, where they apply; HOSTLOCK_E_ARG for more than 64 MiB.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `data` is NULL or `len` readable bytes.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_ctx_trust_mem(ctx: *mut hostlock_ctx, data: *const u8, len: usize) -> c_int {
+    // SAFETY: as the caller promises, here and below.
+    unsafe { trust(ctx, "hostlock_ctx_trust_mem", || source::memory(bytes(data, len, "data")?).map(Box::new)) }
+}
+
+/// Trusts the system's roots, besides what other hostlock_ctx_trust_* calls named: the way to have a private CA *and*
+/// the public ones. It is not needed where nothing else is named.
+///
+/// They are those in the file of SSL_CERT_FILE and the directories of SSL_CERT_DIR where these are set (not in a setuid
+/// process), else the operating system's, else the bundled ones. What the environment names must be good: a missing or
+/// broken file is an error here, and in the handshake where the roots were not asked for by this call.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_ctx_trust_system(ctx: *mut hostlock_ctx) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { trust(ctx, "hostlock_ctx_trust_system", source::system) }
+}
 
 /// Trusts Mozilla's roots as bundled with hostlock, besides what other hostlock_ctx_trust_* calls named.
 ///
 /// # Safety
-/// `ctx` is NULL or a live `SSL_CTX` that no handshake uses now.
+/// `ctx` is NULL or a live `SSL_CTX`.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_bundled(ctx: *mut hostlock_ctx) -> c_int {
@@ -19,8 +94,9 @@ pub unsafe extern "C" fn hostlock_ctx_trust_bundled(ctx: *mut hostlock_ctx) -> c
     unsafe { trust(ctx, "hostlock_ctx_trust_bundled", source::bundled) }
 }
 
-/// How many trust anchors the context has now; the system's where nothing else was named. Certificates in a hashed
-/// directory that the program added through OpenSSL are not counted. A negative status on failure.
+/// How many trust anchors the context has now; the system's where nothing was named. Certificates in a directory that the
+/// program named through OpenSSL count when a handshake has found them. A negative status on failure:
+/// HOSTLOCK_E_POISONED after a hostlock_ctx_trust_* call that failed, for then no number is the truth.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`.
@@ -31,6 +107,9 @@ pub unsafe extern "C" fn hostlock_ctx_trust_count(ctx: *mut hostlock_ctx) -> c_i
     let outcome = status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
+        if let Some(error) = guard.poison(Family::Trust) {
+            return Err(error);
+        }
         // SAFETY: as above.
         count = unsafe { guard.anchors.count(ctx)? };
         Ok(())
@@ -43,13 +122,34 @@ pub unsafe extern "C" fn hostlock_ctx_trust_count(ctx: *mut hostlock_ctx) -> c_i
 }
 
 /// # Safety
-/// `ctx` is NULL or live and not in use by a handshake.
-unsafe fn trust(ctx: *mut hostlock_ctx, call: &str, load: impl FnOnce() -> Result<Vec<openssl::x509::X509>>) -> c_int {
+/// `ctx` is NULL or live.
+unsafe fn trust<S: Deref<Target = AnchorSet>>(
+    ctx: *mut hostlock_ctx,
+    call: &str,
+    load: impl FnOnce() -> Result<S>,
+) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
-        let prepare = || unsafe { guard.anchors.add(ctx, &load()?) };
+        let prepare = || unsafe { guard.anchors.add_set(ctx, &*load()?) };
         guard.configure(Family::Trust, call, prepare, |_, ()| {})
     })
+}
+
+/// # Safety
+/// `path` is NULL or NUL-terminated, and outlives the result.
+unsafe fn path_of<'a>(path: *const c_char) -> Result<&'a Path> {
+    // SAFETY: as the caller promises.
+    let bytes = unsafe { text_bytes(path, "path")? };
+    if bytes.is_empty() {
+        return Err(Error::new(Status::EArg, "path is empty"));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        Ok(Path::new(std::ffi::OsStr::from_bytes(bytes)))
+    }
+    #[cfg(not(unix))]
+    std::str::from_utf8(bytes).map(Path::new).map_err(|_| Error::new(Status::EArg, "path is not UTF-8"))
 }

@@ -24,7 +24,8 @@ impl<'a> Reader<'a> {
     pub(crate) fn whole(bytes: &'a [u8], tag: u8) -> Result<Reader<'a>, Malformed> {
         let mut outer = Reader::new(bytes);
         let contents = outer.expect(tag)?;
-        if outer.is_empty() { Ok(Reader::new(contents)) } else { Err(Malformed) }
+        outer.end()?;
+        Ok(Reader::new(contents))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -42,6 +43,25 @@ impl<'a> Reader<'a> {
         let (contents, rest) = rest.split_at_checked(length).ok_or(Malformed)?;
         self.rest = rest;
         Ok((tag, contents))
+    }
+
+    /// Nothing may follow.
+    pub(crate) fn end(&self) -> Result<(), Malformed> {
+        if self.is_empty() { Ok(()) } else { Err(Malformed) }
+    }
+
+    /// One element must follow and nothing after it.
+    pub(crate) fn only(mut self) -> Result<(u8, &'a [u8]), Malformed> {
+        let element = self.next()?;
+        self.end()?;
+        Ok(element)
+    }
+
+    /// The whole next element, whose tag must be `tag`: header and contents.
+    pub(crate) fn element(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
+        let start = self.rest;
+        self.expect(tag)?;
+        start.get(..start.len() - self.rest.len()).ok_or(Malformed)
     }
 
     /// The contents of the next element, whose tag must be `tag`.

@@ -12,7 +12,8 @@ const MAX_LABEL: usize = 63;
 pub struct DnsName {
     text: Box<str>,
     /// Where the part that a wildcard would have to equal begins (its dot included), if a wildcard may stand for the
-    /// first label at all: at least two labels must follow it.
+    /// first label at all: at least two labels must follow it, and the name must be one that a host can have (RFC 1123
+    /// 2.1). Names with an underscore are those of services, and no wildcard is meant for them.
     parent: Option<u16>,
 }
 
@@ -26,7 +27,7 @@ impl DnsName {
         }
         let text: String = name.iter().map(|byte| char::from(byte.to_ascii_lowercase())).collect();
         let dot = name.iter().position(|&byte| byte == b'.');
-        let parent = dot.filter(|&dot| name.iter().skip(dot + 1).any(|&byte| byte == b'.'));
+        let parent = dot.filter(|&dot| name.iter().skip(dot + 1).any(|&byte| byte == b'.') && !name.contains(&b'_'));
         Ok(DnsName { text: text.into_boxed_str(), parent: parent.and_then(|dot| u16::try_from(dot).ok()) })
     }
 
@@ -160,11 +161,13 @@ mod tests {
     }
 
     #[test]
-    fn a_wildcard_needs_two_labels_after_it() {
+    fn a_wildcard_needs_two_labels_after_it_and_the_name_of_a_host() {
         let parent = |name: &str| DnsName::parse(name.as_bytes()).map(|name| name.parent().map(<[u8]>::to_vec));
         assert_eq!(parent("www.example.com"), Ok(Some(b".example.com".to_vec())));
         assert_eq!(parent("a.b.example.com"), Ok(Some(b".b.example.com".to_vec())));
         assert_eq!(parent("example.com"), Ok(None));
         assert_eq!(parent("com"), Ok(None));
+        assert_eq!(parent("_sip.example.com"), Ok(None));
+        assert_eq!(parent("www.under_score.example"), Ok(None));
     }
 }

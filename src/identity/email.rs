@@ -75,6 +75,22 @@ impl<'a> Mailbox<'a> {
     }
 }
 
+impl Mailbox<'_> {
+    /// Whether both mean one mailbox: quoting does not count (RFC 5321 4.1.2), nor does the case of the host.
+    pub(super) fn is_same(&self, other: &Mailbox<'_>) -> bool {
+        self.domain.eq_ignore_ascii_case(other.domain) && unquoted(self.local).eq(unquoted(other.local))
+    }
+}
+
+fn unquoted(local: &[u8]) -> impl Iterator<Item = u8> {
+    let inner = local.strip_prefix(b"\"").and_then(|local| local.strip_suffix(b"\""));
+    let mut octets = inner.unwrap_or(local).iter().copied();
+    std::iter::from_fn(move || match octets.next() {
+        Some(b'\\') if inner.is_some() => octets.next(),
+        octet => octet,
+    })
+}
+
 /// Where a quoted local part ends, its closing quote included. RFC 5280 names the Mailbox of RFC 2821, whose quoted
 /// strings may hold control characters; NUL, CR, LF and TAB never stand for themselves in one.
 fn quoted_end(text: &[u8]) -> Option<usize> {
@@ -140,6 +156,18 @@ mod tests {
         }
         assert!(Mailbox::parse(format!("{}@example.com", "a".repeat(64)).as_bytes()).is_some());
         assert!(Mailbox::parse(format!("{}@example.com", "a".repeat(65)).as_bytes()).is_none());
+    }
+
+    #[test]
+    fn a_mailbox_is_the_same_however_its_local_part_is_quoted() {
+        let same =
+            |a: &str, b: &str| Mailbox::parse(a.as_bytes()).unwrap().is_same(&Mailbox::parse(b.as_bytes()).unwrap());
+        assert!(same("foo@example.com", "\"foo\"@EXAMPLE.com"));
+        assert!(same("foo@example.com", "\"\\f\\o\\o\"@example.com"));
+        assert!(same("\"a b\"@example.com", "\"a\\ b\"@example.com"));
+        assert!(!same("foo@example.com", "Foo@example.com"));
+        assert!(!same("foo@example.com", "\"foo \"@example.com"));
+        assert!(!same("foo@example.com", "foo@example.net"));
     }
 
     #[test]

@@ -2,37 +2,11 @@
 
 use super::*;
 use crate::error::{Error, Status};
-
-fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
-    let length = match contents.len() {
-        short @ ..0x80 => vec![short as u8],
-        long @ ..0x100 => vec![0x81, long as u8],
-        longer => vec![0x82, (longer >> 8) as u8, longer as u8],
-    };
-    [&[tag], length.as_slice(), contents].concat()
-}
-
-fn san(names: &[Vec<u8>]) -> Vec<u8> {
-    element(0x30, &names.concat())
-}
-
-fn dns(name: &str) -> Vec<u8> {
-    element(0x82, name.as_bytes())
-}
-
-fn ip(octets: &[u8]) -> Vec<u8> {
-    element(0x87, octets)
-}
-
-fn email(name: &str) -> Vec<u8> {
-    element(0x81, name.as_bytes())
-}
+use crate::identity::general_name::COMMON_NAME;
+use crate::identity::test_der::{attribute, dns, element, email, ip, name, plain_name, sequence as san};
 
 fn subject(common_names: &[&str]) -> Vec<u8> {
-    let rdn = |name: &&str| {
-        element(0x31, &element(0x30, &[&[0x06, 0x03, 0x55, 0x04, 0x03][..], &element(0x0c, name.as_bytes())].concat()))
-    };
-    element(0x30, &common_names.iter().map(rdn).collect::<Vec<_>>().concat())
+    plain_name(&common_names.iter().map(|&name| (COMMON_NAME, name)).collect::<Vec<_>>())
 }
 
 const NO_CN: &[u8] = &[0x30, 0x00];
@@ -68,7 +42,9 @@ fn a_dns_name_matches_its_equal_and_a_whole_label_wildcard_only() {
         ("www.example.com", "*.example.com", true),
         ("www.example.com", "*.EXAMPLE.com", true),
         ("xn--fa-hia.example.com", "*.example.com", true),
-        ("_srv.example.com", "*.example.com", true),
+        ("_srv.example.com", "_srv.example.com", true),
+        ("_srv.example.com", "*.example.com", false),
+        ("www.under_score.example", "*.under_score.example", false),
         ("a.co.uk", "*.co.uk", true),
         ("localhost", "localhost", true),
         ("www.example.com", "example.com", false),
@@ -149,8 +125,8 @@ fn names_of_other_kinds_never_stand_for_a_host() {
         element(0x86, host),
         element(0x86, b"https://www.example.com/"),
         element(0x88, host),
-        element(0xa0, &element(0x16, host)),
-        element(0xa5, host),
+        element(0xa0, &[element(0x06, &[0x2a, 0x03]), element(0xa0, &element(0x16, host))].concat()),
+        element(0xa5, &element(0xa1, &element(0x0c, host))),
     ];
     assert!(!matches("www.example.com", &others));
 }
@@ -204,13 +180,12 @@ fn damaged_der_refuses_the_certificate_even_if_a_name_before_it_matches() {
 fn the_common_name_counts_only_by_the_opt_in_and_only_as_the_single_plain_name_of_a_certificate_without_san() {
     let fallback = MatchRules { cn_fallback: true, ..MatchRules::default() };
     let empty_san = san(&[email("user@example.com")]);
-    let teletex = [0x30, 0x0e, 0x31, 0x0c, 0x30, 0x0a, 0x06, 0x03, 0x55, 0x04, 0x03, 0x14, 0x03, b'a', b'.', b'b'];
-    let bitmap = [0x30, 0x0e, 0x31, 0x0c, 0x30, 0x0a, 0x06, 0x03, 0x55, 0x04, 0x03, 0x1e, 0x03, b'a', b'.', b'b'];
+    let typed = |tag, value: &[u8]| name(&[&[attribute(COMMON_NAME, tag, value)]]);
     for (host, san, subject, expected) in [
         ("a.example", None, subject(&["a.example"]), true),
         ("a.example", None, subject(&["A.Example"]), true),
-        ("a.b", None, teletex.to_vec(), true),
-        ("a.b", None, bitmap.to_vec(), false),
+        ("a.b", None, typed(0x14, b"a.b"), true),
+        ("a.b", None, typed(0x1e, b"a.b"), false),
         ("a.example", None, subject(&["a.example."]), false),
         ("a.example", None, subject(&["a.example", "a.example"]), false),
         ("a.example", None, subject(&["b.example"]), false),
@@ -288,6 +263,7 @@ fn a_mismatch_explains_the_near_misses() {
         ),
         ("example.com", vec![dns("*.com")], "two labels or more after it"),
         ("www.example.com", vec![dns("w*.example.com")], "only as a whole label"),
+        ("_srv.example.com", vec![dns("*.example.com")], "does not stand for a name with an underscore"),
         ("www.example.com", vec![dns("www.example.com.")], "no trailing dot"),
         ("www.example.com", vec![ip(&[192, 0, 2, 1])], "connect with an address that the certificate lists"),
         ("www.example.com", vec![dns("b.example")], "connect with that name, or ask"),

@@ -97,6 +97,9 @@ fn wildcard_hint(host: &str, name: &[u8], rules: MatchRules) -> Option<&'static 
     if !rules.wildcards {
         return Some("this policy takes no wildcards");
     }
+    if host.contains('_') {
+        return Some("a star does not stand for a name with an underscore");
+    }
     Some("a star stands for exactly one label")
 }
 

@@ -1,6 +1,13 @@
-//! Trust anchors: where they come from ([`source`]), and which of them are in force on a context ([`anchors`]).
+//! Trust anchors: where they come from ([`source`] and the rooms behind it), what has been done to an `X509_STORE`
+//! ([`store`]), and which anchors are in force on a context ([`anchors`]).
 
 pub mod anchors;
+pub mod decode;
+pub mod files;
+pub mod pem;
 pub mod source;
+pub mod store;
+pub mod system;
 
 pub use anchors::Anchors;
+pub use decode::AnchorSet;

@@ -1,20 +1,43 @@
-//! Where certificates come from.
+//! Where trust anchors come from, one function a source. Each answers at least one certificate, or an error that names
+//! what was wrong; it never takes another source instead of the one that was asked for.
 
-use openssl::x509::X509;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result, Status};
+use crate::trust::decode::AnchorSet;
+use crate::trust::{files, system};
+
+/// A file: PEM with one certificate or many, or one certificate in DER.
+pub fn file(path: &Path) -> Result<AnchorSet> {
+    files::load_file(path, &format!("{path:?}"))
+}
+
+/// A directory of such files.
+pub fn directory(path: &Path) -> Result<AnchorSet> {
+    files::load_directory(path, &format!("{path:?}"))
+}
+
+/// Memory: PEM with one certificate or many, or one certificate in DER.
+pub fn memory(data: &[u8]) -> Result<AnchorSet> {
+    AnchorSet::parse(data, "the memory block")
+}
 
 /// The system's roots, or the bundled ones where the system has none.
-pub fn system_or_bundled() -> Result<Vec<X509>> {
-    let found = rustls_native_certs::load_native_certs();
-    let system: Vec<X509> = found.certs.iter().filter_map(|der| X509::from_der(der).ok()).collect();
-    if system.is_empty() { bundled() } else { Ok(system) }
+pub fn system() -> Result<Arc<AnchorSet>> {
+    system::roots()
 }
 
 /// Mozilla's roots, as bundled with hostlock.
-pub fn bundled() -> Result<Vec<X509>> {
-    webpki_root_certs::TLS_SERVER_ROOT_CERTS
-        .iter()
-        .map(|der| X509::from_der(der).map_err(|_| Error::new(Status::EInternal, "a bundled root does not parse")))
-        .collect()
+pub fn bundled() -> Result<Arc<AnchorSet>> {
+    static BUNDLED: OnceLock<Arc<AnchorSet>> = OnceLock::new();
+    if let Some(set) = BUNDLED.get() {
+        return Ok(Arc::clone(set));
+    }
+    let mut set = AnchorSet::default();
+    set.read_lenient(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| der.as_ref()));
+    if set.certificates.len() != webpki_root_certs::TLS_SERVER_ROOT_CERTS.len() {
+        return Err(Error::new(Status::EInternal, "this OpenSSL cannot read one of the bundled roots"));
+    }
+    Ok(Arc::clone(BUNDLED.get_or_init(|| Arc::new(set))))
 }

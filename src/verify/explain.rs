@@ -4,11 +4,11 @@ use std::ffi::{CStr, c_int};
 
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::nid::Nid;
-use openssl::stack::Stack;
 use openssl::x509::{X509, X509NameRef, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Status};
+use crate::verify::rules::Breach;
 
 /// Whether the code means that no chain to an anchor was found, rather than that one was found wanting.
 pub fn is_incomplete_chain(code: c_int) -> bool {
@@ -20,10 +20,15 @@ pub fn is_incomplete_chain(code: c_int) -> bool {
     )
 }
 
+/// Whether the code means that the chain does not end at an anchor.
+pub fn is_untrusted(code: c_int) -> bool {
+    is_incomplete_chain(code)
+        || matches!(code, ffi::X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT | ffi::X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN)
+}
+
 /// The error for OpenSSL's `code` at `depth` of `chain`.
-pub fn x509_error(code: c_int, depth: c_int, chain: &Stack<X509>, leaf: &X509Ref) -> Error {
-    let depth = depth.max(0) as usize;
-    let certificate = chain.iter().nth(depth).unwrap_or(leaf);
+pub fn x509_error(code: c_int, depth: usize, chain: &[X509], leaf: &X509Ref) -> Error {
+    let certificate = chain.get(depth).map_or(leaf, |certificate| certificate);
     let subject = subject_of(certificate);
     let who = position(depth, &subject);
     let issuer = name_text(certificate.issuer_name());
@@ -82,9 +87,48 @@ pub fn x509_error(code: c_int, depth: c_int, chain: &Stack<X509>, leaf: &X509Ref
     error.with_x509_code(code).with_certificate(depth as u32, subject)
 }
 
-const EE_KEY_TOO_SMALL: c_int = 66;
+/// X509_V_ERR_EE_KEY_TOO_SMALL.
+pub const EE_KEY_TOO_SMALL: c_int = 66;
 const CA_KEY_TOO_SMALL: c_int = 67;
 const CA_MD_TOO_WEAK: c_int = 68;
+
+/// The error for a rule that the certificate at `depth` breaks.
+pub fn breach(breach: Breach, depth: usize, certificate: &X509Ref) -> Error {
+    let subject = subject_of(certificate);
+    let message = format!("{} {} ({})", position(depth, &subject), breach.what, breach.rule);
+    Error::new(breach.status, message)
+        .with_hint(breach.hint)
+        .with_x509_code(breach.code)
+        .with_certificate(depth as u32, subject)
+}
+
+/// The error for a certificate that OpenSSL read but that is not DER.
+pub fn not_der(depth: usize, certificate: &X509Ref) -> Error {
+    let subject = subject_of(certificate);
+    Error::new(Status::EBadCertificate, format!("{} is not valid DER (RFC 5280 4.1)", position(depth, &subject)))
+        .with_x509_code(ffi::X509_V_ERR_UNSPECIFIED)
+        .with_certificate(depth as u32, subject)
+        .with_hint("its issuer must issue it again without this fault")
+}
+
+/// The error for a chain of too many intermediates.
+pub fn too_deep(intermediates: usize, most: usize, chain: &[X509]) -> Error {
+    let error = Error::new(
+        Status::EChainTooLong,
+        format!("the chain has {intermediates} intermediate certificates, and {most} are permitted (RFC 5280 6.1)"),
+    )
+    .with_x509_code(ffi::X509_V_ERR_CERT_CHAIN_TOO_LONG)
+    .with_hint("permit more with hostlock_ctx_verify_depth if the chain is meant to be so long");
+    match chain.get(most + 1) {
+        Some(certificate) => error.with_certificate(most as u32 + 1, subject_of(certificate)),
+        None => error,
+    }
+}
+
+/// Says of which certificate a finding of `error` speaks.
+pub fn at(error: Error, depth: usize, certificate: &X509Ref) -> Error {
+    error.with_certificate(depth as u32, subject_of(certificate))
+}
 
 fn incomplete(certificate: &X509Ref, depth: usize, who: &str, issuer: &str) -> Error {
     if depth == 0 {

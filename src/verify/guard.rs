@@ -1,7 +1,7 @@
 //! What a context knows beyond its `SSL_CTX`: policy, role, host, trust, and which of its set-up calls failed.
 //! One lives in the ex_data of every context that hostlock guards, and it is shared with the context's connections.
 
-use std::ffi::{c_int, c_long, c_void};
+use std::ffi::{c_int, c_long, c_ulong, c_void};
 use std::ptr;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -62,6 +62,12 @@ pub struct Settings {
     pub waivers: Waivers,
     /// CRLs and how they are used.
     pub revocation: Revocation,
+    /// The moment to verify for, in Unix seconds, in place of now.
+    pub verify_time: Option<i64>,
+    /// The most intermediates of a chain, in place of the policy's number.
+    pub verify_depth: Option<c_int>,
+    /// `X509_V_FLAG_*` bits besides the policy's; each makes verification stricter.
+    pub verify_flags: c_ulong,
     /// Counts the changes, so that a session from before a change is not resumed after it.
     generation: u64,
     poison: Vec<(Family, Error)>,
@@ -109,6 +115,9 @@ impl Guard {
                 timeout_ms: DEFAULT_TIMEOUT_MS,
                 waivers: Waivers::default(),
                 revocation: Revocation::default(),
+                verify_time: None,
+                verify_depth: None,
+                verify_flags: 0,
                 generation: 0,
                 poison: Vec::new(),
             }),
@@ -164,6 +173,11 @@ impl Guard {
             Some((_, error)) => Err(error.clone()),
             None => Ok(()),
         }
+    }
+
+    /// The failure of a set-up call of `family` that nothing has cured since.
+    pub fn poison(&self, family: Family) -> Option<Error> {
+        self.settings().poison.iter().find(|(poisoned, _)| *poisoned == family).map(|(_, error)| error.clone())
     }
 
     /// What a session's mark is derived from, besides the host: this context, its policy, its settings' generation.

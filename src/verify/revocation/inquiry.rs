@@ -7,7 +7,6 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use foreign_types::ForeignTypeRef;
-use openssl::stack::StackRef;
 use openssl::x509::{X509, X509CrlRef, X509Ref};
 use openssl_sys as ffi;
 
@@ -70,7 +69,7 @@ impl<'a> Inquiry<'a> {
     ///
     /// OpenSSL uses a delta CRL only where the base or the certificate points to one (freshestCRL), and looks no further
     /// where nothing is known and that is forgiven. A revocation that the issuer signed is a revocation all the same.
-    pub fn overlooked(&self, chain: &StackRef<X509>) -> Result<()> {
+    pub fn overlooked(&self, chain: &[X509]) -> Result<()> {
         let Some(mode) = self.revocation.in_force() else { return Ok(()) };
         let notes = self.notes.borrow();
         let asked = if mode.chain { usize::MAX } else { 1 };
@@ -173,19 +172,13 @@ impl<'a> Inquiry<'a> {
     }
 }
 
-/// Answers OpenSSL's report of a failure: whether the verification goes on all the same. What is forgiven does not stay
-/// behind as the error of the verification.
+/// Answers OpenSSL's report of a failure: whether the verification goes on all the same.
 ///
 /// # Safety
 /// `context` is a live `X509_STORE_CTX` inside of a verification for which an [`Inquiry`] was armed.
 pub unsafe fn forgives(context: *mut ffi::X509_STORE_CTX) -> bool {
-    // SAFETY: as the caller promises, here and below.
-    let forgiven = unsafe { find(context) }.is_some_and(|inquiry| unsafe { inquiry.answer(context) });
-    if forgiven {
-        // SAFETY: as above.
-        unsafe { ffi::X509_STORE_CTX_set_error(context, ffi::X509_V_OK) };
-    }
-    forgiven
+    // SAFETY: as the caller promises.
+    unsafe { find(context) }.is_some_and(|inquiry| unsafe { inquiry.answer(context) })
 }
 
 /// A CRL issuer's own chain is verified in a context of its own, which has the other as its parent.

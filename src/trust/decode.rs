@@ -1,0 +1,195 @@
+//! Turns the bytes of a file or of memory into trust anchors: PEM with any number of blocks, or one certificate in DER.
+//! It takes all or nothing: a bundle with one broken certificate is refused whole, with the block named.
+
+use std::collections::{BTreeSet, HashSet};
+use std::ffi::c_long;
+use std::ptr;
+
+use foreign_types::ForeignType;
+use openssl::x509::{X509, X509Crl};
+
+use crate::error::{Error, Result, Status};
+use crate::queue::Quiet;
+use crate::sys;
+use crate::trust::pem::{self, Damage};
+
+/// More than any bundle of roots needs, little enough to be read into memory.
+pub const LARGEST_INPUT: usize = 64 << 20;
+
+/// Trust anchors that were read together, and the CRLs that lay beside them.
+#[derive(Default)]
+pub struct AnchorSet {
+    /// The anchors; one from a TRUSTED CERTIFICATE block keeps its trust settings.
+    pub certificates: Vec<X509>,
+    /// Revocation lists; OpenSSL asks them where a program asks for CRL checking.
+    pub crls: Vec<X509Crl>,
+    seen: HashSet<Vec<u8>>,
+}
+
+impl AnchorSet {
+    /// Adds what `data` holds; on failure the set is as it was. `origin` is what errors call the input.
+    pub fn read(&mut self, data: &[u8], origin: &str) -> Result<()> {
+        let read = AnchorSet::parse(data, origin)?;
+        self.absorb(read);
+        Ok(())
+    }
+
+    /// What `data` holds: at least one certificate.
+    pub fn parse(data: &[u8], origin: &str) -> Result<AnchorSet> {
+        if data.len() > LARGEST_INPUT {
+            return Err(Error::new(Status::EArg, format!("{origin} is {} bytes long, which is too much", data.len()))
+                .with_hint("trust anchors may take up to 64 MiB"));
+        }
+        if data.trim_ascii().is_empty() {
+            let what = if data.is_empty() { "is empty" } else { "holds nothing but white space" };
+            return Err(Error::new(Status::EEmpty, format!("{origin} {what}")));
+        }
+        if begins_like_der(data) {
+            return from_der(data, origin);
+        }
+        if !pem::has_boundary(data) {
+            return Err(not_text(data, origin));
+        }
+        from_pem(data, origin)
+    }
+
+    /// Adds the anchors of certificates in DER, leaving out those that OpenSSL cannot read.
+    pub fn read_lenient<'a>(&mut self, certificates: impl Iterator<Item = &'a [u8]>) {
+        let quiet = Quiet::begin();
+        for der in certificates {
+            let _ = self.add_certificate(der, false, &quiet);
+        }
+    }
+
+    /// Adds the anchors and CRLs of `other`.
+    pub fn absorb(&mut self, other: AnchorSet) {
+        // What two sets share is left out by X509_STORE_add_cert.
+        self.certificates.extend(other.certificates);
+        self.crls.extend(other.crls);
+    }
+
+    fn add_certificate(&mut self, der: &[u8], with_settings: bool, quiet: &Quiet) -> std::result::Result<(), String> {
+        if self.seen.contains(der) {
+            return Ok(());
+        }
+        let (mut rest, len) = (der.as_ptr(), length(der)?);
+        // SAFETY: `rest` points to `len` readable bytes, and is moved to the first that was not read.
+        let raw = unsafe {
+            if with_settings {
+                sys::d2i_X509_AUX(ptr::null_mut(), &mut rest, len)
+            } else {
+                openssl_sys::d2i_X509(ptr::null_mut(), &mut rest, len)
+            }
+        };
+        if raw.is_null() {
+            return Err(reason(quiet));
+        }
+        // SAFETY: not NULL, and ours to free.
+        let certificate = unsafe { X509::from_ptr(raw) };
+        nothing_follows(der, rest)?;
+        self.seen.insert(der.to_owned());
+        self.certificates.push(certificate);
+        Ok(())
+    }
+
+    fn add_crl(&mut self, der: &[u8], quiet: &Quiet) -> std::result::Result<(), String> {
+        let (mut rest, len) = (der.as_ptr(), length(der)?);
+        // SAFETY: as in `add_certificate`.
+        let raw = unsafe { sys::d2i_X509_CRL(ptr::null_mut(), &mut rest, len) };
+        if raw.is_null() {
+            return Err(reason(quiet));
+        }
+        // SAFETY: not NULL, and ours to free.
+        let crl = unsafe { X509Crl::from_ptr(raw) };
+        nothing_follows(der, rest)?;
+        self.crls.push(crl);
+        Ok(())
+    }
+}
+
+/// A SEQUENCE whose length takes more than one byte, as every certificate's does; no text begins so.
+fn begins_like_der(data: &[u8]) -> bool {
+    matches!(data, [0x30, 0x81..=0x84, ..])
+}
+
+fn from_der(data: &[u8], origin: &str) -> Result<AnchorSet> {
+    let quiet = Quiet::begin();
+    let mut set = AnchorSet::default();
+    match set.add_certificate(data, false, &quiet) {
+        Ok(()) => Ok(set),
+        Err(why) => Err(Error::new(Status::EBadPem, format!("{origin} is not a certificate in DER: {why}")).with_hint(
+            "a file in DER holds exactly one certificate; a PKCS#12 or PKCS#7 file must be converted to PEM",
+        )),
+    }
+}
+
+fn from_pem(data: &[u8], origin: &str) -> Result<AnchorSet> {
+    let damaged = |Damage(what): Damage| {
+        Error::new(Status::EBadPem, format!("{origin}: {what}"))
+            .with_hint("nothing was loaded from it; fetch it again or take the damaged block out")
+    };
+    let quiet = Quiet::begin();
+    let mut set = AnchorSet::default();
+    let mut others = BTreeSet::new();
+    for block in pem::blocks(data) {
+        let block = block.map_err(damaged)?;
+        let broken = |kind: &str, why: String| damaged(Damage(format!("{block} is not {kind}: {why}")));
+        match block.label {
+            "CERTIFICATE" | "X509 CERTIFICATE" => {
+                let der = block.decode().map_err(damaged)?;
+                set.add_certificate(&der, false, &quiet).map_err(|why| broken("a certificate", why))?;
+            }
+            "TRUSTED CERTIFICATE" => {
+                let der = block.decode().map_err(damaged)?;
+                set.add_certificate(&der, true, &quiet).map_err(|why| broken("a certificate", why))?;
+            }
+            "X509 CRL" => {
+                let der = block.decode().map_err(damaged)?;
+                set.add_crl(&der, &quiet).map_err(|why| broken("a CRL", why))?;
+                others.insert(block.label);
+            }
+            // A private key beside the certificates is none of our business, and is not even decoded.
+            label => {
+                others.insert(label);
+            }
+        }
+    }
+    if set.certificates.is_empty() { Err(no_certificate(&others, origin)) } else { Ok(set) }
+}
+
+fn no_certificate(labels: &BTreeSet<&str>, origin: &str) -> Error {
+    let found: Vec<&str> = labels.iter().copied().take(5).collect();
+    let message = format!("{origin} holds no certificate, only: {}", found.join(", "));
+    let hint = if found.iter().any(|label| label.ends_with("PRIVATE KEY")) {
+        "this is the file of a key; name the file with the CA's certificate"
+    } else if found.iter().any(|label| label.starts_with("PKCS")) {
+        "take the certificates out first: openssl pkcs7 -print_certs"
+    } else {
+        "name a file with blocks that begin with -----BEGIN CERTIFICATE-----"
+    };
+    Error::new(Status::EWrongPem, message).with_hint(hint)
+}
+
+fn not_text(data: &[u8], origin: &str) -> Error {
+    let error = Error::new(Status::EBadPem, format!("{origin} is neither PEM nor DER"));
+    match data {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => error.with_hint("it is UTF-16 text; save it as ASCII or UTF-8"),
+        _ if data.contains(&0) => error.with_hint("it holds NUL bytes, which PEM text never does"),
+        _ => error.with_hint("PEM text has a line -----BEGIN CERTIFICATE----- before each certificate"),
+    }
+}
+
+fn length(der: &[u8]) -> std::result::Result<c_long, String> {
+    c_long::try_from(der.len()).map_err(|_| "it is too long".to_owned())
+}
+
+fn reason(quiet: &Quiet) -> String {
+    format!("OpenSSL says \"{}\"", quiet.newest_reason().unwrap_or_else(|| "no reason".to_owned()))
+}
+
+fn nothing_follows(der: &[u8], rest: *const u8) -> std::result::Result<(), String> {
+    match (der.as_ptr() as usize + der.len()).checked_sub(rest as usize) {
+        Some(0) => Ok(()),
+        left => Err(format!("{} bytes follow it", left.unwrap_or_default())),
+    }
+}

@@ -1,0 +1,201 @@
+//! Reads the files and directories that a program names. It never waits for one: a FIFO, a socket or a device is
+//! refused unopened, and what is read is bounded.
+
+use std::collections::HashSet;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result, Status};
+use crate::trust::decode::{AnchorSet, LARGEST_INPUT};
+
+/// The anchors of one file.
+pub fn load_file(path: &Path, origin: &str) -> Result<AnchorSet> {
+    let mut left = LARGEST_INPUT;
+    AnchorSet::parse(&read_file(path, origin, &mut left)?, origin)
+}
+
+/// The anchors of a directory: every regular file (or link to one) whose name ends in `.pem`, `.crt` or `.cer`, or is a
+/// hash as `openssl rehash` makes it (`9d66eef0.0`, `9d66eef0.r0`), in the order of their names.
+///
+/// All of them are read now. A broken one refuses the directory; one that holds well-formed PEM but no certificate
+/// (a key, a CRL alone) is passed over, and so is a link that leads nowhere.
+pub fn load_directory(path: &Path, origin: &str) -> Result<AnchorSet> {
+    let files = candidates(path, origin)?;
+    if files.is_empty() {
+        return Err(Error::new(Status::EEmpty, format!("the directory {origin} holds no file of certificates"))
+            .with_hint("files are found by their names: *.pem, *.crt, *.cer, or a hash as openssl rehash makes it"));
+    }
+    let mut set = AnchorSet::default();
+    let mut left = LARGEST_INPUT;
+    for file in files {
+        let name = format!("{file:?} in {origin}");
+        match set.read(&read_file(&file, &name, &mut left)?, &name) {
+            Err(error) if error.status() == Status::EWrongPem => {}
+            outcome => outcome?,
+        }
+    }
+    if set.certificates.is_empty() {
+        return Err(Error::new(Status::EWrongPem, format!("no file of the directory {origin} holds a certificate"))
+            .with_hint("name the directory with the CA's certificates"));
+    }
+    Ok(set)
+}
+
+/// Which file or directory stood at a path, and in which state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp(Option<[i128; 5]>);
+
+impl Stamp {
+    /// The state of what stands at `path` now.
+    pub fn of(path: &Path) -> Stamp {
+        Stamp(fs::metadata(path).ok().map(|metadata| numbers(&metadata)))
+    }
+
+    /// The states of a directory and of all that is in it.
+    pub fn of_directory(path: &Path) -> Vec<Stamp> {
+        let mut names: Vec<PathBuf> =
+            fs::read_dir(path).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default();
+        names.sort_unstable();
+        std::iter::once(path).chain(names.iter().map(PathBuf::as_path)).map(Stamp::of).collect()
+    }
+}
+
+#[cfg(unix)]
+fn numbers(metadata: &Metadata) -> [i128; 5] {
+    use std::os::unix::fs::MetadataExt;
+    let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+    [
+        metadata.dev().into(),
+        metadata.ino().into(),
+        metadata.size().into(),
+        nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+        nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+    ]
+}
+
+#[cfg(not(unix))]
+fn numbers(metadata: &Metadata) -> [i128; 5] {
+    let since = |time: io::Result<std::time::SystemTime>| {
+        time.ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos() as i128)
+    };
+    [0, 0, metadata.len().into(), since(metadata.modified()), since(metadata.created())]
+}
+
+fn candidates(directory: &Path, origin: &str) -> Result<Vec<PathBuf>> {
+    let metadata = fs::metadata(directory).map_err(|error| unreachable(&error, "directory", origin))?;
+    if !metadata.is_dir() {
+        return Err(Error::new(Status::EWrongFileType, format!("{origin} is {}, not a directory", kind(&metadata)))
+            .with_hint("hostlock_ctx_trust_file takes a file"));
+    }
+    let failed = |error: io::Error| unreachable(&error, "directory", origin);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_name().to_str().is_some_and(is_certificate_name) {
+            found.push(entry.path());
+        }
+    }
+    found.sort_unstable();
+    let mut seen = HashSet::new();
+    found.retain(|path| fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && is_new(&mut seen, &metadata)));
+    Ok(found)
+}
+
+fn is_certificate_name(name: &str) -> bool {
+    let Some((stem, extension)) = name.rsplit_once('.') else { return false };
+    if ["pem", "crt", "cer"].iter().any(|known| extension.eq_ignore_ascii_case(known)) {
+        return true;
+    }
+    let number = extension.strip_prefix('r').unwrap_or(extension);
+    stem.len() == 8
+        && stem.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A hashed directory holds links to its own files: each is read once.
+#[cfg(unix)]
+fn is_new(seen: &mut HashSet<(u64, u64)>, metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    seen.insert((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn is_new(_seen: &mut HashSet<(u64, u64)>, _metadata: &Metadata) -> bool {
+    true
+}
+
+/// The bytes of a regular file, at most `left`, which becomes less by as much.
+fn read_file(path: &Path, origin: &str, left: &mut usize) -> Result<Vec<u8>> {
+    let failed = |error: io::Error| unreachable(&error, "file", origin);
+    // Looked at before it is opened, for opening a device can have effects; and after, for it may have been exchanged.
+    regular(&fs::metadata(path).map_err(failed)?, origin)?;
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
+    let file: File = options.open(path).map_err(failed)?;
+    regular(&file.metadata().map_err(failed)?, origin)?;
+    let mut data = Vec::new();
+    file.take(*left as u64 + 1).read_to_end(&mut data).map_err(failed)?;
+    *left = left.checked_sub(data.len()).ok_or_else(|| {
+        Error::new(Status::EFileIo, format!("{origin} is larger than trust anchors can be"))
+            .with_hint("trust anchors may take up to 64 MiB")
+    })?;
+    Ok(data)
+}
+
+fn regular(metadata: &Metadata, origin: &str) -> Result<()> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    let error = Error::new(Status::EWrongFileType, format!("{origin} is {}, not a file", kind(metadata)));
+    Err(if metadata.is_dir() { error.with_hint("hostlock_ctx_trust_dir takes a directory") } else { error })
+}
+
+fn kind(metadata: &Metadata) -> &'static str {
+    if metadata.is_dir() {
+        return "a directory";
+    }
+    if metadata.is_file() {
+        return "a file";
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        let file_type = metadata.file_type();
+        if file_type.is_fifo() {
+            return "a FIFO";
+        }
+        if file_type.is_socket() {
+            return "a socket";
+        }
+        if file_type.is_char_device() || file_type.is_block_device() {
+            return "a device";
+        }
+    }
+    "neither a file nor a directory"
+}
+
+fn unreachable(error: &io::Error, what: &str, origin: &str) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound => Error::new(Status::ENotFound, format!("there is no {what} {origin}"))
+            .with_hint("a relative path starts at the working directory of the process"),
+        ErrorKind::NotADirectory => {
+            Error::new(Status::ENotFound, format!("there is no {what} {origin}: a part of the path is not a directory"))
+        }
+        _ => Error::new(Status::EFileIo, format!("the {what} {origin} cannot be read: {}", plain(error))),
+    }
+}
+
+/// The operating system's words, in the manner of our messages.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_lowercase().chain(characters).collect(),
+        None => "no reason given".to_owned(),
+    }
+}
