@@ -575,8 +575,9 @@ int hostlock_ctx_crl_mem(hostlock_ctx *ctx,
 
 /**
  * Which certificates must be known as not revoked: "leaf" the peer's own, "chain" (the default once a CRL is loaded)
- * every one below the trust anchor. "+soft" behind it lets a certificate pass where nothing is known about it, never
- * one that is revoked; "+expired" lets a CRL past its nextUpdate count. Choosing a mode turns checking on.
+ * every one below the trust anchor. "+soft" behind it lets a certificate pass where no CRL covers it, never one that is
+ * revoked, and never by a CRL that is damaged or out of date; "+expired" lets a CRL past its nextUpdate count. Choosing
+ * a mode turns checking on.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_crl_mode(hostlock_ctx *ctx,

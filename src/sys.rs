@@ -113,7 +113,6 @@ unsafe extern "C" {
     pub fn X509_STORE_get_cert_crl(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_check_policy(store: *const X509_STORE) -> *mut c_void;
 
-
     pub fn d2i_X509_AUX(to: *mut *mut X509, from: *mut *const c_uchar, len: c_long) -> *mut X509;
     pub fn d2i_X509_CRL(to: *mut *mut X509_CRL, from: *mut *const c_uchar, len: c_long) -> *mut X509_CRL;
 

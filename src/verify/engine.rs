@@ -157,9 +157,7 @@ unsafe fn is_forgiven(context: *mut ffi::X509_STORE_CTX) -> bool {
         // Home-made CAs leave these out, and nothing is less certain for it.
         sys::X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER
         | sys::X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER
-        | sys::X509_V_ERR_CA_CERT_MISSING_KEY_USAGE => {
-            !case.policy.demands(Check::IdentifiersPresent)
-        }
+        | sys::X509_V_ERR_CA_CERT_MISSING_KEY_USAGE => !case.policy.demands(Check::IdentifiersPresent),
         // Name constraints are evaluated once more, by our own rules, on the chain that is built.
         ffi::X509_V_ERR_PERMITTED_VIOLATION
         | ffi::X509_V_ERR_EXCLUDED_VIOLATION

@@ -15,9 +15,9 @@ use crate::policy::Policy;
 use crate::sys;
 use crate::trust::store;
 use crate::verify::certificate;
-use crate::verify::fields::{Certificate, Known};
 use crate::verify::engine::{self, Material};
 use crate::verify::explain;
+use crate::verify::fields::{Certificate, Known};
 use crate::verify::guard::{Guard, Role};
 use crate::verify::insecure::{Waiver, Waivers};
 use crate::verify::path::{self, Ends};
@@ -148,11 +148,7 @@ impl Wishes {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
-        Wishes {
-            flags: self.flags | other.flags,
-            depth,
-            auth_level: self.auth_level.max(other.auth_level),
-        }
+        Wishes { flags: self.flags | other.flags, depth, auth_level: self.auth_level.max(other.auth_level) }
     }
 
     /// A security level that is asked for.
@@ -231,8 +227,7 @@ fn is_incomplete(refusal: &Refusal) -> bool {
 
 fn search(case: &Case<'_>, ends: Ends) -> Result<(Option<Vec<X509>>, Option<Refusal>)> {
     let flags = if ends == Ends::Anywhere { ffi::X509_V_FLAG_PARTIAL_CHAIN } else { 0 };
-    let found =
-        path::search(case, ends, |between, anchor| attempt(case, &Material::Path { anchor, between }, flags))?;
+    let found = path::search(case, ends, |between, anchor| attempt(case, &Material::Path { anchor, between }, flags))?;
     Ok((found.good, found.first_refusal))
 }
 
@@ -245,9 +240,8 @@ fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong) -> Result<V
             Err((error, is_final)) => Err(Refusal { error, chain: outcome.chain, is_final }),
         });
     }
-    let error = outcome
-        .refusal
-        .unwrap_or_else(|| explain::x509_error(outcome.code, outcome.depth, &outcome.chain, case.leaf));
+    let error =
+        outcome.refusal.unwrap_or_else(|| explain::x509_error(outcome.code, outcome.depth, &outcome.chain, case.leaf));
     let is_final = outcome.depth == 0
         && matches!(
             outcome.code,

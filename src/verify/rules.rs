@@ -152,7 +152,11 @@ fn extensions_parse(certificate: &Certificate<'_>, _: Place) -> Result<(), Breac
             Err(syntax::Flaw::Told(error)) => {
                 let what = format!("has a {name} extension that is refused: {}", error.message());
                 let hint = error.hint().to_owned();
-                return Err(Breach { status: error.status(), hint, ..breach(error.x509_code(), what, known.section()) });
+                return Err(Breach {
+                    status: error.status(),
+                    hint,
+                    ..breach(error.x509_code(), what, known.section())
+                });
             }
         };
         return Err(breach(INVALID_EXTENSION, what, known.section()));
@@ -294,7 +298,11 @@ fn extended_key_usage(certificate: &Certificate<'_>, purpose: Purpose) -> Result
     if has_usage(extension.value, purpose.oid()) {
         return Ok(());
     }
-    Err(wrong_purpose(format!("is not issued for {} (extended key usage)", purpose.name()), "RFC 5280 4.2.1.12", purpose))
+    Err(wrong_purpose(
+        format!("is not issued for {} (extended key usage)", purpose.name()),
+        "RFC 5280 4.2.1.12",
+        purpose,
+    ))
 }
 
 fn wrong_purpose(what: String, rule: &'static str, purpose: Purpose) -> Breach {
@@ -353,7 +361,9 @@ fn root_key_identifier(certificate: &Certificate<'_>, place: Place) -> Result<()
         Reader::new(extension.value).next().ok().map(|(_, identifier)| identifier)
     });
     let what = match syntax::authority_key_fields(authority.value) {
-        Ok([_, Some(_), _] | [_, _, Some(_)]) => "is a root's, and its authorityKeyIdentifier names an issuer or serial number",
+        Ok([_, Some(_), _] | [_, _, Some(_)]) => {
+            "is a root's, and its authorityKeyIdentifier names an issuer or serial number"
+        }
         Ok([identifier, None, None]) if identifier.is_some() && identifier == own => return Ok(()),
         _ => "is a root's, and its authorityKeyIdentifier is not its own key identifier",
     };
