@@ -584,6 +584,17 @@ int hostlock_ctx_crl_mode(hostlock_ctx *ctx,
                           const char *mode);
 
 /**
+ * Reads every file of hostlock_ctx_crl_file again, in place of what it gave before: all files, or none where one of them
+ * cannot be read. Connections of other threads go on meanwhile; each uses the lists that it began with, and sessions
+ * from before are not resumed.
+ *
+ * Unlike a set-up call, one that fails does not stop the context's handshakes: the lists that were loaded stay in force
+ * until their own nextUpdate.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_crl_reload(hostlock_ctx *ctx);
+
+/**
  * Accepts any certificate: not who issued it, nor its dates, its purpose or its revocation are looked at. Host name and
  * pinned keys are still compared; of the chain, only the peer's own certificate counts for a pin.
  *

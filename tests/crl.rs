@@ -3,7 +3,9 @@
 mod support;
 
 use hostlock::error::Status;
-use hostlock::ffi::revocation::{hostlock_ctx_crl_file, hostlock_ctx_crl_mem, hostlock_ctx_crl_mode};
+use hostlock::ffi::revocation::{
+    hostlock_ctx_crl_file, hostlock_ctx_crl_mem, hostlock_ctx_crl_mode, hostlock_ctx_crl_reload,
+};
 use support::crl::{CrlRecipe, delta_since, extension, scope};
 use support::peer::{Client, Server, serve, status};
 use support::pki::{DAY, Identity, Recipe};
@@ -359,4 +361,117 @@ fn an_unknown_mode_lists_the_known_ones_and_stops_every_handshake() {
     assert_eq!(error.status(), Status::EArg);
     assert!(error.hint().contains("\"leaf\" and \"chain\""), "{}", error.hint());
     assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::EPoisoned));
+}
+
+/// A directory of the test's own, gone when it ends.
+struct Directory(std::path::PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Directory {
+        let path = std::env::temp_dir().join(format!("hostlock-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Directory(path)
+    }
+
+    /// Puts a file there at one blow, as those who publish CRLs should.
+    fn put(&self, name: &str, contents: &[u8]) -> String {
+        let path = self.0.join(name);
+        let aside = self.0.join(format!("{name}.new"));
+        std::fs::write(&aside, contents).unwrap();
+        std::fs::rename(&aside, &path).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn reload(client: &Client) -> Result<(), hostlock::error::Error> {
+    // SAFETY: the context is live.
+    client.set(|ctx| unsafe { hostlock_ctx_crl_reload(ctx) })
+}
+
+#[test]
+fn a_reload_takes_every_file_anew_and_keeps_what_came_from_memory() {
+    let site = site();
+    let dir = Directory::new("reload");
+    let client = site.client();
+    let file = dir.put("middle.crl", &site.good_middle().pem());
+    client.set_text(hostlock_ctx_crl_file, &file).unwrap();
+    client.set_bytes(hostlock_ctx_crl_mem, &site.good_root().pem()).unwrap();
+    assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello");
+    dir.put("middle.crl", &site.good_middle().revoking(&site.leaf).pem());
+    assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello", "before the reload");
+    reload(&client).unwrap();
+    assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::ERevoked));
+    dir.put("middle.crl", &site.good_middle().pem());
+    reload(&client).unwrap();
+    assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello");
+}
+
+#[test]
+fn a_reload_that_fails_says_why_and_changes_nothing() {
+    let site = site();
+    let dir = Directory::new("reload-fails");
+    let client = site.client();
+    let root = dir.put("root.crl", &site.good_root().pem());
+    let middle = dir.put("middle.crl", &site.good_middle().revoking(&site.leaf).pem());
+    client.set_text(hostlock_ctx_crl_file, &middle).unwrap();
+    client.set_text(hostlock_ctx_crl_file, &root).unwrap();
+    dir.put("middle.crl", &site.good_middle().pem());
+    let cut = site.good_root().pem();
+    dir.put("root.crl", &cut[..cut.len() - 30]);
+    let error = reload(&client).unwrap_err();
+    assert_eq!(error.status(), Status::EBadPem);
+    assert!(error.message().contains("root.crl"), "{}", error.message());
+    assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::ERevoked), "all files or none");
+    std::fs::remove_file(&root).unwrap();
+    assert_eq!(status(reload(&client)), Some(Status::ENotFound));
+    dir.put("root.crl", &site.good_root().pem());
+    reload(&client).unwrap();
+    assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello");
+}
+
+#[test]
+fn a_reload_cures_no_failed_call_and_needs_a_file() {
+    let site = site();
+    let dir = Directory::new("reload-cures-nothing");
+    let client = site.client();
+    assert_eq!(status(reload(&client)), Some(Status::EState));
+    let file = dir.put("both.crl", &[site.good_root().pem(), site.good_middle().pem()].concat());
+    client.set_text(hostlock_ctx_crl_file, &file).unwrap();
+    client.set_text(hostlock_ctx_crl_file, "/nonexistent").unwrap_err();
+    reload(&client).unwrap();
+    assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::EPoisoned));
+}
+
+#[test]
+fn reloads_lose_no_connection_of_other_threads() {
+    let site = site();
+    let dir = Directory::new("reload-threads");
+    let client = site.client();
+    let both = || [site.good_root().pem(), site.good_middle().pem()].concat();
+    client.set_text(hostlock_ctx_crl_file, &dir.put("both.crl", &both())).unwrap();
+    let running = std::sync::atomic::AtomicUsize::new(3);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..60 {
+                    assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello");
+                }
+                running.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+            });
+        }
+        let mut reloads = 0;
+        while running.load(std::sync::atomic::Ordering::SeqCst) > 0 {
+            let contents = both();
+            dir.put("both.crl", if reloads % 3 == 2 { &contents[..contents.len() - 40] } else { &contents });
+            assert_eq!(reload(&client).is_err(), reloads % 3 == 2);
+            reloads += 1;
+        }
+        assert!(reloads > 3);
+    });
 }
