@@ -181,6 +181,14 @@ enum hostlock_status {
      */
     HOSTLOCK_E_PIN_MISMATCH = -37,
     /**
+     * The CRL or OCSP answer for a certificate of the chain is out of date, or not valid yet.
+     */
+    HOSTLOCK_E_REVOCATION_STALE = -38,
+    /**
+     * The CRL or OCSP answer for a certificate of the chain is damaged, not signed by who may, or not usable for it.
+     */
+    HOSTLOCK_E_REVOCATION_INVALID = -39,
+    /**
      * No trust anchor is loaded, so nothing can be verified.
      */
     HOSTLOCK_E_NO_TRUST_ANCHORS = -40,
@@ -372,6 +380,15 @@ HOSTLOCK_MUST_USE
 hostlock_ctx *hostlock_client_new(const char *policy);
 
 /**
+ * A context for servers: the same policy, and clients that show a certificate are judged by it. Which clients are
+ * trusted the program must say with hostlock_ctx_trust_file or one of its kind: the public roots never stand in.
+ *
+ * policy is as for hostlock_client_new. Free the result with hostlock_ctx_free or SSL_CTX_free. NULL on failure.
+ */
+HOSTLOCK_MUST_USE
+hostlock_ctx *hostlock_server_new(const char *policy);
+
+/**
  * Frees a context, like SSL_CTX_free: connections that still use it keep it alive. NULL is fine.
  */
 void hostlock_ctx_free(hostlock_ctx *ctx);
@@ -389,12 +406,13 @@ int hostlock_ctx_set_timeout(hostlock_ctx *ctx,
  *
  * Where a program names nothing a context trusts the system's roots. The first hostlock_ctx_trust_* call that succeeds,
  * or the first certificates that the program gives the context through OpenSSL (SSL_CTX_load_verify_locations and its
- * like, SSL_CTX_set_cert_store), replace them; what is named later is added. The file is read now, and copied.
+ * like), replace them; what is named later is added. A call of OpenSSL's that names certificates and fails replaces them
+ * too: then there is no anchor, and handshakes are refused. SSL_CTX_set_cert_store replaces all that was named before.
+ * The file is read now, and copied.
  *
  * path is NUL-terminated, in the encoding of the file system. The file holds PEM, with any number of CERTIFICATE,
  * X509 CERTIFICATE or TRUSTED CERTIFICATE blocks (the trust settings of the latter are honoured), or one certificate in
- * DER; 64 MiB at most. CRLs in it are kept for programs that ask OpenSSL to check them; keys and other blocks are
- * ignored.
+ * DER; 64 MiB at most. CRLs in it are used where revocation is checked; keys and other blocks are ignored.
  *
  * 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not opened);
  * HOSTLOCK_E_FILE_IO (not readable, or too large); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or damaged:
@@ -412,8 +430,8 @@ int hostlock_ctx_trust_file(hostlock_ctx *ctx,
  *
  * Every regular file in it (or link to one) is read now if its name ends in .pem, .crt or .cer, or is a hash as
  * openssl rehash makes it; so a hashed directory and a plain one do alike, and files that come later are not seen.
- * A broken file refuses the whole directory, and the message names it; a file with well-formed PEM but no certificate,
- * and a link that leads nowhere, are passed over. No file at all is HOSTLOCK_E_EMPTY. Else as hostlock_ctx_trust_file.
+ * A broken file refuses the whole directory, and the message names it; a file with well-formed PEM of another kind
+ * (a key), and a link that leads nowhere, are passed over. No file at all is HOSTLOCK_E_EMPTY. Else as hostlock_ctx_trust_file.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_trust_dir(hostlock_ctx *ctx,
@@ -639,6 +657,43 @@ char *hostlock_conn_info(const hostlock_conn *conn);
 void hostlock_string_free(char *string);
 
 /**
+ * Judges a certificate chain exactly as a handshake of this context would: by its trust anchors, policy, time, depth,
+ * flags and revocation lists, and by the host. A client context judges servers, a server context judges clients.
+ *
+ * chain is len bytes of PEM, the peer's own certificate first and then the intermediates in any order, or one
+ * certificate as DER; a private key among the PEM is passed over. host is a DNS name, an IP address, or
+ * "email:user@host"; NULL is for server contexts, and for contexts that have a host of their own. 0, or the status.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_verify_chain(hostlock_ctx *ctx,
+                              const uint8_t *chain,
+                              size_t len,
+                              const char *host);
+
+/**
+ * The moment for which this context verifies, in seconds since 1970-01-01 UTC, in place of now.
+ */
+HOSTLOCK_MUST_USE int hostlock_ctx_verify_time(hostlock_ctx *ctx, int64_t unix_seconds);
+
+/**
+ * The most intermediate certificates between the peer's own and its trust anchor, 0 to 100, in place of the policy's
+ * number. Self-issued certificates do not count.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_verify_depth(hostlock_ctx *ctx,
+                              int intermediates);
+
+/**
+ * Makes verification stricter by a comma-separated list of words, in place of those of an earlier call:
+ * "explicit-policy" (some certificate policy must hold for the whole chain, RFC 5280 6.1.1), "inhibit-any-policy",
+ * "inhibit-policy-mapping", "crl-check" (the peer's own certificate needs a CRL), "crl-check-all" (every certificate
+ * below the anchor does). The empty list takes all back. No word makes it laxer.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_verify_flags(hostlock_ctx *ctx,
+                              const char *words);
+
+/**
  * Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
  * before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked by
  * a current CRL of its issuer, unless hostlock_ctx_crl_mode says otherwise.
@@ -657,12 +712,24 @@ int hostlock_ctx_crl_mem(hostlock_ctx *ctx,
 
 /**
  * Which certificates must be known as not revoked: "leaf" the peer's own, "chain" (the default once a CRL is loaded)
- * every one below the trust anchor. "+soft" behind it lets a certificate pass where nothing is known about it, never
- * one that is revoked; "+expired" lets a CRL past its nextUpdate count. Choosing a mode turns checking on.
+ * every one below the trust anchor. "+soft" behind it lets a certificate pass where no CRL covers it, never one that is
+ * revoked, and never by a CRL that is damaged or out of date; "+expired" lets a CRL past its nextUpdate count. Choosing
+ * a mode turns checking on.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_crl_mode(hostlock_ctx *ctx,
                           const char *mode);
+
+/**
+ * Reads every file of hostlock_ctx_crl_file again, in place of what it gave before: all files, or none where one of them
+ * cannot be read. Connections of other threads go on meanwhile; each uses the lists that it began with, and sessions
+ * from before are not resumed.
+ *
+ * Unlike a set-up call, one that fails does not stop the context's handshakes: the lists that were loaded stay in force
+ * until their own nextUpdate.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_crl_reload(hostlock_ctx *ctx);
 
 /**
  * Accepts any certificate: not who issued it, nor its dates, its purpose or its revocation are looked at. Host name and

@@ -29,6 +29,13 @@ impl Context {
         Context::new(choice.into(), Role::Client, unsafe { ffi::TLS_client_method() })
     }
 
+    /// A context for servers, which judges the clients that show a certificate by the trust anchors that the program
+    /// names; without any, none is accepted.
+    pub fn server(choice: impl Into<Choice>) -> Result<Context> {
+        // SAFETY: no arguments; gives a static method.
+        Context::new(choice.into(), Role::Server, unsafe { ffi::TLS_server_method() })
+    }
+
     fn new(choice: Choice, role: Role, method: *const ffi::SSL_METHOD) -> Result<Context> {
         let policy = choice.policy;
         openssl::init();

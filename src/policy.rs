@@ -27,6 +27,87 @@ pub struct Suite {
     pub id: u16,
 }
 
+/// A rule for certificates that hostlock checks beyond OpenSSL's own, in every verified chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Check {
+    /// The serial number is positive and has at most 20 octets (RFC 5280 4.1.2.2).
+    Serial,
+    /// The algorithm inside the signed part is the one outside of it (RFC 5280 4.1.1.2).
+    AlgorithmsAgree,
+    /// No extension appears twice (RFC 5280 4.2).
+    UniqueExtensions,
+    /// Every extension that RFC 5280, 6960 or 7633 defines is the DER that it must be (RFC 5280 4.2).
+    ExtensionsParse,
+    /// Extensions that must be critical are, and those that must not be are not (RFC 5280 4.2.1, 4.2.2).
+    Criticality,
+    /// A path length stands only in the certificate of a CA (RFC 5280 4.2.1.9).
+    BasicConstraints,
+    /// Where key usage is restricted at all, one usage is left, and the peer's certificate may sign (RFC 5280 4.2.1.3,
+    /// RFC 8446 4.4.2.2).
+    KeyUsage,
+    /// Extended key usages, where there are any, name this purpose; no older OID stands for it (RFC 5280 4.2.1.12).
+    Purpose,
+    /// Keys are RSA of 2048 bits or more with an odd exponent above 1, P-256, P-384, P-521, Ed25519, Ed448 or ML-DSA (CA/B Forum BR 6.1.5).
+    KeyKind,
+    /// The peer's own certificate is not that of a CA (CA/B Forum BR 7.1.2.7.8), unless it is itself the anchor.
+    LeafIsNoCa,
+    /// Name constraints stand in no certificate but a CA's (RFC 5280 4.2.1.10).
+    ConstraintsInCaOnly,
+    /// Authority and subject key identifiers and a CA's key usage are there (RFC 5280 4.2.1.1, 4.2.1.2, 4.2.1.3).
+    IdentifiersPresent,
+    /// The peer's certificate has extended key usages, and anyExtendedKeyUsage is not among them; a root has none
+    /// (CA/B Forum BR 7.1.2.1.2, 7.1.2.7.10).
+    ExplicitPurpose,
+    /// The subjectAltName is critical only where the subject is empty (CA/B Forum BR 7.1.2.7.12).
+    NamesNotCritical,
+    /// A dNSName is made of letters, digits and hyphens: no underscore (RFC 5280 4.2.1.6, CA/B Forum BR 7.1.4.2).
+    PlainDnsNames,
+    /// A root's authority key identifier, if it has one, is its own key identifier alone (CA/B Forum BR 7.1.2.1.3).
+    RootKeyIdentifier,
+    /// RSA moduli are whole octets long (CA/B Forum BR 6.1.5).
+    RsaShape,
+    /// A wildcard does not stand directly under a public suffix (CA/B Forum BR 3.2.2.6).
+    PublicSuffix,
+}
+
+/// Everything that [`Check`] lists for certificates of any public key infrastructure.
+const CHECKS: &[Check] = &[
+    Check::Serial,
+    Check::AlgorithmsAgree,
+    Check::UniqueExtensions,
+    Check::ExtensionsParse,
+    Check::Criticality,
+    Check::BasicConstraints,
+    Check::KeyUsage,
+    Check::Purpose,
+    Check::KeyKind,
+    Check::LeafIsNoCa,
+    Check::ConstraintsInCaOnly,
+];
+
+/// The same, and what the CA/Browser Forum's Baseline Requirements add for the public web.
+const CHECKS_WEBPKI: &[Check] = &[
+    Check::Serial,
+    Check::AlgorithmsAgree,
+    Check::UniqueExtensions,
+    Check::ExtensionsParse,
+    Check::Criticality,
+    Check::BasicConstraints,
+    Check::KeyUsage,
+    Check::Purpose,
+    Check::KeyKind,
+    Check::LeafIsNoCa,
+    Check::ConstraintsInCaOnly,
+    Check::IdentifiersPresent,
+    Check::ExplicitPurpose,
+    Check::NamesNotCritical,
+    Check::PlainDnsNames,
+    Check::RootKeyIdentifier,
+    Check::RsaShape,
+    Check::PublicSuffix,
+];
+
 /// One dated policy.
 #[derive(Debug)]
 pub struct Policy {
@@ -63,6 +144,8 @@ pub struct Policy {
     /// The most bytes that a peer may send before a handshake that hostlock drives is complete. libssl takes 100 KiB
     /// of certificates at most.
     pub handshake_bytes: usize,
+    /// What certificates must keep beyond OpenSSL's own checks.
+    pub checks: &'static [Check],
 }
 
 macro_rules! options {
@@ -123,12 +206,20 @@ const P2026_11: Policy = Policy {
         rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:\
         RSA+SHA256:RSA+SHA384:RSA+SHA512",
     verify_depth: 10,
-    verify_flags: 0,
     handshake_bytes: 512 * 1024,
+    verify_flags: ffi::X509_V_FLAG_X509_STRICT
+        | ffi::X509_V_FLAG_TRUSTED_FIRST
+        | ffi::X509_V_FLAG_POLICY_CHECK
+        | ffi::X509_V_FLAG_EXTENDED_CRL_SUPPORT
+        | ffi::X509_V_FLAG_USE_DELTAS,
+    checks: CHECKS,
 };
 
-/// Every policy, newest first.
-pub const POLICIES: &[&Policy] = &[&P2026_11];
+/// For programs that meet only the public web.
+const P2026_11_WEBPKI: Policy = Policy { name: "2026-11-webpki", checks: CHECKS_WEBPKI, ..P2026_11 };
+
+/// Every policy; the first is the default.
+pub const POLICIES: &[&Policy] = &[&P2026_11, &P2026_11_WEBPKI];
 
 /// A policy as a program asks for it: a name, and what it permits beyond that by name.
 #[derive(Clone, Copy, Debug)]
@@ -165,7 +256,7 @@ impl From<&'static Policy> for Choice {
 }
 
 impl Policy {
-    /// The policy of a name; "default" is the newest.
+    /// The policy of a name; "default" is the first.
     pub fn named(name: &str) -> Result<&'static Policy> {
         if name == "default" {
             return Ok(POLICIES[0]);
@@ -188,6 +279,11 @@ impl Policy {
         self.clear_options.iter().fold(0, |bits, option| bits | option.bit)
     }
 
+    /// Whether certificates must keep `check`.
+    pub fn demands(&self, check: Check) -> bool {
+        self.checks.contains(&check)
+    }
+
     /// Whether a suite, by its IANA number, is one of the policy's.
     pub fn permits_suite(&self, id: u16) -> bool {
         self.suites_tls13.iter().chain(self.suites_tls12).any(|suite| suite.id == id)
@@ -208,7 +304,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn default_is_the_newest_policy_and_an_unknown_name_lists_the_known_ones() {
+    fn default_is_the_first_policy_and_an_unknown_name_lists_the_known_ones() {
         assert_eq!(Policy::named("default").unwrap().name, POLICIES[0].name);
         let error = Policy::named("2019-01").unwrap_err();
         assert_eq!(error.status(), Status::EArg);

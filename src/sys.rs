@@ -3,6 +3,7 @@
 
 use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 
+use libc::time_t;
 use openssl_sys::*;
 
 pub enum X509_LOOKUP {}
@@ -10,6 +11,7 @@ pub enum X509_LOOKUP_METHOD {}
 
 pub type CertVerifyCallback = unsafe extern "C" fn(*mut X509_STORE_CTX, *mut c_void) -> c_int;
 pub type VerifyCallback = unsafe extern "C" fn(c_int, *mut X509_STORE_CTX) -> c_int;
+pub type LookupCerts = unsafe extern "C" fn(*mut X509_STORE_CTX, *const X509_NAME) -> *mut stack_st_X509;
 pub type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
 pub type SecurityCallback =
     unsafe extern "C" fn(*const SSL, *const SSL_CTX, c_int, c_int, c_int, *mut c_void, *mut c_void) -> c_int;
@@ -55,6 +57,9 @@ pub const CRYPTO_EX_INDEX_X509_STORE_CTX: c_int = 5;
 
 pub const X509_V_ERR_HOSTNAME_MISMATCH: c_int = 62;
 pub const X509_V_ERR_APPLICATION_VERIFICATION: c_int = 50;
+pub const X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER: c_int = 85;
+pub const X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER: c_int = 86;
+pub const X509_V_ERR_CA_CERT_MISSING_KEY_USAGE: c_int = 92;
 
 unsafe extern "C" {
     pub fn SSL_CTX_set_cert_verify_callback(ctx: *mut SSL_CTX, cb: Option<CertVerifyCallback>, arg: *mut c_void);
@@ -88,6 +93,13 @@ unsafe extern "C" {
     pub fn X509_STORE_CTX_set0_verified_chain(ctx: *mut X509_STORE_CTX, chain: *mut stack_st_X509);
     pub fn X509_STORE_CTX_set_error_depth(ctx: *mut X509_STORE_CTX, depth: c_int);
     pub fn X509_STORE_CTX_get_verify_cb(ctx: *const X509_STORE_CTX) -> Option<VerifyCallback>;
+    pub fn X509_STORE_CTX_set_ex_data(ctx: *mut X509_STORE_CTX, index: c_int, data: *mut c_void) -> c_int;
+    pub fn X509_STORE_CTX_set0_trusted_stack(ctx: *mut X509_STORE_CTX, trusted: *mut stack_st_X509);
+    pub fn X509_STORE_CTX_get_lookup_certs(ctx: *const X509_STORE_CTX) -> Option<LookupCerts>;
+    pub fn X509_STORE_get0_param(store: *const X509_STORE) -> *mut X509_VERIFY_PARAM;
+    pub fn X509_cmp_time(time: *const ASN1_TIME, seconds: *mut time_t) -> c_int;
+    pub fn X509_check_issued(issuer: *mut X509, subject: *mut X509) -> c_int;
+    pub fn X509_self_signed(certificate: *mut X509, verify_signature: c_int) -> c_int;
     pub fn X509_STORE_CTX_set_verify_cb(ctx: *mut X509_STORE_CTX, cb: Option<VerifyCallback>);
     pub fn X509_STORE_CTX_set0_param(ctx: *mut X509_STORE_CTX, param: *mut X509_VERIFY_PARAM);
     pub fn X509_STORE_CTX_get0_param(ctx: *const X509_STORE_CTX) -> *mut X509_VERIFY_PARAM;
@@ -95,14 +107,15 @@ unsafe extern "C" {
     pub fn X509_STORE_CTX_get0_untrusted(ctx: *const X509_STORE_CTX) -> *mut stack_st_X509;
     pub fn X509_STORE_CTX_get0_cert(ctx: *const X509_STORE_CTX) -> *mut X509;
     pub fn X509_STORE_CTX_get0_parent_ctx(ctx: *const X509_STORE_CTX) -> *mut X509_STORE_CTX;
-    pub fn X509_STORE_CTX_set_ex_data(ctx: *mut X509_STORE_CTX, index: c_int, data: *mut c_void) -> c_int;
     pub fn X509_STORE_CTX_set0_crls(ctx: *mut X509_STORE_CTX, crls: *mut stack_st_X509_CRL);
+    pub fn X509_STORE_CTX_get0_current_crl(ctx: *const X509_STORE_CTX) -> *mut X509_CRL;
     pub fn X509_STORE_CTX_get0_current_issuer(ctx: *const X509_STORE_CTX) -> *mut X509;
 
     pub fn X509_VERIFY_PARAM_get0_host(param: *mut X509_VERIFY_PARAM, index: c_int) -> *mut c_char;
     pub fn X509_VERIFY_PARAM_get0_email(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
     pub fn X509_VERIFY_PARAM_get1_ip_asc(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
     pub fn X509_VERIFY_PARAM_get_hostflags(param: *const X509_VERIFY_PARAM) -> c_uint;
+    pub fn X509_VERIFY_PARAM_set_trust(param: *mut X509_VERIFY_PARAM, trust: c_int) -> c_int;
     pub fn X509_VERIFY_PARAM_get_depth(param: *const X509_VERIFY_PARAM) -> c_int;
 
     pub fn X509_STORE_up_ref(store: *mut X509_STORE) -> c_int;
@@ -111,7 +124,6 @@ unsafe extern "C" {
     pub fn X509_STORE_lock(store: *mut X509_STORE) -> c_int;
     pub fn X509_STORE_unlock(store: *mut X509_STORE) -> c_int;
     pub fn X509_STORE_add_crl(store: *mut X509_STORE, crl: *mut X509_CRL) -> c_int;
-    pub fn X509_STORE_get0_param(store: *const X509_STORE) -> *mut X509_VERIFY_PARAM;
     pub fn X509_STORE_get_get_issuer(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_lookup_certs(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_verify_cb(store: *const X509_STORE) -> Option<VerifyCallback>;
@@ -121,8 +133,6 @@ unsafe extern "C" {
     pub fn X509_STORE_get_check_crl(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_cert_crl(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_check_policy(store: *const X509_STORE) -> *mut c_void;
-
-    pub fn X509_VERIFY_PARAM_set_trust(param: *mut X509_VERIFY_PARAM, trust: c_int) -> c_int;
 
     pub fn d2i_X509_AUX(to: *mut *mut X509, from: *mut *const c_uchar, len: c_long) -> *mut X509;
     pub fn d2i_X509_CRL(to: *mut *mut X509_CRL, from: *mut *const c_uchar, len: c_long) -> *mut X509_CRL;

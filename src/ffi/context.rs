@@ -26,6 +26,20 @@ pub unsafe extern "C" fn hostlock_client_new(policy: *const c_char) -> *mut host
     pointer(|| Ok(Context::client(unsafe { policy_of(policy)? })?.into_raw()))
 }
 
+/// A context for servers: the same policy, and clients that show a certificate are judged by it. Which clients are
+/// trusted the program must say with hostlock_ctx_trust_file or one of its kind: the public roots never stand in.
+///
+/// `policy` is as for hostlock_client_new. Free the result with hostlock_ctx_free or SSL_CTX_free. NULL on failure.
+///
+/// # Safety
+/// `policy` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_server_new(policy: *const c_char) -> *mut hostlock_ctx {
+    // SAFETY: as the caller promises.
+    pointer(|| Ok(Context::server(unsafe { policy_of(policy)? })?.into_raw()))
+}
+
 /// Frees a context, like SSL_CTX_free: connections that still use it keep it alive. NULL is fine.
 ///
 /// # Safety

@@ -10,6 +10,7 @@ pub mod insecure;
 pub mod library;
 pub mod revocation;
 pub mod trust;
+pub mod verify;
 
 /// A context: OpenSSL's own `SSL_CTX`.
 pub type hostlock_ctx = openssl_sys::SSL_CTX;

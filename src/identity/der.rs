@@ -57,6 +57,13 @@ impl<'a> Reader<'a> {
         Ok(element)
     }
 
+    /// The whole next element, whose tag must be `tag`: header and contents.
+    pub(crate) fn element(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
+        let start = self.rest;
+        self.expect(tag)?;
+        start.get(..start.len() - self.rest.len()).ok_or(Malformed)
+    }
+
     /// The contents of the next element, whose tag must be `tag`.
     pub(crate) fn expect(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
         match self.next()? {

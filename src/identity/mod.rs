@@ -4,10 +4,10 @@
 #![forbid(unsafe_code)]
 
 mod constraints;
-mod der;
+pub(crate) mod der;
 mod dns;
 mod email;
-mod general_name;
+pub(crate) mod general_name;
 mod matcher;
 mod mismatch;
 mod name;

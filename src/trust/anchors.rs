@@ -151,7 +151,7 @@ impl Anchors {
 ///
 /// # Safety
 /// `ctx` is a live `SSL_CTX`.
-unsafe fn effective_store(ctx: *mut ffi::SSL_CTX) -> *mut ffi::X509_STORE {
+pub unsafe fn effective_store(ctx: *mut ffi::SSL_CTX) -> *mut ffi::X509_STORE {
     // SAFETY: as the caller promises, here and below.
     let verify = unsafe { verify_store(ctx) };
     // SAFETY: as above.

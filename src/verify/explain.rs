@@ -4,11 +4,11 @@ use std::ffi::{CStr, c_int};
 
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::nid::Nid;
-use openssl::stack::Stack;
 use openssl::x509::{X509, X509NameRef, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Status};
+use crate::verify::rules::Breach;
 
 /// Whether the code means that no chain to an anchor was found, rather than that one was found wanting.
 pub fn is_incomplete_chain(code: c_int) -> bool {
@@ -27,9 +27,8 @@ pub fn is_untrusted(code: c_int) -> bool {
 }
 
 /// The error for OpenSSL's `code` at `depth` of `chain`.
-pub fn x509_error(code: c_int, depth: c_int, chain: &Stack<X509>, leaf: &X509Ref) -> Error {
-    let depth = depth.max(0) as usize;
-    let certificate = chain.iter().nth(depth).unwrap_or(leaf);
+pub fn x509_error(code: c_int, depth: usize, chain: &[X509], leaf: &X509Ref) -> Error {
+    let certificate = chain.get(depth).map_or(leaf, |certificate| certificate);
     let subject = subject_of(certificate);
     let who = position(depth, &subject);
     let issuer = name_text(certificate.issuer_name());
@@ -88,9 +87,48 @@ pub fn x509_error(code: c_int, depth: c_int, chain: &Stack<X509>, leaf: &X509Ref
     error.with_x509_code(code).with_certificate(depth as u32, subject)
 }
 
-const EE_KEY_TOO_SMALL: c_int = 66;
+/// X509_V_ERR_EE_KEY_TOO_SMALL.
+pub const EE_KEY_TOO_SMALL: c_int = 66;
 const CA_KEY_TOO_SMALL: c_int = 67;
 const CA_MD_TOO_WEAK: c_int = 68;
+
+/// The error for a rule that the certificate at `depth` breaks.
+pub fn breach(breach: Breach, depth: usize, certificate: &X509Ref) -> Error {
+    let subject = subject_of(certificate);
+    let message = format!("{} {} ({})", position(depth, &subject), breach.what, breach.rule);
+    Error::new(breach.status, message)
+        .with_hint(breach.hint)
+        .with_x509_code(breach.code)
+        .with_certificate(depth as u32, subject)
+}
+
+/// The error for a certificate that OpenSSL read but that is not DER.
+pub fn not_der(depth: usize, certificate: &X509Ref) -> Error {
+    let subject = subject_of(certificate);
+    Error::new(Status::EBadCertificate, format!("{} is not valid DER (RFC 5280 4.1)", position(depth, &subject)))
+        .with_x509_code(ffi::X509_V_ERR_UNSPECIFIED)
+        .with_certificate(depth as u32, subject)
+        .with_hint("its issuer must issue it again without this fault")
+}
+
+/// The error for a chain of too many intermediates.
+pub fn too_deep(intermediates: usize, most: usize, chain: &[X509]) -> Error {
+    let error = Error::new(
+        Status::EChainTooLong,
+        format!("the chain has {intermediates} intermediate certificates, and {most} are permitted (RFC 5280 6.1)"),
+    )
+    .with_x509_code(ffi::X509_V_ERR_CERT_CHAIN_TOO_LONG)
+    .with_hint("permit more with hostlock_ctx_verify_depth if the chain is meant to be so long");
+    match chain.get(most + 1) {
+        Some(certificate) => error.with_certificate(most as u32 + 1, subject_of(certificate)),
+        None => error,
+    }
+}
+
+/// Says of which certificate a finding of `error` speaks.
+pub fn at(error: Error, depth: usize, certificate: &X509Ref) -> Error {
+    error.with_certificate(depth as u32, subject_of(certificate))
+}
 
 fn incomplete(certificate: &X509Ref, depth: usize, who: &str, issuer: &str) -> Error {
     if depth == 0 {
@@ -127,7 +165,8 @@ fn time_text(time: &Asn1TimeRef) -> String {
     time.to_string()
 }
 
-fn position(depth: usize, subject: &str) -> String {
+/// Which certificate it is, in words.
+pub fn position(depth: usize, subject: &str) -> String {
     match depth {
         0 => format!("the certificate of {subject}"),
         _ => format!("the CA certificate of {subject} (position {depth} of the chain)"),
@@ -166,7 +205,8 @@ fn signature_text(certificate: &X509Ref) -> String {
     certificate.signature_algorithm().object().nid().long_name().unwrap_or("an unknown algorithm").to_owned()
 }
 
-fn code_text(code: c_int) -> String {
+/// OpenSSL's own words for a code.
+pub fn code_text(code: c_int) -> String {
     // SAFETY: gives a static string for every number.
     unsafe { CStr::from_ptr(ffi::X509_verify_cert_error_string(code.into())) }.to_string_lossy().into_owned()
 }

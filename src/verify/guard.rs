@@ -1,9 +1,9 @@
 //! What a context knows beyond its `SSL_CTX`: policy, role, host, trust, and which of its set-up calls failed.
 //! One lives in the ex_data of every context that hostlock guards, and it is shared with the context's connections.
 
-use std::ffi::{c_int, c_long, c_void};
+use std::ffi::{c_int, c_long, c_ulong, c_void};
 use std::ptr;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use openssl_sys as ffi;
 
@@ -62,6 +62,12 @@ pub struct Settings {
     pub waivers: Waivers,
     /// CRLs and how they are used.
     pub revocation: Revocation,
+    /// The moment to verify for, in Unix seconds, in place of now.
+    pub verify_time: Option<i64>,
+    /// The most intermediates of a chain, in place of the policy's number.
+    pub verify_depth: Option<c_int>,
+    /// `X509_V_FLAG_*` bits besides the policy's; each makes verification stricter.
+    pub verify_flags: c_ulong,
     /// Counts the changes, so that a session from before a change is not resumed after it.
     generation: u64,
     poison: Vec<(Family, Error)>,
@@ -80,6 +86,7 @@ pub struct Guard {
     /// Random, so that a session's mark fits this context only.
     nonce: [u8; 32],
     settings: RwLock<Settings>,
+    loading: Mutex<()>,
 }
 
 /// Thirty seconds: long enough for a slow network, short enough that nothing hangs.
@@ -109,9 +116,13 @@ impl Guard {
                 timeout_ms: DEFAULT_TIMEOUT_MS,
                 waivers: Waivers::default(),
                 revocation: Revocation::default(),
+                verify_time: None,
+                verify_depth: None,
+                verify_flags: 0,
                 generation: 0,
                 poison: Vec::new(),
             }),
+            loading: Mutex::new(()),
         })
     }
 
@@ -156,6 +167,18 @@ impl Guard {
                 Err(error)
             }
         }
+    }
+
+    /// Changes the settings by something other than a set-up call: it neither poisons nor cures.
+    pub fn update(&self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = self.settings_mut();
+        change(&mut settings);
+        settings.generation += 1;
+    }
+
+    /// Held by a call that reads settings, works for long, and then replaces them; connections do not wait for it.
+    pub fn loading(&self) -> MutexGuard<'_, ()> {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Refuses where a set-up call failed and nothing has cured it since.

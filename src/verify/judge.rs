@@ -3,26 +3,27 @@
 //!
 //! It verifies with parameters of its own: what a program asked for can make them stricter, never laxer.
 
-use std::ffi::{c_int, c_ulong, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
-use std::sync::OnceLock;
+use std::ffi::{c_int, c_ulong};
 
-use foreign_types::ForeignTypeRef;
-use openssl::stack::Stack;
 use openssl::x509::store::X509StoreRef;
 use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
+use crate::identity::{Budget, NameConstraints, same_name};
 use crate::policy::Policy;
 use crate::sys;
 use crate::trust::store;
-use crate::verify::guard::Role;
+use crate::verify::certificate;
+use crate::verify::engine::{self, Material};
+use crate::verify::explain;
+use crate::verify::fields::{Certificate, Known};
+use crate::verify::guard::{Guard, Role};
 use crate::verify::insecure::{Waiver, Waivers};
+use crate::verify::path::{self, Ends};
 use crate::verify::revocation::Revocation;
+use crate::verify::rules::{Place, Purpose, Rules};
 use crate::verify::wanted::Wanted;
-use crate::verify::{certificate, explain, revocation};
 
 /// What is to be judged, and by which measure.
 pub struct Case<'a> {
@@ -42,11 +43,54 @@ pub struct Case<'a> {
     pub wishes: Wishes,
     /// The moment to judge for, in Unix seconds; `None` is now.
     pub time: Option<i64>,
+    /// The most intermediates, in place of the policy's number.
+    pub most_intermediates: Option<c_int>,
     /// The checks that the program gave up.
-    pub waivers: &'a Waivers,
+    pub waivers: Waivers,
     /// CRLs and how they are used.
-    pub revocation: &'a Revocation,
+    pub revocation: Revocation,
 }
+
+impl<'a> Case<'a> {
+    /// The case of a certificate shown to a context, by the context's own settings.
+    pub fn of(
+        guard: &'a Guard,
+        leaf: &'a X509Ref,
+        untrusted: *mut ffi::stack_st_X509,
+        store: &'a X509StoreRef,
+        wanted: Option<&'a Wanted>,
+        wishes: Wishes,
+    ) -> Case<'a> {
+        let settings = guard.settings();
+        Case {
+            policy: guard.policy,
+            role: guard.role,
+            leaf,
+            untrusted,
+            store,
+            wanted,
+            wishes: wishes.and(Wishes { flags: settings.verify_flags, ..Wishes::default() }),
+            time: settings.verify_time,
+            most_intermediates: settings.verify_depth,
+            waivers: settings.waivers.clone(),
+            revocation: settings.revocation.clone(),
+        }
+    }
+
+    /// The most intermediates between the leaf and the anchor.
+    pub fn depth(&self) -> c_int {
+        let depth = self.most_intermediates.unwrap_or(self.policy.verify_depth);
+        self.wishes.depth.map_or(depth, |wish| wish.min(depth))
+    }
+
+    /// The most certificates that a chain may have, self-issued ones included.
+    pub fn most_certificates(&self) -> usize {
+        usize::try_from(self.depth()).unwrap_or(0) + 2 + SELF_ISSUED_ALLOWANCE
+    }
+}
+
+/// Self-issued certificates do not count for the depth (RFC 5280 6.1.4 (l)), but even of them no chain needs many.
+pub const SELF_ISSUED_ALLOWANCE: usize = 8;
 
 /// The stricter wishes of a program, read from its verification parameters.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,11 +105,13 @@ pub struct Refusal {
     /// Why.
     pub error: Error,
     /// The chain from the leaf upwards; may be empty.
-    pub chain: Stack<X509>,
+    pub chain: Vec<X509>,
+    /// Whether the leaf alone is to blame, so that no other chain can help.
+    is_final: bool,
 }
 
 /// Only these bits of a program's flags count: each makes verification stricter.
-const STRENGTHENING: c_ulong = ffi::X509_V_FLAG_CRL_CHECK
+pub const STRENGTHENING: c_ulong = ffi::X509_V_FLAG_CRL_CHECK
     | ffi::X509_V_FLAG_CRL_CHECK_ALL
     | ffi::X509_V_FLAG_X509_STRICT
     | ffi::X509_V_FLAG_POLICY_CHECK
@@ -95,23 +141,179 @@ impl Wishes {
             auth_level: unsafe { ffi::X509_VERIFY_PARAM_get_auth_level(param) },
         }
     }
+
+    /// What either of the two asks for.
+    pub fn and(self, other: Wishes) -> Wishes {
+        let depth = match (self.depth, other.depth) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        Wishes { flags: self.flags | other.flags, depth, auth_level: self.auth_level.max(other.auth_level) }
+    }
+
+    /// A security level that is asked for.
+    pub fn at_level(self, level: c_int) -> Wishes {
+        Wishes { auth_level: self.auth_level.max(level), ..self }
+    }
+
+    /// The flags, all of them strengthening.
+    pub fn flags(self) -> c_ulong {
+        self.flags & STRENGTHENING
+    }
+
+    /// OpenSSL's security level.
+    pub fn auth_level(self) -> c_int {
+        self.auth_level
+    }
 }
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
-        // SAFETY: an empty stack; OpenSSL gives NULL only where no memory is left, and then nothing can go on.
-        let chain = Stack::new().unwrap_or_else(|_| std::process::abort());
-        Refusal { error, chain }
+        Refusal { error, chain: Vec::new(), is_final: true }
     }
 }
 
+type Verdict = std::result::Result<Vec<X509>, Refusal>;
+
 /// Judges `case`: the verified chain from the leaf to its anchor, or the refusal.
-pub fn judge(case: &Case<'_>) -> std::result::Result<Stack<X509>, Refusal> {
-    let chain = build(case)?;
+pub fn judge(case: &Case<'_>) -> Verdict {
+    let chain = match case.waivers.has(Waiver::Chain) {
+        true => vec![case.leaf.to_owned()],
+        false => find_chain(case).map_err(|refusal| nothing_trusted(case, refusal))?,
+    };
     match check_host(case) {
         Ok(()) => Ok(chain),
-        Err(error) => Err(Refusal { error, chain }),
+        Err(error) => Err(Refusal { error, chain, is_final: true }),
     }
+}
+
+/// Where nothing is trusted at all, that is the reason.
+fn nothing_trusted(case: &Case<'_>, refusal: Refusal) -> Refusal {
+    match explain::is_untrusted(refusal.error.x509_code()) && store::is_empty(case.store) {
+        true => Refusal { error: store::nothing_in_it(), ..refusal },
+        false => refusal,
+    }
+}
+
+/// OpenSSL's chain where it is good; else another to a self-signed anchor; where none leads to such an anchor at all,
+/// one that ends at a certificate of the store that is not self-signed.
+fn find_chain(case: &Case<'_>) -> Verdict {
+    let refusal = match attempt(case, &Material::Everything, 0)? {
+        Ok(chain) => return Ok(chain),
+        Err(refusal) if refusal.is_final => return Err(refusal),
+        Err(refusal) => refusal,
+    };
+    let refusal = match search(case, Ends::SelfSigned)? {
+        (Some(chain), _) => return Ok(chain),
+        (None, _) if !is_incomplete(&refusal) => return Err(refusal),
+        (None, Some(nearer)) => return Err(nearer),
+        (None, None) => refusal,
+    };
+    let partial = match attempt(case, &Material::Everything, ffi::X509_V_FLAG_PARTIAL_CHAIN)? {
+        Ok(chain) => return Ok(chain),
+        Err(partial) => partial,
+    };
+    match search(case, Ends::Anywhere)? {
+        (Some(chain), _) => Ok(chain),
+        (None, _) if !is_incomplete(&partial) => Err(partial),
+        (None, Some(nearer)) => Err(nearer),
+        (None, None) => Err(refusal),
+    }
+}
+
+fn is_incomplete(refusal: &Refusal) -> bool {
+    explain::is_incomplete_chain(refusal.error.x509_code())
+}
+
+fn search(case: &Case<'_>, ends: Ends) -> Result<(Option<Vec<X509>>, Option<Refusal>)> {
+    let flags = if ends == Ends::Anywhere { ffi::X509_V_FLAG_PARTIAL_CHAIN } else { 0 };
+    let found = path::search(case, ends, |between, anchor| attempt(case, &Material::Path { anchor, between }, flags))?;
+    Ok((found.good, found.first_refusal))
+}
+
+/// One chain by OpenSSL, and held against our own rules.
+fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong) -> Result<Verdict> {
+    let outcome = engine::run(case, material, flags)?;
+    if outcome.is_good() {
+        return Ok(match check_chain(case, &outcome.chain) {
+            Ok(()) => Ok(outcome.chain),
+            Err((error, is_final)) => Err(Refusal { error, chain: outcome.chain, is_final }),
+        });
+    }
+    let error =
+        outcome.refusal.unwrap_or_else(|| explain::x509_error(outcome.code, outcome.depth, &outcome.chain, case.leaf));
+    let is_final = outcome.depth == 0
+        && matches!(
+            outcome.code,
+            ffi::X509_V_ERR_CERT_HAS_EXPIRED
+                | ffi::X509_V_ERR_CERT_NOT_YET_VALID
+                | ffi::X509_V_ERR_INVALID_PURPOSE
+                | explain::EE_KEY_TOO_SMALL
+        );
+    Ok(Err(Refusal { error, chain: outcome.chain, is_final }))
+}
+
+/// Our rules for a chain that OpenSSL finds good; with the error, whether the leaf alone is to blame.
+fn check_chain(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error, bool)> {
+    let mut encoded = Vec::with_capacity(chain.len());
+    for certificate in chain {
+        encoded.push(certificate.to_der().map_err(|_| (engine::out_of_memory(), true))?);
+    }
+    let purpose = match case.role {
+        _ if case.waivers.has(Waiver::Purpose) => None,
+        Role::Client => Some(Purpose::Server),
+        Role::Server => Some(Purpose::Client),
+    };
+    let rules = Rules::new(case.policy, purpose);
+    let last = chain.len().saturating_sub(1);
+    let mut certificates = Vec::with_capacity(chain.len());
+    for (depth, (certificate, der)) in chain.iter().zip(&encoded).enumerate() {
+        let place = match depth {
+            0 if last == 0 => Place::TrustedLeaf,
+            0 => Place::Leaf,
+            _ if depth == last => Place::Anchor,
+            _ => Place::Intermediate,
+        };
+        let parsed = Certificate::parse(der).map_err(|_| (explain::not_der(depth, certificate), depth == 0))?;
+        rules.check(&parsed, place).map_err(|breach| (explain::breach(breach, depth, certificate), depth == 0))?;
+        certificates.push(parsed);
+    }
+    check_depth(case, &certificates, chain).map_err(|error| (error, false))?;
+    check_name_constraints(&certificates, chain).map_err(|error| (error, false))
+}
+
+/// RFC 5280 6.1.4 (l): self-issued certificates do not count.
+fn check_depth(case: &Case<'_>, certificates: &[Certificate<'_>], chain: &[X509]) -> Result<()> {
+    let most = usize::try_from(case.depth()).unwrap_or(0);
+    if certificates.len() <= most + 2 {
+        return Ok(());
+    }
+    let below_anchor = certificates.get(1..certificates.len() - 1).unwrap_or_default();
+    let intermediates = below_anchor.iter().filter(|certificate| !is_self_issued(certificate)).count();
+    if intermediates <= most { Ok(()) } else { Err(explain::too_deep(intermediates, most, chain)) }
+}
+
+fn is_self_issued(certificate: &Certificate<'_>) -> bool {
+    same_name(certificate.subject, certificate.issuer).unwrap_or(false)
+}
+
+/// RFC 5280 6.1.3 (b) and (c): each CA's constraints hold for all below it but self-issued intermediates.
+fn check_name_constraints(certificates: &[Certificate<'_>], chain: &[X509]) -> Result<()> {
+    let mut budget = Budget::default();
+    for (above, certificate) in certificates.iter().enumerate().skip(1) {
+        let Some(extension) = certificate.extension(Known::NameConstraints) else { continue };
+        let blame = |error: Error, depth: usize| match chain.get(depth) {
+            Some(culprit) => explain::at(error, depth, culprit),
+            None => error,
+        };
+        let constraints = NameConstraints::parse(extension.value).map_err(|error| blame(error, above))?;
+        for (depth, below) in certificates.iter().enumerate().take(above) {
+            if depth == 0 || !is_self_issued(below) {
+                constraints.check(&below.presented(), &mut budget).map_err(|error| blame(error, depth))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn check_host(case: &Case<'_>) -> Result<()> {
@@ -120,178 +322,4 @@ fn check_host(case: &Case<'_>) -> Result<()> {
         let subject = explain::subject_of(case.leaf);
         error.with_certificate(0, subject)
     })
-}
-
-/// A chain to a self-signed anchor; where there is none at all, one that ends at an anchor of the store that is not.
-fn build(case: &Case<'_>) -> std::result::Result<Stack<X509>, Refusal> {
-    if case.waivers.has(Waiver::Chain) {
-        return Ok(alone(case.leaf)?);
-    }
-    match run(case, 0) {
-        Err(refusal) if explain::is_incomplete_chain(refusal.error.x509_code()) => {
-            run(case, ffi::X509_V_FLAG_PARTIAL_CHAIN).map_err(|_| refusal)
-        }
-        outcome => outcome,
-    }
-    .map_err(|refusal| match explain::is_untrusted(refusal.error.x509_code()) && store::is_empty(case.store) {
-        true => Refusal { error: store::nothing_in_it(), ..refusal },
-        false => refusal,
-    })
-}
-
-/// What stands for the chain where none was asked for.
-fn alone(leaf: &X509Ref) -> Result<Stack<X509>> {
-    let mut chain = Stack::new().map_err(|_| out_of_memory())?;
-    chain.push(leaf.to_owned()).map_err(|_| out_of_memory())?;
-    Ok(chain)
-}
-
-fn run(case: &Case<'_>, extra_flags: c_ulong) -> std::result::Result<Stack<X509>, Refusal> {
-    let context = StoreContext::new()?;
-    // SAFETY: all four are live for the length of this function, and the context is freed at its end.
-    if unsafe { ffi::X509_STORE_CTX_init(context.0, case.store.as_ptr(), case.leaf.as_ptr(), case.untrusted) } != 1 {
-        return Err(out_of_memory().into());
-    }
-    // SAFETY: the context takes the parameters, replacing all that the store's own said.
-    unsafe { sys::X509_STORE_CTX_set0_param(context.0, parameters(case, extra_flags)?) };
-    // SAFETY: the revocation's CRLs outlive the context.
-    unsafe { revocation::arm(case.revocation, context.0) };
-    // SAFETY: the callback gets `case` back during the verification only, in this thread.
-    unsafe { context.report_to(on_report, case)? };
-    // SAFETY: the callback stops its own panics.
-    let accepted = unsafe { ffi::X509_verify_cert(context.0) } == 1;
-    // SAFETY: reads the outcome of the verification.
-    let code = unsafe { ffi::X509_STORE_CTX_get_error(context.0) };
-    let chain = context.chain()?;
-    if accepted && code == ffi::X509_V_OK {
-        return Ok(chain);
-    }
-    // SAFETY: reads the position of the failure.
-    let depth = unsafe { ffi::X509_STORE_CTX_get_error_depth(context.0) };
-    Err(Refusal { error: explain::x509_error(code, depth, &chain, case.leaf), chain })
-}
-
-/// Parameters made from nothing: the policy's, tightened by the program's wishes.
-fn parameters(case: &Case<'_>, extra_flags: c_ulong) -> Result<*mut ffi::X509_VERIFY_PARAM> {
-    // SAFETY: no arguments.
-    let param = unsafe { ffi::X509_VERIFY_PARAM_new() };
-    if param.is_null() {
-        return Err(out_of_memory());
-    }
-    let wishes = case.wishes;
-    let depth = wishes.depth.map_or(case.policy.verify_depth, |depth| depth.min(case.policy.verify_depth));
-    // The trust setting is what an anchor's own TRUSTED CERTIFICATE settings are held against.
-    let (purpose, trust) = match case.role {
-        Role::Client => (ffi::X509_PURPOSE_SSL_SERVER, sys::X509_TRUST_SSL_SERVER),
-        Role::Server => (ffi::X509_PURPOSE_SSL_CLIENT, sys::X509_TRUST_SSL_CLIENT),
-    };
-    let purpose = if case.waivers.has(Waiver::Purpose) { ffi::X509_PURPOSE_ANY } else { purpose };
-    let timeless = if case.waivers.has(Waiver::Time) { ffi::X509_V_FLAG_NO_CHECK_TIME } else { 0 };
-    let flags = case.policy.verify_flags | wishes.flags | case.revocation.flags(wishes.flags) | timeless | extra_flags;
-    // SAFETY: `param` is live and ours alone; each call stores one value.
-    unsafe {
-        ffi::X509_VERIFY_PARAM_set_flags(param, flags);
-        ffi::X509_VERIFY_PARAM_set_purpose(param, purpose);
-        sys::X509_VERIFY_PARAM_set_trust(param, trust);
-        ffi::X509_VERIFY_PARAM_set_depth(param, depth);
-        ffi::X509_VERIFY_PARAM_set_auth_level(param, case.policy.security_level.max(wishes.auth_level));
-        if let Some(time) = case.time.filter(|_| timeless == 0) {
-            ffi::X509_VERIFY_PARAM_set_time(param, time);
-        }
-    }
-    Ok(param)
-}
-
-/// OpenSSL's report about one certificate or CRL: 1 goes on, 0 refuses.
-unsafe extern "C" fn on_report(ok: c_int, context: *mut ffi::X509_STORE_CTX) -> c_int {
-    if ok == 1 {
-        return 1;
-    }
-    let forgiven = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: `run` stored a case that outlives the verification; OpenSSL hands a live context.
-        match unsafe { StoreContext::case_of(context) } {
-            // SAFETY: as above.
-            Some(case) => unsafe { revocation::forgive(case.revocation, context) },
-            None => false,
-        }
-    }));
-    forgiven.unwrap_or(false) as c_int
-}
-
-struct StoreContext(*mut ffi::X509_STORE_CTX);
-
-impl StoreContext {
-    fn new() -> Result<StoreContext> {
-        // SAFETY: no arguments.
-        let raw = unsafe { ffi::X509_STORE_CTX_new() };
-        if raw.is_null() { Err(out_of_memory()) } else { Ok(StoreContext(raw)) }
-    }
-
-    /// Has OpenSSL's reports answered by `callback`, which finds `case` with [`StoreContext::case_of`].
-    ///
-    /// # Safety
-    /// `case` outlives the context's verification.
-    unsafe fn report_to(&self, callback: sys::VerifyCallback, case: &Case<'_>) -> Result<()> {
-        let raw = ptr::from_ref(case) as *mut c_void;
-        // SAFETY: the context is live and ours; the index holds nothing else.
-        if unsafe { sys::X509_STORE_CTX_set_ex_data(self.0, case_index(), raw) } != 1 {
-            return Err(out_of_memory());
-        }
-        // SAFETY: as above.
-        unsafe { sys::X509_STORE_CTX_set_verify_cb(self.0, Some(callback)) };
-        Ok(())
-    }
-
-    /// The case of a verification; a CRL issuer's own chain is verified in a context of its own, with a parent.
-    ///
-    /// # Safety
-    /// `context` is live, and inside of a verification that [`StoreContext::report_to`] prepared.
-    unsafe fn case_of<'a>(mut context: *mut ffi::X509_STORE_CTX) -> Option<&'a Case<'a>> {
-        while !context.is_null() {
-            // SAFETY: as the caller promises, here and below.
-            let case = unsafe { ffi::X509_STORE_CTX_get_ex_data(context, case_index()) } as *const Case<'a>;
-            if !case.is_null() {
-                // SAFETY: as above.
-                return Some(unsafe { &*case });
-            }
-            // SAFETY: as above.
-            context = unsafe { sys::X509_STORE_CTX_get0_parent_ctx(context) };
-        }
-        None
-    }
-
-    /// The chain that was built, with owners of its own.
-    fn chain(&self) -> Result<Stack<X509>> {
-        let mut chain = Stack::new().map_err(|_| out_of_memory())?;
-        // SAFETY: NULL or a stack that the context owns.
-        let built = unsafe { ffi::X509_STORE_CTX_get0_chain(self.0) };
-        if !built.is_null() {
-            // SAFETY: live as long as the context.
-            for certificate in unsafe { openssl::stack::StackRef::<X509>::from_ptr(built) } {
-                chain.push(certificate.to_owned()).map_err(|_| out_of_memory())?;
-            }
-        }
-        Ok(chain)
-    }
-}
-
-impl Drop for StoreContext {
-    fn drop(&mut self) {
-        // SAFETY: made in `new`, freed once.
-        unsafe { ffi::X509_STORE_CTX_free(self.0) };
-    }
-}
-
-fn case_index() -> c_int {
-    static INDEX: OnceLock<c_int> = OnceLock::new();
-    *INDEX.get_or_init(|| {
-        // SAFETY: no callbacks; what is stored is borrowed.
-        unsafe {
-            ffi::CRYPTO_get_ex_new_index(sys::CRYPTO_EX_INDEX_X509_STORE_CTX, 0, ptr::null_mut(), None, None, None)
-        }
-    })
-}
-
-fn out_of_memory() -> Error {
-    Error::new(Status::EInternal, "OpenSSL has no memory left for the verification")
 }

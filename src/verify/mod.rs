@@ -1,21 +1,30 @@
 //! Verification: three hooks on an `SSL_CTX` that legacy code does not touch, and one function that decides.
 //!
 //! [`recipe`] installs the hooks: [`outer`] judges the certificate inside the handshake, [`security`] keeps versions,
-//! suites and keys from being lowered, [`info`] refuses what no certificate callback sees. [`judge`] decides;
-//! [`explain`] puts OpenSSL's verdict into words. [`revocation`] says which
-//! certificates are asked about; [`insecure`] is what a program gave up. [`guard`] is what a context knows, [`watch`] what a connection knows.
+//! suites and keys from being lowered, [`info`] refuses what no certificate callback sees. [`judge`] decides:
+//! `engine` lets OpenSSL verify one chain, `path` searches others, `rules` are what each certificate must keep;
+//! [`explain`] puts the verdict into words. [`revocation`] says which certificates are asked about; [`insecure`] is
+//! what a program gave up. [`guard`] is what a context knows, [`watch`] what a connection knows.
 
+pub mod bundle;
 pub mod certificate;
+pub(crate) mod engine;
 pub mod explain;
+pub(crate) mod fields;
 pub mod guard;
 pub mod host;
 pub mod info;
 pub mod insecure;
 pub mod judge;
+pub(crate) mod key;
 pub mod mark;
+pub mod offline;
 pub mod outer;
+pub(crate) mod path;
 pub mod recipe;
 pub mod revocation;
+pub(crate) mod rules;
 pub mod security;
+pub(crate) mod syntax;
 pub mod wanted;
 pub mod watch;

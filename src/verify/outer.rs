@@ -7,13 +7,13 @@ use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use foreign_types::{ForeignType, ForeignTypeRef};
-use openssl::stack::Stack;
-use openssl::x509::X509;
+use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::queue;
 use crate::sys;
+use crate::verify::engine;
 use crate::verify::guard::{Guard, Role};
 use crate::verify::insecure::Waiver;
 use crate::verify::judge::{self, Case, Refusal, Wishes};
@@ -98,7 +98,7 @@ unsafe fn decide(
     store_ctx: *mut ffi::X509_STORE_CTX,
     guard: &Guard,
     wanted: Option<&Wanted>,
-) -> std::result::Result<Stack<X509>, Refusal> {
+) -> std::result::Result<Vec<X509>, Refusal> {
     // SAFETY: `store_ctx` is live, here and below; everything borrowed from it lives as long as it does.
     let leaf = unsafe { sys::X509_STORE_CTX_get0_cert(store_ctx) };
     if leaf.is_null() {
@@ -108,33 +108,26 @@ unsafe fn decide(
     let param = unsafe { sys::X509_STORE_CTX_get0_param(store_ctx) };
     // SAFETY: as above.
     let store = unsafe { guard.anchors.in_force(sys::X509_STORE_CTX_get0_store(store_ctx))? };
-    let (waivers, revocation) = {
-        let settings = guard.settings();
-        (settings.waivers.clone(), settings.revocation.clone())
-    };
     // SAFETY: as above; the pointers are live for the length of the call.
     let case = unsafe {
-        Case {
-            policy: guard.policy,
-            role: guard.role,
-            leaf: openssl::x509::X509Ref::from_ptr(leaf),
-            untrusted: sys::X509_STORE_CTX_get0_untrusted(store_ctx),
+        Case::of(
+            guard,
+            X509Ref::from_ptr(leaf),
+            sys::X509_STORE_CTX_get0_untrusted(store_ctx),
             store,
             wanted,
-            wishes: Wishes::read(param),
-            time: None,
-            waivers: &waivers,
-            revocation: &revocation,
-        }
+            Wishes::read(param),
+        )
     };
     let judged = judge::judge(&case);
     let chain = match &judged {
         Ok(chain) => chain,
         Err(refusal) => &refusal.chain,
     };
-    if let Ok(copy) = copy_chain(chain) {
+    if let Ok(copy) = engine::stack(chain) {
         // SAFETY: takes the stack, and frees the one it held.
-        unsafe { sys::X509_STORE_CTX_set0_verified_chain(store_ctx, copy) };
+        unsafe { sys::X509_STORE_CTX_set0_verified_chain(store_ctx, copy.as_ptr()) };
+        std::mem::forget(copy);
     }
     judged
 }
@@ -143,7 +136,7 @@ unsafe fn decide(
 unsafe fn ask_application(
     store_ctx: *mut ffi::X509_STORE_CTX,
     ssl: *mut ffi::SSL,
-    answer: &std::result::Result<Stack<X509>, Refusal>,
+    answer: &std::result::Result<Vec<X509>, Refusal>,
 ) -> Result<()> {
     // SAFETY: both are live in this thread, here and below; a program can have taken the store away.
     let store = unsafe { sys::X509_STORE_CTX_get0_store(store_ctx) };
@@ -184,21 +177,11 @@ unsafe fn ask_application(
         }
         Err(refusal) => {
             let depth = refusal.error.certificate().map_or(0, |culprit| culprit.depth as usize);
-            let certificate = refusal.chain.iter().nth(depth).map(|certificate| certificate.as_ptr());
+            let certificate = refusal.chain.get(depth).map(|certificate| certificate.as_ptr());
             // SAFETY: as above.
             let certificate = certificate.unwrap_or_else(|| unsafe { sys::X509_STORE_CTX_get0_cert(store_ctx) });
             ask(depth, certificate, code_for_libssl(&refusal.error));
         }
     }
     Ok(())
-}
-
-fn copy_chain(chain: &Stack<X509>) -> std::result::Result<*mut ffi::stack_st_X509, openssl::error::ErrorStack> {
-    let mut copy = Stack::new()?;
-    for certificate in chain {
-        copy.push(certificate.to_owned())?;
-    }
-    let raw = copy.as_ptr();
-    std::mem::forget(copy);
-    Ok(raw)
 }

@@ -114,6 +114,25 @@ pub unsafe fn of_connection(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Wa
     if wanted.groups.is_empty() { Err(no_host()) } else { Ok(wanted) }
 }
 
+/// What a certificate shown to `ctx` without a connection is meant for: the host of the call, which stands for that of
+/// `hostlock_conn_set_host`, and whatever the context itself says.
+///
+/// # Safety
+/// `ctx` is a live `SSL_CTX` of our libssl whose parameters no other thread changes now.
+pub unsafe fn of_context(ctx: *mut ffi::SSL_CTX, guard: &Guard, host: Option<Reference>) -> Result<Wanted> {
+    let (context_host, rules) = {
+        let settings = guard.settings();
+        (settings.host.clone(), settings.match_rules)
+    };
+    let mut wanted = Wanted { groups: host.map(|host| vec![host]).into_iter().collect(), rules };
+    // SAFETY: the caller promises `ctx`; its parameters live as long as it does.
+    unsafe { add_parameters(ffi::SSL_CTX_get0_param(ctx), &mut wanted)? };
+    if wanted.groups.is_empty() {
+        wanted.groups.extend(context_host.map(|host| vec![host]));
+    }
+    if wanted.groups.is_empty() { Err(no_host()) } else { Ok(wanted) }
+}
+
 /// # Safety
 /// `param` is live and not changed by another thread.
 unsafe fn add_parameters(param: *mut ffi::X509_VERIFY_PARAM, wanted: &mut Wanted) -> Result<()> {

@@ -3,6 +3,7 @@ pub mod child;
 pub mod crl;
 pub mod hello;
 pub mod loopback;
+pub mod peer;
 pub mod pem;
 pub mod pki;
 pub mod scratch;

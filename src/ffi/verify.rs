@@ -1,0 +1,103 @@
+//! Section "Verification without a connection" of the header.
+
+use std::ffi::{c_char, c_int};
+
+use super::boundary::{bytes, status, text, text_bytes};
+use super::{guard_of, hostlock_ctx};
+use crate::error::{Error, Status};
+use crate::identity::Reference;
+use crate::verify::guard::Family;
+use crate::verify::offline;
+
+/// Judges a certificate chain exactly as a handshake of this context would: by its trust anchors, policy, time, depth,
+/// flags and revocation lists, and by the host. A client context judges servers, a server context judges clients.
+///
+/// `chain` is `len` bytes of PEM, the peer's own certificate first and then the intermediates in any order, or one
+/// certificate as DER; a private key among the PEM is passed over. `host` is a DNS name, an IP address, or
+/// "email:user@host"; NULL is for server contexts, and for contexts that have a host of their own. 0, or the status.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `chain` is NULL or `len` readable bytes; `host` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_ctx_verify_chain(
+    ctx: *mut hostlock_ctx,
+    chain: *const u8,
+    len: usize,
+    host: *const c_char,
+) -> c_int {
+    status(|| {
+        // SAFETY: as the caller promises, here and below.
+        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: as above.
+        let chain = unsafe { bytes(chain, len, "chain")? };
+        let host = if host.is_null() {
+            None
+        } else {
+            // SAFETY: as above.
+            Some(Reference::parse_any_bytes(unsafe { text_bytes(host, "host")? })?)
+        };
+        // SAFETY: as above.
+        unsafe { offline::verify(ctx, guard, chain, host) }
+    })
+}
+
+/// The moment for which this context verifies, in seconds since 1970-01-01 UTC, in place of now.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_ctx_verify_time(ctx: *mut hostlock_ctx, unix_seconds: i64) -> c_int {
+    status(|| {
+        // SAFETY: as the caller promises.
+        let guard = unsafe { guard_of(ctx)? };
+        let prepare = || offline::time(unix_seconds);
+        guard.configure(Family::Setting, "hostlock_ctx_verify_time", prepare, |settings, time| {
+            settings.verify_time = Some(time)
+        })
+    })
+}
+
+/// The most intermediate certificates between the peer's own and its trust anchor, 0 to 100, in place of the policy's
+/// number. Self-issued certificates do not count.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_ctx_verify_depth(ctx: *mut hostlock_ctx, intermediates: c_int) -> c_int {
+    status(|| {
+        // SAFETY: as the caller promises.
+        let guard = unsafe { guard_of(ctx)? };
+        let prepare = || match intermediates {
+            0..=100 => Ok(intermediates),
+            _ => Err(Error::new(Status::EArg, format!("a chain of {intermediates} intermediates is out of range"))
+                .with_hint("the number is 0 to 100")),
+        };
+        guard.configure(Family::Setting, "hostlock_ctx_verify_depth", prepare, |settings, depth| {
+            settings.verify_depth = Some(depth)
+        })
+    })
+}
+
+/// Makes verification stricter by a comma-separated list of words, in place of those of an earlier call:
+/// "explicit-policy" (some certificate policy must hold for the whole chain, RFC 5280 6.1.1), "inhibit-any-policy",
+/// "inhibit-policy-mapping", "crl-check" (the peer's own certificate needs a CRL), "crl-check-all" (every certificate
+/// below the anchor does). The empty list takes all back. No word makes it laxer.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `words` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_ctx_verify_flags(ctx: *mut hostlock_ctx, words: *const c_char) -> c_int {
+    status(|| {
+        // SAFETY: as the caller promises, here and below.
+        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: as above.
+        let prepare = || offline::flags(unsafe { text(words, "words")? });
+        guard.configure(Family::Setting, "hostlock_ctx_verify_flags", prepare, |settings, flags| {
+            settings.verify_flags = flags
+        })
+    })
+}

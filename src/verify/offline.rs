@@ -1,0 +1,111 @@
+//! Judging a chain without a connection, as a handshake of the same context would. It gathers what libssl would have
+//! brought; the verdict is [`judge`](super::judge)'s.
+
+use std::ffi::c_ulong;
+
+use foreign_types::ForeignTypeRef;
+use openssl_sys as ffi;
+
+use crate::error::{Error, Result, Status};
+use crate::identity::Reference;
+use crate::queue::Quiet;
+use crate::sys;
+use crate::trust::anchors::effective_store;
+use crate::verify::bundle::Bundle;
+use crate::verify::engine;
+use crate::verify::guard::{Guard, Role};
+use crate::verify::insecure::Waiver;
+use crate::verify::judge::{self, Case, Wishes};
+use crate::verify::wanted;
+
+/// Judges the chain in `bytes` for `host`.
+///
+/// # Safety
+/// `ctx` is the live context of `guard`, and no other thread changes its parameters now.
+pub unsafe fn verify(ctx: *mut ffi::SSL_CTX, guard: &Guard, bytes: &[u8], host: Option<Reference>) -> Result<()> {
+    guard.check_not_poisoned()?;
+    let wanted = match (guard.role, host) {
+        (Role::Server, None) => None,
+        // SAFETY: as the caller promises.
+        (_, host) => match unsafe { wanted::of_context(ctx, guard, host) } {
+            Ok(wanted) => Some(wanted),
+            Err(error) if error.status() == Status::ENoHost && guard.settings().waivers.has(Waiver::HostName) => None,
+            Err(error) => return Err(error),
+        },
+    };
+    let bundle = Bundle::parse(bytes)?;
+    let _quiet = Quiet::begin();
+    let others = engine::stack(&bundle.others)?;
+    // SAFETY: as the caller promises, here and below.
+    let offered = unsafe { effective_store(ctx) };
+    // SAFETY: as above; the store lives as long as the context.
+    let store = unsafe { guard.anchors.in_force(offered)? };
+    // SAFETY: as above.
+    let wishes = unsafe {
+        Wishes::read(ffi::SSL_CTX_get0_param(ctx))
+            .and(Wishes::read(sys::X509_STORE_get0_param(store.as_ptr())))
+            .at_level(ffi::SSL_CTX_get_security_level(ctx))
+    };
+    let case = Case::of(guard, &bundle.leaf, others.as_ptr(), store, wanted.as_ref(), wishes);
+    judge::judge(&case).map(|_| ()).map_err(|refusal| refusal.error)
+}
+
+/// A time that OpenSSL and X.509 can hold.
+pub fn time(unix_seconds: i64) -> Result<i64> {
+    // The end of the year 9999, the last that a GeneralizedTime can say.
+    const LAST: i64 = 253_402_300_799;
+    if (0..=LAST).contains(&unix_seconds) && libc::time_t::try_from(unix_seconds).is_ok() {
+        return Ok(unix_seconds);
+    }
+    Err(Error::new(Status::EArg, format!("{unix_seconds} is not a time between the years 1970 and 9999"))
+        .with_hint("give seconds since 1970-01-01 UTC"))
+}
+
+const WORDS: &[(&str, c_ulong)] = &[
+    ("explicit-policy", ffi::X509_V_FLAG_POLICY_CHECK | ffi::X509_V_FLAG_EXPLICIT_POLICY),
+    ("inhibit-any-policy", ffi::X509_V_FLAG_POLICY_CHECK | ffi::X509_V_FLAG_INHIBIT_ANY),
+    ("inhibit-policy-mapping", ffi::X509_V_FLAG_POLICY_CHECK | ffi::X509_V_FLAG_INHIBIT_MAP),
+    ("crl-check", ffi::X509_V_FLAG_CRL_CHECK),
+    ("crl-check-all", ffi::X509_V_FLAG_CRL_CHECK | ffi::X509_V_FLAG_CRL_CHECK_ALL),
+];
+
+/// The flags that a comma-separated list of words stands for; each makes verification stricter.
+pub fn flags(words: &str) -> Result<c_ulong> {
+    let mut flags = 0;
+    for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        let (_, bits) = WORDS.iter().find(|(known, _)| *known == word).ok_or_else(|| {
+            let known: Vec<String> = WORDS.iter().map(|(known, _)| format!("{known:?}")).collect();
+            Error::new(Status::EArg, format!("{word:?} is not a word for stricter verification"))
+                .with_hint(format!("the words are {}", known.join(", ")))
+        })?;
+        flags |= bits;
+    }
+    Ok(flags)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::judge::STRENGTHENING;
+
+    #[test]
+    fn every_word_makes_verification_stricter() {
+        for (word, bits) in WORDS {
+            assert_eq!(bits & !STRENGTHENING, 0, "{word}");
+            assert_eq!(flags(word).unwrap(), *bits);
+        }
+        assert_eq!(flags("").unwrap(), 0);
+        assert_eq!(flags("crl-check, explicit-policy").unwrap(), WORDS[0].1 | WORDS[3].1);
+        let error = flags("no-check-time").unwrap_err();
+        assert_eq!(error.status(), Status::EArg);
+        assert!(error.hint().contains("\"crl-check-all\""), "{}", error.hint());
+    }
+
+    #[test]
+    fn a_time_outside_of_what_x509_can_say_is_refused() {
+        assert_eq!(time(0).unwrap(), 0);
+        assert_eq!(time(1_700_000_000).unwrap(), 1_700_000_000);
+        assert_eq!(time(-1).unwrap_err().status(), Status::EArg);
+        assert_eq!(time(i64::MAX).unwrap_err().status(), Status::EArg);
+    }
+}
