@@ -34,7 +34,6 @@ pub const SSL_SECOP_TICKET: c_int = 10;
 pub const SSL_SECOP_COMPRESSION: c_int = 15;
 pub const SSL_SECOP_SIGALG_CHECK: c_int = 13 | (5 << 16);
 
-pub const SSL_NOTHING: c_int = 1;
 pub const ERR_LIB_SSL: c_int = 20;
 
 pub const X509_V_ERR_HOSTNAME_MISMATCH: c_int = 62;

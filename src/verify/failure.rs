@@ -32,19 +32,16 @@ const ALERT_HANDSHAKE_FAILURE: c_int = 1040;
 const ALERT_PROTOCOL_VERSION: c_int = 1070;
 const ALERT_INSUFFICIENT_SECURITY: c_int = 1071;
 
-/// Why the handshake of `ssl` has just ended, or `None` where it only waits or libssl said nothing.
-///
-/// # Safety
-/// `ssl` is live, in the thread that uses it, and its handshake function is about to return.
-pub unsafe fn of_handshake(ssl: *const ffi::SSL) -> Option<Found> {
-    // SAFETY: as the caller promises.
-    if unsafe { sys::SSL_want(ssl) } != sys::SSL_NOTHING {
+/// Why the handshake that this thread drives has just ended, or `None` where it only waits or libssl said nothing.
+pub fn of_handshake() -> Option<Found> {
+    // What libssl wants does not tell: it still wants to read after an alert. But it emptied the queue when it went on
+    // with the handshake, and where it only waits it puts nothing there.
+    // SAFETY: reads the newest entry of this thread's queue.
+    let code = unsafe { ffi::ERR_peek_last_error() };
+    if code == 0 || ffi::ERR_GET_LIB(code) != sys::ERR_LIB_SSL {
         return None;
     }
-    // SAFETY: reads the newest entry of this thread's queue, which libssl emptied when the handshake was continued.
-    let code = unsafe { ffi::ERR_peek_last_error() };
-    (code != 0 && ffi::ERR_GET_LIB(code) == sys::ERR_LIB_SSL)
-        .then(|| explain(ffi::ERR_GET_REASON(code), &queue::reason_text(code).unwrap_or_default()))?
+    explain(ffi::ERR_GET_REASON(code), &queue::reason_text(code).unwrap_or_default())
 }
 
 fn explain(reason: c_int, text: &str) -> Option<Found> {

@@ -152,8 +152,7 @@ unsafe fn stopped(ssl: *mut ffi::SSL) {
     if matches!(watch.state().verdict, Verdict::Refused(_)) {
         return;
     }
-    // SAFETY: as above.
-    let Some(found) = (unsafe { failure::of_handshake(ssl) }) else { return };
+    let Some(found) = failure::of_handshake() else { return };
     let mut state = watch.state();
     match found {
         failure::Found::Verdict(error) => {
