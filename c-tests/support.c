@@ -480,6 +480,20 @@ void claim_refused(const struct outcome *outcome, int status, const char *format
         show(outcome);
 }
 
+void claim_failed(const struct outcome *outcome, int status, const char *format, ...)
+{
+    char name[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(name, sizeof(name), format, arguments);
+    va_end(arguments);
+    int failed = outcome->connected != 1 && outcome->status == status && !outcome->queue_clean && outcome->sent <= 0 &&
+                 outcome->got <= 0 && outcome->server.received == 0;
+    claim(failed, "%s", name);
+    if (!failed)
+        show(outcome);
+}
+
 /* The client */
 
 SSL_CTX *client_context(void)

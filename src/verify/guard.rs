@@ -3,6 +3,7 @@
 
 use std::ffi::{c_int, c_long, c_ulong, c_void};
 use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use openssl_sys as ffi;
@@ -85,6 +86,8 @@ pub struct Guard {
     pub previous_security: Option<sys::SecurityCallback>,
     /// Random, so that a session's mark fits this context only.
     nonce: [u8; 32],
+    /// How many marks that fit no session were given out.
+    unmatchable: AtomicU64,
     settings: RwLock<Settings>,
     loading: Mutex<()>,
 }
@@ -109,6 +112,7 @@ impl Guard {
             anchors,
             previous_security,
             nonce,
+            unmatchable: AtomicU64::new(0),
             settings: RwLock::new(Settings {
                 host: None,
                 host_from_sni: false,
@@ -197,6 +201,14 @@ impl Guard {
     /// What a session's mark is derived from, besides the host: this context, its policy, its settings' generation.
     pub fn mark_seed(&self) -> ([u8; 32], u64) {
         (self.nonce, self.settings().generation)
+    }
+
+    /// A mark that no verified session bears, and that is never given twice.
+    pub fn unmatchable_mark(&self) -> [u8; 32] {
+        let count = self.unmatchable.fetch_add(1, Ordering::Relaxed);
+        let mut mark = self.nonce;
+        mark[24..].copy_from_slice(&count.to_be_bytes());
+        mark
     }
 
     /// Hangs the guard on `ctx`, which owns it from now on.

@@ -1,17 +1,21 @@
 //! Verification: three hooks on an `SSL_CTX` that legacy code does not touch, and one function that decides.
 //!
 //! [`recipe`] installs the hooks: [`outer`] judges the certificate inside the handshake, [`security`] keeps versions,
-//! suites and keys from being lowered, [`info`] refuses what no certificate callback sees. [`judge`] decides:
+//! suites and keys from being lowered, [`info`] refuses what no certificate callback sees, and [`hello`] brings them
+//! back where a program replaced them. [`begin`] says what must hold before the first byte. [`judge`] decides:
 //! `engine` lets OpenSSL verify one chain, `path` searches others, `rules` are what each certificate must keep;
 //! [`explain`] puts the verdict into words. [`revocation`] says which certificates are asked about; [`insecure`] is
 //! what a program gave up. [`guard`] is what a context knows, [`watch`] what a connection knows.
 
+pub mod begin;
 pub mod bundle;
 pub mod certificate;
 pub(crate) mod engine;
 pub mod explain;
+pub mod failure;
 pub(crate) mod fields;
 pub mod guard;
+pub mod hello;
 pub mod host;
 pub mod info;
 pub mod insecure;
