@@ -2,6 +2,7 @@
 //! One lives in the ex_data of every context that hostlock guards, and it is shared with the context's connections.
 
 use std::ffi::{c_int, c_long, c_ulong, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -140,7 +141,8 @@ impl Guard {
     }
 
     /// Runs one set-up call. Where `prepare` fails nothing is changed and the context is poisoned: its handshakes are
-    /// refused until a call of the same family succeeds. Where it succeeds `commit` takes its result.
+    /// refused until a call of the same family succeeds; a panic is a failure too. Where it succeeds `commit` takes its
+    /// result.
     pub fn configure<T>(
         &self,
         family: Family,
@@ -148,7 +150,9 @@ impl Guard {
         prepare: impl FnOnce() -> Result<T>,
         commit: impl FnOnce(&mut Settings, T),
     ) -> Result<()> {
-        match prepare() {
+        let prepared = catch_unwind(AssertUnwindSafe(prepare))
+            .unwrap_or_else(|_| Err(Error::new(Status::EInternal, "a defect inside hostlock stopped the call")));
+        match prepared {
             Ok(value) => {
                 let mut settings = self.settings_mut();
                 commit(&mut settings, value);
