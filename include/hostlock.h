@@ -389,12 +389,13 @@ int hostlock_ctx_set_timeout(hostlock_ctx *ctx,
  *
  * Where a program names nothing a context trusts the system's roots. The first hostlock_ctx_trust_* call that succeeds,
  * or the first certificates that the program gives the context through OpenSSL (SSL_CTX_load_verify_locations and its
- * like, SSL_CTX_set_cert_store), replace them; what is named later is added. The file is read now, and copied.
+ * like), replace them; what is named later is added. A call of OpenSSL's that names certificates and fails replaces them
+ * too: then there is no anchor, and handshakes are refused. SSL_CTX_set_cert_store replaces all that was named before.
+ * The file is read now, and copied.
  *
  * path is NUL-terminated, in the encoding of the file system. The file holds PEM, with any number of CERTIFICATE,
  * X509 CERTIFICATE or TRUSTED CERTIFICATE blocks (the trust settings of the latter are honoured), or one certificate in
- * DER; 64 MiB at most. CRLs in it are kept for programs that ask OpenSSL to check them; keys and other blocks are
- * ignored.
+ * DER; 64 MiB at most. CRLs in it are used where revocation is checked; keys and other blocks are ignored.
  *
  * 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not opened);
  * HOSTLOCK_E_FILE_IO (not readable, or too large); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or damaged:
@@ -412,8 +413,8 @@ int hostlock_ctx_trust_file(hostlock_ctx *ctx,
  *
  * Every regular file in it (or link to one) is read now if its name ends in .pem, .crt or .cer, or is a hash as
  * openssl rehash makes it; so a hashed directory and a plain one do alike, and files that come later are not seen.
- * A broken file refuses the whole directory, and the message names it; a file with well-formed PEM but no certificate,
- * and a link that leads nowhere, are passed over. No file at all is HOSTLOCK_E_EMPTY. Else as hostlock_ctx_trust_file.
+ * A broken file refuses the whole directory, and the message names it; a file with well-formed PEM of another kind
+ * (a key), and a link that leads nowhere, are passed over. No file at all is HOSTLOCK_E_EMPTY. Else as hostlock_ctx_trust_file.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_trust_dir(hostlock_ctx *ctx,
@@ -509,8 +510,8 @@ int hostlock_cert_check_host(const uint8_t *cert,
  * HOSTLOCK_E_BAD_HOST before anything is sent. Resolving, connecting and the handshake together take no longer than the
  * context's timeout (hostlock_ctx_set_timeout). A host's addresses, IPv6 and IPv4, are tried with staggered starts, so
  * that one which does not answer delays the others by 250 ms only. On success *conn is the connection: free it with
- * hostlock_conn_free. Reading and writing it waits, up to the context's timeout for each call. Its descriptor is in
- * non-blocking mode, so plain SSL_read and SSL_write on it answer SSL_ERROR_WANT_READ and SSL_ERROR_WANT_WRITE.
+ * hostlock_conn_free. hostlock's functions wait on it, up to the context's timeout for each call; plain SSL_read and
+ * SSL_write do not: they answer SSL_ERROR_WANT_READ and SSL_ERROR_WANT_WRITE, as on a non-blocking socket.
  */
 HOSTLOCK_MUST_USE
 int hostlock_connect(hostlock_ctx *ctx,
@@ -524,7 +525,8 @@ int hostlock_connect(hostlock_ctx *ctx,
  * Where fd is in blocking mode the handshake is made, within the context's timeout. Where it is in non-blocking mode
  * nothing is sent yet: 0 then means that *conn is there, and hostlock_handshake makes the handshake (a read or write
  * does it too, before anything else). Either way no data passes before the certificate is verified for host.
- * The descriptor's mode is never changed; calls on the connection wait where it is blocking, up to the context's timeout.
+ * The descriptor's mode is never changed, and may be changed at any time: hostlock's functions wait where it is blocking,
+ * up to the context's timeout. Plain SSL_read and SSL_write never wait, as after hostlock_connect.
  */
 HOSTLOCK_MUST_USE
 int hostlock_connect_fd(hostlock_ctx *ctx,

@@ -7,7 +7,8 @@ use libc::ssize_t;
 
 use super::boundary::{accessor, fail, io, not_null, null, pointer, status, string_for_c, text_bytes};
 use super::{guard_of, hostlock_conn, hostlock_ctx};
-use crate::connection::drive::{self, Drive, Patience, Progress};
+use crate::connection::drive::{Drive, Patience, Progress};
+use crate::connection::exchange;
 use crate::connection::facts::Agreed;
 use crate::connection::failure::Phase;
 use crate::connection::gather;
@@ -170,7 +171,7 @@ pub unsafe extern "C" fn hostlock_write_all(conn: *mut hostlock_conn, buf: *cons
             first as ssize_t
         } else {
             // SAFETY: as the caller promises.
-            io(|| unsafe { drive::write(conn, from, part, first, Patience::Wait) })
+            io(|| unsafe { exchange::write(conn, from, part, first, Patience::Wait) })
         };
         match usize::try_from(sent) {
             Ok(sent @ 1..) => done += sent,
@@ -213,7 +214,7 @@ pub unsafe extern "C" fn hostlock_shutdown(conn: *mut hostlock_conn) -> c_int {
     io(|| {
         not_null(conn, "conn")?;
         // SAFETY: as the caller promises.
-        unsafe { drive::shutdown(conn) }
+        unsafe { exchange::shutdown(conn) }
     }) as c_int
 }
 
@@ -324,7 +325,7 @@ unsafe fn read_slowly(conn: *mut hostlock_conn, buf: *mut c_void, len: usize, fi
         // SAFETY: as the caller promises.
         let first = first.unwrap_or_else(|| unsafe { openssl_sys::SSL_read(conn, buf, room) });
         // SAFETY: as the caller promises.
-        unsafe { drive::read(conn, buf, room, first) }
+        unsafe { exchange::read(conn, buf, room, first) }
     })
 }
 
@@ -343,7 +344,7 @@ unsafe fn write_slowly(conn: *mut hostlock_conn, buf: *const c_void, len: usize,
         // SAFETY: as the caller promises.
         let first = first.unwrap_or_else(|| unsafe { openssl_sys::SSL_write(conn, buf, part) });
         // SAFETY: as the caller promises.
-        unsafe { drive::write(conn, buf, part, first, Patience::Transport) }
+        unsafe { exchange::write(conn, buf, part, first, Patience::Transport) }
     })
 }
 
