@@ -205,8 +205,9 @@ fn a_long_write_takes_what_goes_and_continues_with_the_rest() {
     let data: Vec<u8> = (0..2_000_000u32).map(|number| (number % 241) as u8).collect();
     let mut done = 0;
     while done < data.len() {
-        // Copied, so that each attempt gives another buffer.
-        match conn.write(&data[done..].to_vec()) {
+        // Each attempt gives another buffer.
+        let rest = data[done..].to_vec();
+        match conn.write(&rest) {
             Ok(sent) => done += sent,
             Err(want) => wait_for(&conn, want),
         }
