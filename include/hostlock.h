@@ -595,6 +595,31 @@ HOSTLOCK_MUST_USE
 int hostlock_ctx_crl_reload(hostlock_ctx *ctx);
 
 /**
+ * Demands, besides everything else, that one key of the verified chain is pinned: the server's own, an intermediate's or
+ * the trust anchor's. Called several times, one of the pins is enough. Pin a second key that is kept in reserve, or a
+ * changed certificate locks the program out.
+ *
+ * pin is "sha256/" and the base64 of the SHA-256 of the key's subjectPublicKeyInfo (RFC 7469). Make one with:
+ * openssl x509 -in cert.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_pin_spki(hostlock_ctx *ctx,
+                          const char *pin);
+
+/**
+ * Trusts one certificate as it is, for a device whose certificate is self-signed: a peer that shows exactly these bytes
+ * needs no chain. Its dates and the host name hold all the same, unless hostlock_insecure_* says otherwise; CRLs and
+ * OCSP are not asked about it. May be called for several certificates.
+ *
+ * The system's roots stand back, as for every hostlock_ctx_trust_* call; hostlock_ctx_trust_system adds them again.
+ * cert is one certificate in PEM or DER.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_exact(hostlock_ctx *ctx,
+                             const uint8_t *cert,
+                             size_t len);
+
+/**
  * Accepts any certificate: not who issued it, nor its dates, its purpose or its revocation are looked at. Host name and
  * pinned keys are still compared; of the chain, only the peer's own certificate counts for a pin.
  *
