@@ -453,7 +453,8 @@ int hostlock_ctx_trust_mem(hostlock_ctx *ctx,
  * the public ones. It is not needed where nothing else is named.
  *
  * They are those in the file of SSL_CERT_FILE and the directories of SSL_CERT_DIR where these are set (not in a setuid
- * process), else the operating system's, else the bundled ones. What the environment names must be good: a missing or
+ * process), else the operating system's, else the bundled ones. The environment is looked at by this call, and where
+ * nothing is named when the context is made. What the environment names must be good: a missing or
  * broken file is an error here, and in the handshake where the roots were not asked for by this call.
  */
 HOSTLOCK_MUST_USE
@@ -731,6 +732,31 @@ int hostlock_ctx_crl_mode(hostlock_ctx *ctx,
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_crl_reload(hostlock_ctx *ctx);
+
+/**
+ * Demands, besides everything else, that one key of the verified chain is pinned: the server's own, an intermediate's or
+ * the trust anchor's. Called several times, one of the pins is enough. Pin a second key that is kept in reserve, or a
+ * changed certificate locks the program out.
+ *
+ * pin is "sha256/" and the base64 of the SHA-256 of the key's subjectPublicKeyInfo (RFC 7469). Make one with:
+ * openssl x509 -in cert.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_pin_spki(hostlock_ctx *ctx,
+                          const char *pin);
+
+/**
+ * Trusts one certificate as it is, for a device whose certificate is self-signed: a peer that shows exactly these bytes
+ * needs no chain. Its dates and the host name hold all the same, unless hostlock_insecure_* says otherwise; CRLs and
+ * OCSP are not asked about it. May be called for several certificates.
+ *
+ * The system's roots stand back, as for every hostlock_ctx_trust_* call; hostlock_ctx_trust_system adds them again.
+ * cert is one certificate in PEM or DER.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_exact(hostlock_ctx *ctx,
+                             const uint8_t *cert,
+                             size_t len);
 
 /**
  * Accepts any certificate: not who issued it, nor its dates, its purpose or its revocation are looked at. Host name and

@@ -4,13 +4,15 @@
 //! suites and keys from being lowered, [`info`] refuses what no certificate callback sees, and [`hello`] brings them
 //! back where a program replaced them. [`begin`] says what must hold before the first byte. [`judge`] decides:
 //! `engine` lets OpenSSL verify one chain, `path` searches others, `rules` are what each certificate must keep;
-//! [`explain`] puts the verdict into words. [`revocation`] says which certificates are asked about; [`insecure`] is
+//! [`explain`] puts the verdict into words. [`revocation`] says which certificates are asked about, [`exact`]
+//! which need no chain, [`pins`] which keys must be in it; [`insecure`] is
 //! what a program gave up. [`guard`] is what a context knows, [`watch`] what a connection knows.
 
 pub mod begin;
 pub mod bundle;
 pub mod certificate;
 pub(crate) mod engine;
+pub mod exact;
 pub mod explain;
 pub mod failure;
 pub(crate) mod fields;
@@ -25,6 +27,7 @@ pub mod mark;
 pub mod offline;
 pub mod outer;
 pub(crate) mod path;
+pub mod pins;
 pub mod recipe;
 pub mod revocation;
 pub(crate) mod rules;

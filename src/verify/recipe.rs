@@ -42,6 +42,7 @@ pub unsafe fn install(ctx: *mut ffi::SSL_CTX, guard: &Guard) -> Result<()> {
 
 /// A connection copies its context's verify callback when it is made, and keeps it when the program gives it another
 /// context, where no other hook of ours is left. There this one refuses; elsewhere [`outer`] decides before it.
+#[allow(clippy::not_unsafe_ptr_arg_deref, reason = "openssl-sys declares verify callbacks as safe")]
 pub extern "C" fn tripwire(ok: c_int, store_ctx: *mut ffi::X509_STORE_CTX) -> c_int {
     // SAFETY: OpenSSL hands its own live X509_STORE_CTX, in the connection's thread.
     let guarded = catch_unwind(AssertUnwindSafe(|| unsafe { refuse_without_guard(store_ctx) }));
