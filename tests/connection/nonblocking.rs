@@ -170,10 +170,11 @@ fn a_blocking_descriptor_is_waited_for_within_the_timeout_and_its_mode_is_left_a
     let ca = ca();
     let (near, far) = pair(false);
     let server = serve(&localhost(&ca), far, b"hi");
-    let ctx = Ctx::trusting(&[&ca.certificate]).timeout(250);
+    let ctx = Ctx::trusting(&[&ca.certificate]);
     let conn = ctx.connect_fd(near.as_raw_fd(), HOST).unwrap();
     assert_eq!(conn.verified_host().as_deref(), Some(HOST), "the handshake is made");
     assert_eq!(conn.read().unwrap(), b"hi");
+    ctx.set_timeout(250);
     conn.read_failure().expect(Status::ETimeout, HOST, &["while reading", "250 ms"]);
     // SAFETY: takes numbers.
     assert_eq!(unsafe { libc::fcntl(near.as_raw_fd(), libc::F_GETFL) } & libc::O_NONBLOCK, 0);
