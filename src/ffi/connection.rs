@@ -158,10 +158,7 @@ pub unsafe extern "C" fn hostlock_write(conn: *mut hostlock_conn, buf: *const c_
 #[must_use]
 pub unsafe extern "C" fn hostlock_write_all(conn: *mut hostlock_conn, buf: *const c_void, len: usize) -> ssize_t {
     let mut done = 0;
-    while done < len {
-        if conn.is_null() || buf.is_null() {
-            break;
-        }
+    while done < len && !conn.is_null() && !buf.is_null() {
         let part = (len - done).min(c_int::MAX as usize) as c_int;
         // SAFETY: the caller promises `len` bytes, of which `done` are behind us.
         let from = unsafe { buf.byte_add(done) };
@@ -181,7 +178,9 @@ pub unsafe extern "C" fn hostlock_write_all(conn: *mut hostlock_conn, buf: *cons
     }
     io(|| {
         not_null(conn, "conn")?;
-        not_null(buf, "buf")?;
+        if len > 0 {
+            not_null(buf, "buf")?;
+        }
         Ok(Progress::Done(done))
     })
 }
@@ -336,11 +335,11 @@ unsafe fn read_slowly(conn: *mut hostlock_conn, buf: *mut c_void, len: usize, fi
 unsafe fn write_slowly(conn: *mut hostlock_conn, buf: *const c_void, len: usize, first: Option<c_int>) -> ssize_t {
     io(|| {
         not_null(conn, "conn")?;
-        not_null(buf, "buf")?;
         let part = c_int::try_from(len).unwrap_or(c_int::MAX);
         if part == 0 {
             return Ok(Progress::Done(0));
         }
+        not_null(buf, "buf")?;
         // SAFETY: as the caller promises.
         let first = first.unwrap_or_else(|| unsafe { openssl_sys::SSL_write(conn, buf, part) });
         // SAFETY: as the caller promises.
