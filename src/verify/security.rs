@@ -14,7 +14,7 @@ use openssl_sys as ffi;
 use crate::policy::Policy;
 use crate::queue;
 use crate::sys;
-use crate::verify::begin::{self, Moment};
+use crate::verify::begin;
 use crate::verify::guard::{Guard, Role};
 use crate::verify::info;
 use crate::verify::watch::{Verdict, Watch};
@@ -116,13 +116,11 @@ unsafe fn on_course(ssl: *mut ffi::SSL, guard: &Guard, operation: c_int) -> bool
     // SAFETY: as the caller promises, here and below.
     let before = unsafe { sys::SSL_in_before(ssl) } == 1;
     // SAFETY: as above.
-    if !unsafe { info::is_in_place(ssl) } {
-        let moment = if before { Moment::BeforeHello } else { Moment::WithinHello };
-        // Set-up calls ask about keys and ciphers too; those must not cost a program the session that it has set.
-        if !before || operation == sys::SSL_SECOP_VERSION {
-            // SAFETY: as above.
-            unsafe { begin::prepare(ssl, moment) };
-        }
+    let missed = !unsafe { info::is_in_place(ssl) };
+    // Set-up calls ask about keys and ciphers too; those must not cost a program the session that it has set.
+    if missed && (!before || operation == sys::SSL_SECOP_VERSION) {
+        // SAFETY: as above.
+        unsafe { begin::prepare(ssl) };
     }
     // SAFETY: as above.
     let Some(watch) = (unsafe { Watch::of(ssl) }) else { return true };
