@@ -29,7 +29,7 @@ pub unsafe fn prepare(ssl: *mut ffi::SSL) {
         state.guard = guard.map(Guard::share);
     }
     // SAFETY: as above.
-    unsafe { pin_info(ssl, watch) };
+    unsafe { pin_info(ssl) };
     // SAFETY: as above.
     unsafe { pin_security(ssl, watch) };
     let Some(guard) = guard else {
@@ -84,8 +84,10 @@ pub unsafe fn review_hello(ssl: *mut ffi::SSL) -> bool {
 ///
 /// # Safety
 /// `ssl` is a live `SSL` in the thread that uses it, and not under construction.
-pub unsafe fn pin_info(ssl: *mut ffi::SSL, watch: &Watch) {
+pub unsafe fn pin_info(ssl: *mut ffi::SSL) {
     // SAFETY: as the caller promises, here and below.
+    let Ok(watch) = (unsafe { Watch::ensure(ssl) }) else { return };
+    // SAFETY: as above.
     let current = unsafe { sys::SSL_get_info_callback(ssl) };
     if !current.is_some_and(info::is_ours) {
         watch.state().app_info = current;

@@ -25,6 +25,9 @@ use crate::verify::{failure, mark};
 pub unsafe extern "C" fn observe(ssl: *const ffi::SSL, place: c_int, value: c_int) {
     let ssl = ssl as *mut ffi::SSL;
     let outcome = catch_unwind(AssertUnwindSafe(|| {
+        // libssl would call the program's own: that one has called us, as the callback which it replaced.
+        // SAFETY: libssl calls from the connection's own thread.
+        let by_program = !unsafe { is_in_place(ssl) };
         if place & sys::SSL_CB_HANDSHAKE_START != 0 {
             // SAFETY: libssl calls from the connection's own thread, before it builds or reads anything.
             unsafe { begin::prepare(ssl) };
@@ -38,7 +41,7 @@ pub unsafe extern "C" fn observe(ssl: *const ffi::SSL, place: c_int, value: c_in
             unsafe { stopped(ssl) };
         }
         // SAFETY: as above.
-        unsafe { application_callback(ssl) }
+        if by_program { None } else { unsafe { application_callback(ssl) } }
     }));
     match outcome {
         Ok(Some(application)) => {

@@ -116,11 +116,16 @@ unsafe fn on_course(ssl: *mut ffi::SSL, guard: &Guard, operation: c_int) -> bool
     // SAFETY: as the caller promises, here and below.
     let before = unsafe { sys::SSL_in_before(ssl) } == 1;
     // SAFETY: as above.
-    let missed = !unsafe { info::is_in_place(ssl) };
-    // Set-up calls ask about keys and ciphers too; those must not cost a program the session that it has set.
-    if missed && (!before || operation == sys::SSL_SECOP_VERSION) {
-        // SAFETY: as above.
-        unsafe { begin::prepare(ssl) };
+    if !unsafe { info::is_in_place(ssl) } {
+        if !before {
+            // The handshake was prepared, at the latest when its hello was built.
+            // SAFETY: as above.
+            unsafe { begin::pin_info(ssl) };
+        } else if operation == sys::SSL_SECOP_VERSION {
+            // Set-up calls ask about keys and ciphers too; those must not cost a program the session that it has set.
+            // SAFETY: as above.
+            unsafe { begin::prepare(ssl) };
+        }
     }
     // SAFETY: as above.
     let Some(watch) = (unsafe { Watch::of(ssl) }) else { return true };
