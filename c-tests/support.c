@@ -327,6 +327,8 @@ static void answer(SSL *ssl, const struct manner *manner, struct report *report)
 {
     char buffer[256];
     int asked = 0, length;
+    if (report->early > 0)
+        SSL_write(ssl, "pong", 4);
     while ((length = SSL_read(ssl, buffer, sizeof(buffer))) > 0) {
         keep(report, buffer, (size_t)length);
         if (!asked && manner->renegotiates) {

@@ -13,20 +13,11 @@ use crate::verify::guard::{Guard, Role};
 use crate::verify::watch::{Verdict, Watch};
 use crate::verify::{info, mark, security, wanted};
 
-/// When a handshake is prepared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
-    /// Nothing of the ClientHello exists, so a session can still be given up.
-    BeforeHello,
-    /// The ClientHello is being built: what does not fit can only end the handshake.
-    WithinHello,
-}
-
 /// Prepares the handshake that begins on `ssl` now.
 ///
 /// # Safety
 /// `ssl` is a live `SSL` in the thread that uses it, inside of a handshake.
-pub unsafe fn prepare(ssl: *mut ffi::SSL, moment: Moment) {
+pub unsafe fn prepare(ssl: *mut ffi::SSL) {
     // SAFETY: `ssl` is live in its own thread, here and in every call below.
     let Ok(watch) = (unsafe { Watch::ensure(ssl) }) else { return };
     // SAFETY: as above.
@@ -38,19 +29,19 @@ pub unsafe fn prepare(ssl: *mut ffi::SSL, moment: Moment) {
         state.guard = guard.map(Guard::share);
     }
     // SAFETY: as above.
-    unsafe { pin_info(ssl, watch) };
+    unsafe { pin_info(ssl) };
     // SAFETY: as above.
     unsafe { pin_security(ssl, watch) };
     let Some(guard) = guard else {
         // The security callback refuses everything on a connection without a guard, so no byte is sent.
-        return halt(watch, unverified("the context of this connection was replaced, and with it the verification"));
+        return halt(watch, unverified(CONTEXT_REPLACED));
     };
     // SAFETY: as above.
     unsafe { enforce(ssl, guard) };
     // SAFETY: as above.
     if guard.role == Role::Client && unsafe { ffi::SSL_is_server(ssl) } != 1 {
         // SAFETY: as above.
-        unsafe { admit_session(ssl, guard, watch, moment) };
+        unsafe { admit_session(ssl, guard, watch) };
     }
 }
 
@@ -66,7 +57,7 @@ pub unsafe fn review_hello(ssl: *mut ffi::SSL) -> bool {
     let seen = unsafe { info::is_in_place(ssl) };
     if !seen {
         // SAFETY: as above.
-        unsafe { prepare(ssl, Moment::WithinHello) };
+        unsafe { prepare(ssl) };
     } else {
         // A verdict belongs to an earlier handshake of this connection: this one has shown no certificate yet.
         if matches!(watch.state().verdict, Verdict::Verified { .. }) {
@@ -81,7 +72,7 @@ pub unsafe fn review_hello(ssl: *mut ffi::SSL) -> bool {
             // SAFETY: as above; most connections offer no session, and nothing is computed for them.
             if unsafe { mark::offers_session(ssl) } {
                 // SAFETY: as above.
-                unsafe { admit_session(ssl, guard, watch, Moment::WithinHello) };
+                unsafe { admit_session(ssl, guard, watch) };
             }
         }
     }
@@ -93,8 +84,10 @@ pub unsafe fn review_hello(ssl: *mut ffi::SSL) -> bool {
 ///
 /// # Safety
 /// `ssl` is a live `SSL` in the thread that uses it, and not under construction.
-pub unsafe fn pin_info(ssl: *mut ffi::SSL, watch: &Watch) {
+pub unsafe fn pin_info(ssl: *mut ffi::SSL) {
     // SAFETY: as the caller promises, here and below.
+    let Ok(watch) = (unsafe { Watch::ensure(ssl) }) else { return };
+    // SAFETY: as above.
     let current = unsafe { sys::SSL_get_info_callback(ssl) };
     if !current.is_some_and(info::is_ours) {
         watch.state().app_info = current;
@@ -145,7 +138,7 @@ unsafe fn drop_pre_shared_keys(ssl: *mut ffi::SSL) {
 }
 
 /// A session of another host, policy or context is given up, or ends the handshake where it is too late for that.
-unsafe fn admit_session(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch, moment: Moment) {
+unsafe fn admit_session(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch) {
     // SAFETY: `ssl` is live in its own thread, here and below.
     if unsafe { mark::offers_session(ssl) } {
         // SAFETY: as above.
@@ -155,12 +148,12 @@ unsafe fn admit_session(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch, moment
             // SAFETY: as above.
             return unsafe { mark::require(ssl, &own) };
         }
-        match moment {
-            // SAFETY: as above; giving the session up leads to a full handshake.
-            Moment::BeforeHello => unsafe {
-                ffi::SSL_set_session(ssl, ptr::null_mut());
-            },
-            Moment::WithinHello => halt(watch, foreign_session()),
+        // SAFETY: as above.
+        if unsafe { sys::SSL_in_before(ssl) } == 1 {
+            // SAFETY: as above; nothing of the hello exists, and giving the session up leads to a full handshake.
+            unsafe { ffi::SSL_set_session(ssl, ptr::null_mut()) };
+        } else {
+            halt(watch, foreign_session());
         }
     }
     // SAFETY: as above.
@@ -172,6 +165,9 @@ fn halt(watch: &Watch, error: Error) {
     queue::raise(&error);
     watch.state().verdict = Verdict::Refused(error);
 }
+
+/// For a connection whose context is not hostlock's any more.
+pub const CONTEXT_REPLACED: &str = "the context of this connection was replaced, and with it the verification";
 
 /// The error for a session that may not be resumed here.
 pub fn foreign_session() -> Error {

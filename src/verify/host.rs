@@ -28,7 +28,7 @@ pub unsafe fn set(ssl: *mut ffi::SSL, parse: impl FnOnce() -> Result<Reference>)
     let watch = unsafe { Watch::ensure(ssl)? };
     // On the connection itself it still is there when the program gives the connection another context.
     // SAFETY: as above.
-    unsafe { begin::pin_info(ssl, watch) };
+    unsafe { begin::pin_info(ssl) };
     // SAFETY: as above.
     let named = parse().and_then(|host| unsafe { send_name(ssl, &host) }.map(|()| host));
     let mut state = watch.state();

@@ -12,9 +12,11 @@ use openssl_sys as ffi;
 use crate::error::{Error, Result, Status};
 use crate::queue;
 use crate::sys;
-use crate::verify::begin::{self, Moment, unverified};
+use crate::verify::begin::{self, unverified};
+use crate::verify::guard::Guard;
+use crate::verify::wanted::{self, Wanted};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{failure, mark, wanted};
+use crate::verify::{failure, mark};
 
 /// See the module's text.
 ///
@@ -23,9 +25,12 @@ use crate::verify::{failure, mark, wanted};
 pub unsafe extern "C" fn observe(ssl: *const ffi::SSL, place: c_int, value: c_int) {
     let ssl = ssl as *mut ffi::SSL;
     let outcome = catch_unwind(AssertUnwindSafe(|| {
+        // libssl would call the program's own: that one has called us, as the callback which it replaced.
+        // SAFETY: libssl calls from the connection's own thread.
+        let by_program = !unsafe { is_in_place(ssl) };
         if place & sys::SSL_CB_HANDSHAKE_START != 0 {
             // SAFETY: libssl calls from the connection's own thread, before it builds or reads anything.
-            unsafe { begin::prepare(ssl, Moment::BeforeHello) };
+            unsafe { begin::prepare(ssl) };
         }
         if place & sys::SSL_CB_HANDSHAKE_DONE != 0 {
             // SAFETY: as above, when the handshake is complete.
@@ -36,7 +41,7 @@ pub unsafe extern "C" fn observe(ssl: *const ffi::SSL, place: c_int, value: c_in
             unsafe { stopped(ssl) };
         }
         // SAFETY: as above.
-        unsafe { application_callback(ssl) }
+        if by_program { None } else { unsafe { application_callback(ssl) } }
     }));
     match outcome {
         Ok(Some(application)) => {
@@ -92,6 +97,16 @@ unsafe fn finish(ssl: *mut ffi::SSL) {
     if unsafe { ffi::SSL_is_server(ssl) } == 1 {
         return;
     }
+    // libssl also calls when a client has sent its hello and may send early data.
+    // SAFETY: as above.
+    if unsafe { ffi::SSL_is_init_finished(ssl) } != 1 {
+        // SAFETY: as above.
+        if let Err(error) = unsafe { review_early(ssl) } {
+            // SAFETY: as above.
+            unsafe { refuse(ssl, error) };
+        }
+        return;
+    }
     // SAFETY: as above.
     let judged = unsafe { Watch::ensure(ssl).and_then(|watch| review(ssl, watch).map(|verdict| (watch, verdict))) };
     match judged {
@@ -108,7 +123,7 @@ unsafe fn review(ssl: *mut ffi::SSL, watch: &Watch) -> Result<Verdict> {
         (state.guard.clone(), state.verdict.clone())
     };
     let Some(guard) = guard else {
-        return Err(unverified("the context of this connection was replaced, and with it the verification"));
+        return Err(unverified(begin::CONTEXT_REPLACED));
     };
     guard.check_not_poisoned()?;
     // SAFETY: `ssl` is live in its own thread, here and below.
@@ -132,14 +147,32 @@ unsafe fn review(ssl: *mut ffi::SSL, watch: &Watch) -> Result<Verdict> {
     if unsafe { ffi::SSL_get_verify_result(ssl) } != ffi::X509_V_OK as c_long {
         return Err(unverified("the resumed session carries a failed verification"));
     }
-    // The host is asked for again, as it may have been changed since the handshake began.
     // SAFETY: as above.
-    let wanted = unsafe { wanted::of_connection(ssl, &guard, Some(watch))? };
-    // SAFETY: as above.
-    if unsafe { mark::session_bears(ssl, &mark::compute(&guard, &wanted)) } != Some(true) {
-        return Err(begin::foreign_session());
-    }
+    let wanted = unsafe { own_session(ssl, &guard, watch)? };
     Ok(Verdict::Verified { host: wanted.first().map(|host| host.text().into_owned()) })
+}
+
+/// Early data goes to whoever holds the session's keys, so the session must be this host's own.
+unsafe fn review_early(ssl: *mut ffi::SSL) -> Result<()> {
+    // SAFETY: `ssl` is live in its own thread, here and below.
+    let watch = unsafe { Watch::ensure(ssl)? };
+    // SAFETY: as above.
+    let guard = unsafe { Guard::of_ssl(ssl) }.ok_or_else(|| unverified(begin::CONTEXT_REPLACED))?;
+    guard.check_not_poisoned()?;
+    // SAFETY: as above.
+    unsafe { own_session(ssl, guard, watch) }.map(|_| ())
+}
+
+/// Refuses a session that was not verified for the host that is asked for now: it may have been changed since the
+/// handshake began.
+unsafe fn own_session(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch) -> Result<Wanted> {
+    // SAFETY: `ssl` is live in its own thread, here and below.
+    let wanted = unsafe { wanted::of_connection(ssl, guard, Some(watch))? };
+    // SAFETY: as above.
+    match unsafe { mark::session_bears(ssl, &mark::compute(guard, &wanted)) } {
+        Some(true) => Ok(wanted),
+        _ => Err(begin::foreign_session()),
+    }
 }
 
 /// For a handshake in which the peer's certificate went past us.

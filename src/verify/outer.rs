@@ -79,7 +79,7 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<()> {
     // SAFETY: `ssl` is live in this thread, here and below.
     let watch = unsafe { Watch::ensure(ssl)? };
     // SAFETY: as above.
-    unsafe { begin::pin_info(ssl, watch) };
+    unsafe { begin::pin_info(ssl) };
     // SAFETY: as above.
     let guard = unsafe { Guard::of_ssl(ssl) }
         .ok_or_else(|| Error::new(Status::EState, "the context of this connection is not hostlock's any more"))?;

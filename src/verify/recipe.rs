@@ -9,7 +9,7 @@ use openssl_sys as ffi;
 use crate::error::{Error, Result, Status};
 use crate::queue;
 use crate::sys;
-use crate::verify::begin::unverified;
+use crate::verify::begin::{CONTEXT_REPLACED, unverified};
 use crate::verify::guard::{Guard, Role};
 use crate::verify::watch::{Verdict, Watch};
 use crate::verify::{hello, info, outer, security};
@@ -68,7 +68,7 @@ unsafe fn refuse_without_guard(store_ctx: *mut ffi::X509_STORE_CTX) -> bool {
     unsafe { ffi::X509_STORE_CTX_set_error(store_ctx, sys::X509_V_ERR_APPLICATION_VERIFICATION) };
     // SAFETY: as above.
     if let Ok(watch) = unsafe { Watch::ensure(ssl) } {
-        let error = unverified("the context of this connection was replaced, and with it the verification");
+        let error = unverified(CONTEXT_REPLACED);
         queue::raise(&error);
         watch.state().verdict = Verdict::Refused(error);
     }

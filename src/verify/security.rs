@@ -14,7 +14,7 @@ use openssl_sys as ffi;
 use crate::policy::Policy;
 use crate::queue;
 use crate::sys;
-use crate::verify::begin::{self, Moment};
+use crate::verify::begin;
 use crate::verify::guard::{Guard, Role};
 use crate::verify::info;
 use crate::verify::watch::{Verdict, Watch};
@@ -117,11 +117,14 @@ unsafe fn on_course(ssl: *mut ffi::SSL, guard: &Guard, operation: c_int) -> bool
     let before = unsafe { sys::SSL_in_before(ssl) } == 1;
     // SAFETY: as above.
     if !unsafe { info::is_in_place(ssl) } {
-        let moment = if before { Moment::BeforeHello } else { Moment::WithinHello };
-        // Set-up calls ask about keys and ciphers too; those must not cost a program the session that it has set.
-        if !before || operation == sys::SSL_SECOP_VERSION {
+        if !before {
+            // The handshake was prepared, at the latest when its hello was built.
             // SAFETY: as above.
-            unsafe { begin::prepare(ssl, moment) };
+            unsafe { begin::pin_info(ssl) };
+        } else if operation == sys::SSL_SECOP_VERSION {
+            // Set-up calls ask about keys and ciphers too; those must not cost a program the session that it has set.
+            // SAFETY: as above.
+            unsafe { begin::prepare(ssl) };
         }
     }
     // SAFETY: as above.
