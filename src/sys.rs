@@ -5,8 +5,8 @@ use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 
 use libc::time_t;
 use openssl_sys::{
-    ASN1_TIME, BIO, BIO_METHOD, SSL, SSL_CTX, SSL_METHOD, SSL_SESSION, X509, X509_CRL, X509_NAME, X509_STORE,
-    X509_STORE_CTX, X509_VERIFY_PARAM, stack_st_X509, stack_st_X509_CRL,
+    ASN1_OBJECT, ASN1_TIME, BIO, BIO_METHOD, SSL, SSL_CTX, SSL_METHOD, SSL_SESSION, X509, X509_CRL, X509_NAME,
+    X509_STORE, X509_STORE_CTX, X509_VERIFY_PARAM, stack_st_X509, stack_st_X509_CRL,
 };
 
 pub enum X509_LOOKUP {}
@@ -34,6 +34,8 @@ pub const SSL_SECOP_OTHER_CIPHER: c_int = 1 << 16;
 pub const SSL_SECOP_VERSION: c_int = 9;
 pub const SSL_SECOP_TICKET: c_int = 10;
 pub const SSL_SECOP_COMPRESSION: c_int = 15;
+
+pub const NID_ANY_POLICY: c_int = 746;
 
 pub const X509_TRUST_SSL_CLIENT: c_int = 2;
 pub const X509_TRUST_SSL_SERVER: c_int = 3;
@@ -93,6 +95,7 @@ unsafe extern "C" {
     pub fn X509_VERIFY_PARAM_get0_email(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
     pub fn X509_VERIFY_PARAM_get1_ip_asc(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
     pub fn X509_VERIFY_PARAM_get_hostflags(param: *const X509_VERIFY_PARAM) -> c_uint;
+    pub fn X509_VERIFY_PARAM_add0_policy(param: *mut X509_VERIFY_PARAM, policy: *mut ASN1_OBJECT) -> c_int;
     pub fn X509_VERIFY_PARAM_set_trust(param: *mut X509_VERIFY_PARAM, trust: c_int) -> c_int;
     pub fn X509_VERIFY_PARAM_get_depth(param: *const X509_VERIFY_PARAM) -> c_int;
 
@@ -111,7 +114,6 @@ unsafe extern "C" {
     pub fn X509_STORE_get_check_crl(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_cert_crl(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_check_policy(store: *const X509_STORE) -> *mut c_void;
-
 
     pub fn d2i_X509_AUX(to: *mut *mut X509, from: *mut *const c_uchar, len: c_long) -> *mut X509;
     pub fn d2i_X509_CRL(to: *mut *mut X509_CRL, from: *mut *const c_uchar, len: c_long) -> *mut X509_CRL;

@@ -19,8 +19,6 @@ use crate::verify::insecure::Waiver;
 use crate::verify::judge::{Case, SELF_ISSUED_ALLOWANCE};
 use crate::verify::revocation;
 
-
-
 /// What OpenSSL found.
 pub struct Outcome {
     /// `X509_V_OK`, or why not.
@@ -150,9 +148,7 @@ unsafe fn is_forgiven(context: *mut ffi::X509_STORE_CTX) -> bool {
         // Home-made CAs leave these out, and nothing is less certain for it.
         sys::X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER
         | sys::X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER
-        | sys::X509_V_ERR_CA_CERT_MISSING_KEY_USAGE => {
-            !case.policy.demands(Check::IdentifiersPresent)
-        }
+        | sys::X509_V_ERR_CA_CERT_MISSING_KEY_USAGE => !case.policy.demands(Check::IdentifiersPresent),
         // Name constraints are evaluated once more, by our own rules, on the chain that is built.
         ffi::X509_V_ERR_PERMITTED_VIOLATION
         | ffi::X509_V_ERR_EXCLUDED_VIOLATION
@@ -209,6 +205,8 @@ fn parameters(case: &Case<'_>, extra_flags: c_ulong) -> Result<*mut ffi::X509_VE
         ffi::X509_VERIFY_PARAM_set_depth(param, case.depth().saturating_add(SELF_ISSUED_ALLOWANCE as c_int));
         ffi::X509_VERIFY_PARAM_set_auth_level(param, case.policy.security_level.max(case.wishes.auth_level()));
         ffi::X509_VERIFY_PARAM_set_hostflags(param, ffi::X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+        // RFC 5280 6.1.1 (c): any policy will do. Without a word OpenSSL takes none, and refuses where one is required.
+        sys::X509_VERIFY_PARAM_add0_policy(param, ffi::OBJ_nid2obj(sys::NID_ANY_POLICY));
         if let Some(time) = case.time.filter(|_| timeless == 0) {
             ffi::X509_VERIFY_PARAM_set_time(param, time as libc::time_t);
         }

@@ -15,14 +15,14 @@ use crate::policy::Policy;
 use crate::sys;
 use crate::trust::store;
 use crate::verify::certificate;
-use crate::verify::fields::{Certificate, Known};
 use crate::verify::engine::{self, Material};
 use crate::verify::explain;
+use crate::verify::fields::{Certificate, Known};
 use crate::verify::guard::{Guard, Role};
 use crate::verify::insecure::{Waiver, Waivers};
 use crate::verify::path::{self, Ends};
 use crate::verify::revocation::Revocation;
-use crate::verify::rules::{Place, Purpose, Rules};
+use crate::verify::rules::{self, Place, Purpose, Rules};
 use crate::verify::wanted::Wanted;
 
 /// What is to be judged, and by which measure.
@@ -148,11 +148,7 @@ impl Wishes {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
-        Wishes {
-            flags: self.flags | other.flags,
-            depth,
-            auth_level: self.auth_level.max(other.auth_level),
-        }
+        Wishes { flags: self.flags | other.flags, depth, auth_level: self.auth_level.max(other.auth_level) }
     }
 
     /// A security level that is asked for.
@@ -193,10 +189,10 @@ pub fn judge(case: &Case<'_>) -> Verdict {
 
 /// Where nothing is trusted at all, that is the reason.
 fn nothing_trusted(case: &Case<'_>, refusal: Refusal) -> Refusal {
-    match explain::is_untrusted(refusal.error.x509_code()) && store::is_empty(case.store) {
-        true => Refusal { error: store::nothing_in_it(), ..refusal },
-        false => refusal,
+    if explain::is_untrusted(refusal.error.x509_code()) && store::is_empty(case.store) {
+        return Refusal { error: store::nothing_in_it(), ..refusal };
     }
+    refusal
 }
 
 /// OpenSSL's chain where it is good; else another to a self-signed anchor; where none leads to such an anchor at all,
@@ -231,8 +227,7 @@ fn is_incomplete(refusal: &Refusal) -> bool {
 
 fn search(case: &Case<'_>, ends: Ends) -> Result<(Option<Vec<X509>>, Option<Refusal>)> {
     let flags = if ends == Ends::Anywhere { ffi::X509_V_FLAG_PARTIAL_CHAIN } else { 0 };
-    let found =
-        path::search(case, ends, |between, anchor| attempt(case, &Material::Path { anchor, between }, flags))?;
+    let found = path::search(case, ends, |between, anchor| attempt(case, &Material::Path { anchor, between }, flags))?;
     Ok((found.good, found.first_refusal))
 }
 
@@ -245,7 +240,8 @@ fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong) -> Result<V
             Err((error, is_final)) => Err(Refusal { error, chain: outcome.chain, is_final }),
         });
     }
-    let error = explain::x509_error(outcome.code, outcome.depth, &outcome.chain, case.leaf);
+    let broken = if explain::is_untrusted(outcome.code) { find_broken(case, &outcome.chain) } else { None };
+    let error = broken.unwrap_or_else(|| explain::x509_error(outcome.code, outcome.depth, &outcome.chain, case.leaf));
     let is_final = outcome.depth == 0
         && matches!(
             outcome.code,
@@ -284,6 +280,21 @@ fn check_chain(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Erro
     }
     check_depth(case, &certificates, chain).map_err(|error| (error, false))?;
     check_name_constraints(&certificates, chain).map_err(|error| (error, false))
+}
+
+/// OpenSSL takes no certificate for an issuer or a subject if one of its extensions is damaged, and then says only that
+/// the chain ends. The damage is the better reason.
+fn find_broken(case: &Case<'_>, chain: &[X509]) -> Option<Error> {
+    let next = chain.last().map_or(case.leaf.issuer_name(), |last| last.issuer_name());
+    let above = engine::anchors_named(case, next).unwrap_or_default();
+    let leaf = chain.is_empty().then(|| case.leaf.to_owned());
+    let below = leaf.iter().chain(chain).enumerate();
+    let above = above.iter().map(|anchor| (chain.len().max(1), anchor));
+    below.chain(above).find_map(|(depth, certificate)| {
+        let der = certificate.to_der().ok()?;
+        let Ok(parsed) = Certificate::parse(&der) else { return Some(explain::not_der(depth, certificate)) };
+        rules::well_formed(&parsed).err().map(|breach| explain::breach(breach, depth, certificate))
+    })
 }
 
 /// RFC 5280 6.1.4 (l): self-issued certificates do not count.

@@ -86,7 +86,9 @@ impl<T, E, J: FnMut(&[X509], &X509) -> Result<std::result::Result<T, E>>> Search
     fn extend(&mut self) -> Result<Option<T>> {
         let Some(last) = self.path.last().cloned() else { return Ok(None) };
         let trusted = self.anchors(&last)?;
-        if self.path.len() == 1 && trusted_as_it_is(&last, self.case)? && self.may_end_at(&last)
+        if self.path.len() == 1
+            && trusted_as_it_is(&last, self.case)?
+            && self.may_end_at(&last)
             && let Some(good) = self.try_path(&last)?
         {
             return Ok(Some(good));
