@@ -145,6 +145,9 @@ pub struct Policy {
     pub verify_flags: c_ulong,
     /// What certificates must keep beyond OpenSSL's own checks.
     pub checks: &'static [Check],
+    /// The most bytes that a peer may send before a handshake that hostlock drives is complete. libssl takes 100 KiB
+    /// of certificates at most.
+    pub handshake_bytes: usize,
 }
 
 macro_rules! options {
@@ -211,6 +214,7 @@ const P2026_11: Policy = Policy {
         | ffi::X509_V_FLAG_EXTENDED_CRL_SUPPORT
         | ffi::X509_V_FLAG_USE_DELTAS,
     checks: CHECKS,
+    handshake_bytes: 512 * 1024,
 };
 
 /// For programs that meet only the public web.

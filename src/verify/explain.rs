@@ -177,7 +177,8 @@ pub fn subject_of(certificate: &X509Ref) -> String {
     name_text(certificate.subject_name())
 }
 
-fn name_text(name: &X509NameRef) -> String {
+/// A name as one line that is safe to print.
+pub fn name_text(name: &X509NameRef) -> String {
     let parts: Vec<String> = name
         .entries()
         .map(|entry| {
