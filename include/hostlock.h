@@ -181,6 +181,14 @@ enum hostlock_status {
      */
     HOSTLOCK_E_PIN_MISMATCH = -37,
     /**
+     * The CRL or OCSP answer for a certificate of the chain is out of date, or not valid yet.
+     */
+    HOSTLOCK_E_REVOCATION_STALE = -38,
+    /**
+     * The CRL or OCSP answer for a certificate of the chain is damaged, not signed by who may, or not usable for it.
+     */
+    HOSTLOCK_E_REVOCATION_INVALID = -39,
+    /**
      * No trust anchor is loaded, so nothing can be verified.
      */
     HOSTLOCK_E_NO_TRUST_ANCHORS = -40,
@@ -370,6 +378,15 @@ const char *hostlock_error_json(const hostlock_error *error);
  */
 HOSTLOCK_MUST_USE
 hostlock_ctx *hostlock_client_new(const char *policy);
+
+/**
+ * A context for servers: the same policy, and clients that show a certificate are judged by it. Which clients are
+ * trusted the program must say with hostlock_ctx_trust_file or one of its kind: the public roots never stand in.
+ *
+ * policy is as for hostlock_client_new. Free the result with hostlock_ctx_free or SSL_CTX_free. NULL on failure.
+ */
+HOSTLOCK_MUST_USE
+hostlock_ctx *hostlock_server_new(const char *policy);
 
 /**
  * Frees a context, like SSL_CTX_free: connections that still use it keep it alive. NULL is fine.
@@ -637,6 +654,43 @@ char *hostlock_conn_info(const hostlock_conn *conn);
  * Frees a string that a hostlock function made for its caller. NULL is fine.
  */
 void hostlock_string_free(char *string);
+
+/**
+ * Judges a certificate chain exactly as a handshake of this context would: by its trust anchors, policy, time, depth,
+ * flags and revocation lists, and by the host. A client context judges servers, a server context judges clients.
+ *
+ * chain is len bytes of PEM, the peer's own certificate first and then the intermediates in any order, or one
+ * certificate as DER; a private key among the PEM is passed over. host is a DNS name, an IP address, or
+ * "email:user@host"; NULL is for server contexts, and for contexts that have a host of their own. 0, or the status.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_verify_chain(hostlock_ctx *ctx,
+                              const uint8_t *chain,
+                              size_t len,
+                              const char *host);
+
+/**
+ * The moment for which this context verifies, in seconds since 1970-01-01 UTC, in place of now.
+ */
+HOSTLOCK_MUST_USE int hostlock_ctx_verify_time(hostlock_ctx *ctx, int64_t unix_seconds);
+
+/**
+ * The most intermediate certificates between the peer's own and its trust anchor, in place of the policy's 10.
+ * Self-issued certificates do not count.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_verify_depth(hostlock_ctx *ctx,
+                              int intermediates);
+
+/**
+ * Makes verification stricter by a comma-separated list of words, in place of those of an earlier call:
+ * "explicit-policy" (some certificate policy must hold for the whole chain, RFC 5280 6.1.1), "inhibit-any-policy",
+ * "inhibit-policy-mapping", "crl-check" (the peer's own certificate needs a CRL), "crl-check-all" (every certificate
+ * below the anchor does). The empty list takes all back. No word makes it laxer.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_verify_flags(hostlock_ctx *ctx,
+                              const char *words);
 
 /**
  * Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded

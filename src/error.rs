@@ -103,6 +103,10 @@ pub enum Status {
     EApplicationRefused = -36,
     /// The chain does not contain any of the pinned keys.
     EPinMismatch = -37,
+    /// The CRL or OCSP answer for a certificate of the chain is out of date, or not valid yet.
+    ERevocationStale = -38,
+    /// The CRL or OCSP answer for a certificate of the chain is damaged, not signed by who may, or not usable for it.
+    ERevocationInvalid = -39,
     /// No trust anchor is loaded, so nothing can be verified.
     ENoTrustAnchors = -40,
     /// There is no file or directory of that name.
@@ -174,6 +178,8 @@ statuses! {
     EUnverified = -35, "not verified";
     EApplicationRefused = -36, "refused by the application";
     EPinMismatch = -37, "pin mismatch";
+    ERevocationStale = -38, "revocation data out of date";
+    ERevocationInvalid = -39, "revocation data not usable";
     ENoTrustAnchors = -40, "no trust anchors";
     ENotFound = -41, "not found";
     EWrongFileType = -42, "wrong kind of file";

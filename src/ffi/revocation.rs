@@ -9,7 +9,7 @@ use super::{guard_of, hostlock_ctx};
 use crate::error::Result;
 use crate::verify::guard::{Family, Guard};
 use crate::verify::revocation::Mode;
-use crate::verify::revocation::crl::Crls;
+use crate::verify::revocation::crls::Crls;
 
 /// Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
 /// before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked by

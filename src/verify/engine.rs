@@ -17,7 +17,7 @@ use crate::sys;
 use crate::verify::guard::Role;
 use crate::verify::insecure::Waiver;
 use crate::verify::judge::{Case, SELF_ISSUED_ALLOWANCE};
-use crate::verify::revocation;
+use crate::verify::revocation::inquiry::{self, Inquiry};
 
 /// What OpenSSL found.
 pub struct Outcome {
@@ -25,6 +25,8 @@ pub struct Outcome {
     pub code: c_int,
     /// Which certificate of the chain `code` is about.
     pub depth: usize,
+    /// The error, where it is known already because it is a matter of revocation.
+    pub refusal: Option<Error>,
     /// The chain as far as it was built.
     pub chain: Vec<X509>,
 }
@@ -71,8 +73,9 @@ pub fn run(case: &Case<'_>, material: &Material<'_>, extra_flags: c_ulong) -> Re
     }
     // SAFETY: the context takes the parameters, replacing all that the store's own said.
     unsafe { sys::X509_STORE_CTX_set0_param(context.0, parameters(case, extra_flags)?) };
-    // SAFETY: the case's CRLs outlive the context.
-    unsafe { revocation::arm(&case.revocation, context.0) };
+    let inquiry = Inquiry::new(&case.revocation);
+    // SAFETY: the inquiry outlives the verification.
+    unsafe { inquiry.arm(context.0)? };
     // SAFETY: the case outlives the verification, and only `review` reads it.
     if unsafe { sys::X509_STORE_CTX_set_ex_data(context.0, case_index(), ptr::from_ref(case) as *mut c_void) } != 1 {
         return Err(out_of_memory());
@@ -89,7 +92,13 @@ pub fn run(case: &Case<'_>, material: &Material<'_>, extra_flags: c_ulong) -> Re
         (false, ffi::X509_V_OK) => ffi::X509_V_ERR_UNSPECIFIED,
         (_, code) => code,
     };
-    Ok(Outcome { code, depth: usize::try_from(depth).unwrap_or(0), chain: context.chain() })
+    let chain = context.chain();
+    let refusal = match code {
+        ffi::X509_V_OK => inquiry.overlooked(&chain).err(),
+        _ => inquiry.refusal(code),
+    };
+    let code = refusal.as_ref().map_or(code, Error::x509_code);
+    Ok(Outcome { code, depth: usize::try_from(depth).unwrap_or(0), refusal, chain })
 }
 
 /// The certificates that `case`'s store has under `name`, by whatever way the store finds them.
@@ -140,7 +149,7 @@ unsafe fn is_forgiven(context: *mut ffi::X509_STORE_CTX) -> bool {
     // SAFETY: as the caller promises.
     let Some(case) = (unsafe { case_of(context) }) else { return false };
     // SAFETY: as the caller promises.
-    if unsafe { revocation::forgive(&case.revocation, context) } {
+    if unsafe { inquiry::forgives(context) } {
         return true;
     }
     // SAFETY: as the caller promises.

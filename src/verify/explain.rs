@@ -165,7 +165,8 @@ fn time_text(time: &Asn1TimeRef) -> String {
     time.to_string()
 }
 
-fn position(depth: usize, subject: &str) -> String {
+/// Which certificate it is, in words.
+pub fn position(depth: usize, subject: &str) -> String {
     match depth {
         0 => format!("the certificate of {subject}"),
         _ => format!("the CA certificate of {subject} (position {depth} of the chain)"),
@@ -204,7 +205,8 @@ fn signature_text(certificate: &X509Ref) -> String {
     certificate.signature_algorithm().object().nid().long_name().unwrap_or("an unknown algorithm").to_owned()
 }
 
-fn code_text(code: c_int) -> String {
+/// OpenSSL's own words for a code.
+pub fn code_text(code: c_int) -> String {
     // SAFETY: gives a static string for every number.
     unsafe { CStr::from_ptr(ffi::X509_verify_cert_error_string(code.into())) }.to_string_lossy().into_owned()
 }

@@ -241,7 +241,10 @@ fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong) -> Result<V
         });
     }
     let broken = if explain::is_untrusted(outcome.code) { find_broken(case, &outcome.chain) } else { None };
-    let error = broken.unwrap_or_else(|| explain::x509_error(outcome.code, outcome.depth, &outcome.chain, case.leaf));
+    let error = outcome
+        .refusal
+        .or(broken)
+        .unwrap_or_else(|| explain::x509_error(outcome.code, outcome.depth, &outcome.chain, case.leaf));
     let is_final = outcome.depth == 0
         && matches!(
             outcome.code,

@@ -1,162 +1,145 @@
-//! Certificate revocation lists: read from files and memory, kept with where they came from, so that they can be read
-//! again. They stay out of the `X509_STORE`, which other code may share.
+//! One certificate revocation list: read from PEM or DER, and what it says about itself and about a certificate.
 
-use std::ffi::c_void;
-use std::fmt;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::ffi::c_int;
 use std::ptr;
 use std::sync::Arc;
 
-use foreign_types::ForeignType;
-use openssl::x509::{X509, X509Crl};
+use foreign_types::{ForeignType, ForeignTypeRef};
+use openssl::bn::BigNum;
+use openssl::x509::{CrlNumber, X509, X509Crl, X509CrlRef, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
+use crate::identity::der::{Reader, SEQUENCE};
 use crate::queue::Quiet;
+use crate::verify::explain;
 
 /// More than the largest CRL that a public CA has published by far; what is larger is a mistake or an attack.
 pub const MAX_BYTES: u64 = 256 << 20;
 
 const LABEL: &str = "X509 CRL";
 
-#[derive(Clone)]
-struct Source {
-    path: Option<PathBuf>,
-    crls: Vec<Arc<X509Crl>>,
+/// A CRL with the facts that its use depends on.
+pub struct Crl {
+    list: X509Crl,
+    number: Option<BigNum>,
+    delta: bool,
+    /// What the issuing distribution point says; `None` where there is none.
+    scope: Option<Scope>,
 }
 
-/// The CRLs of a context. A value is never changed, so verifications that run use the one they began with.
-#[derive(Default)]
-pub struct Crls {
-    sources: Vec<Source>,
-    stack: Stack,
+#[derive(Clone, Copy)]
+struct Scope {
+    indirect: bool,
 }
 
-impl Crls {
-    /// The CRLs in the file at `path`, besides these.
-    pub fn with_file(&self, path: &Path) -> Result<Crls> {
-        let crls = parse(&read(path)?, &format!("the file {path:?}"))?;
-        self.with(Source { path: Some(path.to_owned()), crls })
-    }
-
-    /// The CRLs in `data`, besides these.
-    pub fn with_memory(&self, data: &[u8]) -> Result<Crls> {
-        self.with(Source { path: None, crls: parse(data, "the CRL in memory")? })
-    }
-
-    /// The same with every file read again; an error where one of them cannot be.
-    pub fn reloaded(&self) -> Result<Crls> {
-        let mut sources = Vec::with_capacity(self.sources.len());
-        for source in &self.sources {
-            sources.push(match &source.path {
-                Some(path) => {
-                    Source { path: Some(path.clone()), crls: parse(&read(path)?, &format!("the file {path:?}"))? }
-                }
-                None => source.clone(),
-            });
+impl Crl {
+    fn new(list: X509Crl, what: &str) -> Result<Crl> {
+        let number = list.extension::<CrlNumber>().ok().flatten().and_then(|(_, number)| number.to_bn().ok());
+        let delta = extension(&list, ffi::NID_delta_crl).is_some();
+        // OpenSSL before 3.0.20 follows a NULL pointer there.
+        if delta && number.is_none() {
+            return Err(Error::new(
+                Status::EBadPem,
+                format!("{what} is a delta CRL without a CRL number (RFC 5280 section 5.2.3)"),
+            ));
         }
-        Crls::of(sources)
+        let scope = extension(&list, ffi::NID_issuing_distribution_point)
+            .map(|der| Scope { indirect: indirect(der).unwrap_or(false) });
+        Ok(Crl { list, number, delta, scope })
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.sources.iter().all(|source| source.crls.is_empty())
+    /// The pointer, owned by `self`.
+    pub fn as_ptr(&self) -> *mut ffi::X509_CRL {
+        self.list.as_ptr()
     }
 
-    /// Each CRL.
-    pub fn iter(&self) -> impl Iterator<Item = &X509Crl> {
-        self.sources.iter().flat_map(|source| &source.crls).map(Arc::as_ref)
+    /// The list itself.
+    pub fn list(&self) -> &X509CrlRef {
+        &self.list
     }
 
-    /// All of them as OpenSSL's stack, which lives as long as `self`.
-    pub fn stack(&self) -> *mut ffi::stack_st_X509_CRL {
-        self.stack.0
+    /// The CRL number (RFC 5280 section 5.2.3).
+    pub fn number(&self) -> Option<&BigNum> {
+        self.number.as_ref()
     }
 
-    fn with(&self, source: Source) -> Result<Crls> {
-        let mut sources = self.sources.clone();
-        sources.push(source);
-        Crls::of(sources)
+    /// Whether it lists only what changed since another (RFC 5280 section 5.2.4).
+    pub fn is_delta(&self) -> bool {
+        self.delta
     }
 
-    fn of(sources: Vec<Source>) -> Result<Crls> {
-        let stack = Stack::new()?;
-        for crl in sources.iter().flat_map(|source| &source.crls) {
-            stack.push(crl)?;
-        }
-        Ok(Crls { sources, stack })
-    }
-}
-
-impl fmt::Debug for Crls {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} CRLs", self.iter().count())
-    }
-}
-
-/// An OpenSSL stack that borrows its elements from the `Crls` it lies in.
-struct Stack(*mut ffi::stack_st_X509_CRL);
-
-// SAFETY: the stack is written while it is made and only read afterwards; a CRL's own lazy sorting takes its lock.
-unsafe impl Send for Stack {}
-// SAFETY: as above.
-unsafe impl Sync for Stack {}
-
-impl Default for Stack {
-    fn default() -> Stack {
-        Stack(ptr::null_mut())
-    }
-}
-
-impl Stack {
-    fn new() -> Result<Stack> {
-        // SAFETY: no arguments.
-        let raw = unsafe { ffi::OPENSSL_sk_new_null() };
-        if raw.is_null() { Err(no_memory()) } else { Ok(Stack(raw.cast())) }
+    /// Whether it has an issuing distribution point (RFC 5280 section 5.2.5), and so may speak of a part only.
+    pub fn is_partial(&self) -> bool {
+        self.scope.is_some()
     }
 
-    fn push(&self, crl: &X509Crl) -> Result<()> {
-        // SAFETY: both are live; the stack keeps the pointer, whose owner lies beside it.
-        if unsafe { ffi::OPENSSL_sk_push(self.0.cast(), crl.as_ptr() as *const c_void) } > 0 {
-            Ok(())
-        } else {
-            Err(no_memory())
+    /// Whether it may list certificates of other issuers (RFC 5280 section 5.2.5, indirectCRL).
+    pub fn is_indirect(&self) -> bool {
+        self.scope.is_some_and(|scope| scope.indirect)
+    }
+
+    /// Its issuer's name as one line that is safe to print.
+    pub fn issuer_text(&self) -> String {
+        explain::name_text(self.list.issuer_name())
+    }
+
+    /// Whether it bears the name of the certificate's issuer.
+    pub fn names_issuer_of(&self, certificate: &X509Ref) -> bool {
+        // SAFETY: both are live, and so are their names.
+        unsafe {
+            ffi::X509_NAME_cmp(ffi::X509_get_issuer_name(certificate.as_ptr()), ffi::X509_CRL_get_issuer(self.as_ptr()))
+                == 0
         }
     }
-}
 
-impl Drop for Stack {
-    fn drop(&mut self) {
-        // SAFETY: frees the stack, not its elements; NULL is fine.
-        unsafe { ffi::OPENSSL_sk_free(self.0.cast()) };
+    /// Whether the key of `issuer` made its signature.
+    pub fn is_signed_by(&self, issuer: &X509Ref) -> bool {
+        let _quiet = Quiet::begin();
+        issuer.public_key().is_ok_and(|key| self.list.verify(&key).unwrap_or(false))
+    }
+
+    /// Whether it lists the certificate as revoked.
+    pub fn lists(&self, certificate: &X509Ref) -> bool {
+        let mut entry = ptr::null_mut();
+        // SAFETY: both are live; the entry, which is not used, belongs to the list. 2 means removeFromCRL.
+        unsafe { ffi::X509_CRL_get0_by_cert(self.as_ptr(), &mut entry, certificate.as_ptr()) == 1 }
     }
 }
 
-fn no_memory() -> Error {
-    Error::new(Status::EInternal, "OpenSSL has no memory left for the CRLs")
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let failed = |error: std::io::Error| {
-        let status = match error.kind() {
-            std::io::ErrorKind::NotFound => Status::ENotFound,
-            _ => Status::EFileIo,
-        };
-        Error::new(status, format!("the CRL file {path:?} cannot be read: {error}"))
+/// The contents of an extension of `list`.
+fn extension(list: &X509Crl, kind: c_int) -> Option<&[u8]> {
+    // SAFETY: the list is live; -1 starts at its beginning.
+    let index = unsafe { ffi::X509_CRL_get_ext_by_NID(list.as_ptr(), kind, -1) };
+    if index < 0 {
+        return None;
+    }
+    // SAFETY: the index was found just now; extension and contents belong to the list.
+    let (data, len) = unsafe {
+        let contents = ffi::X509_EXTENSION_get_data(ffi::X509_CRL_get_ext(list.as_ptr(), index));
+        (ffi::ASN1_STRING_get0_data(contents.cast()), ffi::ASN1_STRING_length(contents.cast()))
     };
-    let file = File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_dir() {
-        return Err(Error::new(Status::EWrongFileType, format!("{path:?} is a directory, not a CRL file")));
+    if data.is_null() || len < 0 {
+        return None;
     }
-    let mut data = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut data).map_err(failed)?;
-    Ok(data)
+    // SAFETY: OpenSSL says that so many bytes are there, and they live as long as the list.
+    Some(unsafe { std::slice::from_raw_parts(data, len as usize) })
+}
+
+/// Whether an IssuingDistributionPoint sets `indirectCRL [4]`.
+fn indirect(point: &[u8]) -> Option<bool> {
+    const INDIRECT_CRL: u8 = 0x84;
+    let mut fields = Reader::whole(point, SEQUENCE).ok()?;
+    while !fields.is_empty() {
+        if let (INDIRECT_CRL, value) = fields.next().ok()? {
+            return Some(value != [0]);
+        }
+    }
+    Some(false)
 }
 
 /// Every CRL in `data`; `what` names it in errors. Other kinds of PEM blocks beside a CRL are passed over.
-fn parse(data: &[u8], what: &str) -> Result<Vec<Arc<X509Crl>>> {
+pub fn parse(data: &[u8], what: &str) -> Result<Vec<Arc<Crl>>> {
     if data.is_empty() {
         return Err(Error::new(Status::EEmpty, format!("{what} is empty")));
     }
@@ -175,7 +158,7 @@ fn parse(data: &[u8], what: &str) -> Result<Vec<Arc<X509Crl>>> {
 const BEGIN: &[u8] = b"-----BEGIN ";
 
 /// Takes the CRL blocks and passes over the others (RFC 7468).
-fn parse_pem(data: &[u8], what: &str) -> Result<Vec<Arc<X509Crl>>> {
+fn parse_pem(data: &[u8], what: &str) -> Result<Vec<Arc<Crl>>> {
     let mut crls = Vec::new();
     let mut others: Vec<String> = Vec::new();
     let mut open: Option<(String, usize, Vec<u8>)> = None;
@@ -223,7 +206,7 @@ fn cut_off(what: &str, label: &str, line: usize) -> Error {
         .with_hint("the file was not written to its end; fetch it again")
 }
 
-fn parse_der(data: &[u8], what: &str) -> Result<X509Crl> {
+fn parse_der(data: &[u8], what: &str) -> Result<Crl> {
     match der_length(data) {
         None => {
             return Err(Error::new(Status::EBadPem, format!("{what} is neither PEM nor DER"))
@@ -243,14 +226,15 @@ fn parse_der(data: &[u8], what: &str) -> Result<X509Crl> {
         }
         Some(_) => {}
     }
-    X509Crl::from_der(data).map_err(|_| {
+    let list = X509Crl::from_der(data).map_err(|_| {
         if X509::from_der(data).is_ok() {
             Error::new(Status::EWrongPem, format!("{what} is a certificate, not a CRL"))
                 .with_hint("certificates are trusted with hostlock_ctx_trust_file; the CRL is what their CA publishes")
         } else {
             Error::new(Status::EBadPem, format!("{what} is DER, but not a CRL that OpenSSL can read"))
         }
-    })
+    })?;
+    Crl::new(list, what)
 }
 
 /// The length that the outermost SEQUENCE claims, header included; `None` where there is no such header.

@@ -2,6 +2,9 @@
 //! is none. A certificate that is known to be revoked is never forgiven.
 
 pub mod crl;
+pub mod crls;
+pub mod inquiry;
+mod words;
 
 use std::ffi::{c_int, c_ulong};
 use std::sync::Arc;
@@ -9,8 +12,7 @@ use std::sync::Arc;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::sys;
-use crl::Crls;
+use crls::Crls;
 
 /// What is asked about, and what is forgiven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,41 +115,6 @@ pub fn is_ignorance(code: c_int) -> bool {
             | ffi::X509_V_ERR_DIFFERENT_CRL_SCOPE
             | ffi::X509_V_ERR_CRL_PATH_VALIDATION_ERROR
     )
-}
-
-/// Answers OpenSSL's report about a CRL of `context` from `revocation`: whether the verification goes on. A report that
-/// is forgiven does not stay behind as the error of the verification.
-///
-/// # Safety
-/// `context` is a live `X509_STORE_CTX` inside its verification.
-pub unsafe fn forgive(revocation: &Revocation, context: *mut ffi::X509_STORE_CTX) -> bool {
-    // SAFETY: as the caller promises, here and below.
-    let (code, depth, chain) = unsafe {
-        (
-            ffi::X509_STORE_CTX_get_error(context),
-            ffi::X509_STORE_CTX_get_error_depth(context),
-            ffi::X509_STORE_CTX_get0_chain(context),
-        )
-    };
-    // SAFETY: NULL or the chain that the context owns.
-    let anchor = unsafe { ffi::OPENSSL_sk_num(chain.cast()) } - 1;
-    let forgiven = revocation.forgives(code, depth, anchor);
-    if forgiven {
-        // SAFETY: as above.
-        unsafe { ffi::X509_STORE_CTX_set_error(context, ffi::X509_V_OK) };
-    }
-    forgiven
-}
-
-/// Gives the CRLs to a verification.
-///
-/// # Safety
-/// `context` is a live `X509_STORE_CTX`, and `revocation` outlives its verification.
-pub unsafe fn arm(revocation: &Revocation, context: *mut ffi::X509_STORE_CTX) {
-    if !revocation.crls.is_empty() {
-        // SAFETY: as the caller promises; OpenSSL borrows the stack.
-        unsafe { sys::X509_STORE_CTX_set0_crls(context, revocation.crls.stack()) };
-    }
 }
 
 #[cfg(test)]

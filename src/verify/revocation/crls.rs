@@ -1,0 +1,165 @@
+//! The CRLs of a context: read from files and memory, kept with where they came from, so that files can be read again.
+//! They stay out of the `X509_STORE`, which other code may share.
+
+use std::ffi::c_void;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::ptr;
+use std::sync::Arc;
+
+use openssl_sys as ffi;
+
+use crate::error::{Error, Result, Status};
+use crate::verify::revocation::crl::{Crl, MAX_BYTES, parse};
+
+#[derive(Clone)]
+struct Source {
+    path: Option<PathBuf>,
+    crls: Vec<Arc<Crl>>,
+}
+
+/// The CRLs of a context. A value is never changed, so verifications that run use the one they began with.
+#[derive(Default)]
+pub struct Crls {
+    sources: Vec<Source>,
+    stack: Stack,
+}
+
+impl Crls {
+    /// The CRLs in the file at `path`, besides these.
+    pub fn with_file(&self, path: &Path) -> Result<Crls> {
+        let crls = parse(&read(path)?, &format!("the file {path:?}"))?;
+        self.with(Source { path: Some(path.to_owned()), crls })
+    }
+
+    /// The CRLs in `data`, besides these.
+    pub fn with_memory(&self, data: &[u8]) -> Result<Crls> {
+        self.with(Source { path: None, crls: parse(data, "the CRL in memory")? })
+    }
+
+    /// The same with every file read again; an error where one of them cannot be.
+    pub fn reloaded(&self) -> Result<Crls> {
+        let mut sources = Vec::with_capacity(self.sources.len());
+        for source in &self.sources {
+            sources.push(match &source.path {
+                Some(path) => {
+                    Source { path: Some(path.clone()), crls: parse(&read(path)?, &format!("the file {path:?}"))? }
+                }
+                None => source.clone(),
+            });
+        }
+        Crls::of(sources)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.sources.iter().all(|source| source.crls.is_empty())
+    }
+
+    /// Each CRL.
+    pub fn iter(&self) -> impl Iterator<Item = &Crl> {
+        self.sources.iter().flat_map(|source| &source.crls).map(Arc::as_ref)
+    }
+
+    /// All of them as OpenSSL's stack, which lives as long as `self`.
+    pub fn stack(&self) -> *mut ffi::stack_st_X509_CRL {
+        self.stack.0
+    }
+
+    fn with(&self, source: Source) -> Result<Crls> {
+        let mut sources = self.sources.clone();
+        sources.push(source);
+        Crls::of(sources)
+    }
+
+    fn of(sources: Vec<Source>) -> Result<Crls> {
+        let stack = Stack::new()?;
+        for crl in sources.iter().flat_map(|source| &source.crls) {
+            stack.push(crl)?;
+        }
+        Ok(Crls { sources, stack })
+    }
+}
+
+impl fmt::Debug for Crls {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} CRLs", self.iter().count())
+    }
+}
+
+/// An OpenSSL stack that borrows its elements from the `Crls` it lies in.
+struct Stack(*mut ffi::stack_st_X509_CRL);
+
+// SAFETY: the stack is written while it is made and only read afterwards; a CRL's own lazy sorting takes its lock.
+unsafe impl Send for Stack {}
+// SAFETY: as above.
+unsafe impl Sync for Stack {}
+
+impl Default for Stack {
+    fn default() -> Stack {
+        Stack(ptr::null_mut())
+    }
+}
+
+impl Stack {
+    fn new() -> Result<Stack> {
+        // SAFETY: no arguments.
+        let raw = unsafe { ffi::OPENSSL_sk_new_null() };
+        if raw.is_null() { Err(no_memory()) } else { Ok(Stack(raw.cast())) }
+    }
+
+    fn push(&self, crl: &Crl) -> Result<()> {
+        // SAFETY: both are live; the stack keeps the pointer, whose owner lies beside it.
+        if unsafe { ffi::OPENSSL_sk_push(self.0.cast(), crl.as_ptr() as *const c_void) } > 0 {
+            Ok(())
+        } else {
+            Err(no_memory())
+        }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: frees the stack, not its elements; NULL is fine.
+        unsafe { ffi::OPENSSL_sk_free(self.0.cast()) };
+    }
+}
+
+fn no_memory() -> Error {
+    Error::new(Status::EInternal, "OpenSSL has no memory left for the CRLs")
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let failed = |error: std::io::Error| {
+        let status = match error.kind() {
+            std::io::ErrorKind::NotFound => Status::ENotFound,
+            _ => Status::EFileIo,
+        };
+        Error::new(status, format!("the CRL file {path:?} cannot be read: {error}"))
+    };
+    let file = File::open(path).map_err(failed)?;
+    let kind = file.metadata().map_err(failed)?.file_type();
+    if kind.is_dir() {
+        return Err(Error::new(Status::EWrongFileType, format!("{path:?} is a directory, not a CRL file")));
+    }
+    if !kind.is_file() && !is_pipe(kind) {
+        return Err(Error::new(Status::EWrongFileType, format!("{path:?} is a device or socket, not a CRL file")));
+    }
+    let mut data = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut data).map_err(failed)?;
+    Ok(data)
+}
+
+/// A pipe is how a shell hands over what another program wrote.
+#[cfg(unix)]
+fn is_pipe(kind: std::fs::FileType) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    kind.is_fifo()
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: std::fs::FileType) -> bool {
+    false
+}

@@ -1,0 +1,207 @@
+//! The CRLs of one verification: OpenSSL asks and reports, this answers what is forgiven, keeps why it was not, and looks
+//! again where OpenSSL's way through its checks passes a known revocation by.
+
+use std::cell::RefCell;
+use std::ffi::{c_int, c_void};
+use std::ptr;
+use std::sync::OnceLock;
+
+use foreign_types::ForeignTypeRef;
+use openssl::x509::{X509, X509CrlRef, X509Ref};
+use openssl_sys as ffi;
+
+use crate::error::{Error, Result, Status};
+use crate::sys;
+use crate::verify::explain;
+use crate::verify::revocation::crl::Crl;
+use crate::verify::revocation::{Revocation, is_ignorance, words};
+
+/// See the module's text. It must outlive the verification that it was armed for.
+pub struct Inquiry<'a> {
+    revocation: &'a Revocation,
+    notes: RefCell<Notes>,
+}
+
+#[derive(Default)]
+struct Notes {
+    /// Positions at which nothing was known, and that was forgiven.
+    unknown_at: Vec<c_int>,
+    /// The CRL whose dates were wrong, where that was forgiven, with the context and the position it was used at: OpenSSL
+    /// forgets which one it is looking at when it has reported its dates.
+    dated: Option<(*const ffi::X509_STORE_CTX, c_int, *mut ffi::X509_CRL)>,
+    /// The CRL whose signature was wrong, where that was forgiven; only compared.
+    forged: Option<*const ffi::X509_CRL>,
+    /// What was not forgiven.
+    refusal: Option<Error>,
+    /// What was found wanting in the chain of a CRL's own issuer.
+    issuer_finding: Option<String>,
+}
+
+impl<'a> Inquiry<'a> {
+    /// An inquiry by the measure of `revocation`.
+    pub fn new(revocation: &'a Revocation) -> Inquiry<'a> {
+        Inquiry { revocation, notes: RefCell::default() }
+    }
+
+    /// Gives the CRLs to a verification, and lets [`forgives`] find `self` in its reports.
+    ///
+    /// # Safety
+    /// `context` is a live `X509_STORE_CTX` whose verification ends before `self` does.
+    pub unsafe fn arm(&self, context: *mut ffi::X509_STORE_CTX) -> Result<()> {
+        let this = ptr::from_ref(self) as *mut c_void;
+        // SAFETY: as the caller promises; the index holds nothing else.
+        if unsafe { sys::X509_STORE_CTX_set_ex_data(context, index(), this) } != 1 {
+            return Err(Error::new(Status::EInternal, "OpenSSL has no memory left for the verification"));
+        }
+        if !self.revocation.crls.is_empty() {
+            // SAFETY: OpenSSL borrows the stack, which lives as long as the revocation.
+            unsafe { sys::X509_STORE_CTX_set0_crls(context, self.revocation.crls.stack()) };
+        }
+        Ok(())
+    }
+
+    /// Why the verification ended with OpenSSL's `code`, where that is a matter of revocation.
+    pub fn refusal(&self, code: c_int) -> Option<Error> {
+        self.notes.borrow_mut().refusal.take().filter(|error| error.x509_code() == code)
+    }
+
+    /// Looks once more through the CRLs for the certificates of an accepted chain.
+    ///
+    /// OpenSSL uses a delta CRL only where the base or the certificate points to one (freshestCRL), and looks no further
+    /// where nothing is known and that is forgiven. A revocation that the issuer signed is a revocation all the same.
+    pub fn overlooked(&self, chain: &[X509]) -> Result<()> {
+        let Some(mode) = self.revocation.in_force() else { return Ok(()) };
+        let notes = self.notes.borrow();
+        let asked = if mode.chain { usize::MAX } else { 1 };
+        for (depth, (certificate, issuer)) in chain.iter().zip(chain.iter().skip(1)).take(asked).enumerate() {
+            let unknown = notes.unknown_at.contains(&(depth as c_int));
+            let revoking = self.revocation.crls.iter().find(|crl| {
+                (unknown || crl.is_delta())
+                    && crl.names_issuer_of(certificate)
+                    && crl.lists(certificate)
+                    && crl.is_signed_by(issuer)
+                    && !self.is_superseded(crl, certificate, issuer)
+            });
+            if let Some(crl) = revoking {
+                return Err(words::revoked(certificate, depth, Some(crl.list())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a complete CRL of the same issuer with a higher number no longer lists the certificate.
+    fn is_superseded(&self, crl: &Crl, certificate: &X509Ref, issuer: &X509Ref) -> bool {
+        self.revocation.crls.iter().any(|other| {
+            !other.is_delta()
+                && !other.is_partial()
+                && other.number() > crl.number()
+                && other.names_issuer_of(certificate)
+                && !other.lists(certificate)
+                && other.is_signed_by(issuer)
+        })
+    }
+
+    /// # Safety
+    /// `context` is a live `X509_STORE_CTX` that reports a failure now.
+    unsafe fn answer(&self, context: *mut ffi::X509_STORE_CTX) -> bool {
+        // SAFETY: as the caller promises, here and below; each call reads one field.
+        let (code, depth, chain, nested) = unsafe {
+            (
+                ffi::X509_STORE_CTX_get_error(context),
+                ffi::X509_STORE_CTX_get_error_depth(context),
+                ffi::X509_STORE_CTX_get0_chain(context),
+                !sys::X509_STORE_CTX_get0_parent_ctx(context).is_null(),
+            )
+        };
+        let mut notes = self.notes.borrow_mut();
+        if code != ffi::X509_V_ERR_CERT_REVOKED && !is_ignorance(code) {
+            if nested {
+                notes.issuer_finding = Some(explain::code_text(code));
+            }
+            return false;
+        }
+        // SAFETY: NULL or the chain that the context owns.
+        let anchor = unsafe { ffi::OPENSSL_sk_num(chain.cast()) } - 1;
+        // Where no CRL was found the field may still hold one that OpenSSL has freed.
+        let crl = match (code, notes.dated) {
+            (ffi::X509_V_ERR_UNABLE_TO_GET_CRL, _) => ptr::null_mut(),
+            // SAFETY: as above.
+            (_, dated) => match (unsafe { sys::X509_STORE_CTX_get0_current_crl(context) }, dated) {
+                (current, Some((place, at, dated))) if current.is_null() && ptr::eq(place, context) && at == depth => {
+                    dated
+                }
+                (current, _) => current,
+            },
+        };
+        if self.revocation.forgives(code, depth, anchor) {
+            if depth < anchor && !nested {
+                notes.unknown_at.push(depth);
+            }
+            match code {
+                ffi::X509_V_ERR_CRL_HAS_EXPIRED | ffi::X509_V_ERR_CRL_NOT_YET_VALID => {
+                    notes.dated = Some((context, depth, crl));
+                }
+                ffi::X509_V_ERR_CRL_SIGNATURE_FAILURE => notes.forged = Some(crl),
+                _ => {}
+            }
+            return true;
+        }
+        // A list that nobody signed is no reason to call a certificate revoked.
+        let code = match notes.forged {
+            Some(forged) if ptr::eq(forged, crl) && !crl.is_null() => ffi::X509_V_ERR_CRL_SIGNATURE_FAILURE,
+            _ => code,
+        };
+        // SAFETY: as above; OpenSSL reports about a certificate of its chain.
+        let certificate = unsafe { ffi::X509_STORE_CTX_get_current_cert(context) };
+        if certificate.is_null() {
+            return false;
+        }
+        // SAFETY: both are live during the report.
+        let (certificate, crl) =
+            unsafe { (X509Ref::from_ptr(certificate), (!crl.is_null()).then(|| X509CrlRef::from_ptr(crl))) };
+        if nested {
+            notes.issuer_finding = Some(explain::code_text(code));
+        } else {
+            let finding = notes.issuer_finding.take();
+            notes.refusal =
+                Some(words::refusal(code, certificate, depth.max(0) as usize, crl, &self.revocation.crls, finding));
+            // SAFETY: as above.
+            unsafe { ffi::X509_STORE_CTX_set_error(context, code) };
+        }
+        false
+    }
+}
+
+/// Answers OpenSSL's report of a failure: whether the verification goes on all the same.
+///
+/// # Safety
+/// `context` is a live `X509_STORE_CTX` inside of a verification for which an [`Inquiry`] was armed.
+pub unsafe fn forgives(context: *mut ffi::X509_STORE_CTX) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { find(context) }.is_some_and(|inquiry| unsafe { inquiry.answer(context) })
+}
+
+/// A CRL issuer's own chain is verified in a context of its own, which has the other as its parent.
+unsafe fn find<'a>(mut context: *mut ffi::X509_STORE_CTX) -> Option<&'a Inquiry<'a>> {
+    while !context.is_null() {
+        // SAFETY: what is stored under our index is an Inquiry that outlives the verification.
+        let inquiry = unsafe { ffi::X509_STORE_CTX_get_ex_data(context, index()) } as *const Inquiry<'a>;
+        // SAFETY: as above.
+        if let Some(inquiry) = unsafe { inquiry.as_ref() } {
+            return Some(inquiry);
+        }
+        // SAFETY: the context is live, and its parent as long as it.
+        context = unsafe { sys::X509_STORE_CTX_get0_parent_ctx(context) };
+    }
+    None
+}
+
+fn index() -> c_int {
+    static INDEX: OnceLock<c_int> = OnceLock::new();
+    *INDEX.get_or_init(|| {
+        // SAFETY: no callbacks; what is stored is borrowed.
+        unsafe {
+            ffi::CRYPTO_get_ex_new_index(sys::CRYPTO_EX_INDEX_X509_STORE_CTX, 0, ptr::null_mut(), None, None, None)
+        }
+    })
+}

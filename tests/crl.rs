@@ -1,0 +1,359 @@
+//! CRLs at work in real handshakes, through the C ABI.
+
+mod support;
+
+use hostlock::error::Status;
+use hostlock::ffi::revocation::{hostlock_ctx_crl_file, hostlock_ctx_crl_mem, hostlock_ctx_crl_mode};
+use support::crl::{CrlRecipe, delta_since, extension, scope};
+use support::peer::{Client, Server, serve, status};
+use support::pki::{DAY, Identity, Recipe};
+
+const HOST: &str = "site.example";
+
+/// A root, an intermediate, and a server that sends both its own certificate and the intermediate's.
+struct Site {
+    root: Identity,
+    middle: Identity,
+    leaf: Identity,
+    server: Server,
+}
+
+fn site() -> Site {
+    let root = Recipe::ca("Root CA").self_signed();
+    let middle = Recipe::ca("Middle CA").issued_by(&root);
+    let leaf = Recipe::server(HOST, &[HOST]).issued_by(&middle);
+    let server = serve(&leaf, &[&middle]);
+    Site { root, middle, leaf, server }
+}
+
+impl Site {
+    fn client(&self) -> Client {
+        Client::trusting(&[&self.root])
+    }
+
+    /// The outcome with these CRLs, in this mode.
+    fn with(&self, mode: Option<&str>, crls: Vec<CrlRecipe>) -> Result<String, hostlock::error::Error> {
+        let client = self.client();
+        for crl in crls {
+            client.set_bytes(hostlock_ctx_crl_mem, &crl.pem()).unwrap();
+        }
+        if let Some(mode) = mode {
+            client.set_text(hostlock_ctx_crl_mode, mode).unwrap();
+        }
+        client.connect(Some(HOST), self.server.port)
+    }
+
+    fn good_root(&self) -> CrlRecipe {
+        CrlRecipe::of(&self.root)
+    }
+
+    fn good_middle(&self) -> CrlRecipe {
+        CrlRecipe::of(&self.middle)
+    }
+}
+
+const OLD: i64 = -2 * DAY;
+
+fn expired(crl: CrlRecipe) -> CrlRecipe {
+    CrlRecipe { this_update: -9 * DAY, next_update: OLD, ..crl }
+}
+
+#[test]
+fn without_crls_nothing_is_asked() {
+    assert_eq!(site().with(None, vec![]).unwrap(), "hello");
+}
+
+#[test]
+fn current_crls_of_every_issuer_let_a_good_chain_pass() {
+    let site = site();
+    assert_eq!(site.with(None, vec![site.good_root(), site.good_middle()]).unwrap(), "hello");
+}
+
+#[test]
+fn loading_one_crl_turns_checking_of_the_whole_chain_on() {
+    let site = site();
+    let error = site.with(None, vec![site.good_middle()]).unwrap_err();
+    assert_eq!(error.status(), Status::ERevocationUnknown);
+    assert_eq!(error.certificate().unwrap().depth, 1);
+    assert!(error.message().contains("there is no CRL of \"CN=Root CA\""), "{}", error.message());
+    assert!(error.hint().contains("\"CN=Middle CA\""), "{}", error.hint());
+}
+
+#[test]
+fn a_mode_alone_turns_checking_on() {
+    let site = site();
+    assert_eq!(status(site.with(Some("leaf"), vec![])), Some(Status::ERevocationUnknown));
+    assert_eq!(site.with(Some("chain+soft"), vec![]).unwrap(), "hello");
+}
+
+#[test]
+fn leaf_mode_asks_about_the_leaf_only() {
+    let site = site();
+    assert_eq!(site.with(Some("leaf"), vec![site.good_middle()]).unwrap(), "hello");
+    let revoked = site.good_root().revoking(&site.middle);
+    assert_eq!(site.with(Some("leaf"), vec![site.good_middle(), revoked]).unwrap(), "hello");
+    let revoked = site.good_middle().revoking(&site.leaf);
+    assert_eq!(status(site.with(Some("leaf"), vec![revoked])), Some(Status::ERevoked));
+}
+
+#[test]
+fn a_revoked_leaf_is_refused_in_every_mode_with_when_and_why() {
+    let site = site();
+    for mode in ["leaf", "chain", "leaf+soft", "chain+soft", "chain+expired", "chain+expired+soft"] {
+        let revoked = site.good_middle().revoking_because(&site.leaf, 1);
+        let error = site.with(Some(mode), vec![site.good_root(), revoked]).unwrap_err();
+        assert_eq!(error.status(), Status::ERevoked, "{mode}");
+        assert!(error.message().contains("revoked by \"CN=Middle CA\" on "), "{}", error.message());
+        assert!(error.message().ends_with("(key compromise)"), "{}", error.message());
+        assert_eq!(error.certificate().unwrap().depth, 0);
+        let hour_ago = support::pki::now() - 3600;
+        assert!((hour_ago - 60..=hour_ago).contains(&error.time().unwrap()));
+    }
+    assert_eq!(site.server.requests.load(std::sync::atomic::Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_revoked_intermediate_is_refused_though_it_lies_in_the_store_beside_its_root() {
+    let site = site();
+    let client = Client::trusting(&[&site.root, &site.middle]);
+    client.set_bytes(hostlock_ctx_crl_mem, &site.good_root().revoking(&site.middle).pem()).unwrap();
+    client.set_bytes(hostlock_ctx_crl_mem, &site.good_middle().pem()).unwrap();
+    let error = client.connect(Some(HOST), site.server.port).unwrap_err();
+    assert_eq!((error.status(), error.certificate().unwrap().depth), (Status::ERevoked, 1));
+}
+
+#[test]
+fn the_anchor_is_not_asked_even_where_its_own_crl_lists_it() {
+    let site = site();
+    let listed = site.good_root().revoking(&site.root);
+    assert_eq!(site.with(None, vec![listed, site.good_middle()]).unwrap(), "hello");
+}
+
+#[test]
+fn an_intermediate_that_is_the_anchor_needs_no_crl_of_its_absent_root() {
+    let site = site();
+    let client = Client::trusting(&[&site.middle]);
+    client.set_bytes(hostlock_ctx_crl_mem, &site.good_middle().pem()).unwrap();
+    assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello");
+}
+
+#[test]
+fn an_expired_crl_is_refused_unless_asked_for_and_still_revokes() {
+    let site = site();
+    let error = site.with(None, vec![site.good_root(), expired(site.good_middle())]).unwrap_err();
+    assert_eq!((error.status(), error.x509_code()), (Status::ERevocationStale, 12));
+    assert!(error.message().contains("CRL of \"CN=Middle CA\" was to be replaced by"), "{}", error.message());
+    let end = support::pki::now() + OLD;
+    assert!((end - 60..=end).contains(&error.time().unwrap()));
+    for mode in ["chain+expired", "chain+soft", "chain+soft+expired"] {
+        let crls = || vec![site.good_root(), expired(site.good_middle())];
+        assert_eq!(site.with(Some(mode), crls()).unwrap(), "hello", "{mode}");
+        let crls = vec![site.good_root(), expired(site.good_middle()).revoking(&site.leaf)];
+        let error = site.with(Some(mode), crls).unwrap_err();
+        assert_eq!(error.status(), Status::ERevoked, "{mode}");
+        assert!(error.message().contains(" on ") && error.time().is_some(), "{}", error.message());
+    }
+}
+
+#[test]
+fn a_crl_of_tomorrow_is_refused_with_its_date() {
+    let site = site();
+    let tomorrow = || CrlRecipe { this_update: DAY, ..site.good_middle() };
+    let error = site.with(Some("chain+expired"), vec![site.good_root(), tomorrow()]).unwrap_err();
+    assert_eq!((error.status(), error.x509_code()), (Status::ERevocationStale, 11));
+    assert!(error.message().contains("is valid only from"), "{}", error.message());
+    assert!(error.time().unwrap() > support::pki::now());
+    assert_eq!(site.with(Some("chain+soft"), vec![tomorrow()]).unwrap(), "hello");
+    let revoking = tomorrow().revoking(&site.leaf);
+    assert_eq!(status(site.with(Some("chain+soft"), vec![revoking])), Some(Status::ERevoked));
+}
+
+#[test]
+fn a_crl_that_its_issuer_did_not_sign_is_no_answer_and_no_accusation() {
+    let site = site();
+    let forged = || CrlRecipe { signer: support::pki::p256(), ..site.good_middle() };
+    let error = site.with(None, vec![site.good_root(), forged()]).unwrap_err();
+    assert_eq!((error.status(), error.x509_code()), (Status::ERevocationInvalid, 8));
+    assert_eq!(site.with(Some("chain+soft"), vec![forged()]).unwrap(), "hello");
+    let accusing = site.with(Some("chain+soft"), vec![forged().revoking(&site.leaf)]).unwrap_err();
+    assert_eq!(accusing.status(), Status::ERevocationInvalid, "{}", accusing.message());
+}
+
+#[test]
+fn a_crl_of_another_issuer_is_no_answer() {
+    let site = site();
+    let stranger = Recipe::ca("Stranger CA").self_signed();
+    let error = site.with(Some("leaf"), vec![CrlRecipe::of(&stranger)]).unwrap_err();
+    assert_eq!(error.status(), Status::ERevocationUnknown);
+    assert!(error.message().contains("no CRL of \"CN=Middle CA\""), "{}", error.message());
+    assert!(error.hint().contains("\"CN=Stranger CA\""), "{}", error.hint());
+    let namesake = Recipe::ca("Middle CA").self_signed();
+    let error = site.with(Some("leaf"), vec![CrlRecipe::of(&namesake)]).unwrap_err();
+    assert_eq!(error.status(), Status::ERevocationInvalid);
+    assert!(error.message().contains("of another key"), "{}", error.message());
+}
+
+#[test]
+fn a_namesakes_crl_does_not_hide_the_right_one() {
+    let site = site();
+    let namesake = Recipe::ca("Middle CA").self_signed();
+    let other = CrlRecipe { this_update: -60, ..CrlRecipe::of(&namesake) };
+    assert_eq!(site.with(Some("leaf"), vec![other, site.good_middle()]).unwrap(), "hello");
+}
+
+#[test]
+fn a_crl_for_other_certificates_is_no_answer() {
+    let site = site();
+    let for_cas = || CrlRecipe { extensions: vec![scope(2)], ..site.good_middle() };
+    let error = site.with(Some("leaf"), vec![for_cas()]).unwrap_err();
+    assert_eq!(error.status(), Status::ERevocationInvalid);
+    assert!(error.message().contains("issuing distribution point"), "{}", error.message());
+    assert_eq!(site.with(Some("leaf+soft"), vec![for_cas()]).unwrap(), "hello");
+    let for_leaves = CrlRecipe { extensions: vec![scope(1)], ..site.good_middle() };
+    assert_eq!(site.with(Some("leaf"), vec![for_leaves]).unwrap(), "hello");
+}
+
+#[test]
+fn an_indirect_crl_of_a_stranger_is_no_answer() {
+    let site = site();
+    let stranger = Recipe::ca("Stranger CA").self_signed();
+    let indirect = CrlRecipe { extensions: vec![scope(4)], ..CrlRecipe::of(&stranger) };
+    let error = site.with(Some("leaf"), vec![indirect]).unwrap_err();
+    assert_eq!(error.status(), Status::ERevocationUnknown);
+    assert!(error.hint().contains("indirect CRL of \"CN=Stranger CA\""), "{}", error.hint());
+}
+
+#[test]
+fn a_crl_with_an_unknown_critical_extension_is_no_answer() {
+    let site = site();
+    let odd = CrlRecipe { extensions: vec![extension("1.2.3.4.5", true, &[5, 0])], ..site.good_middle() };
+    let error = site.with(Some("leaf"), vec![odd]).unwrap_err();
+    assert_eq!((error.status(), error.x509_code()), (Status::ERevocationInvalid, 36));
+}
+
+fn delta(base: CrlRecipe) -> CrlRecipe {
+    CrlRecipe { number: Some(2), extensions: vec![delta_since(1)], ..base }
+}
+
+#[test]
+fn a_delta_without_its_base_is_no_answer_but_its_revocations_hold() {
+    let site = site();
+    let error = site.with(Some("leaf"), vec![delta(site.good_middle())]).unwrap_err();
+    assert_eq!(error.status(), Status::ERevocationInvalid);
+    assert!(error.message().contains("only a delta CRL"), "{}", error.message());
+    assert_eq!(site.with(Some("leaf+soft"), vec![delta(site.good_middle())]).unwrap(), "hello");
+    let revoking = delta(site.good_middle()).revoking(&site.leaf);
+    assert_eq!(status(site.with(Some("leaf+soft"), vec![revoking])), Some(Status::ERevoked));
+}
+
+#[test]
+fn a_delta_revokes_beside_a_base_that_does_not_point_to_it() {
+    let site = site();
+    let crls = |delta| vec![site.good_middle(), delta];
+    assert_eq!(site.with(Some("leaf"), crls(delta(site.good_middle()))).unwrap(), "hello");
+    let revoking = delta(site.good_middle()).revoking(&site.leaf);
+    assert_eq!(status(site.with(Some("leaf"), crls(revoking))), Some(Status::ERevoked));
+}
+
+#[test]
+fn a_delta_revokes_beside_a_base_that_points_to_it_with_when_and_why() {
+    let site = site();
+    let base = || {
+        let mut base = site.good_middle();
+        // FreshestCRL ::= SEQUENCE OF DistributionPoint { [0] { [0] { [6] URI } } }
+        base.extensions.push(extension("2.5.29.46", false, b"\x30\x11\x30\x0f\xa0\x0d\xa0\x0b\x86\x09http://d/"));
+        base
+    };
+    assert_eq!(site.with(Some("leaf"), vec![base(), delta(site.good_middle())]).unwrap(), "hello");
+    let revoking = delta(site.good_middle()).revoking_because(&site.leaf, 4);
+    let error = site.with(Some("leaf"), vec![base(), revoking]).unwrap_err();
+    assert_eq!(error.status(), Status::ERevoked);
+    assert!(error.message().ends_with("(superseded)"), "{}", error.message());
+    let restored = delta(site.good_middle()).revoking_because(&site.leaf, 8);
+    assert_eq!(site.with(Some("leaf"), vec![base().revoking_because(&site.leaf, 6), restored]).unwrap(), "hello");
+}
+
+#[test]
+fn a_delta_that_a_newer_complete_crl_has_replaced_revokes_no_more() {
+    let site = site();
+    let newer = CrlRecipe { number: Some(3), ..site.good_middle() };
+    let old_delta = delta(site.good_middle()).revoking(&site.leaf);
+    assert_eq!(site.with(Some("leaf"), vec![newer, old_delta]).unwrap(), "hello");
+}
+
+#[test]
+fn a_delta_without_a_number_is_refused_when_it_is_loaded() {
+    let site = site();
+    let client = site.client();
+    let crl = CrlRecipe { number: None, ..delta(site.good_middle()) };
+    let error = client.set_bytes(hostlock_ctx_crl_mem, &crl.pem()).unwrap_err();
+    assert!(error.message().contains("without a CRL number"), "{}", error.message());
+}
+
+#[test]
+fn what_cannot_be_loaded_is_told_apart_and_stops_every_handshake() {
+    let site = site();
+    let dir = std::env::temp_dir().join(format!("hostlock-crl-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let good = site.good_middle().pem();
+    let der = site.good_middle().build().to_der().unwrap();
+    let text = String::from_utf8(good.clone()).unwrap();
+    let cases: Vec<(&str, Option<Vec<u8>>, Status, &str)> = vec![
+        ("missing", None, Status::ENotFound, "cannot be read"),
+        ("empty", Some(vec![]), Status::EEmpty, "is empty"),
+        ("garbage", Some(b"not a CRL at all".to_vec()), Status::EBadPem, "neither PEM nor DER"),
+        ("cut-pem", Some(good[..good.len() / 2].to_vec()), Status::EBadPem, "has no end"),
+        ("cut-der", Some(der[..der.len() - 1].to_vec()), Status::EBadPem, "is cut off"),
+        ("long-der", Some([&der[..], b"x"].concat()), Status::EBadPem, "behind its end"),
+        ("bad-base64", Some(text.replacen("MI", "M!", 1).into_bytes()), Status::EBadPem, "is not base64"),
+        ("certificate", Some(site.middle.pem()), Status::EWrongPem, "no CRL but CERTIFICATE"),
+        ("der-cert", Some(site.middle.certificate.to_der().unwrap()), Status::EWrongPem, "is a certificate"),
+        ("other-der", Some(vec![0x30, 3, 2, 1, 0]), Status::EBadPem, "not a CRL"),
+    ];
+    for (name, contents, expected, words) in cases {
+        let path = dir.join(name);
+        if let Some(contents) = &contents {
+            std::fs::write(&path, contents).unwrap();
+        }
+        let client = site.client();
+        let error = client.set_text(hostlock_ctx_crl_file, path.to_str().unwrap()).unwrap_err();
+        assert_eq!(error.status(), expected, "{name}: {}", error.message());
+        assert!(error.message().contains(words), "{name}: {}", error.message());
+        assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::EPoisoned), "{name}");
+        client.set_text(hostlock_ctx_crl_mode, "leaf+soft").unwrap();
+        assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::EPoisoned), "{name}");
+        client.set_bytes(hostlock_ctx_crl_mem, &der).unwrap();
+        assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello", "{name}");
+    }
+    let client = site.client();
+    let error = client.set_text(hostlock_ctx_crl_file, dir.to_str().unwrap()).unwrap_err();
+    assert_eq!(error.status(), Status::EWrongFileType);
+    assert_eq!(status(client.set_bytes(hostlock_ctx_crl_mem, b"")), Some(Status::EEmpty));
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn an_endless_file_is_refused() {
+    let client = site().client();
+    let error = client.set_text(hostlock_ctx_crl_file, "/dev/zero").unwrap_err();
+    assert_eq!(error.status(), Status::EWrongFileType, "{}", error.message());
+}
+
+#[test]
+fn several_crls_may_share_a_file_with_other_things() {
+    let site = site();
+    let bundle = [site.middle.pem(), site.good_root().pem(), b"a note\n".to_vec(), site.good_middle().pem()].concat();
+    let client = site.client();
+    client.set_bytes(hostlock_ctx_crl_mem, &bundle).unwrap();
+    assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello");
+}
+
+#[test]
+fn an_unknown_mode_lists_the_known_ones_and_stops_every_handshake() {
+    let site = site();
+    let client = site.client();
+    let error = client.set_text(hostlock_ctx_crl_mode, "soft").unwrap_err();
+    assert_eq!(error.status(), Status::EArg);
+    assert!(error.hint().contains("\"leaf\" and \"chain\""), "{}", error.hint());
+    assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::EPoisoned));
+}
