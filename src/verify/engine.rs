@@ -34,7 +34,7 @@ pub struct Outcome {
 impl Outcome {
     /// Whether the chain is good.
     pub fn is_good(&self) -> bool {
-        self.code == ffi::X509_V_OK
+        self.code == ffi::X509_V_OK && self.refusal.is_none()
     }
 }
 
