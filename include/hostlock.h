@@ -711,12 +711,24 @@ int hostlock_ctx_crl_mem(hostlock_ctx *ctx,
 
 /**
  * Which certificates must be known as not revoked: "leaf" the peer's own, "chain" (the default once a CRL is loaded)
- * every one below the trust anchor. "+soft" behind it lets a certificate pass where nothing is known about it, never
- * one that is revoked; "+expired" lets a CRL past its nextUpdate count. Choosing a mode turns checking on.
+ * every one below the trust anchor. "+soft" behind it lets a certificate pass where no CRL covers it, never one that is
+ * revoked, and never by a CRL that is damaged or out of date; "+expired" lets a CRL past its nextUpdate count. Choosing
+ * a mode turns checking on.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_crl_mode(hostlock_ctx *ctx,
                           const char *mode);
+
+/**
+ * Reads every file of hostlock_ctx_crl_file again, in place of what it gave before: all files, or none where one of them
+ * cannot be read. Connections of other threads go on meanwhile; each uses the lists that it began with, and sessions
+ * from before are not resumed.
+ *
+ * Unlike a set-up call, one that fails does not stop the context's handshakes: the lists that were loaded stay in force
+ * until their own nextUpdate.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_crl_reload(hostlock_ctx *ctx);
 
 /**
  * Accepts any certificate: not who issued it, nor its dates, its purpose or its revocation are looked at. Host name and

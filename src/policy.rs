@@ -263,11 +263,19 @@ impl Policy {
         if name == "default" {
             return Ok(POLICIES[0]);
         }
-        POLICIES.iter().copied().find(|policy| policy.name == name).ok_or_else(|| {
+        let policy = POLICIES.iter().copied().find(|policy| policy.name == name).ok_or_else(|| {
             let known: Vec<&str> = POLICIES.iter().map(|policy| policy.name).collect();
             Error::new(Status::EArg, format!("there is no policy {name:?}"))
                 .with_hint(format!("the policies are \"default\" and {}", quoted(&known)))
-        })
+        })?;
+        if policy.demands(Check::PublicSuffix) && !cfg!(feature = "public-suffix") {
+            return Err(Error::new(
+                Status::EUnsupported,
+                format!("this build has no list of public suffixes, which the policy {name:?} needs"),
+            )
+            .with_hint("build hostlock with its feature \"public-suffix\""));
+        }
+        Ok(policy)
     }
 
     /// The option bits to set on a client, or on a server.

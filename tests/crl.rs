@@ -3,7 +3,9 @@
 mod support;
 
 use hostlock::error::Status;
-use hostlock::ffi::revocation::{hostlock_ctx_crl_file, hostlock_ctx_crl_mem, hostlock_ctx_crl_mode};
+use hostlock::ffi::revocation::{
+    hostlock_ctx_crl_file, hostlock_ctx_crl_mem, hostlock_ctx_crl_mode, hostlock_ctx_crl_reload,
+};
 use support::crl::{CrlRecipe, delta_since, extension, scope};
 use support::peer::{Client, Server, serve, status};
 use support::pki::{DAY, Identity, Recipe};
@@ -145,7 +147,9 @@ fn an_expired_crl_is_refused_unless_asked_for_and_still_revokes() {
     assert!(error.message().contains("CRL of \"CN=Middle CA\" was to be replaced by"), "{}", error.message());
     let end = support::pki::now() + OLD;
     assert!((end - 60..=end).contains(&error.time().unwrap()));
-    for mode in ["chain+expired", "chain+soft", "chain+soft+expired"] {
+    let soft = site.with(Some("chain+soft"), vec![expired(site.good_middle())]);
+    assert_eq!(status(soft), Some(Status::ERevocationStale));
+    for mode in ["chain+expired", "chain+soft+expired", "leaf+expired"] {
         let crls = || vec![site.good_root(), expired(site.good_middle())];
         assert_eq!(site.with(Some(mode), crls()).unwrap(), "hello", "{mode}");
         let crls = vec![site.good_root(), expired(site.good_middle()).revoking(&site.leaf)];
@@ -163,20 +167,21 @@ fn a_crl_of_tomorrow_is_refused_with_its_date() {
     assert_eq!((error.status(), error.x509_code()), (Status::ERevocationStale, 11));
     assert!(error.message().contains("is valid only from"), "{}", error.message());
     assert!(error.time().unwrap() > support::pki::now());
-    assert_eq!(site.with(Some("chain+soft"), vec![tomorrow()]).unwrap(), "hello");
-    let revoking = tomorrow().revoking(&site.leaf);
-    assert_eq!(status(site.with(Some("chain+soft"), vec![revoking])), Some(Status::ERevoked));
+    assert_eq!(status(site.with(Some("chain+soft"), vec![tomorrow()])), Some(Status::ERevocationStale));
 }
 
 #[test]
-fn a_crl_that_its_issuer_did_not_sign_is_no_answer_and_no_accusation() {
+fn a_crl_that_its_issuer_did_not_sign_is_no_answer_in_any_mode() {
     let site = site();
     let forged = || CrlRecipe { signer: support::pki::p256(), ..site.good_middle() };
     let error = site.with(None, vec![site.good_root(), forged()]).unwrap_err();
     assert_eq!((error.status(), error.x509_code()), (Status::ERevocationInvalid, 8));
-    assert_eq!(site.with(Some("chain+soft"), vec![forged()]).unwrap(), "hello");
-    let accusing = site.with(Some("chain+soft"), vec![forged().revoking(&site.leaf)]).unwrap_err();
-    assert_eq!(accusing.status(), Status::ERevocationInvalid, "{}", accusing.message());
+    for mode in ["chain+soft", "chain+expired", "leaf+soft+expired"] {
+        for crl in [forged(), forged().revoking(&site.leaf)] {
+            let outcome = site.with(Some(mode), vec![site.good_root(), crl]);
+            assert_eq!(status(outcome), Some(Status::ERevocationInvalid), "{mode}");
+        }
+    }
 }
 
 #[test]
@@ -356,4 +361,117 @@ fn an_unknown_mode_lists_the_known_ones_and_stops_every_handshake() {
     assert_eq!(error.status(), Status::EArg);
     assert!(error.hint().contains("\"leaf\" and \"chain\""), "{}", error.hint());
     assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::EPoisoned));
+}
+
+/// A directory of the test's own, gone when it ends.
+struct Directory(std::path::PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Directory {
+        let path = std::env::temp_dir().join(format!("hostlock-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Directory(path)
+    }
+
+    /// Puts a file there at one blow, as those who publish CRLs should.
+    fn put(&self, name: &str, contents: &[u8]) -> String {
+        let path = self.0.join(name);
+        let aside = self.0.join(format!("{name}.new"));
+        std::fs::write(&aside, contents).unwrap();
+        std::fs::rename(&aside, &path).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn reload(client: &Client) -> Result<(), hostlock::error::Error> {
+    // SAFETY: the context is live.
+    client.set(|ctx| unsafe { hostlock_ctx_crl_reload(ctx) })
+}
+
+#[test]
+fn a_reload_takes_every_file_anew_and_keeps_what_came_from_memory() {
+    let site = site();
+    let dir = Directory::new("reload");
+    let client = site.client();
+    let file = dir.put("middle.crl", &site.good_middle().pem());
+    client.set_text(hostlock_ctx_crl_file, &file).unwrap();
+    client.set_bytes(hostlock_ctx_crl_mem, &site.good_root().pem()).unwrap();
+    assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello");
+    dir.put("middle.crl", &site.good_middle().revoking(&site.leaf).pem());
+    assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello", "before the reload");
+    reload(&client).unwrap();
+    assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::ERevoked));
+    dir.put("middle.crl", &site.good_middle().pem());
+    reload(&client).unwrap();
+    assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello");
+}
+
+#[test]
+fn a_reload_that_fails_says_why_and_changes_nothing() {
+    let site = site();
+    let dir = Directory::new("reload-fails");
+    let client = site.client();
+    let root = dir.put("root.crl", &site.good_root().pem());
+    let middle = dir.put("middle.crl", &site.good_middle().revoking(&site.leaf).pem());
+    client.set_text(hostlock_ctx_crl_file, &middle).unwrap();
+    client.set_text(hostlock_ctx_crl_file, &root).unwrap();
+    dir.put("middle.crl", &site.good_middle().pem());
+    let cut = site.good_root().pem();
+    dir.put("root.crl", &cut[..cut.len() - 30]);
+    let error = reload(&client).unwrap_err();
+    assert_eq!(error.status(), Status::EBadPem);
+    assert!(error.message().contains("root.crl"), "{}", error.message());
+    assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::ERevoked), "all files or none");
+    std::fs::remove_file(&root).unwrap();
+    assert_eq!(status(reload(&client)), Some(Status::ENotFound));
+    dir.put("root.crl", &site.good_root().pem());
+    reload(&client).unwrap();
+    assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello");
+}
+
+#[test]
+fn a_reload_cures_no_failed_call_and_needs_a_file() {
+    let site = site();
+    let dir = Directory::new("reload-cures-nothing");
+    let client = site.client();
+    assert_eq!(status(reload(&client)), Some(Status::EState));
+    let file = dir.put("both.crl", &[site.good_root().pem(), site.good_middle().pem()].concat());
+    client.set_text(hostlock_ctx_crl_file, &file).unwrap();
+    client.set_text(hostlock_ctx_crl_file, "/nonexistent").unwrap_err();
+    reload(&client).unwrap();
+    assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::EPoisoned));
+}
+
+#[test]
+fn reloads_lose_no_connection_of_other_threads() {
+    let site = site();
+    let dir = Directory::new("reload-threads");
+    let client = site.client();
+    let both = || [site.good_root().pem(), site.good_middle().pem()].concat();
+    client.set_text(hostlock_ctx_crl_file, &dir.put("both.crl", &both())).unwrap();
+    let running = std::sync::atomic::AtomicUsize::new(3);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..60 {
+                    assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello");
+                }
+                running.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+            });
+        }
+        let mut reloads = 0;
+        while running.load(std::sync::atomic::Ordering::SeqCst) > 0 {
+            let contents = both();
+            dir.put("both.crl", if reloads % 3 == 2 { &contents[..contents.len() - 40] } else { &contents });
+            assert_eq!(reload(&client).is_err(), reloads % 3 == 2);
+            reloads += 1;
+        }
+        assert!(reloads > 3);
+    });
 }

@@ -2,14 +2,12 @@
 
 use std::ffi::{c_char, c_int};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::boundary::{bytes, status, text, text_bytes};
 use super::{guard_of, hostlock_ctx};
 use crate::error::Result;
-use crate::verify::guard::{Family, Guard};
-use crate::verify::revocation::Mode;
-use crate::verify::revocation::crls::Crls;
+use crate::verify::guard::Family;
+use crate::verify::revocation::{self, Mode};
 
 /// Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
 /// before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked by
@@ -23,7 +21,7 @@ pub unsafe extern "C" fn hostlock_ctx_crl_file(ctx: *mut hostlock_ctx, path: *co
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
-        load(guard, "hostlock_ctx_crl_file", |crls| {
+        revocation::load(guard, "hostlock_ctx_crl_file", |crls| {
             // SAFETY: as above.
             crls.with_file(&path_of(unsafe { text_bytes(path, "path")? })?)
         })
@@ -41,13 +39,14 @@ pub unsafe extern "C" fn hostlock_ctx_crl_mem(ctx: *mut hostlock_ctx, data: *con
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
-        load(guard, "hostlock_ctx_crl_mem", |crls| crls.with_memory(unsafe { bytes(data, len, "data")? }))
+        revocation::load(guard, "hostlock_ctx_crl_mem", |crls| crls.with_memory(unsafe { bytes(data, len, "data")? }))
     })
 }
 
 /// Which certificates must be known as not revoked: "leaf" the peer's own, "chain" (the default once a CRL is loaded)
-/// every one below the trust anchor. "+soft" behind it lets a certificate pass where nothing is known about it, never
-/// one that is revoked; "+expired" lets a CRL past its nextUpdate count. Choosing a mode turns checking on.
+/// every one below the trust anchor. "+soft" behind it lets a certificate pass where no CRL covers it, never one that is
+/// revoked, and never by a CRL that is damaged or out of date; "+expired" lets a CRL past its nextUpdate count. Choosing
+/// a mode turns checking on.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `mode` is NULL or NUL-terminated.
@@ -65,9 +64,20 @@ pub unsafe extern "C" fn hostlock_ctx_crl_mode(ctx: *mut hostlock_ctx, mode: *co
     })
 }
 
-fn load(guard: &Guard, call: &str, more: impl FnOnce(&Crls) -> Result<Crls>) -> Result<()> {
-    let now = guard.settings().revocation.crls.clone();
-    guard.configure(Family::Crl, call, || more(&now), |settings, crls| settings.revocation.crls = Arc::new(crls))
+/// Reads every file of hostlock_ctx_crl_file again, in place of what it gave before: all files, or none where one of them
+/// cannot be read. Connections of other threads go on meanwhile; each uses the lists that it began with, and sessions
+/// from before are not resumed.
+///
+/// Unlike a set-up call, one that fails does not stop the context's handshakes: the lists that were loaded stay in force
+/// until their own nextUpdate.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_ctx_crl_reload(ctx: *mut hostlock_ctx) -> c_int {
+    // SAFETY: as the caller promises.
+    status(|| revocation::reload(unsafe { guard_of(ctx)? }))
 }
 
 #[cfg(unix)]

@@ -3,7 +3,7 @@
 
 use std::ffi::{c_int, c_long, c_ulong, c_void};
 use std::ptr;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use openssl_sys as ffi;
 
@@ -86,6 +86,7 @@ pub struct Guard {
     /// Random, so that a session's mark fits this context only.
     nonce: [u8; 32],
     settings: RwLock<Settings>,
+    loading: Mutex<()>,
 }
 
 /// Thirty seconds: long enough for a slow network, short enough that nothing hangs.
@@ -121,6 +122,7 @@ impl Guard {
                 generation: 0,
                 poison: Vec::new(),
             }),
+            loading: Mutex::new(()),
         })
     }
 
@@ -165,6 +167,18 @@ impl Guard {
                 Err(error)
             }
         }
+    }
+
+    /// Changes the settings by something other than a set-up call: it neither poisons nor cures.
+    pub fn update(&self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = self.settings_mut();
+        change(&mut settings);
+        settings.generation += 1;
+    }
+
+    /// Held by a call that reads settings, works for long, and then replaces them; connections do not wait for it.
+    pub fn loading(&self) -> MutexGuard<'_, ()> {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Refuses where a set-up call failed and nothing has cured it since.

@@ -11,7 +11,7 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result};
 use crate::identity::{Budget, NameConstraints, same_name};
-use crate::policy::Policy;
+use crate::policy::{Check, Policy};
 use crate::sys;
 use crate::trust::store;
 use crate::verify::certificate;
@@ -23,6 +23,7 @@ use crate::verify::insecure::{Waiver, Waivers};
 use crate::verify::path::{self, Ends};
 use crate::verify::revocation::Revocation;
 use crate::verify::rules::{self, Place, Purpose, Rules};
+use crate::verify::suffix;
 use crate::verify::wanted::Wanted;
 
 /// What is to be judged, and by which measure.
@@ -106,8 +107,18 @@ pub struct Refusal {
     pub error: Error,
     /// The chain from the leaf upwards; may be empty.
     pub chain: Vec<X509>,
-    /// Whether the leaf alone is to blame, so that no other chain can help.
-    is_final: bool,
+    extent: Extent,
+}
+
+/// How far a refused chain reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// The leaf alone is to blame, so no other chain can help.
+    Leaf,
+    /// To an anchor, but something is wrong with it.
+    Anchor,
+    /// Not to any anchor.
+    Nowhere,
 }
 
 /// Only these bits of a program's flags count: each makes verification stricter.
@@ -169,7 +180,7 @@ impl Wishes {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
-        Refusal { error, chain: Vec::new(), is_final: true }
+        Refusal { error, chain: Vec::new(), extent: Extent::Leaf }
     }
 }
 
@@ -183,7 +194,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     };
     match check_host(case) {
         Ok(()) => Ok(chain),
-        Err(error) => Err(Refusal { error, chain, is_final: true }),
+        Err(error) => Err(Refusal { error, chain, extent: Extent::Leaf }),
     }
 }
 
@@ -200,12 +211,12 @@ fn nothing_trusted(case: &Case<'_>, refusal: Refusal) -> Refusal {
 fn find_chain(case: &Case<'_>) -> Verdict {
     let refusal = match attempt(case, &Material::Everything, 0)? {
         Ok(chain) => return Ok(chain),
-        Err(refusal) if refusal.is_final => return Err(refusal),
+        Err(refusal) if refusal.extent == Extent::Leaf => return Err(refusal),
         Err(refusal) => refusal,
     };
     let refusal = match search(case, Ends::SelfSigned)? {
         (Some(chain), _) => return Ok(chain),
-        (None, _) if !is_incomplete(&refusal) => return Err(refusal),
+        (None, _) if refusal.extent == Extent::Anchor => return Err(refusal),
         (None, Some(nearer)) => return Err(nearer),
         (None, None) => refusal,
     };
@@ -215,14 +226,10 @@ fn find_chain(case: &Case<'_>) -> Verdict {
     };
     match search(case, Ends::Anywhere)? {
         (Some(chain), _) => Ok(chain),
-        (None, _) if !is_incomplete(&partial) => Err(partial),
+        (None, _) if partial.extent != Extent::Nowhere => Err(partial),
         (None, Some(nearer)) => Err(nearer),
         (None, None) => Err(refusal),
     }
-}
-
-fn is_incomplete(refusal: &Refusal) -> bool {
-    explain::is_incomplete_chain(refusal.error.x509_code())
 }
 
 fn search(case: &Case<'_>, ends: Ends) -> Result<(Option<Vec<X509>>, Option<Refusal>)> {
@@ -237,15 +244,16 @@ fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong) -> Result<V
     if outcome.is_good() {
         return Ok(match check_chain(case, &outcome.chain) {
             Ok(()) => Ok(outcome.chain),
-            Err((error, is_final)) => Err(Refusal { error, chain: outcome.chain, is_final }),
+            Err((error, extent)) => Err(Refusal { error, chain: outcome.chain, extent }),
         });
     }
-    let broken = if explain::is_untrusted(outcome.code) { find_broken(case, &outcome.chain) } else { None };
+    let untrusted = explain::is_untrusted(outcome.code);
+    let broken = if untrusted { find_broken(case, &outcome.chain) } else { None };
     let error = outcome
         .refusal
         .or(broken)
         .unwrap_or_else(|| explain::x509_error(outcome.code, outcome.depth, &outcome.chain, case.leaf));
-    let is_final = outcome.depth == 0
+    let leaf_alone = outcome.depth == 0
         && matches!(
             outcome.code,
             ffi::X509_V_ERR_CERT_HAS_EXPIRED
@@ -253,14 +261,19 @@ fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong) -> Result<V
                 | ffi::X509_V_ERR_INVALID_PURPOSE
                 | explain::EE_KEY_TOO_SMALL
         );
-    Ok(Err(Refusal { error, chain: outcome.chain, is_final }))
+    let extent = match (leaf_alone, untrusted) {
+        (true, _) => Extent::Leaf,
+        (_, true) => Extent::Nowhere,
+        _ => Extent::Anchor,
+    };
+    Ok(Err(Refusal { error, chain: outcome.chain, extent }))
 }
 
-/// Our rules for a chain that OpenSSL finds good; with the error, whether the leaf alone is to blame.
-fn check_chain(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error, bool)> {
+/// Our rules for a chain that OpenSSL finds good.
+fn check_chain(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error, Extent)> {
     let mut encoded = Vec::with_capacity(chain.len());
     for certificate in chain {
-        encoded.push(certificate.to_der().map_err(|_| (engine::out_of_memory(), true))?);
+        encoded.push(certificate.to_der().map_err(|_| (engine::out_of_memory(), Extent::Leaf))?);
     }
     let purpose = match case.role {
         _ if case.waivers.has(Waiver::Purpose) => None,
@@ -277,12 +290,13 @@ fn check_chain(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Erro
             _ if depth == last => Place::Anchor,
             _ => Place::Intermediate,
         };
-        let parsed = Certificate::parse(der).map_err(|_| (explain::not_der(depth, certificate), depth == 0))?;
-        rules.check(&parsed, place).map_err(|breach| (explain::breach(breach, depth, certificate), depth == 0))?;
+        let extent = if depth == 0 { Extent::Leaf } else { Extent::Anchor };
+        let parsed = Certificate::parse(der).map_err(|_| (explain::not_der(depth, certificate), extent))?;
+        rules.check(&parsed, place).map_err(|breach| (explain::breach(breach, depth, certificate), extent))?;
         certificates.push(parsed);
     }
-    check_depth(case, &certificates, chain).map_err(|error| (error, false))?;
-    check_name_constraints(&certificates, chain).map_err(|error| (error, false))
+    check_depth(case, &certificates, chain).map_err(|error| (error, Extent::Anchor))?;
+    check_name_constraints(&certificates, chain).map_err(|error| (error, Extent::Anchor))
 }
 
 /// OpenSSL takes no certificate for an issuer or a subject if one of its extensions is damaged, and then says only that
@@ -336,7 +350,11 @@ fn check_name_constraints(certificates: &[Certificate<'_>], chain: &[X509]) -> R
 
 fn check_host(case: &Case<'_>) -> Result<()> {
     let Some(wanted) = case.wanted.filter(|_| !case.waivers.has(Waiver::HostName)) else { return Ok(()) };
-    certificate::presented(case.leaf).and_then(|names| wanted.check(&names)).map(|_| ()).map_err(|error| {
+    let matched = certificate::presented(case.leaf).and_then(|names| {
+        wanted.check(&names)?;
+        if case.policy.demands(Check::PublicSuffix) { suffix::check_wildcards(wanted, &names) } else { Ok(()) }
+    });
+    matched.map_err(|error| {
         let subject = explain::subject_of(case.leaf);
         error.with_certificate(0, subject)
     })

@@ -25,6 +25,7 @@ pub mod recipe;
 pub mod revocation;
 pub(crate) mod rules;
 pub mod security;
+pub(crate) mod suffix;
 pub(crate) mod syntax;
 pub mod wanted;
 pub mod watch;

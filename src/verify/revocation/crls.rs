@@ -41,6 +41,13 @@ impl Crls {
 
     /// The same with every file read again; an error where one of them cannot be.
     pub fn reloaded(&self) -> Result<Crls> {
+        if self.sources.iter().all(|source| source.path.is_none()) {
+            return Err(Error::new(
+                Status::EState,
+                "no CRL of this context came from a file, so there is none to reload",
+            )
+            .with_hint("load one with hostlock_ctx_crl_file"));
+        }
         let mut sources = Vec::with_capacity(self.sources.len());
         for source in &self.sources {
             sources.push(match &source.path {

@@ -14,7 +14,7 @@ use crate::error::{Error, Result, Status};
 use crate::sys;
 use crate::verify::explain;
 use crate::verify::revocation::crl::Crl;
-use crate::verify::revocation::{Revocation, is_ignorance, words};
+use crate::verify::revocation::{Revocation, is_about_revocation, words};
 
 /// See the module's text. It must outlive the verification that it was armed for.
 pub struct Inquiry<'a> {
@@ -26,11 +26,6 @@ pub struct Inquiry<'a> {
 struct Notes {
     /// Positions at which nothing was known, and that was forgiven.
     unknown_at: Vec<c_int>,
-    /// The CRL whose dates were wrong, where that was forgiven, with the context and the position it was used at: OpenSSL
-    /// forgets which one it is looking at when it has reported its dates.
-    dated: Option<(*const ffi::X509_STORE_CTX, c_int, *mut ffi::X509_CRL)>,
-    /// The CRL whose signature was wrong, where that was forgiven; only compared.
-    forged: Option<*const ffi::X509_CRL>,
     /// What was not forgiven.
     refusal: Option<Error>,
     /// What was found wanting in the chain of a CRL's own issuer.
@@ -113,60 +108,34 @@ impl<'a> Inquiry<'a> {
                 !sys::X509_STORE_CTX_get0_parent_ctx(context).is_null(),
             )
         };
-        let mut notes = self.notes.borrow_mut();
-        if code != ffi::X509_V_ERR_CERT_REVOKED && !is_ignorance(code) {
-            if nested {
-                notes.issuer_finding = Some(explain::code_text(code));
-            }
-            return false;
-        }
         // SAFETY: NULL or the chain that the context owns.
         let anchor = unsafe { ffi::OPENSSL_sk_num(chain.cast()) } - 1;
-        // Where no CRL was found the field may still hold one that OpenSSL has freed.
-        let crl = match (code, notes.dated) {
-            (ffi::X509_V_ERR_UNABLE_TO_GET_CRL, _) => ptr::null_mut(),
-            // SAFETY: as above.
-            (_, dated) => match (unsafe { sys::X509_STORE_CTX_get0_current_crl(context) }, dated) {
-                (current, Some((place, at, dated))) if current.is_null() && ptr::eq(place, context) && at == depth => {
-                    dated
-                }
-                (current, _) => current,
-            },
-        };
+        let mut notes = self.notes.borrow_mut();
         if self.revocation.forgives(code, depth, anchor) {
             if depth < anchor && !nested {
                 notes.unknown_at.push(depth);
             }
-            match code {
-                ffi::X509_V_ERR_CRL_HAS_EXPIRED | ffi::X509_V_ERR_CRL_NOT_YET_VALID => {
-                    notes.dated = Some((context, depth, crl));
-                }
-                ffi::X509_V_ERR_CRL_SIGNATURE_FAILURE => notes.forged = Some(crl),
-                _ => {}
-            }
             return true;
         }
-        // A list that nobody signed is no reason to call a certificate revoked.
-        let code = match notes.forged {
-            Some(forged) if ptr::eq(forged, crl) && !crl.is_null() => ffi::X509_V_ERR_CRL_SIGNATURE_FAILURE,
-            _ => code,
-        };
-        // SAFETY: as above; OpenSSL reports about a certificate of its chain.
-        let certificate = unsafe { ffi::X509_STORE_CTX_get_current_cert(context) };
-        if certificate.is_null() {
-            return false;
-        }
-        // SAFETY: both are live during the report.
-        let (certificate, crl) =
-            unsafe { (X509Ref::from_ptr(certificate), (!crl.is_null()).then(|| X509CrlRef::from_ptr(crl))) };
         if nested {
             notes.issuer_finding = Some(explain::code_text(code));
-        } else {
+        } else if is_about_revocation(code) {
             let finding = notes.issuer_finding.take();
-            notes.refusal =
-                Some(words::refusal(code, certificate, depth.max(0) as usize, crl, &self.revocation.crls, finding));
+            // Where no CRL was found the field may still hold one that OpenSSL has freed.
+            let crl = match code {
+                ffi::X509_V_ERR_UNABLE_TO_GET_CRL => ptr::null_mut(),
+                // SAFETY: as above.
+                _ => unsafe { sys::X509_STORE_CTX_get0_current_crl(context) },
+            };
             // SAFETY: as above.
-            unsafe { ffi::X509_STORE_CTX_set_error(context, code) };
+            let certificate = unsafe { ffi::X509_STORE_CTX_get_current_cert(context) };
+            if !certificate.is_null() {
+                // SAFETY: certificate and CRL are live during the report.
+                let (certificate, crl) =
+                    unsafe { (X509Ref::from_ptr(certificate), (!crl.is_null()).then(|| X509CrlRef::from_ptr(crl))) };
+                let depth = usize::try_from(depth).unwrap_or(0);
+                notes.refusal = Some(words::refusal(code, certificate, depth, crl, &self.revocation.crls, finding));
+            }
         }
         false
     }

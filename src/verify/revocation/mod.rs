@@ -12,6 +12,7 @@ use std::sync::Arc;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
+use crate::verify::guard::{Family, Guard};
 use crls::Crls;
 
 /// What is asked about, and what is forgiven.
@@ -19,7 +20,7 @@ use crls::Crls;
 pub struct Mode {
     /// Every certificate below the trust anchor, not only the peer's own.
     pub chain: bool,
-    /// "+soft": where nothing is known, the certificate passes.
+    /// "+soft": where there is no CRL for it, the certificate passes. One that is there must be in order.
     pub soft: bool,
     /// "+expired": a CRL past its nextUpdate still counts.
     pub expired: bool,
@@ -90,31 +91,59 @@ impl Revocation {
     ///
     /// An anchor is trusted because the program says so; OpenSSL asks for its revocation all the same.
     pub fn forgives(&self, code: c_int, depth: c_int, anchor: c_int) -> bool {
-        if depth >= anchor && (code == ffi::X509_V_ERR_CERT_REVOKED || is_ignorance(code)) {
+        if depth >= anchor && is_about_revocation(code) {
             return true;
         }
         let Some(mode) = self.in_force() else { return false };
-        (mode.expired && code == ffi::X509_V_ERR_CRL_HAS_EXPIRED) || (mode.soft && is_ignorance(code))
+        (mode.expired && code == ffi::X509_V_ERR_CRL_HAS_EXPIRED) || (mode.soft && is_absence(code))
     }
 }
 
-/// Whether the code says that there is no usable CRL, so that nothing is known about the certificate.
-pub fn is_ignorance(code: c_int) -> bool {
+/// Loads CRLs into a context: those that it has, and `more`.
+pub fn load(guard: &Guard, call: &str, more: impl FnOnce(&Crls) -> Result<Crls>) -> Result<()> {
+    let _one_at_a_time = guard.loading();
+    let crls = guard.settings().revocation.crls.clone();
+    guard.configure(Family::Crl, call, || more(&crls), |settings, crls| settings.revocation.crls = Arc::new(crls))
+}
+
+/// Reads every CRL file of a context again: all are replaced, or none.
+///
+/// A failure does not poison the context. What was loaded stays in force and grows old by its own dates, so nothing is
+/// trusted for it, and a download that was cut must not stop every connection.
+pub fn reload(guard: &Guard) -> Result<()> {
+    let _one_at_a_time = guard.loading();
+    let crls = guard.settings().revocation.crls.clone();
+    let fresh = Arc::new(crls.reloaded()?);
+    guard.update(|settings| settings.revocation.crls = fresh);
+    Ok(())
+}
+
+/// Whether the code says that there is no CRL for the certificate.
+fn is_absence(code: c_int) -> bool {
     matches!(
         code,
         ffi::X509_V_ERR_UNABLE_TO_GET_CRL
             | ffi::X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER
-            | ffi::X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE
-            | ffi::X509_V_ERR_CRL_SIGNATURE_FAILURE
-            | ffi::X509_V_ERR_CRL_NOT_YET_VALID
-            | ffi::X509_V_ERR_CRL_HAS_EXPIRED
-            | ffi::X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD
-            | ffi::X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD
-            | ffi::X509_V_ERR_KEYUSAGE_NO_CRL_SIGN
-            | ffi::X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION
             | ffi::X509_V_ERR_DIFFERENT_CRL_SCOPE
-            | ffi::X509_V_ERR_CRL_PATH_VALIDATION_ERROR
     )
+}
+
+/// Whether the code is about a CRL or what it says, not about a certificate itself.
+pub fn is_about_revocation(code: c_int) -> bool {
+    is_absence(code)
+        || matches!(
+            code,
+            ffi::X509_V_ERR_CERT_REVOKED
+                | ffi::X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE
+                | ffi::X509_V_ERR_CRL_SIGNATURE_FAILURE
+                | ffi::X509_V_ERR_CRL_NOT_YET_VALID
+                | ffi::X509_V_ERR_CRL_HAS_EXPIRED
+                | ffi::X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD
+                | ffi::X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD
+                | ffi::X509_V_ERR_KEYUSAGE_NO_CRL_SIGN
+                | ffi::X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION
+                | ffi::X509_V_ERR_CRL_PATH_VALIDATION_ERROR
+        )
 }
 
 #[cfg(test)]
@@ -163,11 +192,12 @@ mod tests {
     }
 
     #[test]
-    fn soft_forgives_ignorance_and_expired_forgives_age_alone() {
+    fn soft_forgives_absence_and_expired_forgives_age_alone() {
         let soft = with(Mode::parse("chain+soft").unwrap());
         let expired = with(Mode::parse("chain+expired").unwrap());
         assert!(soft.forgives(ffi::X509_V_ERR_UNABLE_TO_GET_CRL, 0, 2));
-        assert!(soft.forgives(ffi::X509_V_ERR_CRL_HAS_EXPIRED, 0, 2));
+        assert!(!soft.forgives(ffi::X509_V_ERR_CRL_HAS_EXPIRED, 0, 2));
+        assert!(!soft.forgives(ffi::X509_V_ERR_CRL_SIGNATURE_FAILURE, 0, 2));
         assert!(expired.forgives(ffi::X509_V_ERR_CRL_HAS_EXPIRED, 0, 2));
         assert!(!expired.forgives(ffi::X509_V_ERR_UNABLE_TO_GET_CRL, 0, 2));
         assert!(!expired.forgives(ffi::X509_V_ERR_CRL_NOT_YET_VALID, 0, 2));

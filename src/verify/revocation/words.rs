@@ -72,7 +72,7 @@ pub fn refusal(
     let refetch = "fetch the newest CRL and load it with hostlock_ctx_crl_reload; check this machine's clock";
     let error = match (code, crl) {
         (ffi::X509_V_ERR_CERT_REVOKED, _) => {
-            // Where a delta revokes, OpenSSL names its base.
+            // Where a delta revokes OpenSSL names its base, and none where the CRL's dates were reported before.
             let listing = crl.filter(|crl| entry(crl, certificate).is_some());
             let other = || loaded.iter().find(|crl| crl.lists(certificate)).map(|crl| crl.list());
             return revoked(certificate, depth, listing.or_else(other));
