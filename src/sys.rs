@@ -98,6 +98,8 @@ unsafe extern "C" {
     pub fn X509_STORE_CTX_set0_trusted_stack(ctx: *mut X509_STORE_CTX, trusted: *mut stack_st_X509);
     pub fn X509_STORE_CTX_get_lookup_certs(ctx: *const X509_STORE_CTX) -> Option<LookupCerts>;
     pub fn X509_STORE_get0_param(store: *const X509_STORE) -> *mut X509_VERIFY_PARAM;
+    pub fn X509_get0_pubkey_bitstr(certificate: *const X509) -> *mut ASN1_BIT_STRING;
+    pub fn ASN1_STRING_cmp(one: *const ASN1_STRING, other: *const ASN1_STRING) -> c_int;
     pub fn X509_cmp_time(time: *const ASN1_TIME, seconds: *mut time_t) -> c_int;
     pub fn X509_check_issued(issuer: *mut X509, subject: *mut X509) -> c_int;
     pub fn X509_self_signed(certificate: *mut X509, verify_signature: c_int) -> c_int;
