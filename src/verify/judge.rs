@@ -21,6 +21,7 @@ use crate::verify::fields::{Certificate, Known};
 use crate::verify::guard::{Guard, Role};
 use crate::verify::insecure::{Waiver, Waivers};
 use crate::verify::path::{self, Ends};
+use crate::verify::picture;
 use crate::verify::revocation::Revocation;
 use crate::verify::rules::{self, Place, Purpose, Rules};
 use crate::verify::suffix;
@@ -108,6 +109,7 @@ pub struct Refusal {
     /// The chain from the leaf upwards; may be empty.
     pub chain: Vec<X509>,
     extent: Extent,
+    reached_anchor: bool,
 }
 
 /// How far a refused chain reached.
@@ -180,7 +182,7 @@ impl Wishes {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
-        Refusal { error, chain: Vec::new(), extent: Extent::Leaf }
+        Refusal { error, chain: Vec::new(), extent: Extent::Leaf, reached_anchor: false }
     }
 }
 
@@ -188,13 +190,23 @@ type Verdict = std::result::Result<Vec<X509>, Refusal>;
 
 /// Judges `case`: the verified chain from the leaf to its anchor, or the refusal.
 pub fn judge(case: &Case<'_>) -> Verdict {
+    decide(case).map_err(|refusal| {
+        let text = picture::draw(case, &refusal.chain, refusal.reached_anchor, &refusal.error);
+        Refusal { error: refusal.error.with_chain_text(text), ..refusal }
+    })
+}
+
+fn decide(case: &Case<'_>) -> Verdict {
     let chain = match case.waivers.has(Waiver::Chain) {
         true => vec![case.leaf.to_owned()],
         false => find_chain(case).map_err(|refusal| nothing_trusted(case, refusal))?,
     };
     match check_host(case) {
         Ok(()) => Ok(chain),
-        Err(error) => Err(Refusal { error, chain, extent: Extent::Leaf }),
+        Err(error) => {
+            let reached_anchor = !case.waivers.has(Waiver::Chain);
+            Err(Refusal { error, chain, extent: Extent::Leaf, reached_anchor })
+        }
     }
 }
 
@@ -244,11 +256,12 @@ fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong) -> Result<V
     if outcome.is_good() {
         return Ok(match check_chain(case, &outcome.chain) {
             Ok(()) => Ok(outcome.chain),
-            Err((error, extent)) => Err(Refusal { error, chain: outcome.chain, extent }),
+            Err((error, extent)) => Err(Refusal { error, chain: outcome.chain, extent, reached_anchor: true }),
         });
     }
     let untrusted = explain::is_untrusted(outcome.code);
-    let broken = if untrusted { find_broken(case, &outcome.chain) } else { None };
+    let broken =
+        if untrusted { find_broken(case, &outcome.chain).or_else(|| find_namesake(case, &outcome)) } else { None };
     let error = outcome
         .refusal
         .or(broken)
@@ -266,7 +279,8 @@ fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong) -> Result<V
         (_, true) => Extent::Nowhere,
         _ => Extent::Anchor,
     };
-    Ok(Err(Refusal { error, chain: outcome.chain, extent }))
+    let reached_anchor = !untrusted && outcome.code != ffi::X509_V_ERR_CERT_CHAIN_TOO_LONG;
+    Ok(Err(Refusal { error, chain: outcome.chain, extent, reached_anchor }))
 }
 
 /// Our rules for a chain that OpenSSL finds good.
@@ -312,6 +326,15 @@ fn find_broken(case: &Case<'_>, chain: &[X509]) -> Option<Error> {
         let Ok(parsed) = Certificate::parse(&der) else { return Some(explain::not_der(depth, certificate)) };
         rules::well_formed(&parsed).err().map(|breach| explain::breach(breach, depth, certificate))
     })
+}
+
+/// A CA that has the issuer's name, but not the key that the chain was signed with.
+fn find_namesake(case: &Case<'_>, outcome: &engine::Outcome) -> Option<Error> {
+    let last = outcome.chain.last()?;
+    let named = engine::anchors_named(case, last.issuer_name()).unwrap_or_default();
+    let other = named.iter().any(|anchor| anchor != last);
+    (other && explain::is_incomplete_chain(outcome.code))
+        .then(|| explain::namesake(outcome.chain.len().saturating_sub(1), last, outcome.code))
 }
 
 /// RFC 5280 6.1.4 (l): self-issued certificates do not count.

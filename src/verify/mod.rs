@@ -21,6 +21,7 @@ pub mod mark;
 pub mod offline;
 pub mod outer;
 pub(crate) mod path;
+pub(crate) mod picture;
 pub mod recipe;
 pub mod revocation;
 pub(crate) mod rules;
