@@ -34,7 +34,7 @@ test-long: ## the same, with the tests that take long
 	@python3 scripts/run_tests.py --long
 
 lint:    ## format, warnings, docs, header, C and Python
-	@scripts/need cargo cc c++ libssl python3 venv
+	@scripts/need cargo cc c++ libssl python3 venv shellcheck
 	@scripts/lint
 
 header:  ## copies the generated header to include/
@@ -65,7 +65,7 @@ uninstall: ## removes what install put there
 
 bench:   ## compares with raw OpenSSL, side by side
 	@scripts/need cargo cc libssl valgrind
-	@benches/run
+	cargo run --release --quiet --manifest-path benches/Cargo.toml -- report
 
 clean:   ## removes everything that was built
 	cargo clean

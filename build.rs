@@ -19,9 +19,7 @@ fn main() {
 fn header(root: &std::path::Path, out: &std::path::Path) {
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is well-formed");
     let mut builder = cbindgen::Builder::new().with_config(config).with_src(root.join("src/error.rs"));
-    const SECTIONS: [&str; 9] =
-        ["library", "errors", "context", "trust", "host", "connection", "verify", "revocation", "insecure"];
-    for section in SECTIONS {
+    for section in ["library", "errors", "context", "trust", "host", "connection", "verify", "revocation", "insecure"] {
         builder = builder.with_src(root.join(format!("src/ffi/{section}.rs")));
     }
     let mut text = Vec::new();

@@ -14,7 +14,7 @@ for name, answers, takes in (
     ("hostlock_client_new", pointer, [text]),
     ("hostlock_ctx_trust_file", ctypes.c_int, [pointer, text]),
     ("hostlock_ctx_free", None, [pointer]),
-    ("hostlock_connect", ctypes.c_int, [pointer, text, ctypes.c_int, ctypes.POINTER(pointer)]),
+    ("hostlock_connect", ctypes.c_int, [pointer, text, ctypes.c_uint16, ctypes.POINTER(pointer)]),
     ("hostlock_write_all", ctypes.c_ssize_t, [pointer, text, ctypes.c_size_t]),
     ("hostlock_read", ctypes.c_ssize_t, [pointer, text, ctypes.c_size_t]),
     ("hostlock_conn_free", None, [pointer]),

@@ -143,11 +143,11 @@ pub struct Policy {
     pub verify_depth: c_int,
     /// `X509_V_FLAG_*` bits of every verification.
     pub verify_flags: c_ulong,
-    /// What certificates must keep beyond OpenSSL's own checks.
-    pub checks: &'static [Check],
     /// The most bytes that a peer may send before a handshake that hostlock drives is complete. libssl takes 100 KiB
     /// of certificates at most.
     pub handshake_bytes: usize,
+    /// What certificates must keep beyond OpenSSL's own checks.
+    pub checks: &'static [Check],
 }
 
 macro_rules! options {
@@ -208,13 +208,13 @@ const P2026_11: Policy = Policy {
         rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:\
         RSA+SHA256:RSA+SHA384:RSA+SHA512",
     verify_depth: 10,
+    handshake_bytes: 512 * 1024,
     verify_flags: ffi::X509_V_FLAG_X509_STRICT
         | ffi::X509_V_FLAG_TRUSTED_FIRST
         | ffi::X509_V_FLAG_POLICY_CHECK
         | ffi::X509_V_FLAG_EXTENDED_CRL_SUPPORT
         | ffi::X509_V_FLAG_USE_DELTAS,
     checks: CHECKS,
-    handshake_bytes: 512 * 1024,
 };
 
 /// For programs that meet only the public web.

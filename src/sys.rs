@@ -87,8 +87,9 @@ unsafe extern "C" {
     pub fn SSL_in_before(ssl: *const SSL) -> c_int;
     pub fn SSL_has_pending(ssl: *const SSL) -> c_int;
     pub fn SSL_get_state(ssl: *const SSL) -> c_int;
-    pub fn SSL_get1_supported_ciphers(ssl: *mut SSL) -> *mut stack_st_SSL_CIPHER;
+    pub fn SSL_get_ciphers(ssl: *const SSL) -> *mut stack_st_SSL_CIPHER;
     pub fn SSL_get_rfd(ssl: *const SSL) -> c_int;
+    pub fn SSL_get_wfd(ssl: *const SSL) -> c_int;
     pub fn SSL_group_to_name(ssl: *mut SSL, id: c_int) -> *const c_char;
 
     pub fn X509_STORE_CTX_set0_verified_chain(ctx: *mut X509_STORE_CTX, chain: *mut stack_st_X509);

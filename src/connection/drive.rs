@@ -2,8 +2,8 @@
 //!
 //! What a call of libssl means is decided from its return value, from what the `SSL` wants and from its state; the error
 //! queue, which may hold stale entries of the program, is only asked for words once it is certain that the call failed.
-//! Nothing is added to the queue but the reason of a failure. Success and "want" never come here at all: see
-//! `ffi::connection` for the short way in front.
+//! Nothing is added to the queue but the reason of a failure. (libssl itself empties it whenever a handshake goes on.)
+//! A read or write that succeeds at once never comes here: see `ffi::connection` for the short way in front.
 
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
@@ -257,7 +257,7 @@ impl<'a> Drive<'a> {
 
     /// Waits where the transport is one to wait for (`None`: try again), else hands the wish to the caller.
     fn wait_or_return(&mut self, wish: Progress) -> Result<Option<Progress>> {
-        let Some(fd) = self.descriptor_to_wait_for()? else { return Ok(Some(wish)) };
+        let Some(fd) = self.descriptor_to_wait_for(wish)? else { return Ok(Some(wish)) };
         let guard = self.guard;
         let deadline = *self.deadline.get_or_insert_with(|| deadline_of(guard));
         let events = if wish == Progress::WantRead { libc::POLLIN } else { libc::POLLOUT };
@@ -272,19 +272,19 @@ impl<'a> Drive<'a> {
         }
     }
 
-    fn descriptor_to_wait_for(&self) -> Result<Option<c_int>> {
-        match (self.transport, self.patience) {
-            (Some(transport), Patience::Wait) => Ok(Some(transport.fd())),
-            (Some(transport), Patience::Transport) => Ok(transport.waits().then(|| transport.fd())),
-            (None, Patience::Transport) => Ok(None),
-            (None, Patience::Wait) => {
-                // SAFETY: see `new`.
-                match unsafe { sys::SSL_get_rfd(self.ssl) } {
-                    fd @ 0.. => Ok(Some(fd)),
-                    _ => Err(Error::new(Status::EState, "this connection has no descriptor to wait for")
-                        .with_hint("use hostlock_write, which answers HOSTLOCK_WANT_READ or HOSTLOCK_WANT_WRITE")),
-                }
-            }
+    fn descriptor_to_wait_for(&self, wish: Progress) -> Result<Option<c_int>> {
+        if let Some(transport) = self.transport {
+            return Ok((self.patience == Patience::Wait || transport.waits()).then(|| transport.fd()));
+        }
+        if self.patience == Patience::Transport {
+            return Ok(None);
+        }
+        // SAFETY: see `new`.
+        let (reader, writer) = unsafe { gather::descriptors(self.ssl) };
+        match if wish == Progress::WantRead { reader } else { writer } {
+            Some(fd) => Ok(Some(fd)),
+            None => Err(Error::new(Status::EState, "this connection has no descriptor to wait for")
+                .with_hint("use hostlock_write, which answers HOSTLOCK_WANT_READ or HOSTLOCK_WANT_WRITE")),
         }
     }
 
@@ -300,8 +300,12 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// The verdict, where it is a refusal: it says more than libssl can.
+    /// The verdict, where it is a refusal: it says more than libssl can. One from before SSL_clear counts no more.
     fn refused(&self) -> Option<Error> {
+        // SAFETY: see `new`.
+        if unsafe { sys::SSL_in_before(self.ssl) } == 1 {
+            return None;
+        }
         // SAFETY: see `new`.
         match &unsafe { Watch::of(self.ssl) }?.state().verdict {
             Verdict::Refused(error) => Some(error.clone()),
@@ -328,15 +332,19 @@ impl<'a> Drive<'a> {
             })
         };
         match self.transport {
-            Some(transport) => transport.with_head(explain),
+            Some(transport) => {
+                if !transport.with_head(failure::begins_like_tls) {
+                    transport.look_further();
+                }
+                transport.with_head(explain)
+            }
             None => explain(&[]),
         }
     }
 
     fn peer(&self) -> String {
         // SAFETY: see `new`.
-        let fd = self.transport.map_or_else(|| unsafe { sys::SSL_get_rfd(self.ssl) }, Transport::fd);
-        gather::peer_address(fd)
+        gather::peer_address(unsafe { gather::descriptors(self.ssl) }.0)
     }
 
     /// Adds the host, and keeps the error where the connection cannot go on after it.

@@ -103,7 +103,7 @@ impl Agreed {
         let policy = unsafe { Guard::of_ssl(self.0) }.map(|guard| guard.policy.name);
         object.optional("policy", policy);
         // SAFETY: see `of`.
-        object.text("peer", &gather::peer_address(unsafe { sys::SSL_get_rfd(self.0) }));
+        object.text("peer", &gather::peer_address(unsafe { gather::descriptors(self.0) }.0));
         let certificate = self.with_leaf(&mut |leaf| {
             let mut certificate = Object::new();
             certificate.text("subject", &explain::subject_of(leaf));

@@ -246,7 +246,7 @@ fn cut(facts: &Facts<'_>, how: &str) -> Error {
 }
 
 /// Whether `head` can be the beginning of a TLS record (RFC 8446 5.1).
-fn begins_like_tls(head: &[u8]) -> bool {
+pub fn begins_like_tls(head: &[u8]) -> bool {
     matches!(head, [] | [20..=24] | [20..=24, 3, ..])
 }
 

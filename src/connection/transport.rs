@@ -98,8 +98,13 @@ impl Transport {
     /// # Safety
     /// `ssl` is a live `SSL` of our libssl, and keeps its BIO as long as the result is used.
     pub unsafe fn of<'a>(ssl: *const ffi::SSL) -> Option<&'a Transport> {
-        // SAFETY: as the caller promises; NULL where there is none, which BIO_find_type takes.
-        let bio = unsafe { sys::BIO_find_type(ffi::SSL_get_rbio(ssl), method()?.1) };
+        // SAFETY: as the caller promises; NULL where there is none.
+        let bio = unsafe { ffi::SSL_get_rbio(ssl) };
+        if bio.is_null() {
+            return None;
+        }
+        // SAFETY: the BIO belongs to the SSL.
+        let bio = unsafe { sys::BIO_find_type(bio, method()?.1) };
         if bio.is_null() {
             return None;
         }
@@ -116,6 +121,16 @@ impl Transport {
     pub fn waits(&self) -> bool {
         // SAFETY: takes a number, and answers -1 where it is no descriptor.
         self.owned || unsafe { libc::fcntl(self.fd, libc::F_GETFL) } & libc::O_NONBLOCK == 0
+    }
+
+    /// Fills the head up with what has arrived already: libssl stops at five bytes where they are not TLS. Only for a
+    /// connection that failed, because it takes the bytes away from libssl.
+    pub fn look_further(&self) {
+        let (mut head, len) = self.head.get();
+        let Some(room) = head.get_mut(len..) else { return };
+        // SAFETY: the pointer and the length are the slice's.
+        let got = unsafe { libc::recv(self.fd, room.as_mut_ptr().cast(), room.len(), libc::MSG_DONTWAIT) };
+        self.head.set((head, len + usize::try_from(got).unwrap_or(0)));
     }
 
     /// The first bytes that the peer sent.

@@ -10,10 +10,10 @@ use super::{guard_of, hostlock_conn, hostlock_ctx};
 use crate::connection::drive::{self, Drive, Patience, Progress};
 use crate::connection::facts::Agreed;
 use crate::connection::failure::Phase;
+use crate::connection::gather;
 use crate::connection::open::Connection;
 use crate::error::{Error, Result, Status};
 use crate::identity::Reference;
-use crate::sys;
 
 /// Connects to `port` of `host` and makes the handshake: with 0 the certificate is valid and belongs to `host`.
 ///
@@ -235,7 +235,7 @@ pub unsafe extern "C" fn hostlock_conn_free(conn: *mut hostlock_conn) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_conn_fd(conn: *const hostlock_conn) -> c_int {
     // SAFETY: as the caller promises.
-    accessor(-1, || if conn.is_null() { -1 } else { unsafe { sys::SSL_get_rfd(conn) } })
+    accessor(-1, || if conn.is_null() { -1 } else { unsafe { gather::descriptors(conn) }.0.unwrap_or(-1) })
 }
 
 /// The protocol version, such as "TLSv1.3"; NULL before the handshake is complete. Static.
