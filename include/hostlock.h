@@ -362,6 +362,13 @@ int64_t hostlock_error_time(const hostlock_error *error);
 int hostlock_error_depth(const hostlock_error *error);
 
 /**
+ * The chain that was refused, as an indented tree in several lines of UTF-8: as the peer presented it, and as it was
+ * built from the peer's certificate upwards, with a mark where it broke. "" where the failure is about no chain. Owned
+ * by the error.
+ */
+const char *hostlock_error_chain_text(const hostlock_error *error);
+
+/**
  * All of it as one JSON object in ASCII: "status", "code", "message", "hint", and where they are known "host",
  * "names", "x509_code", "time" and "certificate" ("depth", "subject"). Owned by the error; "{}" for NULL.
  */
@@ -730,6 +737,31 @@ int hostlock_ctx_crl_mode(hostlock_ctx *ctx,
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_crl_reload(hostlock_ctx *ctx);
+
+/**
+ * Demands, besides everything else, that one key of the verified chain is pinned: the server's own, an intermediate's or
+ * the trust anchor's. Called several times, one of the pins is enough. Pin a second key that is kept in reserve, or a
+ * changed certificate locks the program out.
+ *
+ * pin is "sha256/" and the base64 of the SHA-256 of the key's subjectPublicKeyInfo (RFC 7469). Make one with:
+ * openssl x509 -in cert.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_pin_spki(hostlock_ctx *ctx,
+                          const char *pin);
+
+/**
+ * Trusts one certificate as it is, for a device whose certificate is self-signed: a peer that shows exactly these bytes
+ * needs no chain. Its dates and the host name hold all the same, unless hostlock_insecure_* says otherwise; CRLs and
+ * OCSP are not asked about it. May be called for several certificates.
+ *
+ * The system's roots stand back, as for every hostlock_ctx_trust_* call; hostlock_ctx_trust_system adds them again.
+ * cert is one certificate in PEM or DER.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_exact(hostlock_ctx *ctx,
+                             const uint8_t *cert,
+                             size_t len);
 
 /**
  * Accepts any certificate: not who issued it, nor its dates, its purpose or its revocation are looked at. Host name and

@@ -7,6 +7,7 @@ use libc::time_t;
 use openssl_sys::*;
 
 pub enum X509_LOOKUP {}
+pub enum X509_PUBKEY {}
 pub enum X509_LOOKUP_METHOD {}
 
 pub type CertVerifyCallback = unsafe extern "C" fn(*mut X509_STORE_CTX, *mut c_void) -> c_int;
@@ -142,6 +143,8 @@ unsafe extern "C" {
     pub fn d2i_X509_AUX(to: *mut *mut X509, from: *mut *const c_uchar, len: c_long) -> *mut X509;
     pub fn d2i_X509_CRL(to: *mut *mut X509_CRL, from: *mut *const c_uchar, len: c_long) -> *mut X509_CRL;
 
+    pub fn X509_get_X509_PUBKEY(certificate: *const X509) -> *mut X509_PUBKEY;
+    pub fn i2d_X509_PUBKEY(key: *mut X509_PUBKEY, der: *mut *mut c_uchar) -> c_int;
     pub fn X509_NAME_get0_der(name: *const X509_NAME, der: *mut *const c_uchar, len: *mut usize) -> c_int;
 
     pub fn ERR_set_mark() -> c_int;

@@ -8,6 +8,7 @@ pub mod errors;
 pub mod host;
 pub mod insecure;
 pub mod library;
+pub mod pins;
 pub mod revocation;
 pub mod trust;
 pub mod verify;

@@ -74,6 +74,11 @@ impl Anchors {
         Ok(())
     }
 
+    /// The program has named what it trusts, but no anchor: the system's roots stand back.
+    pub fn name_none(&self) {
+        self.chosen.store(true, Ordering::Release);
+    }
+
     /// The store to verify with, where libssl brought `offered`.
     ///
     /// # Safety

@@ -12,7 +12,9 @@ use crate::identity::{MatchRules, Reference};
 use crate::policy::{Choice, Policy};
 use crate::sys;
 use crate::trust::Anchors;
+use crate::verify::exact::ExactCertificates;
 use crate::verify::insecure::{Waiver, Waivers};
+use crate::verify::pins::Pin;
 use crate::verify::revocation::Revocation;
 
 /// Which side of a connection a context is for.
@@ -62,6 +64,10 @@ pub struct Settings {
     pub waivers: Waivers,
     /// CRLs and how they are used.
     pub revocation: Revocation,
+    /// The keys of which the chain must have one, where there are any.
+    pub pins: Vec<Pin>,
+    /// Certificates that are trusted as they are.
+    pub exact: ExactCertificates,
     /// The moment to verify for, in Unix seconds, in place of now.
     pub verify_time: Option<i64>,
     /// The most intermediates of a chain, in place of the policy's number.
@@ -116,6 +122,8 @@ impl Guard {
                 timeout_ms: DEFAULT_TIMEOUT_MS,
                 waivers: Waivers::default(),
                 revocation: Revocation::default(),
+                pins: Vec::new(),
+                exact: ExactCertificates::default(),
                 verify_time: None,
                 verify_depth: None,
                 verify_flags: 0,

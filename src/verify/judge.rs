@@ -16,12 +16,14 @@ use crate::sys;
 use crate::trust::store;
 use crate::verify::certificate;
 use crate::verify::engine::{self, Material};
+use crate::verify::exact::{self, ExactCertificates};
 use crate::verify::explain;
 use crate::verify::fields::{Certificate, Known};
 use crate::verify::guard::{Guard, Role};
 use crate::verify::insecure::{Waiver, Waivers};
 use crate::verify::path::{self, Ends};
 use crate::verify::picture;
+use crate::verify::pins::{self, Pin};
 use crate::verify::revocation::Revocation;
 use crate::verify::rules::{self, Place, Purpose, Rules};
 use crate::verify::suffix;
@@ -51,6 +53,10 @@ pub struct Case<'a> {
     pub waivers: Waivers,
     /// CRLs and how they are used.
     pub revocation: Revocation,
+    /// The keys of which the chain must have one, where there are any.
+    pub pins: Vec<Pin>,
+    /// Certificates that are trusted as they are.
+    pub exact: ExactCertificates,
 }
 
 impl<'a> Case<'a> {
@@ -76,6 +82,8 @@ impl<'a> Case<'a> {
             most_intermediates: settings.verify_depth,
             waivers: settings.waivers.clone(),
             revocation: settings.revocation.clone(),
+            pins: settings.pins.clone(),
+            exact: settings.exact.clone(),
         }
     }
 
@@ -197,11 +205,17 @@ pub fn judge(case: &Case<'_>) -> Verdict {
 }
 
 fn decide(case: &Case<'_>) -> Verdict {
-    let chain = match case.waivers.has(Waiver::Chain) {
-        true => vec![case.leaf.to_owned()],
-        false => find_chain(case).map_err(|refusal| nothing_trusted(case, refusal))?,
+    let chain = if case.waivers.has(Waiver::Chain) {
+        vec![case.leaf.to_owned()]
+    } else if case.exact.accept(case.leaf) {
+        if !case.waivers.has(Waiver::Time) {
+            exact::check_dates(case.leaf, case.time)?;
+        }
+        vec![case.leaf.to_owned()]
+    } else {
+        find_chain(case).map_err(|refusal| nothing_trusted(case, refusal))?
     };
-    match check_host(case) {
+    match check_host(case).and_then(|()| pins::check(&chain, &case.pins)) {
         Ok(()) => Ok(chain),
         Err(error) => {
             let reached_anchor = !case.waivers.has(Waiver::Chain);
@@ -212,10 +226,11 @@ fn decide(case: &Case<'_>) -> Verdict {
 
 /// Where nothing is trusted at all, that is the reason.
 fn nothing_trusted(case: &Case<'_>, refusal: Refusal) -> Refusal {
-    if explain::is_untrusted(refusal.error.x509_code()) && store::is_empty(case.store) {
-        return Refusal { error: store::nothing_in_it(), ..refusal };
+    match explain::is_untrusted(refusal.error.x509_code()) && store::is_empty(case.store) {
+        true if !case.exact.is_empty() => Refusal { error: exact::another(case.leaf), ..refusal },
+        true => Refusal { error: store::nothing_in_it(), ..refusal },
+        false => refusal,
     }
-    refusal
 }
 
 /// OpenSSL's chain where it is good; else another to a self-signed anchor; where none leads to such an anchor at all,
