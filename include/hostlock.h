@@ -362,6 +362,13 @@ int64_t hostlock_error_time(const hostlock_error *error);
 int hostlock_error_depth(const hostlock_error *error);
 
 /**
+ * The chain that was refused, as an indented tree in several lines of UTF-8: as the peer presented it, and as it was
+ * built from the peer's certificate upwards, with a mark where it broke. "" where the failure is about no chain. Owned
+ * by the error.
+ */
+const char *hostlock_error_chain_text(const hostlock_error *error);
+
+/**
  * All of it as one JSON object in ASCII: "status", "code", "message", "hint", and where they are known "host",
  * "names", "x509_code", "time" and "certificate" ("depth", "subject"). Owned by the error; "{}" for NULL.
  */
@@ -678,8 +685,8 @@ int hostlock_ctx_verify_chain(hostlock_ctx *ctx,
 HOSTLOCK_MUST_USE int hostlock_ctx_verify_time(hostlock_ctx *ctx, int64_t unix_seconds);
 
 /**
- * The most intermediate certificates between the peer's own and its trust anchor, 0 to 100, in place of the policy's
- * number. Self-issued certificates do not count.
+ * The most intermediate certificates between the peer's own and its trust anchor, in place of the policy's 10.
+ * Self-issued certificates do not count.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_verify_depth(hostlock_ctx *ctx,

@@ -56,6 +56,8 @@ pub const SSL_SECOP_SIGALG_CHECK: c_int = 13 | (5 << 16);
 
 pub const ERR_LIB_SSL: c_int = 20;
 
+pub const NID_ANY_POLICY: c_int = 746;
+
 pub const X509_TRUST_SSL_CLIENT: c_int = 2;
 pub const X509_TRUST_SSL_SERVER: c_int = 3;
 pub const CRYPTO_EX_INDEX_X509_STORE_CTX: c_int = 5;
@@ -120,6 +122,8 @@ unsafe extern "C" {
     pub fn X509_STORE_CTX_set0_trusted_stack(ctx: *mut X509_STORE_CTX, trusted: *mut stack_st_X509);
     pub fn X509_STORE_CTX_get_lookup_certs(ctx: *const X509_STORE_CTX) -> Option<LookupCerts>;
     pub fn X509_STORE_get0_param(store: *const X509_STORE) -> *mut X509_VERIFY_PARAM;
+    pub fn X509_get0_pubkey_bitstr(certificate: *const X509) -> *mut ASN1_BIT_STRING;
+    pub fn ASN1_STRING_cmp(one: *const ASN1_STRING, other: *const ASN1_STRING) -> c_int;
     pub fn X509_cmp_time(time: *const ASN1_TIME, seconds: *mut time_t) -> c_int;
     pub fn X509_check_issued(issuer: *mut X509, subject: *mut X509) -> c_int;
     pub fn X509_self_signed(certificate: *mut X509, verify_signature: c_int) -> c_int;
@@ -138,6 +142,7 @@ unsafe extern "C" {
     pub fn X509_VERIFY_PARAM_get0_email(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
     pub fn X509_VERIFY_PARAM_get1_ip_asc(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
     pub fn X509_VERIFY_PARAM_get_hostflags(param: *const X509_VERIFY_PARAM) -> c_uint;
+    pub fn X509_VERIFY_PARAM_add0_policy(param: *mut X509_VERIFY_PARAM, policy: *mut ASN1_OBJECT) -> c_int;
     pub fn X509_VERIFY_PARAM_set_trust(param: *mut X509_VERIFY_PARAM, trust: c_int) -> c_int;
     pub fn X509_VERIFY_PARAM_get_depth(param: *const X509_VERIFY_PARAM) -> c_int;
 

@@ -11,7 +11,7 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result};
 use crate::identity::{Budget, NameConstraints, same_name};
-use crate::policy::Policy;
+use crate::policy::{Check, Policy};
 use crate::sys;
 use crate::trust::store;
 use crate::verify::certificate;
@@ -22,9 +22,11 @@ use crate::verify::fields::{Certificate, Known};
 use crate::verify::guard::{Guard, Role};
 use crate::verify::insecure::{Waiver, Waivers};
 use crate::verify::path::{self, Ends};
+use crate::verify::picture;
 use crate::verify::pins::{self, Pin};
 use crate::verify::revocation::Revocation;
-use crate::verify::rules::{Place, Purpose, Rules};
+use crate::verify::rules::{self, Place, Purpose, Rules};
+use crate::verify::suffix;
 use crate::verify::wanted::Wanted;
 
 /// What is to be judged, and by which measure.
@@ -114,8 +116,19 @@ pub struct Refusal {
     pub error: Error,
     /// The chain from the leaf upwards; may be empty.
     pub chain: Vec<X509>,
-    /// Whether the leaf alone is to blame, so that no other chain can help.
-    is_final: bool,
+    extent: Extent,
+    reached_anchor: bool,
+}
+
+/// How far a refused chain reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// The leaf alone is to blame, so no other chain can help.
+    Leaf,
+    /// To an anchor, but something is wrong with it.
+    Anchor,
+    /// Not to any anchor.
+    Nowhere,
 }
 
 /// Only these bits of a program's flags count: each makes verification stricter.
@@ -177,7 +190,7 @@ impl Wishes {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
-        Refusal { error, chain: Vec::new(), is_final: true }
+        Refusal { error, chain: Vec::new(), extent: Extent::Leaf, reached_anchor: false }
     }
 }
 
@@ -185,6 +198,13 @@ type Verdict = std::result::Result<Vec<X509>, Refusal>;
 
 /// Judges `case`: the verified chain from the leaf to its anchor, or the refusal.
 pub fn judge(case: &Case<'_>) -> Verdict {
+    decide(case).map_err(|refusal| {
+        let text = picture::draw(case, &refusal.chain, refusal.reached_anchor, &refusal.error);
+        Refusal { error: refusal.error.with_chain_text(text), ..refusal }
+    })
+}
+
+fn decide(case: &Case<'_>) -> Verdict {
     let chain = if case.waivers.has(Waiver::Chain) {
         vec![case.leaf.to_owned()]
     } else if case.exact.accept(case.leaf) {
@@ -197,7 +217,10 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     };
     match check_host(case).and_then(|()| pins::check(&chain, &case.pins)) {
         Ok(()) => Ok(chain),
-        Err(error) => Err(Refusal { error, chain, is_final: true }),
+        Err(error) => {
+            let reached_anchor = !case.waivers.has(Waiver::Chain);
+            Err(Refusal { error, chain, extent: Extent::Leaf, reached_anchor })
+        }
     }
 }
 
@@ -215,12 +238,12 @@ fn nothing_trusted(case: &Case<'_>, refusal: Refusal) -> Refusal {
 fn find_chain(case: &Case<'_>) -> Verdict {
     let refusal = match attempt(case, &Material::Everything, 0)? {
         Ok(chain) => return Ok(chain),
-        Err(refusal) if refusal.is_final => return Err(refusal),
+        Err(refusal) if refusal.extent == Extent::Leaf => return Err(refusal),
         Err(refusal) => refusal,
     };
     let refusal = match search(case, Ends::SelfSigned)? {
         (Some(chain), _) => return Ok(chain),
-        (None, _) if !is_incomplete(&refusal) => return Err(refusal),
+        (None, _) if refusal.extent == Extent::Anchor => return Err(refusal),
         (None, Some(nearer)) => return Err(nearer),
         (None, None) => refusal,
     };
@@ -230,14 +253,10 @@ fn find_chain(case: &Case<'_>) -> Verdict {
     };
     match search(case, Ends::Anywhere)? {
         (Some(chain), _) => Ok(chain),
-        (None, _) if !is_incomplete(&partial) => Err(partial),
+        (None, _) if partial.extent != Extent::Nowhere => Err(partial),
         (None, Some(nearer)) => Err(nearer),
         (None, None) => Err(refusal),
     }
-}
-
-fn is_incomplete(refusal: &Refusal) -> bool {
-    explain::is_incomplete_chain(refusal.error.x509_code())
 }
 
 fn search(case: &Case<'_>, ends: Ends) -> Result<(Option<Vec<X509>>, Option<Refusal>)> {
@@ -252,12 +271,17 @@ fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong) -> Result<V
     if outcome.is_good() {
         return Ok(match check_chain(case, &outcome.chain) {
             Ok(()) => Ok(outcome.chain),
-            Err((error, is_final)) => Err(Refusal { error, chain: outcome.chain, is_final }),
+            Err((error, extent)) => Err(Refusal { error, chain: outcome.chain, extent, reached_anchor: true }),
         });
     }
-    let error =
-        outcome.refusal.unwrap_or_else(|| explain::x509_error(outcome.code, outcome.depth, &outcome.chain, case.leaf));
-    let is_final = outcome.depth == 0
+    let untrusted = explain::is_untrusted(outcome.code);
+    let broken =
+        if untrusted { find_broken(case, &outcome.chain).or_else(|| find_namesake(case, &outcome)) } else { None };
+    let error = outcome
+        .refusal
+        .or(broken)
+        .unwrap_or_else(|| explain::x509_error(outcome.code, outcome.depth, &outcome.chain, case.leaf));
+    let leaf_alone = outcome.depth == 0
         && matches!(
             outcome.code,
             ffi::X509_V_ERR_CERT_HAS_EXPIRED
@@ -265,14 +289,20 @@ fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong) -> Result<V
                 | ffi::X509_V_ERR_INVALID_PURPOSE
                 | explain::EE_KEY_TOO_SMALL
         );
-    Ok(Err(Refusal { error, chain: outcome.chain, is_final }))
+    let extent = match (leaf_alone, untrusted) {
+        (true, _) => Extent::Leaf,
+        (_, true) => Extent::Nowhere,
+        _ => Extent::Anchor,
+    };
+    let reached_anchor = !untrusted && outcome.code != ffi::X509_V_ERR_CERT_CHAIN_TOO_LONG;
+    Ok(Err(Refusal { error, chain: outcome.chain, extent, reached_anchor }))
 }
 
-/// Our rules for a chain that OpenSSL finds good; with the error, whether the leaf alone is to blame.
-fn check_chain(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error, bool)> {
+/// Our rules for a chain that OpenSSL finds good.
+fn check_chain(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error, Extent)> {
     let mut encoded = Vec::with_capacity(chain.len());
     for certificate in chain {
-        encoded.push(certificate.to_der().map_err(|_| (engine::out_of_memory(), true))?);
+        encoded.push(certificate.to_der().map_err(|_| (engine::out_of_memory(), Extent::Leaf))?);
     }
     let purpose = match case.role {
         _ if case.waivers.has(Waiver::Purpose) => None,
@@ -289,12 +319,37 @@ fn check_chain(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Erro
             _ if depth == last => Place::Anchor,
             _ => Place::Intermediate,
         };
-        let parsed = Certificate::parse(der).map_err(|_| (explain::not_der(depth, certificate), depth == 0))?;
-        rules.check(&parsed, place).map_err(|breach| (explain::breach(breach, depth, certificate), depth == 0))?;
+        let extent = if depth == 0 { Extent::Leaf } else { Extent::Anchor };
+        let parsed = Certificate::parse(der).map_err(|_| (explain::not_der(depth, certificate), extent))?;
+        rules.check(&parsed, place).map_err(|breach| (explain::breach(breach, depth, certificate), extent))?;
         certificates.push(parsed);
     }
-    check_depth(case, &certificates, chain).map_err(|error| (error, false))?;
-    check_name_constraints(&certificates, chain).map_err(|error| (error, false))
+    check_depth(case, &certificates, chain).map_err(|error| (error, Extent::Anchor))?;
+    check_name_constraints(&certificates, chain).map_err(|error| (error, Extent::Anchor))
+}
+
+/// OpenSSL takes no certificate for an issuer or a subject if one of its extensions is damaged, and then says only that
+/// the chain ends. The damage is the better reason.
+fn find_broken(case: &Case<'_>, chain: &[X509]) -> Option<Error> {
+    let next = chain.last().map_or(case.leaf.issuer_name(), |last| last.issuer_name());
+    let above = engine::anchors_named(case, next).unwrap_or_default();
+    let leaf = chain.is_empty().then(|| case.leaf.to_owned());
+    let below = leaf.iter().chain(chain).enumerate();
+    let above = above.iter().map(|anchor| (chain.len().max(1), anchor));
+    below.chain(above).find_map(|(depth, certificate)| {
+        let der = certificate.to_der().ok()?;
+        let Ok(parsed) = Certificate::parse(&der) else { return Some(explain::not_der(depth, certificate)) };
+        rules::well_formed(&parsed).err().map(|breach| explain::breach(breach, depth, certificate))
+    })
+}
+
+/// A CA that has the issuer's name, but not the key that the chain was signed with.
+fn find_namesake(case: &Case<'_>, outcome: &engine::Outcome) -> Option<Error> {
+    let last = outcome.chain.last()?;
+    let named = engine::anchors_named(case, last.issuer_name()).unwrap_or_default();
+    let other = named.iter().any(|anchor| anchor != last);
+    (other && explain::is_incomplete_chain(outcome.code))
+        .then(|| explain::namesake(outcome.chain.len().saturating_sub(1), last, outcome.code))
 }
 
 /// RFC 5280 6.1.4 (l): self-issued certificates do not count.
@@ -333,7 +388,11 @@ fn check_name_constraints(certificates: &[Certificate<'_>], chain: &[X509]) -> R
 
 fn check_host(case: &Case<'_>) -> Result<()> {
     let Some(wanted) = case.wanted.filter(|_| !case.waivers.has(Waiver::HostName)) else { return Ok(()) };
-    certificate::presented(case.leaf).and_then(|names| wanted.check(&names)).map(|_| ()).map_err(|error| {
+    let matched = certificate::presented(case.leaf).and_then(|names| {
+        wanted.check(&names)?;
+        if case.policy.demands(Check::PublicSuffix) { suffix::check_wildcards(wanted, &names) } else { Ok(()) }
+    });
+    matched.map_err(|error| {
         let subject = explain::subject_of(case.leaf);
         error.with_certificate(0, subject)
     })

@@ -40,6 +40,11 @@ impl Wanted {
         self.groups.first().and_then(|group| group.first())
     }
 
+    /// Every name that was asked for.
+    pub fn references(&self) -> impl Iterator<Item = &Reference> {
+        self.groups.iter().flatten()
+    }
+
     /// Every group must find one of its names in the certificate.
     pub fn check(&self, presented: &Presented<'_>) -> Result<String> {
         let mut matched = None;
