@@ -21,8 +21,9 @@ pub const SSL_CB_HANDSHAKE_START: c_int = 0x10;
 pub const SSL_CB_HANDSHAKE_DONE: c_int = 0x20;
 pub const SSL_CB_CONNECT_EXIT: c_int = 0x1002;
 
-/// `SSL_get_state`: nothing has been sent; a client has sent its hello and no server hello has come.
+/// `SSL_get_state`: nothing has been sent; the handshake is complete; a client's hello was sent, no server hello has come.
 pub const TLS_ST_BEFORE: c_int = 0;
+pub const TLS_ST_OK: c_int = 1;
 pub const TLS_ST_CW_CLNT_HELLO: c_int = 12;
 
 pub const SSL_NOTHING: c_int = 1;

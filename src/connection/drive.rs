@@ -341,9 +341,10 @@ impl<'a> Drive<'a> {
         let alive = unsafe { ffi::SSL_is_init_finished(self.ssl) } == 1;
         let reason = gather::newest_reason().filter(|_| !(alive && errno.is_some()));
         let peer = self.peer();
+        let established = alive || state == sys::TLS_ST_OK || self.transport.is_some_and(|t| t.established.get());
         let explain = |head: &[u8]| {
             failure::explain(&Facts {
-                phase: self.phase,
+                phase: if established { self.phase } else { Phase::Handshake },
                 peer: &peer,
                 reason: reason.clone(),
                 errno,
