@@ -59,7 +59,8 @@ class Header(unittest.TestCase):
         )
 
     def test_every_function_has_a_comment(self) -> None:
-        declared = re.findall(r"(.*)\n(?:HOSTLOCK_MUST_USE\s+)?[a-z][\w *]*?\b(hostlock_\w+)\(", HEADER.read_text())
+        code = re.sub(r"HOSTLOCK_MUST_USE\s|HOSTLOCK_INSECURE\(.*\)\n", "", HEADER.read_text())
+        declared = re.findall(r"(.*)\n[a-z][\w *]*?\b(hostlock_\w+)\(", code)
         self.assertGreater(len(declared), 20)
         self.assertEqual([name for before, name in declared if before != " */"], [])
 
