@@ -6,4 +6,5 @@ pub mod loopback;
 pub mod peer;
 pub mod pem;
 pub mod pki;
+pub mod raw;
 pub mod scratch;
