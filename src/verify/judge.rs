@@ -10,22 +10,20 @@ use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result};
-use crate::identity::{Budget, NameConstraints, same_name};
 use crate::policy::{Check, Policy};
 use crate::sys;
 use crate::trust::store;
 use crate::verify::certificate;
+use crate::verify::chain;
 use crate::verify::engine::{self, Material};
 use crate::verify::exact::{self, ExactCertificates};
 use crate::verify::explain;
-use crate::verify::fields::{Certificate, Known};
 use crate::verify::guard::{Guard, Role};
 use crate::verify::insecure::{Waiver, Waivers};
 use crate::verify::path::{self, Ends};
 use crate::verify::picture;
 use crate::verify::pins::{self, Pin};
 use crate::verify::revocation::Revocation;
-use crate::verify::rules::{self, Place, Purpose, Rules};
 use crate::verify::suffix;
 use crate::verify::wanted::Wanted;
 
@@ -122,7 +120,7 @@ pub struct Refusal {
 
 /// How far a refused chain reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extent {
+pub(crate) enum Extent {
     /// The leaf alone is to blame, so no other chain can help.
     Leaf,
     /// To an anchor, but something is wrong with it.
@@ -269,17 +267,16 @@ fn search(case: &Case<'_>, ends: Ends) -> Result<(Option<Vec<X509>>, Option<Refu
 fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong) -> Result<Verdict> {
     let outcome = engine::run(case, material, flags)?;
     if outcome.is_good() {
-        return Ok(match check_chain(case, &outcome.chain) {
+        return Ok(match chain::check(case, &outcome.chain) {
             Ok(()) => Ok(outcome.chain),
             Err((error, extent)) => Err(Refusal { error, chain: outcome.chain, extent, reached_anchor: true }),
         });
     }
     let untrusted = explain::is_untrusted(outcome.code);
-    let broken =
-        if untrusted { find_broken(case, &outcome.chain).or_else(|| find_namesake(case, &outcome)) } else { None };
     let error = outcome
         .refusal
-        .or(broken)
+        .clone()
+        .or_else(|| chain::reason(case, &outcome))
         .unwrap_or_else(|| explain::x509_error(outcome.code, outcome.depth, &outcome.chain, case.leaf));
     let leaf_alone = outcome.depth == 0
         && matches!(
@@ -296,94 +293,6 @@ fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong) -> Result<V
     };
     let reached_anchor = !untrusted && outcome.code != ffi::X509_V_ERR_CERT_CHAIN_TOO_LONG;
     Ok(Err(Refusal { error, chain: outcome.chain, extent, reached_anchor }))
-}
-
-/// Our rules for a chain that OpenSSL finds good.
-fn check_chain(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error, Extent)> {
-    let mut encoded = Vec::with_capacity(chain.len());
-    for certificate in chain {
-        encoded.push(certificate.to_der().map_err(|_| (engine::out_of_memory(), Extent::Leaf))?);
-    }
-    let purpose = match case.role {
-        _ if case.waivers.has(Waiver::Purpose) => None,
-        Role::Client => Some(Purpose::Server),
-        Role::Server => Some(Purpose::Client),
-    };
-    let rules = Rules::new(case.policy, purpose);
-    let last = chain.len().saturating_sub(1);
-    let mut certificates = Vec::with_capacity(chain.len());
-    for (depth, (certificate, der)) in chain.iter().zip(&encoded).enumerate() {
-        let place = match depth {
-            0 if last == 0 => Place::TrustedLeaf,
-            0 => Place::Leaf,
-            _ if depth == last => Place::Anchor,
-            _ => Place::Intermediate,
-        };
-        let extent = if depth == 0 { Extent::Leaf } else { Extent::Anchor };
-        let parsed = Certificate::parse(der).map_err(|_| (explain::not_der(depth, certificate), extent))?;
-        rules.check(&parsed, place).map_err(|breach| (explain::breach(breach, depth, certificate), extent))?;
-        certificates.push(parsed);
-    }
-    check_depth(case, &certificates, chain).map_err(|error| (error, Extent::Anchor))?;
-    check_name_constraints(&certificates, chain).map_err(|error| (error, Extent::Anchor))
-}
-
-/// OpenSSL takes no certificate for an issuer or a subject if one of its extensions is damaged, and then says only that
-/// the chain ends. The damage is the better reason.
-fn find_broken(case: &Case<'_>, chain: &[X509]) -> Option<Error> {
-    let next = chain.last().map_or(case.leaf.issuer_name(), |last| last.issuer_name());
-    let above = engine::anchors_named(case, next).unwrap_or_default();
-    let leaf = chain.is_empty().then(|| case.leaf.to_owned());
-    let below = leaf.iter().chain(chain).enumerate();
-    let above = above.iter().map(|anchor| (chain.len().max(1), anchor));
-    below.chain(above).find_map(|(depth, certificate)| {
-        let der = certificate.to_der().ok()?;
-        let Ok(parsed) = Certificate::parse(&der) else { return Some(explain::not_der(depth, certificate)) };
-        rules::well_formed(&parsed).err().map(|breach| explain::breach(breach, depth, certificate))
-    })
-}
-
-/// A CA that has the issuer's name, but not the key that the chain was signed with.
-fn find_namesake(case: &Case<'_>, outcome: &engine::Outcome) -> Option<Error> {
-    let last = outcome.chain.last()?;
-    let named = engine::anchors_named(case, last.issuer_name()).unwrap_or_default();
-    let other = named.iter().any(|anchor| anchor != last);
-    (other && explain::is_incomplete_chain(outcome.code))
-        .then(|| explain::namesake(outcome.chain.len().saturating_sub(1), last, outcome.code))
-}
-
-/// RFC 5280 6.1.4 (l): self-issued certificates do not count.
-fn check_depth(case: &Case<'_>, certificates: &[Certificate<'_>], chain: &[X509]) -> Result<()> {
-    let most = usize::try_from(case.depth()).unwrap_or(0);
-    if certificates.len() <= most + 2 {
-        return Ok(());
-    }
-    let below_anchor = certificates.get(1..certificates.len() - 1).unwrap_or_default();
-    let intermediates = below_anchor.iter().filter(|certificate| !is_self_issued(certificate)).count();
-    if intermediates <= most { Ok(()) } else { Err(explain::too_deep(intermediates, most, chain)) }
-}
-
-fn is_self_issued(certificate: &Certificate<'_>) -> bool {
-    same_name(certificate.subject, certificate.issuer).unwrap_or(false)
-}
-
-/// RFC 5280 6.1.3 (b) and (c): each CA's constraints hold for all below it but self-issued intermediates.
-fn check_name_constraints(certificates: &[Certificate<'_>], chain: &[X509]) -> Result<()> {
-    let mut budget = Budget::default();
-    for (above, certificate) in certificates.iter().enumerate().skip(1) {
-        let Some(extension) = certificate.extension(Known::NameConstraints) else { continue };
-        let blame = |error: Error, depth: usize| match chain.get(depth) {
-            Some(culprit) => explain::at(error, depth, culprit),
-            None => error,
-        };
-        let constraints = NameConstraints::parse(extension.value).map_err(|error| blame(error, above))?;
-        for (depth, below) in certificates.iter().enumerate().take(above) {
-            if depth == 0 || !is_self_issued(below) {
-                constraints.check(&below.presented(), &mut budget).map_err(|error| blame(error, depth))?;
-            }
-        }
-    }
-    Ok(())
 }
 
 fn check_host(case: &Case<'_>) -> Result<()> {

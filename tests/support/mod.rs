@@ -7,4 +7,5 @@ pub mod loopback;
 pub mod peer;
 pub mod pem;
 pub mod pki;
+pub mod raw;
 pub mod scratch;
