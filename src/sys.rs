@@ -17,12 +17,14 @@ pub type CertVerifyCallback = unsafe extern "C" fn(*mut X509_STORE_CTX, *mut c_v
 pub type VerifyCallback = unsafe extern "C" fn(c_int, *mut X509_STORE_CTX) -> c_int;
 pub type LookupCerts = unsafe extern "C" fn(*mut X509_STORE_CTX, *const X509_NAME) -> *mut stack_st_X509;
 pub type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
+pub type StatusCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
 pub type SecurityCallback =
     unsafe extern "C" fn(*const SSL, *const SSL_CTX, c_int, c_int, c_int, *mut c_void, *mut c_void) -> c_int;
 
 pub const SSL_CB_HANDSHAKE_START: c_int = 0x10;
 pub const SSL_CB_HANDSHAKE_DONE: c_int = 0x20;
 
+pub const SSL_CTRL_GET_TLSEXT_STATUS_REQ_CB: c_int = 128;
 pub const SSL_CTRL_SET_MIN_PROTO_VERSION: c_int = 123;
 pub const SSL_CTRL_SET_MAX_PROTO_VERSION: c_int = 124;
 pub const SSL_CTRL_GET_MIN_PROTO_VERSION: c_int = 130;

@@ -15,7 +15,7 @@ use crate::queue;
 use crate::sys;
 use crate::verify::guard::{Guard, Role};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{mark, security, wanted};
+use crate::verify::{mark, security, staple, wanted};
 
 /// See the module's text.
 ///
@@ -74,6 +74,7 @@ unsafe fn begin(ssl: *mut ffi::SSL, may_drop_session: bool) {
     {
         let mut state = watch.state();
         state.verdict = Verdict::Pending;
+        state.staple_judged = false;
         state.mark = None;
         state.guard = guard.map(Guard::share);
     }
@@ -84,6 +85,8 @@ unsafe fn begin(ssl: *mut ffi::SSL, may_drop_session: bool) {
     if guard.role != Role::Client || unsafe { ffi::SSL_is_server(ssl) } == 1 {
         return;
     }
+    // SAFETY: as above.
+    unsafe { staple::prepare(ssl, guard) };
     // SAFETY: as above.
     let mark = match unsafe { wanted::of_connection(ssl, guard, Some(watch)) } {
         Ok(wanted) => mark::compute(guard, &wanted),
@@ -156,7 +159,11 @@ unsafe fn review(ssl: *mut ffi::SSL, watch: &Watch) -> Result<Verdict> {
     // SAFETY: the reference was made for us.
     unsafe { ffi::X509_free(certificate) };
     match verdict {
-        Verdict::Verified { .. } => return Ok(verdict),
+        Verdict::Verified { .. } => {
+            // SAFETY: as above.
+            unsafe { staple::judge_late(ssl, &guard, watch)? };
+            return Ok(verdict);
+        }
         Verdict::Refused(error) => return Err(error),
         Verdict::Pending => {}
     }

@@ -1,7 +1,8 @@
 //! Verification: three hooks on an `SSL_CTX` that legacy code does not touch, and one function that decides.
 //!
 //! [`recipe`] installs the hooks: [`outer`] judges the certificate inside the handshake, [`security`] keeps versions,
-//! suites and keys from being lowered, [`info`] refuses what no certificate callback sees. [`judge`] decides:
+//! suites and keys from being lowered, [`staple`] judges the OCSP answer, [`info`] refuses what no certificate
+//! callback sees. [`judge`] decides:
 //! `engine` lets OpenSSL verify one chain, `path` searches others, `rules` are what each certificate must keep;
 //! [`explain`] puts the verdict into words. [`revocation`] says which certificates are asked about, [`exact`]
 //! which need no chain, [`pins`] which keys must be in it; [`insecure`] is
@@ -28,6 +29,7 @@ pub mod recipe;
 pub mod revocation;
 pub(crate) mod rules;
 pub mod security;
+pub mod staple;
 pub(crate) mod syntax;
 pub mod wanted;
 pub mod watch;

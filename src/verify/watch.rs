@@ -38,6 +38,8 @@ pub struct State {
     pub poison: Option<Error>,
     /// The judgement.
     pub verdict: Verdict,
+    /// Whether the stapled OCSP answer, or its absence, has been judged.
+    pub staple_judged: bool,
     /// The mark that a session must bear to be resumed here; set when the handshake begins.
     pub mark: Option<[u8; 32]>,
     /// The application's info callback, which ours calls.
@@ -110,6 +112,7 @@ unsafe extern "C" fn dup(
     let Some(original) = (unsafe { (*slot).as_ref() }) else { return 1 };
     let mut state = original.state().clone();
     state.verdict = Verdict::Pending;
+    state.staple_judged = false;
     state.mark = None;
     // SAFETY: the slot is writable; what is written there belongs to the copy and is freed with it.
     unsafe { *slot = Box::into_raw(Box::new(Watch(Mutex::new(state)))) };
