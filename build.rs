@@ -19,7 +19,9 @@ fn main() {
 fn header(root: &std::path::Path, out: &std::path::Path) {
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is well-formed");
     let mut builder = cbindgen::Builder::new().with_config(config).with_src(root.join("src/error.rs"));
-    for section in ["library", "errors", "context", "trust", "host", "verify", "revocation", "pins", "insecure"] {
+    const SECTIONS: [&str; 10] =
+        ["library", "errors", "context", "trust", "host", "connection", "verify", "revocation", "pins", "insecure"];
+    for section in SECTIONS {
         builder = builder.with_src(root.join(format!("src/ffi/{section}.rs")));
     }
     let mut text = Vec::new();

@@ -219,6 +219,7 @@ pub struct Detail {
     x509_code: i32,
     time: Option<i64>,
     certificate: Option<Culprit>,
+    chain_text: String,
     rendered: OnceLock<Rendered>,
 }
 
@@ -233,6 +234,7 @@ impl Clone for Detail {
             x509_code: self.x509_code,
             time: self.time,
             certificate: self.certificate.clone(),
+            chain_text: self.chain_text.clone(),
             rendered: OnceLock::new(),
         }
     }
@@ -258,6 +260,8 @@ pub struct Rendered {
     pub host: Option<CString>,
     /// The names in the certificate.
     pub names: Vec<CString>,
+    /// The chain as a picture; may be empty.
+    pub chain_text: CString,
     /// All facts as one JSON object.
     pub json: CString,
 }
@@ -308,6 +312,12 @@ impl Error {
         self
     }
 
+    /// Adds the chain as a picture in text, with the mark where it broke.
+    pub fn with_chain_text(mut self, text: impl Into<String>) -> Error {
+        Arc::make_mut(&mut self.0).chain_text = text.into();
+        self
+    }
+
     /// What kind of failure it is.
     pub fn status(&self) -> Status {
         self.0.status.unwrap_or(Status::EInternal)
@@ -348,6 +358,11 @@ impl Error {
         self.0.certificate.as_ref()
     }
 
+    /// The chain as a picture in text; empty where the failure is about no chain.
+    pub fn chain_text(&self) -> &str {
+        &self.0.chain_text
+    }
+
     /// The texts for the C ABI.
     pub fn rendered(&self) -> &Rendered {
         self.0.rendered.get_or_init(|| Rendered {
@@ -355,6 +370,7 @@ impl Error {
             hint: c_text(&self.0.hint),
             host: self.0.host.as_deref().map(c_text),
             names: self.0.names.iter().map(|name| c_text(name)).collect(),
+            chain_text: c_text(&self.0.chain_text),
             json: c_text(&self.to_json()),
         })
     }

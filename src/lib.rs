@@ -4,6 +4,7 @@
 //! The house, from the door inwards; arrows point down only:
 //!
 //! - [`ffi`]: the C ABI. It converts pointers and calls; it decides nothing.
+//! - [`connection`]: handshake, read, write, and what was agreed.
 //! - [`context`]: an `SSL_CTX` made from a policy.
 //! - [`verify`]: the hooks on that context, and the one function that judges a chain.
 //! - [`trust`]: trust anchors and where they come from.
@@ -11,6 +12,7 @@
 //! - [`policy`]: what "secure" means, as data.
 //! - [`error`], [`json`], [`queue`], [`sys`]: failures, their texts, OpenSSL's error queue, and the declarations that `openssl-sys` lacks.
 
+pub mod connection;
 pub mod context;
 pub mod error;
 pub mod ffi;

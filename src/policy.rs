@@ -56,9 +56,11 @@ pub enum Check {
     ConstraintsInCaOnly,
     /// Authority and subject key identifiers and a CA's key usage are there (RFC 5280 4.2.1.1, 4.2.1.2, 4.2.1.3).
     IdentifiersPresent,
-    /// The peer's certificate has extended key usages, and anyExtendedKeyUsage is not among them; a root has none
+    /// Where the peer's certificate has extended key usages, anyExtendedKeyUsage is not among them; a root has none
     /// (CA/B Forum BR 7.1.2.1.2, 7.1.2.7.10).
     ExplicitPurpose,
+    /// The peer's certificate has extended key usages (CA/B Forum BR 7.1.2.7.6).
+    StatedPurpose,
     /// The subjectAltName is critical only where the subject is empty (CA/B Forum BR 7.1.2.7.12).
     NamesNotCritical,
     /// A dNSName is made of letters, digits and hyphens: no underscore (RFC 5280 4.2.1.6, CA/B Forum BR 7.1.4.2).
@@ -141,6 +143,9 @@ pub struct Policy {
     pub verify_depth: c_int,
     /// `X509_V_FLAG_*` bits of every verification.
     pub verify_flags: c_ulong,
+    /// The most bytes that a peer may send before a handshake that hostlock drives is complete. libssl takes 100 KiB
+    /// of certificates at most.
+    pub handshake_bytes: usize,
     /// What certificates must keep beyond OpenSSL's own checks.
     pub checks: &'static [Check],
 }
@@ -203,6 +208,7 @@ const P2026_11: Policy = Policy {
         rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:\
         RSA+SHA256:RSA+SHA384:RSA+SHA512",
     verify_depth: 10,
+    handshake_bytes: 512 * 1024,
     verify_flags: ffi::X509_V_FLAG_X509_STRICT
         | ffi::X509_V_FLAG_TRUSTED_FIRST
         | ffi::X509_V_FLAG_POLICY_CHECK
@@ -257,11 +263,19 @@ impl Policy {
         if name == "default" {
             return Ok(POLICIES[0]);
         }
-        POLICIES.iter().copied().find(|policy| policy.name == name).ok_or_else(|| {
+        let policy = POLICIES.iter().copied().find(|policy| policy.name == name).ok_or_else(|| {
             let known: Vec<&str> = POLICIES.iter().map(|policy| policy.name).collect();
             Error::new(Status::EArg, format!("there is no policy {name:?}"))
                 .with_hint(format!("the policies are \"default\" and {}", quoted(&known)))
-        })
+        })?;
+        if policy.demands(Check::PublicSuffix) && !cfg!(feature = "public-suffix") {
+            return Err(Error::new(
+                Status::EUnsupported,
+                format!("this build has no list of public suffixes, which the policy {name:?} needs"),
+            )
+            .with_hint("build hostlock with its feature \"public-suffix\""));
+        }
+        Ok(policy)
     }
 
     /// The option bits to set on a client, or on a server.

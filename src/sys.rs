@@ -4,10 +4,7 @@
 use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 
 use libc::time_t;
-use openssl_sys::{
-    ASN1_TIME, BIO, BIO_METHOD, SSL, SSL_CTX, SSL_METHOD, SSL_SESSION, X509, X509_CRL, X509_NAME, X509_STORE,
-    X509_STORE_CTX, X509_VERIFY_PARAM, stack_st_X509, stack_st_X509_CRL,
-};
+use openssl_sys::*;
 
 pub enum X509_LOOKUP {}
 pub enum X509_PUBKEY {}
@@ -25,9 +22,28 @@ pub const SSL_CB_HANDSHAKE_START: c_int = 0x10;
 pub const SSL_CB_HANDSHAKE_DONE: c_int = 0x20;
 
 pub const SSL_CTRL_GET_TLSEXT_STATUS_REQ_CB: c_int = 128;
+/// `SSL_get_state`: nothing has been sent; a client has sent its hello and no server hello has come.
+pub const TLS_ST_BEFORE: c_int = 0;
+pub const TLS_ST_CW_CLNT_HELLO: c_int = 12;
+
+pub const SSL_NOTHING: c_int = 1;
+pub const SSL_WRITING: c_int = 2;
+pub const SSL_READING: c_int = 3;
+pub const SSL_MODE_ENABLE_PARTIAL_WRITE: c_long = 0x1;
+pub const SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER: c_long = 0x2;
+pub const SSL_MODE_AUTO_RETRY: c_long = 0x4;
+pub const SSL_CTRL_MODE: c_int = 33;
+pub const SSL_CTRL_CLEAR_MODE: c_int = 78;
+pub const SSL_CTRL_GET_NEGOTIATED_GROUP: c_int = 134;
+
+pub const BIO_TYPE_DESCRIPTOR: c_int = 0x0100;
+pub const BIO_TYPE_SOURCE_SINK: c_int = 0x0400;
+pub const BIO_C_GET_FD: c_int = 105;
+
 pub const SSL_CTRL_SET_MIN_PROTO_VERSION: c_int = 123;
 pub const SSL_CTRL_SET_MAX_PROTO_VERSION: c_int = 124;
 pub const SSL_CTRL_GET_MIN_PROTO_VERSION: c_int = 130;
+pub const SSL_CTRL_GET_MAX_PROTO_VERSION: c_int = 131;
 pub const SSL_CTRL_SET_GROUPS_LIST: c_int = 92;
 pub const SSL_CTRL_SET_SIGALGS_LIST: c_int = 98;
 pub const SSL_CTRL_GET_VERIFY_CERT_STORE: c_int = 137;
@@ -37,6 +53,8 @@ pub const SSL_SECOP_OTHER_CIPHER: c_int = 1 << 16;
 pub const SSL_SECOP_VERSION: c_int = 9;
 pub const SSL_SECOP_TICKET: c_int = 10;
 pub const SSL_SECOP_COMPRESSION: c_int = 15;
+
+pub const NID_ANY_POLICY: c_int = 746;
 
 pub const X509_TRUST_SSL_CLIENT: c_int = 2;
 pub const X509_TRUST_SSL_SERVER: c_int = 3;
@@ -71,6 +89,11 @@ unsafe extern "C" {
     pub fn SSL_want(ssl: *const SSL) -> c_int;
     pub fn SSL_in_before(ssl: *const SSL) -> c_int;
     pub fn SSL_has_pending(ssl: *const SSL) -> c_int;
+    pub fn SSL_get_state(ssl: *const SSL) -> c_int;
+    pub fn SSL_get_ciphers(ssl: *const SSL) -> *mut stack_st_SSL_CIPHER;
+    pub fn SSL_get_rfd(ssl: *const SSL) -> c_int;
+    pub fn SSL_get_wfd(ssl: *const SSL) -> c_int;
+    pub fn SSL_group_to_name(ssl: *mut SSL, id: c_int) -> *const c_char;
 
     pub fn X509_STORE_CTX_set0_verified_chain(ctx: *mut X509_STORE_CTX, chain: *mut stack_st_X509);
     pub fn X509_STORE_CTX_set_error_depth(ctx: *mut X509_STORE_CTX, depth: c_int);
@@ -79,6 +102,8 @@ unsafe extern "C" {
     pub fn X509_STORE_CTX_set0_trusted_stack(ctx: *mut X509_STORE_CTX, trusted: *mut stack_st_X509);
     pub fn X509_STORE_CTX_get_lookup_certs(ctx: *const X509_STORE_CTX) -> Option<LookupCerts>;
     pub fn X509_STORE_get0_param(store: *const X509_STORE) -> *mut X509_VERIFY_PARAM;
+    pub fn X509_get0_pubkey_bitstr(certificate: *const X509) -> *mut ASN1_BIT_STRING;
+    pub fn ASN1_STRING_cmp(one: *const ASN1_STRING, other: *const ASN1_STRING) -> c_int;
     pub fn X509_cmp_time(time: *const ASN1_TIME, seconds: *mut time_t) -> c_int;
     pub fn X509_check_issued(issuer: *mut X509, subject: *mut X509) -> c_int;
     pub fn X509_self_signed(certificate: *mut X509, verify_signature: c_int) -> c_int;
@@ -97,6 +122,7 @@ unsafe extern "C" {
     pub fn X509_VERIFY_PARAM_get0_email(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
     pub fn X509_VERIFY_PARAM_get1_ip_asc(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
     pub fn X509_VERIFY_PARAM_get_hostflags(param: *const X509_VERIFY_PARAM) -> c_uint;
+    pub fn X509_VERIFY_PARAM_add0_policy(param: *mut X509_VERIFY_PARAM, policy: *mut ASN1_OBJECT) -> c_int;
     pub fn X509_VERIFY_PARAM_set_trust(param: *mut X509_VERIFY_PARAM, trust: c_int) -> c_int;
     pub fn X509_VERIFY_PARAM_get_depth(param: *const X509_VERIFY_PARAM) -> c_int;
 
@@ -128,5 +154,8 @@ unsafe extern "C" {
     pub fn ERR_clear_last_mark() -> c_int;
     pub fn ERR_peek_error() -> c_ulong;
 
+    pub fn BIO_get_new_index() -> c_int;
+    pub fn BIO_find_type(bio: *mut BIO, kind: c_int) -> *mut BIO;
+    pub fn BIO_test_flags(bio: *const BIO, flags: c_int) -> c_int;
     pub fn BIO_meth_set_destroy(method: *mut BIO_METHOD, destroy: unsafe extern "C" fn(*mut BIO) -> c_int) -> c_int;
 }

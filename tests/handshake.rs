@@ -49,7 +49,11 @@ fn connect(context: &SslContext, host: &str, port: u16) -> (Result<String, Strin
     unsafe { hostlock::verify::host::set(ssl.as_ptr(), || Reference::parse(host)).unwrap() };
     let mut stream = SslStream::new(ssl, TcpStream::connect(("127.0.0.1", port)).unwrap()).unwrap();
     let mut text = String::new();
-    let outcome = match stream.connect() {
+    let connected = stream.connect();
+    if connected.is_ok() {
+        assert!(openssl::error::ErrorStack::get().errors().is_empty(), "a success leaves OpenSSL's queue clean");
+    }
+    let outcome = match connected {
         Ok(()) => stream.read_to_string(&mut text).map(|_| text).map_err(|e| e.to_string()),
         Err(error) => Err(error.to_string()),
     };

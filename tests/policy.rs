@@ -75,6 +75,8 @@ fn describe(policy: &'static Policy) -> String {
     writeln!(out, "hello groups {:04x?}", hello.groups).unwrap();
     writeln!(out, "hello key shares {:04x?}", hello.key_shares).unwrap();
     writeln!(out, "hello signatures {:04x?}", hello.signatures).unwrap();
+    writeln!(out, "verify flags {:#x}, depth {}", policy.verify_flags, policy.verify_depth).unwrap();
+    policy.checks.iter().for_each(|check| writeln!(out, "check {check:?}").unwrap());
     writeln!(out, "hello extended master secret {}", hello.extensions.contains(&23)).unwrap();
     out
 }

@@ -2,11 +2,12 @@
 //! and not a crash, and a failure is kept as this thread's last error.
 
 use std::cell::RefCell;
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::slice;
 
+use crate::connection::drive::Progress;
 use crate::error::{Detail, Error, Result, Status};
 
 thread_local! {
@@ -32,6 +33,25 @@ pub fn status(body: impl FnOnce() -> Result<()>) -> c_int {
     match attempt(body) {
         Ok(()) => Status::Ok.code(),
         Err(error) => fail(error),
+    }
+}
+
+/// Runs an export that reads or writes: bytes, 0 for a clean end, "want" (which is no failure), or a negative status.
+pub fn io(body: impl FnOnce() -> Result<Progress>) -> libc::ssize_t {
+    match attempt(body) {
+        Ok(Progress::Done(amount)) => libc::ssize_t::try_from(amount).unwrap_or(libc::ssize_t::MAX),
+        Ok(Progress::End) => 0,
+        Ok(Progress::WantRead) => Status::WantRead.code() as libc::ssize_t,
+        Ok(Progress::WantWrite) => Status::WantWrite.code() as libc::ssize_t,
+        Err(error) => fail(error) as libc::ssize_t,
+    }
+}
+
+/// A string for C to own, until hostlock_string_free.
+pub fn string_for_c(text: String) -> Result<*mut c_char> {
+    match CString::new(text) {
+        Ok(text) => Ok(text.into_raw()),
+        Err(_) => Err(Error::new(Status::EInternal, "a NUL in a text for C")),
     }
 }
 

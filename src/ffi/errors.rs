@@ -153,6 +153,18 @@ pub unsafe extern "C" fn hostlock_error_depth(error: *const hostlock_error) -> c
     unsafe { read(error, -1, |error| error.certificate().map_or(-1, |culprit| culprit.depth as c_int)) }
 }
 
+/// The chain that was refused, as an indented tree in several lines of UTF-8: as the peer presented it, and as it was
+/// built from the peer's certificate upwards, with a mark where it broke. "" where the failure is about no chain. Owned
+/// by the error.
+///
+/// # Safety
+/// `error` is NULL or a live error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_error_chain_text(error: *const hostlock_error) -> *const c_char {
+    // SAFETY: as the caller promises.
+    unsafe { lend(error, |error| Some(&error.rendered().chain_text)) }.unwrap_or(c"".as_ptr())
+}
+
 /// All of it as one JSON object in ASCII: "status", "code", "message", "hint", and where they are known "host",
 /// "names", "x509_code", "time" and "certificate" ("depth", "subject"). Owned by the error; "{}" for NULL.
 ///

@@ -14,12 +14,13 @@ use crate::verify::guard::Family;
 ///
 /// Where a program names nothing a context trusts the system's roots. The first hostlock_ctx_trust_* call that succeeds,
 /// or the first certificates that the program gives the context through OpenSSL (SSL_CTX_load_verify_locations and its
-/// like, SSL_CTX_set_cert_store), replace them; what is named later is added. The file is read now, and copied.
+/// like), replace them; what is named later is added. A call of OpenSSL's that names certificates and fails replaces them
+/// too: then there is no anchor, and handshakes are refused. SSL_CTX_set_cert_store replaces all that was named before.
+/// The file is read now, and copied.
 ///
 /// `path` is NUL-terminated, in the encoding of the file system. The file holds PEM, with any number of CERTIFICATE,
 /// X509 CERTIFICATE or TRUSTED CERTIFICATE blocks (the trust settings of the latter are honoured), or one certificate in
-/// DER; 64 MiB at most. CRLs in it are kept for programs that ask OpenSSL to check them; keys and other blocks are
-/// ignored.
+/// DER; 64 MiB at most. CRLs in it are used where revocation is checked; keys and other blocks are ignored.
 ///
 /// 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not opened);
 /// HOSTLOCK_E_FILE_IO (not readable, or too large); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or damaged:
@@ -41,8 +42,8 @@ pub unsafe extern "C" fn hostlock_ctx_trust_file(ctx: *mut hostlock_ctx, path: *
 ///
 /// Every regular file in it (or link to one) is read now if its name ends in .pem, .crt or .cer, or is a hash as
 /// `openssl rehash` makes it; so a hashed directory and a plain one do alike, and files that come later are not seen.
-/// A broken file refuses the whole directory, and the message names it; a file with well-formed PEM but no certificate,
-/// and a link that leads nowhere, are passed over. No file at all is HOSTLOCK_E_EMPTY. Else as hostlock_ctx_trust_file.
+/// A broken file refuses the whole directory, and the message names it; a file with well-formed PEM of another kind
+/// (a key), and a link that leads nowhere, are passed over. No file at all is HOSTLOCK_E_EMPTY. Else as hostlock_ctx_trust_file.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `path` is NULL or NUL-terminated.

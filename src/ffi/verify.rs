@@ -59,8 +59,8 @@ pub unsafe extern "C" fn hostlock_ctx_verify_time(ctx: *mut hostlock_ctx, unix_s
     })
 }
 
-/// The most intermediate certificates between the peer's own and its trust anchor, 0 to 100, in place of the policy's
-/// number. Self-issued certificates do not count.
+/// The most intermediate certificates between the peer's own and its trust anchor, in place of the policy's 10.
+/// Self-issued certificates do not count.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`.
@@ -71,9 +71,9 @@ pub unsafe extern "C" fn hostlock_ctx_verify_depth(ctx: *mut hostlock_ctx, inter
         // SAFETY: as the caller promises.
         let guard = unsafe { guard_of(ctx)? };
         let prepare = || match intermediates {
-            0..=100 => Ok(intermediates),
-            _ => Err(Error::new(Status::EArg, format!("a chain of {intermediates} intermediates is out of range"))
-                .with_hint("the number is 0 to 100")),
+            0.. => Ok(intermediates),
+            _ => Err(Error::new(Status::EArg, format!("a chain of {intermediates} intermediates is impossible"))
+                .with_hint("0 permits only certificates that an anchor issued")),
         };
         guard.configure(Family::Setting, "hostlock_ctx_verify_depth", prepare, |settings, depth| {
             settings.verify_depth = Some(depth)

@@ -24,8 +24,6 @@ use crate::trust::{source, store};
 pub struct Anchors {
     /// The store that the context was born with, kept alive so that its address stays its own.
     born: X509Store,
-    /// A verification store that the system's OpenSSL configuration gave the context at its birth (VerifyCAFile).
-    configured: Option<X509Store>,
     /// Whether one of our own trust calls has succeeded.
     chosen: AtomicBool,
     /// The system's roots, loaded when they are first needed.
@@ -38,10 +36,10 @@ impl Anchors {
     /// # Safety
     /// `ctx` is a live `SSL_CTX` of our libssl that no other thread uses yet.
     pub unsafe fn of_new_context(ctx: *mut ffi::SSL_CTX) -> Result<Anchors> {
-        // SAFETY: the caller promises `ctx`, which owns both stores.
-        let (born, configured) = unsafe { (owner(ffi::SSL_CTX_get_cert_store(ctx)), owner(verify_store(ctx))) };
+        // SAFETY: the caller promises `ctx`, which owns its store.
+        let born = unsafe { owner(ffi::SSL_CTX_get_cert_store(ctx)) };
         let born = born.ok_or_else(|| Error::new(Status::EInternal, "the new context has no certificate store"))?;
-        Ok(Anchors { born, configured, chosen: AtomicBool::new(false), implicit: OnceLock::new() })
+        Ok(Anchors { born, chosen: AtomicBool::new(false), implicit: OnceLock::new() })
     }
 
     /// Adds anchors to those that our calls and the program's have named; from here on the system's roots stand back.
@@ -65,18 +63,13 @@ impl Anchors {
     /// # Safety
     /// `ctx` is the live context of these anchors.
     unsafe fn insert(&self, ctx: *mut ffi::SSL_CTX, certificates: &[X509], crls: &[X509Crl]) -> Result<()> {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: as the caller promises.
         unsafe { self.check_own_store(ctx)? };
         if certificates.is_empty() {
             return Err(store::nothing_in_it());
         }
         let _quiet = Quiet::begin();
         fill(&self.born, certificates, crls)?;
-        // SAFETY: as above.
-        if !unsafe { verify_store(ctx) }.is_null() {
-            // SAFETY: takes away the store that stood before the one that was added to.
-            unsafe { ffi::SSL_CTX_ctrl(ctx, ffi::SSL_CTRL_SET_VERIFY_CERT_STORE, 0, ptr::null_mut()) };
-        }
         self.chosen.store(true, Ordering::Release);
         Ok(())
     }
@@ -142,8 +135,7 @@ impl Anchors {
     unsafe fn check_own_store(&self, ctx: *mut ffi::SSL_CTX) -> Result<()> {
         // SAFETY: as the caller promises.
         let (store, verify) = unsafe { (ffi::SSL_CTX_get_cert_store(ctx), verify_store(ctx)) };
-        let configured = self.configured.as_ref().map_or(ptr::null_mut(), |store| store.as_ptr());
-        let door = if !verify.is_null() && verify != self.born.as_ptr() && verify != configured {
+        let door = if !verify.is_null() && verify != self.born.as_ptr() {
             "SSL_CTX_set1_verify_cert_store"
         } else if store != self.born.as_ptr() {
             "SSL_CTX_set_cert_store"

@@ -27,15 +27,16 @@ pub struct AnchorSet {
 }
 
 impl AnchorSet {
-    /// Adds what `data` holds; on failure the set is as it was. `origin` is what errors call the input.
-    pub fn read(&mut self, data: &[u8], origin: &str) -> Result<()> {
-        let read = AnchorSet::parse(data, origin)?;
-        self.absorb(read);
-        Ok(())
+    /// What `data` holds: at least one certificate. `origin` is what errors call the input.
+    pub fn parse(data: &[u8], origin: &str) -> Result<AnchorSet> {
+        let mut set = AnchorSet::default();
+        set.read(data, origin)?;
+        Ok(set)
     }
 
-    /// What `data` holds: at least one certificate.
-    pub fn parse(data: &[u8], origin: &str) -> Result<AnchorSet> {
+    /// Adds what `data` holds. After a failure the set is of no more use, except where the status is
+    /// [`Status::EWrongPem`]: then there was no certificate, and CRLs were added if there were any.
+    pub fn read(&mut self, data: &[u8], origin: &str) -> Result<()> {
         if data.len() > LARGEST_INPUT {
             return Err(Error::new(Status::EArg, format!("{origin} is {} bytes long, which is too much", data.len()))
                 .with_hint("trust anchors may take up to 64 MiB"));
@@ -45,12 +46,12 @@ impl AnchorSet {
             return Err(Error::new(Status::EEmpty, format!("{origin} {what}")));
         }
         if begins_like_der(data) {
-            return from_der(data, origin);
+            return self.read_der(data, origin);
         }
         if !pem::has_boundary(data) {
             return Err(not_text(data, origin));
         }
-        from_pem(data, origin)
+        self.read_pem(data, origin)
     }
 
     /// Adds the anchors of certificates in DER, leaving out those that OpenSSL cannot read.
@@ -66,6 +67,45 @@ impl AnchorSet {
         // What two sets share is left out by X509_STORE_add_cert.
         self.certificates.extend(other.certificates);
         self.crls.extend(other.crls);
+    }
+
+    fn read_der(&mut self, data: &[u8], origin: &str) -> Result<()> {
+        self.add_certificate(data, false, &Quiet::begin()).map_err(|why| {
+            Error::new(Status::EBadPem, format!("{origin} is not a certificate in DER: {why}"))
+                .with_hint("a file in DER holds exactly one certificate; PKCS#12 and PKCS#7 must be converted to PEM")
+        })
+    }
+
+    fn read_pem(&mut self, data: &[u8], origin: &str) -> Result<()> {
+        let damaged = |Damage(what): Damage| {
+            Error::new(Status::EBadPem, format!("{origin}: {what}"))
+                .with_hint("nothing was loaded from it; fetch it again or take the damaged block out")
+        };
+        let quiet = Quiet::begin();
+        let mut has_certificate = false;
+        let mut others = BTreeSet::new();
+        for block in pem::blocks(data) {
+            let block = block.map_err(damaged)?;
+            let broken = |kind: &str, why: String| damaged(Damage(format!("{block} is not {kind}: {why}")));
+            match block.label {
+                "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => {
+                    let der = block.decode().map_err(damaged)?;
+                    let with_settings = block.label == "TRUSTED CERTIFICATE";
+                    self.add_certificate(&der, with_settings, &quiet).map_err(|why| broken("a certificate", why))?;
+                    has_certificate = true;
+                }
+                "X509 CRL" => {
+                    let der = block.decode().map_err(damaged)?;
+                    self.add_crl(&der, &quiet).map_err(|why| broken("a CRL", why))?;
+                    others.insert(block.label);
+                }
+                // A private key beside the certificates is none of our business, and is not even decoded.
+                label => {
+                    others.insert(label);
+                }
+            }
+        }
+        if has_certificate { Ok(()) } else { Err(no_certificate(&others, origin)) }
     }
 
     fn add_certificate(&mut self, der: &[u8], with_settings: bool, quiet: &Quiet) -> std::result::Result<(), String> {
@@ -110,51 +150,6 @@ impl AnchorSet {
 /// A SEQUENCE whose length takes more than one byte, as every certificate's does; no text begins so.
 fn begins_like_der(data: &[u8]) -> bool {
     matches!(data, [0x30, 0x81..=0x84, ..])
-}
-
-fn from_der(data: &[u8], origin: &str) -> Result<AnchorSet> {
-    let quiet = Quiet::begin();
-    let mut set = AnchorSet::default();
-    match set.add_certificate(data, false, &quiet) {
-        Ok(()) => Ok(set),
-        Err(why) => Err(Error::new(Status::EBadPem, format!("{origin} is not a certificate in DER: {why}")).with_hint(
-            "a file in DER holds exactly one certificate; a PKCS#12 or PKCS#7 file must be converted to PEM",
-        )),
-    }
-}
-
-fn from_pem(data: &[u8], origin: &str) -> Result<AnchorSet> {
-    let damaged = |Damage(what): Damage| {
-        Error::new(Status::EBadPem, format!("{origin}: {what}"))
-            .with_hint("nothing was loaded from it; fetch it again or take the damaged block out")
-    };
-    let quiet = Quiet::begin();
-    let mut set = AnchorSet::default();
-    let mut others = BTreeSet::new();
-    for block in pem::blocks(data) {
-        let block = block.map_err(damaged)?;
-        let broken = |kind: &str, why: String| damaged(Damage(format!("{block} is not {kind}: {why}")));
-        match block.label {
-            "CERTIFICATE" | "X509 CERTIFICATE" => {
-                let der = block.decode().map_err(damaged)?;
-                set.add_certificate(&der, false, &quiet).map_err(|why| broken("a certificate", why))?;
-            }
-            "TRUSTED CERTIFICATE" => {
-                let der = block.decode().map_err(damaged)?;
-                set.add_certificate(&der, true, &quiet).map_err(|why| broken("a certificate", why))?;
-            }
-            "X509 CRL" => {
-                let der = block.decode().map_err(damaged)?;
-                set.add_crl(&der, &quiet).map_err(|why| broken("a CRL", why))?;
-                others.insert(block.label);
-            }
-            // A private key beside the certificates is none of our business, and is not even decoded.
-            label => {
-                others.insert(label);
-            }
-        }
-    }
-    if set.certificates.is_empty() { Err(no_certificate(&others, origin)) } else { Ok(set) }
 }
 
 fn no_certificate(labels: &BTreeSet<&str>, origin: &str) -> Error {

@@ -18,8 +18,8 @@ pub fn load_file(path: &Path, origin: &str) -> Result<AnchorSet> {
 /// The anchors of a directory: every regular file (or link to one) whose name ends in `.pem`, `.crt` or `.cer`, or is a
 /// hash as `openssl rehash` makes it (`9d66eef0.0`, `9d66eef0.r0`), in the order of their names.
 ///
-/// All of them are read now. A broken one refuses the directory; one that holds well-formed PEM but no certificate
-/// (a key, a CRL alone) is passed over, and so is a link that leads nowhere.
+/// All of them are read now. A broken one refuses the directory; one that holds well-formed PEM but neither certificate
+/// nor CRL (a key) is passed over, and so is a link that leads nowhere.
 pub fn load_directory(path: &Path, origin: &str) -> Result<AnchorSet> {
     let files = candidates(path, origin)?;
     if files.is_empty() {

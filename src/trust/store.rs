@@ -43,7 +43,7 @@ pub fn is_empty(store: &X509StoreRef) -> bool {
 
 /// The error for a store that holds nothing.
 pub fn nothing_in_it() -> Error {
-    Error::new(Status::ENoTrustAnchors, "the certificate store is empty: no trust anchor is loaded, so nothing can be verified")
+    Error::new(Status::ENoTrustAnchors, "the certificate store holds no trust anchor, so nothing can be verified")
         .with_hint("load the CA's certificate with hostlock_ctx_trust_file, and look at the answers of the calls that load certificates")
         .with_x509_code(ffi::X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY)
 }

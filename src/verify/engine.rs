@@ -34,7 +34,7 @@ pub struct Outcome {
 impl Outcome {
     /// Whether the chain is good.
     pub fn is_good(&self) -> bool {
-        self.code == ffi::X509_V_OK
+        self.code == ffi::X509_V_OK && self.refusal.is_none()
     }
 }
 
@@ -214,6 +214,8 @@ fn parameters(case: &Case<'_>, extra_flags: c_ulong) -> Result<*mut ffi::X509_VE
         ffi::X509_VERIFY_PARAM_set_depth(param, case.depth().saturating_add(SELF_ISSUED_ALLOWANCE as c_int));
         ffi::X509_VERIFY_PARAM_set_auth_level(param, case.policy.security_level.max(case.wishes.auth_level()));
         ffi::X509_VERIFY_PARAM_set_hostflags(param, ffi::X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+        // RFC 5280 6.1.1 (c): any policy will do. Without a word OpenSSL takes none, and refuses where one is required.
+        sys::X509_VERIFY_PARAM_add0_policy(param, ffi::OBJ_nid2obj(sys::NID_ANY_POLICY));
         if let Some(time) = case.time.filter(|_| timeless == 0) {
             ffi::X509_VERIFY_PARAM_set_time(param, time as libc::time_t);
         }

@@ -125,6 +125,19 @@ pub fn too_deep(intermediates: usize, most: usize, chain: &[X509]) -> Error {
     }
 }
 
+/// The error for an issuer whose name a trust anchor has, but with another key.
+pub fn namesake(depth: usize, certificate: &X509Ref, code: c_int) -> Error {
+    let (subject, issuer) = (subject_of(certificate), issuer_of(certificate));
+    let who = position(depth, &subject);
+    Error::new(
+        Status::EUnknownIssuer,
+        format!("the chain stops at {who}: its issuer {issuer} has the name of a trust anchor, but another key"),
+    )
+    .with_hint("if the CA has a new certificate, trust that one; else somebody else uses its name")
+    .with_x509_code(code)
+    .with_certificate(depth as u32, subject)
+}
+
 /// Says of which certificate a finding of `error` speaks.
 pub fn at(error: Error, depth: usize, certificate: &X509Ref) -> Error {
     error.with_certificate(depth as u32, subject_of(certificate))
@@ -176,6 +189,11 @@ pub fn position(depth: usize, subject: &str) -> String {
 /// The subject as one line that is safe to print.
 pub fn subject_of(certificate: &X509Ref) -> String {
     name_text(certificate.subject_name())
+}
+
+/// The issuer, likewise.
+pub fn issuer_of(certificate: &X509Ref) -> String {
+    name_text(certificate.issuer_name())
 }
 
 /// A name as one line that is safe to print.

@@ -10,21 +10,21 @@ use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result};
-use crate::identity::{Budget, NameConstraints, same_name};
-use crate::policy::Policy;
+use crate::policy::{Check, Policy};
 use crate::sys;
 use crate::trust::store;
 use crate::verify::certificate;
+use crate::verify::chain;
 use crate::verify::engine::{self, Material};
 use crate::verify::exact::{self, ExactCertificates};
 use crate::verify::explain;
-use crate::verify::fields::{Certificate, Known};
 use crate::verify::guard::{Guard, Role};
 use crate::verify::insecure::{Waiver, Waivers};
 use crate::verify::path::{self, Ends};
+use crate::verify::picture;
 use crate::verify::pins::{self, Pin};
 use crate::verify::revocation::Revocation;
-use crate::verify::rules::{Place, Purpose, Rules};
+use crate::verify::suffix;
 use crate::verify::wanted::Wanted;
 
 /// What is to be judged, and by which measure.
@@ -114,8 +114,19 @@ pub struct Refusal {
     pub error: Error,
     /// The chain from the leaf upwards; may be empty.
     pub chain: Vec<X509>,
-    /// Whether the leaf alone is to blame, so that no other chain can help.
-    is_final: bool,
+    extent: Extent,
+    reached_anchor: bool,
+}
+
+/// How far a refused chain reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// The leaf alone is to blame, so no other chain can help.
+    Leaf,
+    /// To an anchor, but something is wrong with it.
+    Anchor,
+    /// Not to any anchor.
+    Nowhere,
 }
 
 /// Only these bits of a program's flags count: each makes verification stricter.
@@ -177,7 +188,7 @@ impl Wishes {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
-        Refusal { error, chain: Vec::new(), is_final: true }
+        Refusal { error, chain: Vec::new(), extent: Extent::Leaf, reached_anchor: false }
     }
 }
 
@@ -185,6 +196,13 @@ type Verdict = std::result::Result<Vec<X509>, Refusal>;
 
 /// Judges `case`: the verified chain from the leaf to its anchor, or the refusal.
 pub fn judge(case: &Case<'_>) -> Verdict {
+    decide(case).map_err(|refusal| {
+        let text = picture::draw(case, &refusal.chain, refusal.reached_anchor, &refusal.error);
+        Refusal { error: refusal.error.with_chain_text(text), ..refusal }
+    })
+}
+
+fn decide(case: &Case<'_>) -> Verdict {
     let chain = if case.waivers.has(Waiver::Chain) {
         vec![case.leaf.to_owned()]
     } else if case.exact.accept(case.leaf) {
@@ -197,7 +215,10 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     };
     match check_host(case).and_then(|()| pins::check(&chain, &case.pins)) {
         Ok(()) => Ok(chain),
-        Err(error) => Err(Refusal { error, chain, is_final: true }),
+        Err(error) => {
+            let reached_anchor = !case.waivers.has(Waiver::Chain);
+            Err(Refusal { error, chain, extent: Extent::Leaf, reached_anchor })
+        }
     }
 }
 
@@ -215,12 +236,12 @@ fn nothing_trusted(case: &Case<'_>, refusal: Refusal) -> Refusal {
 fn find_chain(case: &Case<'_>) -> Verdict {
     let refusal = match attempt(case, &Material::Everything, 0)? {
         Ok(chain) => return Ok(chain),
-        Err(refusal) if refusal.is_final => return Err(refusal),
+        Err(refusal) if refusal.extent == Extent::Leaf => return Err(refusal),
         Err(refusal) => refusal,
     };
     let refusal = match search(case, Ends::SelfSigned)? {
         (Some(chain), _) => return Ok(chain),
-        (None, _) if !is_incomplete(&refusal) => return Err(refusal),
+        (None, _) if refusal.extent == Extent::Anchor => return Err(refusal),
         (None, Some(nearer)) => return Err(nearer),
         (None, None) => refusal,
     };
@@ -230,14 +251,10 @@ fn find_chain(case: &Case<'_>) -> Verdict {
     };
     match search(case, Ends::Anywhere)? {
         (Some(chain), _) => Ok(chain),
-        (None, _) if !is_incomplete(&partial) => Err(partial),
+        (None, _) if partial.extent != Extent::Nowhere => Err(partial),
         (None, Some(nearer)) => Err(nearer),
         (None, None) => Err(refusal),
     }
-}
-
-fn is_incomplete(refusal: &Refusal) -> bool {
-    explain::is_incomplete_chain(refusal.error.x509_code())
 }
 
 fn search(case: &Case<'_>, ends: Ends) -> Result<(Option<Vec<X509>>, Option<Refusal>)> {
@@ -250,14 +267,18 @@ fn search(case: &Case<'_>, ends: Ends) -> Result<(Option<Vec<X509>>, Option<Refu
 fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong) -> Result<Verdict> {
     let outcome = engine::run(case, material, flags)?;
     if outcome.is_good() {
-        return Ok(match check_chain(case, &outcome.chain) {
+        return Ok(match chain::check(case, &outcome.chain) {
             Ok(()) => Ok(outcome.chain),
-            Err((error, is_final)) => Err(Refusal { error, chain: outcome.chain, is_final }),
+            Err((error, extent)) => Err(Refusal { error, chain: outcome.chain, extent, reached_anchor: true }),
         });
     }
-    let error =
-        outcome.refusal.unwrap_or_else(|| explain::x509_error(outcome.code, outcome.depth, &outcome.chain, case.leaf));
-    let is_final = outcome.depth == 0
+    let untrusted = explain::is_untrusted(outcome.code);
+    let error = outcome
+        .refusal
+        .clone()
+        .or_else(|| chain::reason(case, &outcome))
+        .unwrap_or_else(|| explain::x509_error(outcome.code, outcome.depth, &outcome.chain, case.leaf));
+    let leaf_alone = outcome.depth == 0
         && matches!(
             outcome.code,
             ffi::X509_V_ERR_CERT_HAS_EXPIRED
@@ -265,75 +286,22 @@ fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong) -> Result<V
                 | ffi::X509_V_ERR_INVALID_PURPOSE
                 | explain::EE_KEY_TOO_SMALL
         );
-    Ok(Err(Refusal { error, chain: outcome.chain, is_final }))
-}
-
-/// Our rules for a chain that OpenSSL finds good; with the error, whether the leaf alone is to blame.
-fn check_chain(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error, bool)> {
-    let mut encoded = Vec::with_capacity(chain.len());
-    for certificate in chain {
-        encoded.push(certificate.to_der().map_err(|_| (engine::out_of_memory(), true))?);
-    }
-    let purpose = match case.role {
-        _ if case.waivers.has(Waiver::Purpose) => None,
-        Role::Client => Some(Purpose::Server),
-        Role::Server => Some(Purpose::Client),
+    let extent = match (leaf_alone, untrusted) {
+        (true, _) => Extent::Leaf,
+        (_, true) => Extent::Nowhere,
+        _ => Extent::Anchor,
     };
-    let rules = Rules::new(case.policy, purpose);
-    let last = chain.len().saturating_sub(1);
-    let mut certificates = Vec::with_capacity(chain.len());
-    for (depth, (certificate, der)) in chain.iter().zip(&encoded).enumerate() {
-        let place = match depth {
-            0 if last == 0 => Place::TrustedLeaf,
-            0 => Place::Leaf,
-            _ if depth == last => Place::Anchor,
-            _ => Place::Intermediate,
-        };
-        let parsed = Certificate::parse(der).map_err(|_| (explain::not_der(depth, certificate), depth == 0))?;
-        rules.check(&parsed, place).map_err(|breach| (explain::breach(breach, depth, certificate), depth == 0))?;
-        certificates.push(parsed);
-    }
-    check_depth(case, &certificates, chain).map_err(|error| (error, false))?;
-    check_name_constraints(&certificates, chain).map_err(|error| (error, false))
-}
-
-/// RFC 5280 6.1.4 (l): self-issued certificates do not count.
-fn check_depth(case: &Case<'_>, certificates: &[Certificate<'_>], chain: &[X509]) -> Result<()> {
-    let most = usize::try_from(case.depth()).unwrap_or(0);
-    if certificates.len() <= most + 2 {
-        return Ok(());
-    }
-    let below_anchor = certificates.get(1..certificates.len() - 1).unwrap_or_default();
-    let intermediates = below_anchor.iter().filter(|certificate| !is_self_issued(certificate)).count();
-    if intermediates <= most { Ok(()) } else { Err(explain::too_deep(intermediates, most, chain)) }
-}
-
-fn is_self_issued(certificate: &Certificate<'_>) -> bool {
-    same_name(certificate.subject, certificate.issuer).unwrap_or(false)
-}
-
-/// RFC 5280 6.1.3 (b) and (c): each CA's constraints hold for all below it but self-issued intermediates.
-fn check_name_constraints(certificates: &[Certificate<'_>], chain: &[X509]) -> Result<()> {
-    let mut budget = Budget::default();
-    for (above, certificate) in certificates.iter().enumerate().skip(1) {
-        let Some(extension) = certificate.extension(Known::NameConstraints) else { continue };
-        let blame = |error: Error, depth: usize| match chain.get(depth) {
-            Some(culprit) => explain::at(error, depth, culprit),
-            None => error,
-        };
-        let constraints = NameConstraints::parse(extension.value).map_err(|error| blame(error, above))?;
-        for (depth, below) in certificates.iter().enumerate().take(above) {
-            if depth == 0 || !is_self_issued(below) {
-                constraints.check(&below.presented(), &mut budget).map_err(|error| blame(error, depth))?;
-            }
-        }
-    }
-    Ok(())
+    let reached_anchor = !untrusted && outcome.code != ffi::X509_V_ERR_CERT_CHAIN_TOO_LONG;
+    Ok(Err(Refusal { error, chain: outcome.chain, extent, reached_anchor }))
 }
 
 fn check_host(case: &Case<'_>) -> Result<()> {
     let Some(wanted) = case.wanted.filter(|_| !case.waivers.has(Waiver::HostName)) else { return Ok(()) };
-    certificate::presented(case.leaf).and_then(|names| wanted.check(&names)).map(|_| ()).map_err(|error| {
+    let matched = certificate::presented(case.leaf).and_then(|names| {
+        wanted.check(&names)?;
+        if case.policy.demands(Check::PublicSuffix) { suffix::check_wildcards(wanted, &names) } else { Ok(()) }
+    });
+    matched.map_err(|error| {
         let subject = explain::subject_of(case.leaf);
         error.with_certificate(0, subject)
     })

@@ -3,13 +3,14 @@
 //! [`recipe`] installs the hooks: [`outer`] judges the certificate inside the handshake, [`security`] keeps versions,
 //! suites and keys from being lowered, [`staple`] judges the OCSP answer, [`info`] refuses what no certificate
 //! callback sees. [`judge`] decides:
-//! `engine` lets OpenSSL verify one chain, `path` searches others, `rules` are what each certificate must keep;
+//! `engine` lets OpenSSL verify one chain, `path` searches others, `chain` and `rules` are what it must keep;
 //! [`explain`] puts the verdict into words. [`revocation`] says which certificates are asked about, [`exact`]
 //! which need no chain, [`pins`] which keys must be in it; [`insecure`] is
 //! what a program gave up. [`guard`] is what a context knows, [`watch`] what a connection knows.
 
 pub mod bundle;
 pub mod certificate;
+pub(crate) mod chain;
 pub(crate) mod engine;
 pub mod exact;
 pub mod explain;
@@ -24,12 +25,14 @@ pub mod mark;
 pub mod offline;
 pub mod outer;
 pub(crate) mod path;
+pub(crate) mod picture;
 pub mod pins;
 pub mod recipe;
 pub mod revocation;
 pub(crate) mod rules;
 pub mod security;
 pub mod staple;
+pub(crate) mod suffix;
 pub(crate) mod syntax;
 pub mod wanted;
 pub mod watch;

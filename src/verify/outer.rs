@@ -1,6 +1,6 @@
 //! The certificate verify callback of a context: libssl calls it in place of its own verification, inside the
 //! handshake and before a client certificate is sent. It turns verification on again where a program turned it off,
-//! lets [`judge`](super::judge) decide, and asks the application's own verify callback last: that may refuse, never
+//! lets [`judge`] decide, and asks the application's own verify callback last: that may refuse, never
 //! accept. It answers 0 or 1, never a negative number, which libssl would read as "try again".
 
 use std::ffi::{c_int, c_void};
@@ -138,10 +138,12 @@ unsafe fn ask_application(
     ssl: *mut ffi::SSL,
     answer: &std::result::Result<Vec<X509>, Refusal>,
 ) -> Result<()> {
-    // SAFETY: both are live in this thread, here and below.
+    // SAFETY: both are live in this thread, here and below; a program can have taken the store away.
+    let store = unsafe { sys::X509_STORE_CTX_get0_store(store_ctx) };
+    // SAFETY: as above.
     let set_by_program = unsafe { sys::SSL_get_verify_callback(ssl).is_some() }
         // SAFETY: as above.
-        || unsafe { sys::X509_STORE_get_verify_cb(sys::X509_STORE_CTX_get0_store(store_ctx)).is_some() };
+        || (!store.is_null() && unsafe { sys::X509_STORE_get_verify_cb(store).is_some() });
     // SAFETY: as above.
     let Some(callback) = (unsafe { sys::X509_STORE_CTX_get_verify_cb(store_ctx) }).filter(|_| set_by_program) else {
         return Ok(());

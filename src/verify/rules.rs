@@ -121,8 +121,11 @@ impl Rules {
             key_usage(certificate, place, self.purpose)?;
         }
         if let Some(purpose) = self.purpose {
+            if self.demand(Check::StatedPurpose) {
+                stated_purpose(certificate, place, purpose)?;
+            }
             if self.demand(Check::ExplicitPurpose) {
-                explicit_purpose(certificate, place)?;
+                explicit_purpose(certificate, place, purpose)?;
             }
             if self.demand(Check::Purpose) {
                 extended_key_usage(certificate, purpose)?;
@@ -135,6 +138,12 @@ impl Rules {
     }
 }
 
+/// Whether OpenSSL will read all of the certificate's extensions.
+pub fn well_formed(certificate: &Certificate<'_>) -> Result<(), Breach> {
+    unique_extensions(certificate, Place::Leaf)?;
+    extensions_parse(certificate, Place::Leaf)
+}
+
 fn unique_extensions(certificate: &Certificate<'_>, _: Place) -> Result<(), Breach> {
     if certificate.repeats_extension {
         return Err(breach(INVALID_EXTENSION, "has an extension twice", "RFC 5280 4.2"));
@@ -145,7 +154,7 @@ fn unique_extensions(certificate: &Certificate<'_>, _: Place) -> Result<(), Brea
 fn extensions_parse(certificate: &Certificate<'_>, _: Place) -> Result<(), Breach> {
     for (known, extension) in certificate.extensions() {
         let name = known.name();
-        let what = match syntax::check(known, extension.value) {
+        let what = match syntax::check(known, extension.value, extension.critical) {
             Ok(()) => continue,
             Err(syntax::Flaw::Der) => format!("has a damaged {name} extension"),
             Err(syntax::Flaw::Says(what)) => format!("has a {name} extension that {what}"),
@@ -164,15 +173,13 @@ fn extensions_parse(certificate: &Certificate<'_>, _: Place) -> Result<(), Breac
     Ok(())
 }
 
-/// An anchor is trusted by its name and key; several public roots have the serial number zero.
+/// Several public roots have the serial number zero; an anchor is never named by it.
 fn serial(certificate: &Certificate<'_>, place: Place) -> Result<(), Breach> {
-    if matches!(place, Place::Anchor | Place::TrustedLeaf) {
-        return Ok(());
-    }
+    let is_anchor = matches!(place, Place::Anchor | Place::TrustedLeaf);
     let what = match certificate.serial {
         [] => "has no serial number",
         [0x80..=0xff, ..] => "has a negative serial number",
-        serial if serial.iter().all(|&octet| octet == 0) => "has the serial number zero",
+        serial if !is_anchor && serial.iter().all(|&octet| octet == 0) => "has the serial number zero",
         serial if serial.len() > 20 => "has a serial number of more than 20 octets",
         _ => return Ok(()),
     };
@@ -313,15 +320,19 @@ fn wrong_purpose(what: String, rule: &'static str, purpose: Purpose) -> Breach {
     Breach { status: Status::EWrongPurpose, hint: hint.to_owned(), ..breach(INVALID_PURPOSE, what, rule) }
 }
 
-fn explicit_purpose(certificate: &Certificate<'_>, place: Place) -> Result<(), Breach> {
+fn stated_purpose(certificate: &Certificate<'_>, place: Place, purpose: Purpose) -> Result<(), Breach> {
+    if place.is_leaf() && certificate.extension(Known::ExtendedKeyUsage).is_none() {
+        return Err(wrong_purpose("has no extended key usage".to_owned(), "CA/B Forum BR 7.1.2.7.6", purpose));
+    }
+    Ok(())
+}
+
+fn explicit_purpose(certificate: &Certificate<'_>, place: Place, purpose: Purpose) -> Result<(), Breach> {
     let extension = certificate.extension(Known::ExtendedKeyUsage);
     match (place, extension) {
-        (Place::Leaf | Place::TrustedLeaf, None) => {
-            Err(wrong_purpose("has no extended key usage".to_owned(), "CA/B Forum BR 7.1.2.7.6", Purpose::Server))
-        }
         (Place::Leaf | Place::TrustedLeaf, Some(extension)) if has_usage(extension.value, ANY_EXTENDED_KEY_USAGE) => {
             let what = "may be used for any purpose (anyExtendedKeyUsage)".to_owned();
-            Err(wrong_purpose(what, "CA/B Forum BR 7.1.2.7.10", Purpose::Server))
+            Err(wrong_purpose(what, "CA/B Forum BR 7.1.2.7.10", purpose))
         }
         (Place::Anchor, Some(_)) if certificate.is_self_issued() => {
             let what = "is a root's and has an extended key usage";

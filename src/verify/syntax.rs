@@ -31,13 +31,13 @@ impl From<Malformed> for Flaw {
 
 type Checked = Result<(), Flaw>;
 
-/// Checks the contents of `known`.
-pub fn check(known: Known, der: &[u8]) -> Checked {
+/// Checks the contents of `known`; a critical extension must be understood in all its parts.
+pub fn check(known: Known, der: &[u8], critical: bool) -> Checked {
     match known {
         Known::AuthorityKeyIdentifier => authority_key_identifier(der),
         Known::SubjectKeyIdentifier => Ok(whole(der, OCTET_STRING).map(drop)?),
         Known::KeyUsage => Ok(key_usage(der).map(drop)?),
-        Known::CertificatePolicies => certificate_policies(der),
+        Known::CertificatePolicies => certificate_policies(der, critical),
         Known::PolicyMappings => each(der, |reader| {
             let mut pair = Reader::new(reader.expect(SEQUENCE)?);
             pair.expect(OID)?;
@@ -142,13 +142,25 @@ fn authority_key_identifier(der: &[u8]) -> Checked {
     Ok(())
 }
 
-fn certificate_policies(der: &[u8]) -> Checked {
+/// id-qt-cps and id-qt-unotice.
+const KNOWN_QUALIFIERS: [&[u8]; 2] =
+    [&[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x02, 0x01], &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x02, 0x02]];
+
+fn certificate_policies(der: &[u8], critical: bool) -> Checked {
     let mut policies: Vec<&[u8]> = Vec::new();
     each(der, |reader| {
         let mut information = Reader::new(reader.expect(SEQUENCE)?);
         policies.push(information.expect(OID)?);
         if !information.is_empty() {
-            information.expect(SEQUENCE)?;
+            each(information.element(SEQUENCE)?, |qualifiers| {
+                let mut qualifier = Reader::new(qualifiers.expect(SEQUENCE)?);
+                let kind = qualifier.expect(OID)?;
+                qualifier.next()?;
+                if critical && !KNOWN_QUALIFIERS.contains(&kind) {
+                    return Err(Flaw::Says("is critical and has a policy qualifier of an unknown kind"));
+                }
+                end(&qualifier)
+            })?;
         }
         end(&information)
     })?;
@@ -259,11 +271,11 @@ mod tests {
             (Known::SubjectAltName, &[0x30, 0x03, 0x82, 0x01, b'a']),
         ];
         for (known, der) in good {
-            assert!(check(*known, der).is_ok(), "{}: {der:02x?}", known.name());
+            assert!(check(*known, der, false).is_ok(), "{}: {der:02x?}", known.name());
             let longer = [der, &[0u8][..]].concat();
-            assert!(check(*known, &longer).is_err(), "{} with an octet after it", known.name());
+            assert!(check(*known, &longer, false).is_err(), "{} with an octet after it", known.name());
             for cut in 0..der.len() {
-                assert!(check(*known, &der[..cut]).is_err(), "{} cut at {cut}", known.name());
+                assert!(check(*known, &der[..cut], false).is_err(), "{} cut at {cut}", known.name());
             }
         }
         let bad: &[(Known, &[u8], &str)] = &[
@@ -289,7 +301,7 @@ mod tests {
             (Known::NameConstraints, &[0x30, 0x00], "no subtree"),
         ];
         for (known, der, what) in bad {
-            assert!(check(*known, der).is_err(), "{} with {what}", known.name());
+            assert!(check(*known, der, false).is_err(), "{} with {what}", known.name());
         }
     }
 }

@@ -13,6 +13,7 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::identity::{MatchRules, Presented, Reference, check};
+use crate::queue::Quiet;
 use crate::sys;
 use crate::verify::guard::Guard;
 use crate::verify::watch::Watch;
@@ -37,6 +38,11 @@ impl Wanted {
     /// The host that errors and facts name.
     pub fn first(&self) -> Option<&Reference> {
         self.groups.first().and_then(|group| group.first())
+    }
+
+    /// Every name that was asked for.
+    pub fn references(&self) -> impl Iterator<Item = &Reference> {
+        self.groups.iter().flatten()
     }
 
     /// Every group must find one of its names in the certificate.
@@ -149,8 +155,12 @@ unsafe fn add_parameters(param: *mut ffi::X509_VERIFY_PARAM, wanted: &mut Wanted
         wanted.rules.wildcards &= flags & X509_CHECK_FLAG_NO_WILDCARDS == 0;
         wanted.groups.push(hosts);
     }
-    // SAFETY: returns NULL or a string that is ours to free.
-    let address = unsafe { sys::X509_VERIFY_PARAM_get1_ip_asc(param) };
+    let address = {
+        // Where there is no address OpenSSL 3.0 leaves an entry on the queue.
+        let _quiet = Quiet::begin();
+        // SAFETY: returns NULL or a string that is ours to free.
+        unsafe { sys::X509_VERIFY_PARAM_get1_ip_asc(param) }
+    };
     // SAFETY: as above; copied by the parse before it is freed.
     let parsed = unsafe { text(address) }.map(Reference::parse_bytes);
     // SAFETY: allocated by OpenSSL for us; NULL is fine.

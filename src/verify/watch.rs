@@ -1,7 +1,7 @@
 //! What one connection knows: the host that it was told, how its handshake was judged, and the application's own
 //! callbacks that ours stand in front of. It lives in the ex_data of the `SSL`.
 
-use std::ffi::{c_int, c_long, c_void};
+use std::ffi::{CString, c_int, c_long, c_void};
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -46,6 +46,8 @@ pub struct State {
     pub app_info: Option<sys::InfoCallback>,
     /// The security callback that a program put in place of ours; asked in addition.
     pub app_security: Option<sys::SecurityCallback>,
+    /// The verified host, as the C ABI lends it out.
+    pub lent_host: Option<CString>,
 }
 
 /// See the module's text. The lock is never held while foreign code runs.

@@ -27,6 +27,13 @@ pub struct CrlRecipe {
     pub extensions: Vec<X509Extension>,
 }
 
+/// A list of `ca`, current for a month, that revokes `certificates`.
+pub fn of(ca: &Identity, certificates: &[&X509]) -> X509Crl {
+    let mut recipe = CrlRecipe::of(ca);
+    recipe.revoked.extend(certificates.iter().map(|certificate| ((*certificate).clone(), None)));
+    recipe.build()
+}
+
 impl CrlRecipe {
     /// A good CRL of `ca` that lists nothing.
     pub fn of(ca: &Identity) -> CrlRecipe {

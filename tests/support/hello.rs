@@ -68,7 +68,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// RFC 8446 section 4.1.2, behind a record header of five and a handshake header of four bytes.
-fn parse(wire: &[u8]) -> Hello {
+pub fn parse(wire: &[u8]) -> Hello {
     assert!(wire.len() > 9, "no ClientHello was sent");
     assert_eq!(wire[0], 22, "the first record is a handshake record");
     let mut body = Cursor(&wire[9..]);

@@ -1,6 +1,10 @@
 //! What the integration tests share.
+pub mod child;
 pub mod crl;
 pub mod hello;
+pub mod loopback;
 pub mod ocsp;
 pub mod peer;
+pub mod pem;
 pub mod pki;
+pub mod scratch;

@@ -1,0 +1,71 @@
+# What a person runs; `make help` lists it. Each target makes sure of the tools it needs (scripts/need).
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p;/^version/q' Cargo.toml)
+SONAME := libhostlock.so.0
+REAL := libhostlock.so.$(VERSION)
+
+# rustup's place, for shells that did not read its profile.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.PHONY: help release demo test test-long lint header header-check symbols install uninstall bench clean
+
+help:    ## lists the targets
+	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' Makefile | column -t -s: -l 2
+
+release: ## builds what is installed
+# Another user (sudo make install) may have no cargo: what was built before is then installed.
+	@if command -v cargo >/dev/null || ! test -f $(TARGET)/release/libhostlock.so; then \
+	    scripts/need cargo cc libssl && cargo build --release --lib; fi
+
+demo:    ## shows the attack, and who is fooled by it
+	@scripts/need cargo cc libssl openssl python3
+	@python3 demo/demo.py
+
+test:    ## runs every test and ends with one line of totals
+	@scripts/need cargo cc c++ libssl openssl python3 valgrind nm readelf
+	@python3 scripts/run_tests.py
+
+test-long: ## the same, with the tests that take long
+	@scripts/need cargo cc c++ libssl openssl python3 valgrind nm readelf
+	@python3 scripts/run_tests.py --long
+
+lint:    ## format, warnings, docs, header, C and Python
+	@scripts/need cargo cc c++ libssl python3 venv shellcheck
+	@scripts/lint
+
+header:  ## copies the generated header to include/
+	@header=$$(scripts/generated-header) && cp "$$header" include/hostlock.h
+
+header-check: ## fails where include/hostlock.h is stale
+	@header=$$(scripts/generated-header) && \
+	diff -u include/hostlock.h "$$header" || { echo 'include/hostlock.h is stale: run make header' >&2; exit 1; }
+
+symbols: ## writes the exported names to tests/data/symbols.txt
+	@cargo build --quiet
+	@nm -D --defined-only $(TARGET)/debug/libhostlock.so | awk '{ print $$3 }' | LC_ALL=C sort > tests/data/symbols.txt
+
+install: release ## installs the library under DESTDIR and PREFIX
+	install -d "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(INCLUDEDIR)"
+	install -m 755 $(TARGET)/release/libhostlock.so "$(DESTDIR)$(LIBDIR)/$(REAL)"
+	ln -sf $(REAL) "$(DESTDIR)$(LIBDIR)/$(SONAME)"
+	ln -sf $(SONAME) "$(DESTDIR)$(LIBDIR)/libhostlock.so"
+	install -m 644 $(TARGET)/release/libhostlock.a "$(DESTDIR)$(LIBDIR)/libhostlock.a"
+	install -m 644 include/hostlock.h "$(DESTDIR)$(INCLUDEDIR)/hostlock.h"
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	    -e 's|@VERSION@|$(VERSION)|' hostlock.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/hostlock.pc"
+
+uninstall: ## removes what install put there
+	rm -f "$(DESTDIR)$(LIBDIR)/libhostlock.so" "$(DESTDIR)$(LIBDIR)/$(SONAME)" "$(DESTDIR)$(LIBDIR)/$(REAL)" \
+	    "$(DESTDIR)$(LIBDIR)/libhostlock.a" "$(DESTDIR)$(INCLUDEDIR)/hostlock.h" \
+	    "$(DESTDIR)$(LIBDIR)/pkgconfig/hostlock.pc"
+
+bench:   ## compares with raw OpenSSL, side by side
+	@scripts/need cargo cc libssl valgrind
+	cargo run --release --quiet --manifest-path benches/Cargo.toml -- report
+
+clean:   ## removes everything that was built
+	cargo clean

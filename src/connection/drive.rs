@@ -1,0 +1,460 @@
+//! Driving a connection: handshake, read, write, goodbye, on our own transport or on whatever BIO the program set.
+//!
+//! What a call of libssl means is decided from its return value, from what the `SSL` wants and from its state; the error
+//! queue, which may hold stale entries of the program, is only asked for words once it is certain that the call failed.
+//! Nothing is added to the queue but the reason of a failure. (libssl itself empties it whenever a handshake goes on.)
+//! A read or write that succeeds at once never comes here: see `ffi::connection` for the short way in front.
+
+use std::ffi::{c_int, c_long, c_void};
+use std::ptr;
+
+use openssl_sys as ffi;
+
+use crate::connection::deadline::{Deadline, poll_entry, wait};
+use crate::connection::failure::{self, Facts, Phase};
+use crate::connection::gather;
+use crate::connection::transport::{Limits, Transport, Tripped};
+use crate::error::{Error, Result, Status};
+use crate::queue::{self, Quiet};
+use crate::sys;
+use crate::verify::guard::{Guard, Role};
+use crate::verify::watch::{Verdict, Watch};
+
+/// How far a call came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// So many bytes; 0 for what moves none.
+    Done(usize),
+    /// The peer said goodbye (close_notify): there is no more to read.
+    End,
+    /// The transport has nothing to read now.
+    WantRead,
+    /// The transport takes nothing now.
+    WantWrite,
+}
+
+/// Whether a call may wait for the transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// As the transport is: a descriptor of ours or one in blocking mode waits.
+    Transport,
+    /// It waits, on whatever descriptor there is.
+    Wait,
+}
+
+/// More records than this in a row without a byte for the application are an attack.
+const IDLE_RECORDS: u32 = 1000;
+
+/// A connection while one call on it runs.
+pub struct Drive<'a> {
+    ssl: *mut ffi::SSL,
+    phase: Phase,
+    guard: Option<&'a Guard>,
+    transport: Option<&'a Transport>,
+    patience: Patience,
+    deadline: Option<Deadline>,
+    idle: u32,
+}
+
+impl<'a> Drive<'a> {
+    /// # Safety
+    /// `ssl` is a live `SSL` of our libssl that no other thread uses as long as the result lives.
+    pub unsafe fn new(ssl: *mut ffi::SSL, phase: Phase, patience: Patience) -> Drive<'a> {
+        // SAFETY: as the caller promises, here and in every block of this type.
+        let (guard, transport) = unsafe { (Guard::of_ssl(ssl), Transport::of(ssl)) };
+        Drive { ssl, phase, guard, transport, patience, deadline: None, idle: 0 }
+    }
+
+    /// Makes the handshake, or goes on with it.
+    pub fn handshake(&mut self) -> Result<Progress> {
+        let phase = std::mem::replace(&mut self.phase, Phase::Handshake);
+        let outcome = self.connect().map_err(|error| self.report(error));
+        self.phase = phase;
+        outcome
+    }
+
+    /// Goes on after a read, write or shutdown that did not succeed: `answer` is what it returned, `again` repeats it.
+    /// `quiet` was begun before it, where that could be afforded.
+    fn go_on(
+        &mut self,
+        mut quiet: Option<Quiet>,
+        mut answer: c_int,
+        again: impl Fn(*mut ffi::SSL) -> c_int,
+    ) -> Result<Progress> {
+        loop {
+            if let Ok(amount @ 1..) = usize::try_from(answer) {
+                return Ok(Progress::Done(amount));
+            }
+            let step = match self.step() {
+                Err(error) if quiet.take().is_some() => return Err(self.report(error)),
+                // What libssl left on the queue cannot be told from what was there before, so it stays, as after SSL_read.
+                Err(error) => return Err(self.last_word(error)),
+                Ok(step) => step,
+            };
+            drop(quiet.take());
+            match step {
+                Step::Return(progress) => return Ok(progress),
+                Step::Again => {}
+                Step::Handshake => match self.handshake()? {
+                    Progress::Done(_) => {}
+                    progress => return Ok(progress),
+                },
+            }
+            quiet = Some(Quiet::begin());
+            answer = again(self.ssl);
+        }
+    }
+
+    fn connect(&mut self) -> Result<Progress> {
+        let Some(guard) = self.guard else {
+            return Err(Error::new(Status::EState, "this SSL belongs to a context that was not made by hostlock"));
+        };
+        if let Some(error) = self.transport.and_then(Transport::failure) {
+            return Err(error);
+        }
+        // SAFETY: see `new`.
+        if unsafe { ffi::SSL_is_init_finished(self.ssl) } == 1 {
+            return self.verified(guard);
+        }
+        guard.check_not_poisoned()?;
+        self.check_host_not_poisoned()?;
+        self.arm(guard);
+        loop {
+            let quiet = Quiet::begin();
+            // SAFETY: see `new`.
+            let answer = unsafe {
+                match guard.role {
+                    Role::Client => ffi::SSL_connect(self.ssl),
+                    Role::Server => ffi::SSL_accept(self.ssl),
+                }
+            };
+            if answer == 1 {
+                return self.verified(guard);
+            }
+            if let Some(error) = self.refused() {
+                return Err(error);
+            }
+            if let Some(error) = self.limit_passed() {
+                return Err(error);
+            }
+            let wish = self.wish();
+            let Some(wish) = wish else { return Err(self.failure()) };
+            drop(quiet);
+            if let Some(progress) = self.wait_or_return(wish)? {
+                return Ok(progress);
+            }
+        }
+    }
+
+    /// The handshake is complete; whether it also was verified.
+    fn verified(&mut self, guard: &Guard) -> Result<Progress> {
+        if guard.role == Role::Client {
+            // SAFETY: see `new`.
+            let verdict = unsafe { Watch::of(self.ssl) }.map(|watch| watch.state().verdict.clone());
+            match verdict {
+                Some(Verdict::Verified { .. }) => {}
+                Some(Verdict::Refused(error)) => return Err(error),
+                Some(Verdict::Pending) | None => {
+                    // SAFETY: see `new`; after this libssl itself refuses to read and write.
+                    unsafe { ffi::SSL_set_shutdown(self.ssl, ffi::SSL_SENT_SHUTDOWN | ffi::SSL_RECEIVED_SHUTDOWN) };
+                    return Err(Error::new(Status::EUnverified, "the handshake ended without hostlock's verification"));
+                }
+            }
+        }
+        if let Some(transport) = self.transport {
+            transport.settle();
+        }
+        Ok(Progress::Done(0))
+    }
+
+    fn check_host_not_poisoned(&self) -> Result<()> {
+        // SAFETY: see `new`.
+        let poison = unsafe { Watch::of(self.ssl) }.and_then(|watch| watch.state().poison.clone());
+        poison.map_or(Ok(()), Err)
+    }
+
+    fn arm(&mut self, guard: &Guard) {
+        let Some(transport) = self.transport else { return };
+        let limits = transport.limits.get().unwrap_or_else(|| limits_of(guard));
+        transport.limits.set(Some(limits));
+        self.deadline = Some(limits.deadline);
+    }
+
+    /// What to do after a call that did not succeed.
+    fn step(&mut self) -> Result<Step> {
+        // SAFETY: see `new`.
+        let finished = unsafe { ffi::SSL_is_init_finished(self.ssl) } == 1;
+        if let Some(error) = self.refused().or_else(|| self.transport.and_then(Transport::failure)) {
+            return Err(error);
+        }
+        if let Some(transport) = self.transport.filter(|_| finished) {
+            // A handshake may have come to its end inside of a read or write.
+            transport.settle();
+        }
+        if let Some(wish) = self.wish() {
+            if !finished && self.phase != Phase::Shutdown {
+                return Ok(Step::Handshake);
+            }
+            if wish == Progress::WantRead && !self.seen_all() {
+                return self.next_record();
+            }
+            return Ok(self.wait_or_return(wish)?.map_or(Step::Again, Step::Return));
+        }
+        // SAFETY: as above.
+        let shutdown = unsafe { ffi::SSL_get_shutdown(self.ssl) };
+        if self.phase == Phase::Write && shutdown & ffi::SSL_SENT_SHUTDOWN != 0 {
+            return Err(failure::closed());
+        }
+        let cut = self.transport.is_some_and(|transport| transport.ended.get());
+        if self.phase == Phase::Read && finished && shutdown & ffi::SSL_RECEIVED_SHUTDOWN != 0 && !cut {
+            return Ok(Step::Return(Progress::End));
+        }
+        // SAFETY: as above.
+        if self.phase != Phase::Shutdown && unsafe { sys::SSL_in_before(self.ssl) } == 1 {
+            return Ok(Step::Handshake);
+        }
+        Err(self.failure())
+    }
+
+    /// Whether libssl returned because the socket had no more, and not after a record without application data.
+    fn seen_all(&self) -> bool {
+        self.transport.is_none_or(|transport| transport.drained.get())
+    }
+
+    fn next_record(&mut self) -> Result<Step> {
+        self.idle += 1;
+        if self.idle > IDLE_RECORDS {
+            let what = format!("more than {IDLE_RECORDS} records without application data");
+            return Err(failure::flooded(&self.peer(), &what));
+        }
+        Ok(Step::Again)
+    }
+
+    /// What libssl waits for, by the rules of SSL_get_error without its look at the error queue.
+    fn wish(&self) -> Option<Progress> {
+        // SAFETY: see `new`.
+        let (want, reader, writer) =
+            unsafe { (sys::SSL_want(self.ssl), ffi::SSL_get_rbio(self.ssl), ffi::SSL_get_wbio(self.ssl)) };
+        let bio = match want {
+            sys::SSL_READING => reader,
+            sys::SSL_WRITING => writer,
+            _ => return None,
+        };
+        if bio.is_null() {
+            return None;
+        }
+        // SAFETY: the BIO belongs to the SSL.
+        let flags = unsafe { sys::BIO_test_flags(bio, ffi::BIO_FLAGS_RWS | ffi::BIO_FLAGS_SHOULD_RETRY) };
+        if flags & ffi::BIO_FLAGS_SHOULD_RETRY == 0 {
+            return None;
+        }
+        match flags & (ffi::BIO_FLAGS_READ | ffi::BIO_FLAGS_WRITE) {
+            ffi::BIO_FLAGS_READ => Some(Progress::WantRead),
+            ffi::BIO_FLAGS_WRITE => Some(Progress::WantWrite),
+            _ => None,
+        }
+    }
+
+    /// Waits where the transport is one to wait for (`None`: try again), else hands the wish to the caller.
+    fn wait_or_return(&mut self, wish: Progress) -> Result<Option<Progress>> {
+        let Some(fd) = self.descriptor_to_wait_for(wish)? else { return Ok(Some(wish)) };
+        let guard = self.guard;
+        let deadline = *self.deadline.get_or_insert_with(|| deadline_of(guard));
+        let events = if wish == Progress::WantRead { libc::POLLIN } else { libc::POLLOUT };
+        self.idle = 0;
+        match wait(&mut [poll_entry(fd, events)], &deadline) {
+            Ok(true) => Ok(None),
+            Ok(false) => Err(failure::timed_out(self.phase, &self.peer(), deadline.allowed_ms())),
+            Err(error) => {
+                let why = failure::os_text(&error);
+                Err(Error::new(Status::EIo, format!("waiting for {} failed: {why}", self.peer())))
+            }
+        }
+    }
+
+    fn descriptor_to_wait_for(&self, wish: Progress) -> Result<Option<c_int>> {
+        if let Some(transport) = self.transport {
+            return Ok((self.patience == Patience::Wait || transport.waits()).then(|| transport.fd()));
+        }
+        if self.patience == Patience::Transport {
+            return Ok(None);
+        }
+        // SAFETY: see `new`.
+        let (reader, writer) = unsafe { gather::descriptors(self.ssl) };
+        match if wish == Progress::WantRead { reader } else { writer } {
+            Some(fd) => Ok(Some(fd)),
+            None => Err(Error::new(Status::EState, "this connection has no descriptor to wait for")
+                .with_hint("use hostlock_write, which answers HOSTLOCK_WANT_READ or HOSTLOCK_WANT_WRITE")),
+        }
+    }
+
+    fn limit_passed(&self) -> Option<Error> {
+        let transport = self.transport?;
+        let limits = transport.limits.get()?;
+        match transport.tripped.get()? {
+            Tripped::Time => Some(failure::timed_out(Phase::Handshake, &self.peer(), limits.deadline.allowed_ms())),
+            Tripped::Bytes => {
+                let what = format!("more than {} bytes in one handshake", limits.allowed_bytes);
+                Some(failure::flooded(&self.peer(), &what))
+            }
+        }
+    }
+
+    /// The verdict, where it is a refusal: it says more than libssl can. One from before SSL_clear counts no more.
+    fn refused(&self) -> Option<Error> {
+        // SAFETY: see `new`.
+        if unsafe { sys::SSL_in_before(self.ssl) } == 1 {
+            return None;
+        }
+        // SAFETY: see `new`.
+        match &unsafe { Watch::of(self.ssl) }?.state().verdict {
+            Verdict::Refused(error) => Some(error.clone()),
+            _ => None,
+        }
+    }
+
+    /// The words for a call that failed just now.
+    fn failure(&self) -> Error {
+        let peer = self.peer();
+        // SAFETY: see `new`.
+        let state = unsafe { sys::SSL_get_state(self.ssl) };
+        let explain = |head: &[u8]| {
+            failure::explain(&Facts {
+                phase: self.phase,
+                peer: &peer,
+                reason: gather::newest_reason(),
+                errno: self.transport.and_then(|transport| transport.errno.take()),
+                ended: self.transport.is_some_and(|transport| transport.ended.get()),
+                head,
+                before_server_hello: state == sys::TLS_ST_CW_CLNT_HELLO || state == sys::TLS_ST_BEFORE,
+                // SAFETY: see `new`.
+                offer: unsafe { gather::offer(self.ssl) },
+            })
+        };
+        match self.transport {
+            Some(transport) => {
+                if !transport.with_head(failure::begins_like_tls) {
+                    transport.look_further();
+                }
+                transport.with_head(explain)
+            }
+            None => explain(&[]),
+        }
+    }
+
+    fn peer(&self) -> String {
+        // SAFETY: see `new`.
+        gather::peer_address(unsafe { gather::descriptors(self.ssl) }.0)
+    }
+
+    /// Adds the host, and keeps the error where the connection cannot go on after it.
+    fn last_word(&self, error: Error) -> Error {
+        // SAFETY: see `new`.
+        let error = unsafe { gather::with_host(self.ssl, error) };
+        let passing = match error.status() {
+            Status::EArg | Status::EState | Status::EClosed | Status::EPoisoned => true,
+            Status::ETimeout => self.phase != Phase::Handshake,
+            _ => false,
+        };
+        if let Some(transport) = self.transport.filter(|_| !passing) {
+            transport.fail_with(&error);
+        }
+        error
+    }
+
+    /// The same, and the reason goes on the queue in place of what libssl left there since the mark.
+    fn report(&self, error: Error) -> Error {
+        let error = self.last_word(error);
+        queue::raise(&error);
+        error
+    }
+}
+
+enum Step {
+    Return(Progress),
+    Again,
+    Handshake,
+}
+
+/// The limits that a handshake of the guard's context has from now on.
+pub fn limits_of(guard: &Guard) -> Limits {
+    let bytes = guard.policy.handshake_bytes;
+    Limits { deadline: deadline_of(Some(guard)), bytes, allowed_bytes: bytes }
+}
+
+fn deadline_of(guard: Option<&Guard>) -> Deadline {
+    Deadline::after(guard.map_or(0, |guard| guard.settings().timeout_ms))
+}
+
+/// Makes libssl return after each record, and take any part of a long write: both give the deadline its say.
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl that no other thread uses now.
+pub unsafe fn prepare(ssl: *mut ffi::SSL) {
+    let modes: c_long = sys::SSL_MODE_ENABLE_PARTIAL_WRITE | sys::SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER;
+    // SAFETY: as the caller promises; these controls take a number and no pointer.
+    unsafe { ffi::SSL_ctrl(ssl, sys::SSL_CTRL_MODE, modes, ptr::null_mut()) };
+    // SAFETY: as above.
+    unsafe { ffi::SSL_ctrl(ssl, sys::SSL_CTRL_CLEAR_MODE, sys::SSL_MODE_AUTO_RETRY, ptr::null_mut()) };
+    // SAFETY: as the caller promises.
+    unsafe { ffi::SSL_set_connect_state(ssl) };
+}
+
+/// Reads into `room`, having tried once already with the answer `first`.
+///
+/// # Safety
+/// As for [`Drive::new`]; `room` points to `len` writable bytes.
+pub unsafe fn read(ssl: *mut ffi::SSL, room: *mut c_void, len: c_int, first: c_int) -> Result<Progress> {
+    // SAFETY: as the caller promises.
+    let mut drive = unsafe { Drive::new(ssl, Phase::Read, Patience::Transport) };
+    // SAFETY: as the caller promises.
+    drive.go_on(None, first, |ssl| unsafe { ffi::SSL_read(ssl, room, len) })
+}
+
+/// Writes what `data` points to, having tried once already with the answer `first`.
+///
+/// # Safety
+/// As for [`Drive::new`]; `data` points to `len` readable bytes.
+pub unsafe fn write(
+    ssl: *mut ffi::SSL,
+    data: *const c_void,
+    len: c_int,
+    first: c_int,
+    patience: Patience,
+) -> Result<Progress> {
+    // SAFETY: as the caller promises.
+    let mut drive = unsafe { Drive::new(ssl, Phase::Write, patience) };
+    // SAFETY: as the caller promises.
+    drive.go_on(None, first, |ssl| unsafe { ffi::SSL_write(ssl, data, len) })
+}
+
+/// Says goodbye: sends close_notify, once, and waits for nothing.
+///
+/// # Safety
+/// As for [`Drive::new`].
+pub unsafe fn shutdown(ssl: *mut ffi::SSL) -> Result<Progress> {
+    // SAFETY: as the caller promises, here and below.
+    let mut drive = unsafe { Drive::new(ssl, Phase::Shutdown, Patience::Transport) };
+    if let Some(error) = drive.refused().or_else(|| drive.transport.and_then(Transport::failure)) {
+        return Err(error);
+    }
+    // SAFETY: as above.
+    if unsafe { ffi::SSL_is_init_finished(ssl) } != 1 {
+        return Err(drive.last_word(Error::new(Status::EState, "there is no goodbye before the handshake is complete")));
+    }
+    // SAFETY: as above.
+    let (said, want) = unsafe { (ffi::SSL_get_shutdown(ssl) & ffi::SSL_SENT_SHUTDOWN != 0, sys::SSL_want(ssl)) };
+    if said && want != sys::SSL_WRITING {
+        return Ok(Progress::Done(0));
+    }
+    let say = |ssl: *mut ffi::SSL| {
+        // SAFETY: as above. 0 means that ours was sent and the peer's has not come, which is all that is asked for.
+        let answer = unsafe { ffi::SSL_shutdown(ssl) };
+        if answer == 0 { 1 } else { answer }
+    };
+    let quiet = Quiet::begin();
+    drive.go_on(Some(quiet), say(ssl), say).map(|progress| match progress {
+        Progress::Done(_) => Progress::Done(0),
+        other => other,
+    })
+}

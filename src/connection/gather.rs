@@ -1,0 +1,135 @@
+//! Collects what the words of a failure need, once a call has failed. It changes nothing.
+
+use std::ffi::{c_int, c_long};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ptr;
+
+use foreign_types::ForeignTypeRef;
+use openssl::ssl::SslCipher;
+use openssl::stack::StackRef;
+use openssl_sys as ffi;
+
+use crate::connection::failure::{Offer, Reason};
+use crate::connection::resolve;
+use crate::error::Error;
+use crate::queue::reason_text;
+use crate::sys;
+use crate::verify::guard::{Guard, Role};
+use crate::verify::wanted;
+use crate::verify::watch::{Verdict, Watch};
+
+const ERR_LIB_SSL: c_int = 20;
+
+/// The newest entry of this thread's error queue.
+pub fn newest_reason() -> Option<Reason> {
+    // SAFETY: reads this thread's queue.
+    let code = unsafe { ffi::ERR_peek_last_error() };
+    let text = reason_text(code)?;
+    Some(Reason { from_libssl: ffi::ERR_GET_LIB(code) == ERR_LIB_SSL, code: ffi::ERR_GET_REASON(code), text })
+}
+
+/// What the client `ssl` offers: the security callback keeps every other suite out of the hello.
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl that no other thread uses now.
+pub unsafe fn offer(ssl: *mut ffi::SSL) -> Offer {
+    // SAFETY: as the caller promises.
+    let guard = unsafe { Guard::of_ssl(ssl) };
+    let control = |command: c_int| {
+        // SAFETY: as the caller promises; these controls take no pointer.
+        unsafe { ffi::SSL_ctrl(ssl, command, 0, ptr::null_mut()) }
+    };
+    let (least, most) = (control(sys::SSL_CTRL_GET_MIN_PROTO_VERSION), control(sys::SSL_CTRL_GET_MAX_PROTO_VERSION));
+    let offered = |version: &c_int| (least..=most).contains(&c_long::from(*version));
+    // SAFETY: as the caller promises; NULL or a stack that the connection or its context owns.
+    let stack = unsafe { sys::SSL_get_ciphers(ssl) };
+    let mut suites = Vec::new();
+    if let Some(guard) = guard.filter(|_| !stack.is_null()) {
+        // SAFETY: as above; the suites in it are static.
+        for suite in unsafe { StackRef::<SslCipher>::from_ptr(stack) } {
+            let id = u16::from_be_bytes(suite.protocol_id());
+            let version = if id >> 8 == 0x13 { ffi::TLS1_3_VERSION } else { ffi::TLS1_2_VERSION };
+            if guard.policy.permits_suite(id) && offered(&version) {
+                suites.push(suite.name().to_owned());
+            }
+        }
+    }
+    Offer { versions: (ffi::TLS1_VERSION..=ffi::TLS1_3_VERSION).filter(offered).collect(), suites }
+}
+
+/// `error` with the host of `ssl`, where it has none yet.
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl that no other thread uses now.
+pub unsafe fn with_host(ssl: *mut ffi::SSL, error: Error) -> Error {
+    if error.host().is_some() {
+        return error;
+    }
+    // SAFETY: as the caller promises.
+    match unsafe { host(ssl) } {
+        Some(host) => error.with_host(host),
+        None => error,
+    }
+}
+
+/// The host that `ssl` is to reach.
+///
+/// # Safety
+/// As for [`with_host`].
+unsafe fn host(ssl: *mut ffi::SSL) -> Option<String> {
+    // SAFETY: as the caller promises, here and below.
+    let (guard, watch) = unsafe { (Guard::of_ssl(ssl)?, Watch::of(ssl)) };
+    if let Some(Verdict::Verified { host: Some(host) }) = watch.map(|watch| watch.state().verdict.clone()) {
+        return Some(host);
+    }
+    if guard.role != Role::Client {
+        return None;
+    }
+    // SAFETY: as above.
+    let wanted = unsafe { wanted::of_connection(ssl, guard, watch) }.ok()?;
+    wanted.first().map(|host| host.text().into_owned())
+}
+
+/// The descriptors that `ssl` reads from and writes to, where it has any.
+///
+/// # Safety
+/// As for [`with_host`].
+pub unsafe fn descriptors(ssl: *const ffi::SSL) -> (Option<c_int>, Option<c_int>) {
+    // SAFETY: as the caller promises, here and below. Asked for a descriptor, libssl complains about a missing BIO on the
+    // error queue.
+    let (reader, writer) = unsafe { (ffi::SSL_get_rbio(ssl), ffi::SSL_get_wbio(ssl)) };
+    let ask = |bio: *mut ffi::BIO, get: unsafe extern "C" fn(*const ffi::SSL) -> c_int| {
+        // SAFETY: as above.
+        (!bio.is_null()).then(|| unsafe { get(ssl) }).filter(|fd| *fd >= 0)
+    };
+    (ask(reader, sys::SSL_get_rfd), ask(writer, sys::SSL_get_wfd))
+}
+
+/// The address of the peer of a socket, or "the peer" where there is none that could be shown.
+pub fn peer_address(fd: Option<c_int>) -> String {
+    let nobody = || "the peer".to_owned();
+    let Some(fd) = fd else { return nobody() };
+    // SAFETY: plain data, which getpeername fills in.
+    let mut storage: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
+    let mut len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+    // SAFETY: `storage` has room for `len` bytes.
+    if unsafe { libc::getpeername(fd, (&raw mut storage).cast(), &mut len) } != 0 {
+        return nobody();
+    }
+    let address = match c_int::from(storage.ss_family) {
+        libc::AF_INET => {
+            // SAFETY: the family says which form it is, and sockaddr_storage is aligned for every form.
+            let v4 = unsafe { &*(&raw const storage).cast::<libc::sockaddr_in>() };
+            let ip = Ipv4Addr::from(v4.sin_addr.s_addr.to_ne_bytes());
+            SocketAddr::new(IpAddr::V4(ip), u16::from_be(v4.sin_port))
+        }
+        libc::AF_INET6 => {
+            // SAFETY: as above.
+            let v6 = unsafe { &*(&raw const storage).cast::<libc::sockaddr_in6>() };
+            let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
+            SocketAddr::new(IpAddr::V6(ip), u16::from_be(v6.sin6_port))
+        }
+        _ => return nobody(),
+    };
+    resolve::show(&address)
+}

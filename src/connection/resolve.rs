@@ -1,0 +1,152 @@
+//! From the host to its addresses. The system's resolver cannot be interrupted, so it runs in a thread of its own that
+//! is left behind when the time is up.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+
+use crate::connection::deadline::Deadline;
+use crate::error::{Error, Result, Status};
+use crate::identity::Reference;
+
+/// The addresses of `host`, in the order to try them.
+pub fn addresses(host: &Reference, port: u16, deadline: &Deadline) -> Result<Vec<SocketAddr>> {
+    let name = match host {
+        Reference::Ip(address) => return Ok(vec![SocketAddr::new(*address, port)]),
+        other => other.text().into_owned(),
+    };
+    let asked = name.clone();
+    let found = look_up(&name, deadline, move || (asked.as_str(), port).to_socket_addrs().map(Iterator::collect))?;
+    Ok(interleave(found))
+}
+
+/// Runs `resolver` for `name` in a thread of its own, and waits for it no longer than the deadline.
+pub fn look_up(
+    name: &str,
+    deadline: &Deadline,
+    resolver: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
+) -> Result<Vec<SocketAddr>> {
+    let (sender, receiver) = mpsc::channel();
+    let job = move || {
+        // Nobody listens any more where the time was up.
+        let _ = sender.send(resolver());
+    };
+    without_signals(|| thread::Builder::new().name("hostlock-resolve".to_owned()).spawn(job)).map_err(|error| {
+        Error::new(Status::EInternal, format!("no thread could be started to resolve {name:?}: {error}"))
+    })?;
+    let answer = match deadline.remaining() {
+        Some(left) => receiver.recv_timeout(left),
+        None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+    };
+    match answer {
+        Ok(Ok(found)) if found.is_empty() => Err(failed(name, "it has no address")),
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(error)) => Err(failed(name, reason(&error).as_str())),
+        Err(RecvTimeoutError::Timeout) => Err(Error::new(
+            Status::ETimeout,
+            format!("the resolver gave no address for {name:?} within {} ms", deadline.allowed_ms()),
+        )
+        .with_hint("check the name servers of this machine, or allow more time with hostlock_ctx_set_timeout")),
+        Err(RecvTimeoutError::Disconnected) => Err(failed(name, "the resolver's thread ended without an answer")),
+    }
+}
+
+fn failed(name: &str, why: &str) -> Error {
+    Error::new(Status::EResolve, format!("{name:?} could not be resolved: {why}"))
+        .with_hint("check the spelling of the host, and the name servers of this machine")
+}
+
+/// The resolver's own words, without what std puts in front of them.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.strip_prefix("failed to lookup address information: ").unwrap_or(&text).to_owned()
+}
+
+/// The families take turns, beginning with the one that the resolver put first (RFC 8305 section 4).
+fn interleave(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v6 = found.first().is_some_and(SocketAddr::is_ipv6);
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    for address in found {
+        let list = if address.is_ipv6() == first_is_v6 { &mut first } else { &mut second };
+        if !list.contains(&address) {
+            list.push(address);
+        }
+    }
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let mut turns = Vec::with_capacity(first.len() + second.len());
+    loop {
+        let pair = (first.next(), second.next());
+        if pair == (None, None) {
+            return turns;
+        }
+        turns.extend(pair.0);
+        turns.extend(pair.1);
+    }
+}
+
+/// A thread inherits the mask of the one that starts it: signals stay the business of the program's own threads.
+fn without_signals<T>(start: impl FnOnce() -> T) -> T {
+    // SAFETY: plain data, which sigfillset and pthread_sigmask fill in.
+    let (mut all, mut before): (libc::sigset_t, libc::sigset_t) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+    // SAFETY: both sets live through the calls.
+    let masked = unsafe {
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before) == 0
+    };
+    let started = start();
+    if masked {
+        // SAFETY: `before` is what the thread's mask was.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut()) };
+    }
+    started
+}
+
+/// An address with its port, as it stands in a URI.
+pub fn show(address: &SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(ip) => format!("{ip}:{}", address.port()),
+        IpAddr::V6(ip) => format!("[{ip}]:{}", address.port()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(texts: &[&str]) -> Vec<SocketAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_families_take_turns_and_the_resolvers_first_choice_stays_first() {
+        let found = list(&["[::1]:1", "[::2]:1", "[::3]:1", "10.0.0.1:1", "10.0.0.1:1"]);
+        assert_eq!(interleave(found), list(&["[::1]:1", "10.0.0.1:1", "[::2]:1", "[::3]:1"]));
+        assert_eq!(interleave(Vec::new()), Vec::new());
+    }
+
+    #[test]
+    fn a_resolver_that_never_answers_does_not_outlive_the_timeout() {
+        let (hold, held) = mpsc::channel::<()>();
+        let outcome = look_up("slow.example", &Deadline::after(20), move || {
+            let _ = held.recv();
+            Ok(Vec::new())
+        });
+        let error = outcome.unwrap_err();
+        assert_eq!(error.status(), Status::ETimeout);
+        assert!(error.message().contains("\"slow.example\" within 20 ms"), "{error}");
+        drop(hold);
+    }
+
+    #[test]
+    fn a_name_without_an_address_and_a_resolver_that_fails_are_said() {
+        let forever = Deadline::after(0);
+        let empty = look_up("a.example", &forever, || Ok(Vec::new())).unwrap_err();
+        assert_eq!(empty.status(), Status::EResolve);
+        let error = look_up("a.example", &forever, || Err(io::Error::other("name or service not known"))).unwrap_err();
+        assert_eq!(error.status(), Status::EResolve);
+        assert!(error.message().contains("\"a.example\" could not be resolved: name or service not known"), "{error}");
+        let dead = look_up("a.example", &forever, || panic!("a resolver that panics")).unwrap_err();
+        assert_eq!(dead.status(), Status::EResolve);
+    }
+}

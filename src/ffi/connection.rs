@@ -1,0 +1,370 @@
+//! Section "Connections" of the header.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::ptr;
+
+use libc::ssize_t;
+
+use super::boundary::{accessor, fail, io, not_null, null, pointer, status, string_for_c, text_bytes};
+use super::{guard_of, hostlock_conn, hostlock_ctx};
+use crate::connection::drive::{self, Drive, Patience, Progress};
+use crate::connection::facts::Agreed;
+use crate::connection::failure::Phase;
+use crate::connection::gather;
+use crate::connection::open::Connection;
+use crate::error::{Error, Result, Status};
+use crate::identity::Reference;
+
+/// Connects to `port` of `host` and makes the handshake: with 0 the certificate is valid and belongs to `host`.
+///
+/// `host` is a DNS name in ASCII or an IP address, as for hostlock_conn_set_host; a bad one is refused with
+/// HOSTLOCK_E_BAD_HOST before anything is sent. Resolving, connecting and the handshake together take no longer than the
+/// context's timeout (hostlock_ctx_set_timeout). A host's addresses, IPv6 and IPv4, are tried with staggered starts, so
+/// that one which does not answer delays the others by 250 ms only. On success `*conn` is the connection: free it with
+/// hostlock_conn_free. Reading and writing it waits, up to the context's timeout for each call. Its descriptor is in
+/// non-blocking mode, so plain SSL_read and SSL_write on it answer SSL_ERROR_WANT_READ and SSL_ERROR_WANT_WRITE.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `host` is NULL or NUL-terminated; `conn` is NULL or writable.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_connect(
+    ctx: *mut hostlock_ctx,
+    host: *const c_char,
+    port: u16,
+    conn: *mut *mut hostlock_conn,
+) -> c_int {
+    status(|| {
+        // SAFETY: as the caller promises, here and below.
+        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: as above.
+        let host = Reference::parse_bytes(unsafe { text_bytes(host, "host")? })?;
+        not_null(conn, "conn")?;
+        // SAFETY: as above.
+        let made = unsafe { Connection::to_host(ctx, guard, host, port)? };
+        // SAFETY: as above.
+        unsafe { *conn = made.into_raw() };
+        Ok(())
+    })
+}
+
+/// The same over `fd`, a connected stream socket of the caller's, which hostlock_conn_free leaves open.
+///
+/// Where `fd` is in blocking mode the handshake is made, within the context's timeout. Where it is in non-blocking mode
+/// nothing is sent yet: 0 then means that `*conn` is there, and hostlock_handshake makes the handshake (a read or write
+/// does it too, before anything else). Either way no data passes before the certificate is verified for `host`.
+/// The descriptor's mode is never changed; calls on the connection wait where it is blocking, up to the context's timeout.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `host` is NULL or NUL-terminated; `conn` is NULL or writable; `fd` stays open
+/// until the connection is freed.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_connect_fd(
+    ctx: *mut hostlock_ctx,
+    fd: c_int,
+    host: *const c_char,
+    conn: *mut *mut hostlock_conn,
+) -> c_int {
+    status(|| {
+        // SAFETY: as the caller promises, here and below.
+        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: as above.
+        let host = Reference::parse_bytes(unsafe { text_bytes(host, "host")? })?;
+        not_null(conn, "conn")?;
+        // SAFETY: as above.
+        let made = unsafe { Connection::over_descriptor(ctx, guard, fd, host)? };
+        // SAFETY: as above.
+        unsafe { *conn = made.into_raw() };
+        Ok(())
+    })
+}
+
+/// Makes the handshake of `conn`, or goes on with it: a connection of hostlock_connect_fd, or any SSL of a hostlock
+/// context. 0 once the handshake is complete and the certificate verified; HOSTLOCK_WANT_READ or HOSTLOCK_WANT_WRITE where
+/// the transport is not ready (wait for its descriptor and call again; not a failure); else the status of the refusal,
+/// which a later call repeats.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_handshake(conn: *mut hostlock_conn) -> c_int {
+    io(|| {
+        not_null(conn, "conn")?;
+        // SAFETY: as the caller promises.
+        unsafe { Drive::new(conn, Phase::Handshake, Patience::Transport) }.handshake()
+    }) as c_int
+}
+
+/// Reads up to `len` bytes into `buf`. The answer is how many came; 0 means that the peer ended the connection cleanly,
+/// with TLS's close_notify, and only that; else a negative status.
+///
+/// HOSTLOCK_E_TRUNCATED: the connection was cut, and what was read may be incomplete. HOSTLOCK_WANT_READ and
+/// HOSTLOCK_WANT_WRITE come from non-blocking transports only: wait for the descriptor and call again.
+/// HOSTLOCK_E_TIMEOUT: nothing came within the context's timeout; the call may be repeated. Before the handshake
+/// it makes the handshake first. Works on any SSL of a hostlock context, whatever its BIO. `len` must not be 0.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now; `buf` is NULL or `len` writable bytes.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_read(conn: *mut hostlock_conn, buf: *mut c_void, len: usize) -> ssize_t {
+    if !conn.is_null() && !buf.is_null() && len.wrapping_sub(1) < c_int::MAX as usize {
+        // SAFETY: as the caller promises. No Rust code runs here that could panic.
+        let got = unsafe { openssl_sys::SSL_read(conn, buf, len as c_int) };
+        if got > 0 {
+            return got as ssize_t;
+        }
+        // SAFETY: as the caller promises.
+        return unsafe { read_slowly(conn, buf, len, Some(got)) };
+    }
+    // SAFETY: as the caller promises.
+    unsafe { read_slowly(conn, buf, len, None) }
+}
+
+/// Writes `buf`, or the first part of it: the answer is how many bytes were taken, at least 1 where `len` is not 0.
+/// Else a negative status: HOSTLOCK_WANT_READ and HOSTLOCK_WANT_WRITE from non-blocking transports (wait for the
+/// descriptor, then call again *with the same data*), HOSTLOCK_E_TIMEOUT (the same), HOSTLOCK_E_CLOSED after
+/// hostlock_shutdown. Before the handshake it makes the handshake first. A cut connection never raises SIGPIPE, where
+/// hostlock made the connection.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now; `buf` is NULL or `len` readable bytes.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_write(conn: *mut hostlock_conn, buf: *const c_void, len: usize) -> ssize_t {
+    if !conn.is_null() && !buf.is_null() && len.wrapping_sub(1) < c_int::MAX as usize {
+        // SAFETY: as the caller promises. No Rust code runs here that could panic.
+        let sent = unsafe { openssl_sys::SSL_write(conn, buf, len as c_int) };
+        if sent > 0 {
+            return sent as ssize_t;
+        }
+        // SAFETY: as the caller promises.
+        return unsafe { write_slowly(conn, buf, len, Some(sent)) };
+    }
+    // SAFETY: as the caller promises.
+    unsafe { write_slowly(conn, buf, len, None) }
+}
+
+/// Writes all of `buf`: `len`, or a negative status. It waits also on a descriptor in non-blocking mode, up to the context's
+/// timeout for each part. After a failure it is not known how much the peer got: make a new connection.
+///
+/// # Safety
+/// As for hostlock_write.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_write_all(conn: *mut hostlock_conn, buf: *const c_void, len: usize) -> ssize_t {
+    let mut done = 0;
+    while done < len {
+        if conn.is_null() || buf.is_null() {
+            break;
+        }
+        let part = (len - done).min(c_int::MAX as usize) as c_int;
+        // SAFETY: the caller promises `len` bytes, of which `done` are behind us.
+        let from = unsafe { buf.byte_add(done) };
+        // SAFETY: as the caller promises.
+        let first = unsafe { openssl_sys::SSL_write(conn, from, part) };
+        let sent = if first > 0 {
+            first as ssize_t
+        } else {
+            // SAFETY: as the caller promises.
+            io(|| unsafe { drive::write(conn, from, part, first, Patience::Wait) })
+        };
+        match usize::try_from(sent) {
+            Ok(sent @ 1..) => done += sent,
+            Ok(0) => return fail(Error::new(Status::EInternal, "a write moved nothing")) as ssize_t,
+            Err(_) => return sent,
+        }
+    }
+    io(|| {
+        not_null(conn, "conn")?;
+        not_null(buf, "buf")?;
+        Ok(Progress::Done(done))
+    })
+}
+
+/// How many bytes hostlock_read would give at once, without looking at the descriptor: ask before waiting for it with
+/// poll or select. 0 for NULL.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_pending(conn: *const hostlock_conn) -> usize {
+    accessor(0, || {
+        if conn.is_null() {
+            return 0;
+        }
+        // SAFETY: as the caller promises.
+        usize::try_from(unsafe { openssl_sys::SSL_pending(conn) }).unwrap_or(0)
+    })
+}
+
+/// Says goodbye: sends TLS's close_notify, so that the peer knows the data to be complete. It does not wait for the peer's,
+/// which hostlock_read still waits for (0). After it nothing can be written. A second call does nothing. 0, or a
+/// negative status (HOSTLOCK_WANT_WRITE: call again when the descriptor is writable).
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_shutdown(conn: *mut hostlock_conn) -> c_int {
+    io(|| {
+        not_null(conn, "conn")?;
+        // SAFETY: as the caller promises.
+        unsafe { drive::shutdown(conn) }
+    }) as c_int
+}
+
+/// Frees a connection, like SSL_free, and closes its descriptor where hostlock_connect opened it. Sends nothing: so a
+/// forked child may free what its parent goes on using. Call hostlock_shutdown before, where the peer shall know that the
+/// data is complete. NULL is fine.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` of which the caller owns a reference, and which no other thread uses.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_conn_free(conn: *mut hostlock_conn) {
+    // SAFETY: as the caller promises.
+    accessor((), || unsafe { openssl_sys::SSL_free(conn) })
+}
+
+/// The descriptor of the connection, for poll or select; -1 where it has none. It stays the connection's.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_conn_fd(conn: *const hostlock_conn) -> c_int {
+    // SAFETY: as the caller promises.
+    accessor(-1, || if conn.is_null() { -1 } else { unsafe { gather::descriptors(conn) }.0.unwrap_or(-1) })
+}
+
+/// The protocol version, such as "TLSv1.3"; NULL before the handshake is complete. Static.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_conn_version(conn: *const hostlock_conn) -> *const c_char {
+    // SAFETY: as the caller promises.
+    accessor(ptr::null(), || unsafe { agreed(conn) }.map_or(ptr::null(), Agreed::version))
+}
+
+/// The cipher suite by OpenSSL's name, such as "TLS_AES_128_GCM_SHA256"; NULL before the handshake is complete. Static.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_conn_cipher(conn: *const hostlock_conn) -> *const c_char {
+    // SAFETY: as the caller promises.
+    accessor(ptr::null(), || unsafe { agreed(conn) }.map_or(ptr::null(), Agreed::cipher))
+}
+
+/// The host that the peer's certificate was verified for, in normal form; NULL where nothing was, and before the handshake
+/// is complete. Owned by the connection, until its next handshake.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_conn_verified_host(conn: *const hostlock_conn) -> *const c_char {
+    // SAFETY: as the caller promises.
+    accessor(ptr::null(), || unsafe { agreed(conn) }.map_or(ptr::null(), Agreed::lend_verified_host))
+}
+
+/// The certificates that the peer sent, its own first, as PEM. Free it with hostlock_string_free. NULL on failure
+/// (before the handshake is complete, for example).
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_conn_peer_chain(conn: *const hostlock_conn) -> *mut c_char {
+    // SAFETY: as the caller promises.
+    pointer(|| string_for_c(unsafe { completed(conn)? }.peer_chain_pem()?))
+}
+
+/// What was agreed, as one JSON object in ASCII: "version", "cipher", "group", "verified_host", "session_reused", "alpn",
+/// "policy", "peer" (its address), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since
+/// 1970). What is not known is null. Free it with hostlock_string_free. NULL on failure.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_conn_info(conn: *const hostlock_conn) -> *mut c_char {
+    // SAFETY: as the caller promises.
+    pointer(|| string_for_c(unsafe { completed(conn)? }.to_json()))
+}
+
+/// Frees a string that a hostlock function made for its caller. NULL is fine.
+///
+/// # Safety
+/// `string` is NULL or came from such a function, and is not used again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_string_free(string: *mut c_char) {
+    accessor((), || {
+        if !string.is_null() {
+            // SAFETY: as the caller promises; `string_for_c` made it.
+            drop(unsafe { std::ffi::CString::from_raw(string) });
+        }
+    })
+}
+
+/// # Safety
+/// As for hostlock_read, with the answer of a first attempt where there was one.
+#[cold]
+#[inline(never)]
+unsafe fn read_slowly(conn: *mut hostlock_conn, buf: *mut c_void, len: usize, first: Option<c_int>) -> ssize_t {
+    io(|| {
+        not_null(conn, "conn")?;
+        not_null(buf, "buf")?;
+        let room = c_int::try_from(len).unwrap_or(c_int::MAX);
+        if room == 0 {
+            return Err(Error::new(Status::EArg, "len is 0, so nothing can be read"));
+        }
+        // SAFETY: as the caller promises.
+        let first = first.unwrap_or_else(|| unsafe { openssl_sys::SSL_read(conn, buf, room) });
+        // SAFETY: as the caller promises.
+        unsafe { drive::read(conn, buf, room, first) }
+    })
+}
+
+/// # Safety
+/// As for hostlock_write, with the answer of a first attempt where there was one.
+#[cold]
+#[inline(never)]
+unsafe fn write_slowly(conn: *mut hostlock_conn, buf: *const c_void, len: usize, first: Option<c_int>) -> ssize_t {
+    io(|| {
+        not_null(conn, "conn")?;
+        not_null(buf, "buf")?;
+        let part = c_int::try_from(len).unwrap_or(c_int::MAX);
+        if part == 0 {
+            return Ok(Progress::Done(0));
+        }
+        // SAFETY: as the caller promises.
+        let first = first.unwrap_or_else(|| unsafe { openssl_sys::SSL_write(conn, buf, part) });
+        // SAFETY: as the caller promises.
+        unsafe { drive::write(conn, buf, part, first, Patience::Transport) }
+    })
+}
+
+/// # Safety
+/// `conn` is NULL or live and used by this thread only.
+unsafe fn agreed(conn: *const hostlock_conn) -> Option<Agreed> {
+    if conn.is_null() {
+        return None;
+    }
+    // SAFETY: as the caller promises; the facts are only read.
+    unsafe { Agreed::of(conn as *mut hostlock_conn) }
+}
+
+/// # Safety
+/// As for [`agreed`].
+unsafe fn completed(conn: *const hostlock_conn) -> Result<Agreed> {
+    if conn.is_null() {
+        return Err(null("conn"));
+    }
+    // SAFETY: as the caller promises.
+    unsafe { agreed(conn) }.ok_or_else(|| {
+        Error::new(Status::EState, "the handshake of this connection is not complete")
+            .with_hint("call hostlock_handshake first")
+    })
+}

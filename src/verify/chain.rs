@@ -1,0 +1,128 @@
+//! Our rules for a whole chain that OpenSSL finds good: each certificate's own, the depth, and the name constraints. And
+//! better reasons than OpenSSL's code for one that it does not. Every function looks at bytes and decides nothing twice.
+
+use openssl::x509::X509;
+use openssl_sys as ffi;
+
+use crate::error::{Error, Result, Status};
+use crate::identity::{Budget, NameConstraints, same_name};
+use crate::verify::engine::{self, Outcome};
+use crate::verify::explain;
+use crate::verify::fields::{Certificate, Known};
+use crate::verify::guard::Role;
+use crate::verify::insecure::Waiver;
+use crate::verify::judge::{Case, Extent};
+use crate::verify::rules::{self, Place, Purpose, Rules};
+
+/// Our rules for a chain that OpenSSL finds good.
+pub fn check(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error, Extent)> {
+    let mut encoded = Vec::with_capacity(chain.len());
+    for certificate in chain {
+        encoded.push(certificate.to_der().map_err(|_| (engine::out_of_memory(), Extent::Leaf))?);
+    }
+    let rules = Rules::new(case.policy, purpose(case));
+    let mut certificates = Vec::with_capacity(chain.len());
+    for (depth, (certificate, der)) in chain.iter().zip(&encoded).enumerate() {
+        let extent = if depth == 0 { Extent::Leaf } else { Extent::Anchor };
+        let parsed = Certificate::parse(der).map_err(|_| (explain::not_der(depth, certificate), extent))?;
+        rules
+            .check(&parsed, place(depth, chain.len()))
+            .map_err(|breach| (explain::breach(breach, depth, certificate), extent))?;
+        certificates.push(parsed);
+    }
+    check_depth(case, &certificates, chain).map_err(|error| (error, Extent::Anchor))?;
+    check_name_constraints(&certificates, chain).map_err(|error| (error, Extent::Anchor))
+}
+
+fn place(depth: usize, length: usize) -> Place {
+    match depth {
+        0 if length == 1 => Place::TrustedLeaf,
+        0 => Place::Leaf,
+        _ if depth + 1 == length => Place::Anchor,
+        _ => Place::Intermediate,
+    }
+}
+
+/// What the leaf is to be used for; `None` where the program says that any purpose will do.
+fn purpose(case: &Case<'_>) -> Option<Purpose> {
+    match case.role {
+        _ if case.waivers.has(Waiver::Purpose) => None,
+        Role::Client => Some(Purpose::Server),
+        Role::Server => Some(Purpose::Client),
+    }
+}
+
+/// RFC 5280 6.1.4 (l): self-issued certificates do not count.
+fn check_depth(case: &Case<'_>, certificates: &[Certificate<'_>], chain: &[X509]) -> Result<()> {
+    let most = usize::try_from(case.depth()).unwrap_or(0);
+    if certificates.len() <= most + 2 {
+        return Ok(());
+    }
+    let below_anchor = certificates.get(1..certificates.len() - 1).unwrap_or_default();
+    let intermediates = below_anchor.iter().filter(|certificate| !is_self_issued(certificate)).count();
+    if intermediates <= most { Ok(()) } else { Err(explain::too_deep(intermediates, most, chain)) }
+}
+
+fn is_self_issued(certificate: &Certificate<'_>) -> bool {
+    same_name(certificate.subject, certificate.issuer).unwrap_or(false)
+}
+
+/// RFC 5280 6.1.3 (b) and (c): each CA's constraints hold for all below it but self-issued intermediates.
+fn check_name_constraints(certificates: &[Certificate<'_>], chain: &[X509]) -> Result<()> {
+    let mut budget = Budget::default();
+    for (above, certificate) in certificates.iter().enumerate().skip(1) {
+        let Some(extension) = certificate.extension(Known::NameConstraints) else { continue };
+        let blame = |error: Error, depth: usize| match chain.get(depth) {
+            Some(culprit) => explain::at(error, depth, culprit),
+            None => error,
+        };
+        let constraints = NameConstraints::parse(extension.value).map_err(|error| blame(error, above))?;
+        for (depth, below) in certificates.iter().enumerate().take(above) {
+            if depth == 0 || !is_self_issued(below) {
+                constraints.check(&below.presented(), &mut budget).map_err(|error| blame(error, depth))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A better reason for `outcome` than its code, where there is one.
+pub fn reason(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
+    if explain::is_untrusted(outcome.code) {
+        return find_broken(case, &outcome.chain).or_else(|| find_namesake(case, outcome));
+    }
+    find_misuse(case, outcome)
+}
+
+/// OpenSSL takes no certificate for an issuer or a subject if one of its extensions is damaged, and then says only that
+/// the chain ends. The damage is the better reason.
+fn find_broken(case: &Case<'_>, chain: &[X509]) -> Option<Error> {
+    let next = chain.last().map_or(case.leaf.issuer_name(), |last| last.issuer_name());
+    let above = engine::anchors_named(case, next).unwrap_or_default();
+    let leaf = chain.is_empty().then(|| case.leaf.to_owned());
+    let below = leaf.iter().chain(chain).enumerate();
+    let above = above.iter().map(|anchor| (chain.len().max(1), anchor));
+    below.chain(above).find_map(|(depth, certificate)| {
+        let der = certificate.to_der().ok()?;
+        let Ok(parsed) = Certificate::parse(&der) else { return Some(explain::not_der(depth, certificate)) };
+        rules::well_formed(&parsed).err().map(|breach| explain::breach(breach, depth, certificate))
+    })
+}
+
+/// OpenSSL has one code for all that a certificate is not issued for; our rules know which usage is missing.
+fn find_misuse(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
+    let culprit = outcome.chain.get(outcome.depth).filter(|_| outcome.code == ffi::X509_V_ERR_INVALID_PURPOSE)?;
+    let der = culprit.to_der().ok()?;
+    let place = place(outcome.depth, outcome.chain.len());
+    let breach = Rules::new(case.policy, purpose(case)).check(&Certificate::parse(&der).ok()?, place).err()?;
+    (breach.status == Status::EWrongPurpose).then(|| explain::breach(breach, outcome.depth, culprit))
+}
+
+/// A CA that has the issuer's name, but not the key that the chain was signed with.
+fn find_namesake(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
+    let last = outcome.chain.last()?;
+    let named = engine::anchors_named(case, last.issuer_name()).unwrap_or_default();
+    let other = named.iter().any(|anchor| anchor != last);
+    (other && explain::is_incomplete_chain(outcome.code))
+        .then(|| explain::namesake(outcome.chain.len().saturating_sub(1), last, outcome.code))
+}

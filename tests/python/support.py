@@ -1,0 +1,144 @@
+"""What the Python tests share: real certificates made by the openssl command, real servers, an installed hostlock."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import re
+import select
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+HEADER = ROOT / "include/hostlock.h"
+LONG_ENOUGH = 60
+
+
+def run(command: Sequence[str | Path], **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command without input; its status and output are for the caller to judge."""
+    return subprocess.run(
+        [str(part) for part in command],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+
+
+def must(command: Sequence[str | Path], **environment: str) -> str:
+    """The output of a command that has to succeed."""
+    outcome = run(command, **environment)
+    if outcome.returncode != 0:
+        raise AssertionError(f"{command} ended with {outcome.returncode}:\n{outcome.stdout}{outcome.stderr}")
+    return outcome.stdout
+
+
+@functools.cache
+def scratch() -> Path:
+    """A directory for this run, removed at its end."""
+    directory = Path(tempfile.mkdtemp(prefix="hostlock-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
+
+
+@functools.cache
+def library() -> Path:
+    """The shared library as this source tree builds it."""
+    must(["cargo", "build", "--quiet"])
+    return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug/libhostlock.so"
+
+
+@functools.cache
+def installed() -> Path:
+    """The prefix of a copy that `make install` put into an empty directory."""
+    prefix = scratch() / "installed"
+    must(["make", "install", f"PREFIX={prefix}", "DESTDIR="])
+    return prefix
+
+
+def pkg_config(*arguments: str) -> list[str]:
+    """What pkg-config says about the installed copy."""
+    return must(["pkg-config", *arguments], PKG_CONFIG_PATH=str(installed() / "lib/pkgconfig")).split()
+
+
+@functools.cache
+def example(name: str, *packages: str) -> Path:
+    """examples/NAME.c, built against the installed copy as its first lines say."""
+    program = scratch() / name
+    flags = pkg_config("--cflags", "--libs", "hostlock", *packages)
+    must(["cc", ROOT / f"examples/{name}.c", *flags, f"-Wl,-rpath,{installed()}/lib", "-o", program])
+    return program
+
+
+class Authority:
+    """A certification authority, and what it issues: PEM files that hold a certificate and its key."""
+
+    def __init__(self, name: str) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="ca-", dir=scratch()))
+        self.key, self.certificate = self.directory / "ca.key", self.directory / "ca.pem"
+        self._request(name, self.key, self.certificate, "-x509", "-days", "30")
+
+    def issue(self, name: str, *, days: int = 20, extra: str = "") -> Path:
+        """A server certificate for the DNS name `name`; a negative `days` makes it expired."""
+        stem = self.directory / f"{name}{days}"
+        key, request, pem = stem.with_suffix(".key"), stem.with_suffix(".csr"), stem.with_suffix(".pem")
+        self._request(name, key, request, "-new")
+        extensions = stem.with_suffix(".ext")
+        extensions.write_text(f"subjectAltName=DNS:{name}\nextendedKeyUsage=serverAuth\n{extra}")
+        issuer: list[str | Path] = ["-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial", "-days", str(days)]
+        must(["openssl", "x509", "-req", "-in", request, *issuer, "-extfile", extensions, "-out", pem])
+        pem.write_text(pem.read_text() + key.read_text())
+        return pem
+
+    def _request(self, name: str, key: Path, out: Path, *arguments: str) -> None:
+        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        must(["openssl", "req", *arguments, *curve, "-subj", f"/CN={name}", "-keyout", key, "-out", out])
+
+
+class Server:
+    """`openssl s_server` on a free port of 127.0.0.1, for the time of a `with`; it answers GET with a status page."""
+
+    def __init__(self, pem: Path, *arguments: str) -> None:
+        self.command = ["openssl", "s_server", "-www", "-accept", "127.0.0.1:0", "-cert", str(pem), *arguments]
+
+    def __enter__(self) -> int:
+        self.process = subprocess.Popen(
+            self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
+        )
+        assert self.process.stdout is not None
+        said = b""
+        while select.select([self.process.stdout], [], [], LONG_ENOUGH)[0]:
+            said += (part := os.read(self.process.stdout.fileno(), 4096))
+            if port := re.search(rb"ACCEPT .*:(\d+)\n", said):
+                return int(port[1])
+            if not part:
+                break
+        self.__exit__(None, None, None)
+        raise AssertionError(f"{' '.join(self.command)} did not begin to listen:\n{said.decode(errors='replace')}")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+def interpreters() -> dict[str, Path | None]:
+    """Python 2.7 and 3.8 to 3.13 by version: on PATH or under ~/.pyenv/versions; None where it is not installed."""
+    found: dict[str, Path | None] = {}
+    for version in ("2.7", *(f"3.{minor}" for minor in range(8, 14))):
+        homes = [*Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}")]
+        on_path = shutil.which(f"python{version}")
+        candidates = [*homes, *([Path(on_path)] if on_path else [])]
+        found[version] = next((path for path in candidates if run([path, "-c", "import ctypes"]).returncode == 0), None)
+    return found

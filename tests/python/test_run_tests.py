@@ -1,0 +1,40 @@
+"""The totals that `make test` ends with are the sum of what the suites reported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import unittest
+
+from support import ROOT
+
+sys.path.insert(0, str(ROOT / "scripts"))
+from run_tests import Tally, count
+
+
+class Totals(unittest.TestCase):
+    def test_cargo_tap_and_unittest_lines_are_added_up(self) -> None:
+        report = """\
+test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s
+test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s
+1..3
+ok 1 - the right host connects
+ok 2 - under another interpreter # SKIP not installed
+not ok 3 - an impostor is refused
+Ran 9 tests in 0.1s
+FAILED (failures=1, errors=2, skipped=1)
+Ran 1 test in 0.1s
+OK"""
+        self.assertEqual(count(report.splitlines()), Tally(passed=14, failed=5, skipped=3))
+        self.assertEqual(str(count(report.splitlines())), "14 passed, 5 failed, 3 skipped")
+
+    def test_an_unknown_suite_is_refused(self) -> None:
+        outcome = subprocess.run(
+            [sys.executable, ROOT / "scripts/run_tests.py", "nonsense"], capture_output=True, text=True, check=False
+        )
+        self.assertEqual(outcome.returncode, 2)
+        self.assertIn("the suites are rust, c, python", outcome.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
