@@ -11,7 +11,7 @@ use crate::queue::{self, Quiet};
 use crate::sys;
 use crate::verify::guard::{Guard, Role};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{info, mark, security, wanted};
+use crate::verify::{info, mark, security, staple, wanted};
 
 /// Prepares the handshake that begins on `ssl` now.
 ///
@@ -26,6 +26,7 @@ pub unsafe fn prepare(ssl: *mut ffi::SSL) {
         let mut state = watch.state();
         state.verdict = Verdict::Pending;
         state.failure = None;
+        state.staple_judged = false;
         state.guard = guard.map(Guard::share);
     }
     // SAFETY: as above.
@@ -40,6 +41,8 @@ pub unsafe fn prepare(ssl: *mut ffi::SSL) {
     unsafe { enforce(ssl, guard) };
     // SAFETY: as above.
     if guard.role == Role::Client && unsafe { ffi::SSL_is_server(ssl) } != 1 {
+        // SAFETY: as above.
+        unsafe { staple::prepare(ssl, guard) };
         // SAFETY: as above.
         unsafe { admit_session(ssl, guard, watch) };
     }

@@ -17,7 +17,7 @@ use crate::trust::Anchors;
 use crate::verify::exact::ExactCertificates;
 use crate::verify::insecure::{Waiver, Waivers};
 use crate::verify::pins::Pin;
-use crate::verify::revocation::Revocation;
+use crate::verify::revocation::{Revocation, ocsp};
 
 /// Which side of a connection a context is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub struct Settings {
     pub waivers: Waivers,
     /// CRLs and how they are used.
     pub revocation: Revocation,
+    /// How stapled OCSP answers are used.
+    pub ocsp: ocsp::Mode,
     /// The keys of which the chain must have one, where there are any.
     pub pins: Vec<Pin>,
     /// Certificates that are trusted as they are.
@@ -97,6 +99,7 @@ pub struct Guard {
     unmatchable: AtomicU64,
     settings: RwLock<Settings>,
     loading: Mutex<()>,
+    app_status: Mutex<Option<sys::StatusCallback>>,
 }
 
 /// Thirty seconds: long enough for a slow network, short enough that nothing hangs.
@@ -127,6 +130,7 @@ impl Guard {
                 timeout_ms: DEFAULT_TIMEOUT_MS,
                 waivers: Waivers::default(),
                 revocation: Revocation::default(),
+                ocsp: ocsp::Mode::default(),
                 pins: Vec::new(),
                 exact: ExactCertificates::default(),
                 verify_time: None,
@@ -136,6 +140,7 @@ impl Guard {
                 poison: Vec::new(),
             }),
             loading: Mutex::new(()),
+            app_status: Mutex::new(None),
         })
     }
 
@@ -195,6 +200,11 @@ impl Guard {
     /// Held by a call that reads settings, works for long, and then replaces them; connections do not wait for it.
     pub fn loading(&self) -> MutexGuard<'_, ()> {
         self.loading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The program's own status callback, which ours calls.
+    pub fn app_status(&self) -> MutexGuard<'_, Option<sys::StatusCallback>> {
+        self.app_status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Refuses where a set-up call failed and nothing has cured it since.

@@ -16,7 +16,7 @@ use crate::verify::begin::{self, unverified};
 use crate::verify::guard::Guard;
 use crate::verify::wanted::{self, Wanted};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{failure, mark};
+use crate::verify::{failure, mark, staple};
 
 /// See the module's text.
 ///
@@ -135,7 +135,11 @@ unsafe fn review(ssl: *mut ffi::SSL, watch: &Watch) -> Result<Verdict> {
     // SAFETY: the reference was made for us.
     unsafe { ffi::X509_free(certificate) };
     match verdict {
-        Verdict::Verified { .. } => return Ok(verdict),
+        Verdict::Verified { .. } => {
+            // SAFETY: as above.
+            unsafe { staple::judge_late(ssl, &guard, watch)? };
+            return Ok(verdict);
+        }
         Verdict::Refused(error) => return Err(error),
         Verdict::Pending => {}
     }
