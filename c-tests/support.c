@@ -327,6 +327,8 @@ static void answer(SSL *ssl, const struct manner *manner, struct report *report)
 {
     char buffer[256];
     int asked = 0, length;
+    if (report->early > 0)
+        SSL_write(ssl, "pong", 4);
     while ((length = SSL_read(ssl, buffer, sizeof(buffer))) > 0) {
         keep(report, buffer, (size_t)length);
         if (!asked && manner->renegotiates) {
@@ -477,6 +479,20 @@ void claim_refused(const struct outcome *outcome, int status, const char *format
                   outcome->server.received == 0 && outcome->message[0] != '\0';
     claim(refused, "%s", name);
     if (!refused)
+        show(outcome);
+}
+
+void claim_failed(const struct outcome *outcome, int status, const char *format, ...)
+{
+    char name[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(name, sizeof(name), format, arguments);
+    va_end(arguments);
+    int failed = outcome->connected != 1 && outcome->status == status && !outcome->queue_clean && outcome->sent <= 0 &&
+                 outcome->got <= 0 && outcome->server.received == 0;
+    claim(failed, "%s", name);
+    if (!failed)
         show(outcome);
 }
 

@@ -316,3 +316,16 @@ fn anchors_may_be_added_while_other_threads_shake_hands() {
     assert_eq!(client.trust_count(), Ok(202));
     client.connect(second.port).unwrap();
 }
+
+#[test]
+fn a_set_up_call_that_panics_poisons_like_one_that_fails() {
+    use hostlock::verify::guard::{Family, Guard};
+    let world = World::new("CA");
+    let client = Client::new();
+    client.trust_mem(&world.ca.pem()).unwrap();
+    // SAFETY: the context is live for the whole test.
+    let guard = unsafe { Guard::of(client.as_ptr()) }.unwrap();
+    let error = guard.configure(Family::Trust, "the call", || panic!("on purpose"), |_, ()| ()).unwrap_err();
+    assert_eq!(error.status(), Status::EInternal);
+    assert_eq!(client.status(world.port), Status::EPoisoned);
+}

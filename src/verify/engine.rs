@@ -182,7 +182,7 @@ unsafe fn expires_this_second(context: *mut ffi::X509_STORE_CTX, now: Option<i64
         return false;
     }
     // SAFETY: NULL asks for the number only.
-    let now = now.unwrap_or_else(|| i64::from(unsafe { libc::time(ptr::null_mut()) }));
+    let now = now.unwrap_or_else(|| unsafe { libc::time(ptr::null_mut()) });
     let mut before = now.saturating_sub(1) as libc::time_t;
     // SAFETY: the time belongs to the certificate; OpenSSL does not write through the pointer.
     unsafe { sys::X509_cmp_time(ffi::X509_getm_notAfter(certificate), &mut before) == 1 }

@@ -38,14 +38,19 @@ pub struct State {
     pub poison: Option<Error>,
     /// The judgement.
     pub verdict: Verdict,
-    /// The mark that a session must bear to be resumed here; set when the handshake begins.
-    pub mark: Option<[u8; 32]>,
+    /// Why libssl itself ended the handshake, where it was not for a verdict.
+    pub failure: Option<Error>,
     /// The application's info callback, which ours calls.
     pub app_info: Option<sys::InfoCallback>,
     /// The security callback that a program put in place of ours; asked in addition.
     pub app_security: Option<sys::SecurityCallback>,
     /// The verified host, as the C ABI lends it out.
     pub lent_host: Option<CString>,
+    /// Whether the application's info callback runs now: one that calls the callback it replaced, which is ours, must
+    /// not be called by it again.
+    pub in_app_info: bool,
+    /// The same for the application's security callback.
+    pub in_app_security: bool,
 }
 
 /// See the module's text. The lock is never held while foreign code runs.
@@ -112,7 +117,8 @@ unsafe extern "C" fn dup(
     let Some(original) = (unsafe { (*slot).as_ref() }) else { return 1 };
     let mut state = original.state().clone();
     state.verdict = Verdict::Pending;
-    state.mark = None;
+    state.failure = None;
+    (state.in_app_info, state.in_app_security) = (false, false);
     // SAFETY: the slot is writable; what is written there belongs to the copy and is freed with it.
     unsafe { *slot = Box::into_raw(Box::new(Watch(Mutex::new(state)))) };
     1
