@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+/// The sections of the header, in its order.
+const SECTIONS: &[&str] =
+    &["library", "errors", "context", "trust", "host", "connection", "verify", "revocation", "pins", "insecure"];
+
 fn main() {
     println!("cargo::rerun-if-changed=src");
     println!("cargo::rerun-if-changed=cbindgen.toml");
@@ -19,8 +23,6 @@ fn main() {
 fn header(root: &std::path::Path, out: &std::path::Path) {
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is well-formed");
     let mut builder = cbindgen::Builder::new().with_config(config).with_src(root.join("src/error.rs"));
-    const SECTIONS: [&str; 10] =
-        ["library", "errors", "context", "trust", "host", "connection", "verify", "revocation", "pins", "insecure"];
     for section in SECTIONS {
         builder = builder.with_src(root.join(format!("src/ffi/{section}.rs")));
     }

@@ -116,6 +116,9 @@ void converse(SSL *ssl, struct server *server, struct outcome *outcome);
 void claim_passes(const struct outcome *outcome, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void claim_refused(const struct outcome *outcome, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* libssl itself ended the handshake, for a reason of its own that is on the queue; the connection names the status. */
+void claim_failed(const struct outcome *outcome, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void show(const struct outcome *outcome);
 
 /* hostlock's default context, trusting trusted_ca(); and a connection of it for host, which may be NULL. */

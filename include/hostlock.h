@@ -460,7 +460,8 @@ int hostlock_ctx_trust_mem(hostlock_ctx *ctx,
  * the public ones. It is not needed where nothing else is named.
  *
  * They are those in the file of SSL_CERT_FILE and the directories of SSL_CERT_DIR where these are set (not in a setuid
- * process), else the operating system's, else the bundled ones. What the environment names must be good: a missing or
+ * process), else the operating system's, else the bundled ones. The environment is looked at by this call, and where
+ * nothing is named when the context is made. What the environment names must be good: a missing or
  * broken file is an error here, and in the handshake where the roots were not asked for by this call.
  */
 HOSTLOCK_MUST_USE
@@ -534,8 +535,8 @@ int hostlock_cert_check_host(const uint8_t *cert,
  * HOSTLOCK_E_BAD_HOST before anything is sent. Resolving, connecting and the handshake together take no longer than the
  * context's timeout (hostlock_ctx_set_timeout). A host's addresses, IPv6 and IPv4, are tried with staggered starts, so
  * that one which does not answer delays the others by 250 ms only. On success *conn is the connection: free it with
- * hostlock_conn_free. Reading and writing it waits, up to the context's timeout for each call. Its descriptor is in
- * non-blocking mode, so plain SSL_read and SSL_write on it answer SSL_ERROR_WANT_READ and SSL_ERROR_WANT_WRITE.
+ * hostlock_conn_free. hostlock's functions wait on it, up to the context's timeout for each call; plain SSL_read and
+ * SSL_write do not: they answer SSL_ERROR_WANT_READ and SSL_ERROR_WANT_WRITE, as on a non-blocking socket.
  */
 HOSTLOCK_MUST_USE
 int hostlock_connect(hostlock_ctx *ctx,
@@ -549,7 +550,8 @@ int hostlock_connect(hostlock_ctx *ctx,
  * Where fd is in blocking mode the handshake is made, within the context's timeout. Where it is in non-blocking mode
  * nothing is sent yet: 0 then means that *conn is there, and hostlock_handshake makes the handshake (a read or write
  * does it too, before anything else). Either way no data passes before the certificate is verified for host.
- * The descriptor's mode is never changed; calls on the connection wait where it is blocking, up to the context's timeout.
+ * The descriptor's mode is never changed, and may be changed at any time: hostlock's functions wait where it is blocking,
+ * up to the context's timeout. Plain SSL_read and SSL_write never wait, as after hostlock_connect.
  */
 HOSTLOCK_MUST_USE
 int hostlock_connect_fd(hostlock_ctx *ctx,

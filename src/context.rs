@@ -52,7 +52,7 @@ impl Context {
             let anchors = Anchors::of_new_context(context.as_ptr())?;
             let previous = sys::SSL_CTX_get_security_callback(context.as_ptr());
             Arc::new(Guard::new(choice, role, anchors, previous)?).attach(context.as_ptr())?;
-            recipe::install(context.as_ptr());
+            recipe::install(context.as_ptr(), context.guard()?)?;
         }
         Ok(context)
     }

@@ -20,10 +20,13 @@ pub type SecurityCallback =
 
 pub const SSL_CB_HANDSHAKE_START: c_int = 0x10;
 pub const SSL_CB_HANDSHAKE_DONE: c_int = 0x20;
+pub const SSL_CB_CONNECT_EXIT: c_int = 0x1002;
 
 pub const SSL_CTRL_GET_TLSEXT_STATUS_REQ_CB: c_int = 128;
-/// `SSL_get_state`: nothing has been sent; a client has sent its hello and no server hello has come.
+
+/// `SSL_get_state`: nothing has been sent; the handshake is complete; a client's hello was sent, no server hello has come.
 pub const TLS_ST_BEFORE: c_int = 0;
+pub const TLS_ST_OK: c_int = 1;
 pub const TLS_ST_CW_CLNT_HELLO: c_int = 12;
 
 pub const SSL_NOTHING: c_int = 1;
@@ -53,6 +56,9 @@ pub const SSL_SECOP_OTHER_CIPHER: c_int = 1 << 16;
 pub const SSL_SECOP_VERSION: c_int = 9;
 pub const SSL_SECOP_TICKET: c_int = 10;
 pub const SSL_SECOP_COMPRESSION: c_int = 15;
+pub const SSL_SECOP_SIGALG_CHECK: c_int = 13 | (5 << 16);
+
+pub const ERR_LIB_SSL: c_int = 20;
 
 pub const NID_ANY_POLICY: c_int = 746;
 
@@ -65,6 +71,22 @@ pub const X509_V_ERR_APPLICATION_VERIFICATION: c_int = 50;
 pub const X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER: c_int = 85;
 pub const X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER: c_int = 86;
 pub const X509_V_ERR_CA_CERT_MISSING_KEY_USAGE: c_int = 92;
+
+pub type PskClientCallback = unsafe extern "C" fn(
+    *mut SSL,
+    hint: *const c_char,
+    identity: *mut c_char,
+    max_identity_len: c_uint,
+    psk: *mut c_uchar,
+    max_psk_len: c_uint,
+) -> c_uint;
+pub type PskUseSessionCallback = unsafe extern "C" fn(
+    *mut SSL,
+    digest: *const EVP_MD,
+    identity: *mut *const c_uchar,
+    identity_len: *mut usize,
+    session: *mut *mut SSL_SESSION,
+) -> c_int;
 
 unsafe extern "C" {
     pub fn SSL_CTX_set_cert_verify_callback(ctx: *mut SSL_CTX, cb: Option<CertVerifyCallback>, arg: *mut c_void);
@@ -81,6 +103,9 @@ unsafe extern "C" {
     pub fn SSL_set_options(ssl: *mut SSL, options: u64) -> u64;
     pub fn SSL_clear_options(ssl: *mut SSL, options: u64) -> u64;
 
+    pub fn SSL_set_psk_client_callback(ssl: *mut SSL, cb: Option<PskClientCallback>);
+    pub fn SSL_set_psk_use_session_callback(ssl: *mut SSL, cb: Option<PskUseSessionCallback>);
+    pub fn SSL_SESSION_is_resumable(session: *const SSL_SESSION) -> c_int;
     pub fn SSL_set_session_id_context(ssl: *mut SSL, context: *const c_uchar, len: c_uint) -> c_int;
     pub fn SSL_SESSION_set1_id_context(session: *mut SSL_SESSION, context: *const c_uchar, len: c_uint) -> c_int;
     pub fn SSL_SESSION_get0_id_context(session: *const SSL_SESSION, len: *mut c_uint) -> *const c_uchar;
@@ -97,7 +122,6 @@ unsafe extern "C" {
 
     pub fn X509_STORE_CTX_set0_verified_chain(ctx: *mut X509_STORE_CTX, chain: *mut stack_st_X509);
     pub fn X509_STORE_CTX_set_error_depth(ctx: *mut X509_STORE_CTX, depth: c_int);
-    pub fn X509_STORE_CTX_get_verify_cb(ctx: *const X509_STORE_CTX) -> Option<VerifyCallback>;
     pub fn X509_STORE_CTX_set_ex_data(ctx: *mut X509_STORE_CTX, index: c_int, data: *mut c_void) -> c_int;
     pub fn X509_STORE_CTX_set0_trusted_stack(ctx: *mut X509_STORE_CTX, trusted: *mut stack_st_X509);
     pub fn X509_STORE_CTX_get_lookup_certs(ctx: *const X509_STORE_CTX) -> Option<LookupCerts>;

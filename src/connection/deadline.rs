@@ -27,6 +27,11 @@ impl Deadline {
         self.allowed_ms
     }
 
+    /// Whether there is none.
+    pub fn is_never(&self) -> bool {
+        self.at.is_none()
+    }
+
     /// Whether it has passed.
     pub fn has_passed(&self) -> bool {
         self.at.is_some_and(|at| Instant::now() >= at)
@@ -74,5 +79,28 @@ pub fn wait(entries: &mut [libc::pollfd], deadline: &Deadline) -> io::Result<boo
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_milliseconds_are_for_ever() {
+        let never = Deadline::after(0);
+        assert!(never.is_never() && !never.has_passed());
+        assert_eq!(never.remaining(), None);
+        let soon = never.within(Duration::ZERO);
+        assert!(!soon.is_never() && soon.has_passed());
+    }
+
+    #[test]
+    fn the_earlier_of_two_moments_counts() {
+        let far = Deadline::after(u32::MAX);
+        assert!(!far.has_passed() && far.within(Duration::ZERO).has_passed());
+        let now = far.within(Duration::ZERO);
+        assert!(now.within(Duration::from_secs(3600)).has_passed());
+        assert_eq!(now.allowed_ms(), u32::MAX);
     }
 }

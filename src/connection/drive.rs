@@ -5,8 +5,8 @@
 //! Nothing is added to the queue but the reason of a failure. (libssl itself empties it whenever a handshake goes on.)
 //! A read or write that succeeds at once never comes here: see `ffi::connection` for the short way in front.
 
-use std::ffi::{c_int, c_long, c_void};
-use std::ptr;
+use std::ffi::c_int;
+use std::io;
 
 use openssl_sys as ffi;
 
@@ -17,7 +17,7 @@ use crate::connection::transport::{Limits, Transport, Tripped};
 use crate::error::{Error, Result, Status};
 use crate::queue::{self, Quiet};
 use crate::sys;
-use crate::verify::guard::{Guard, Role};
+use crate::verify::guard::{DEFAULT_TIMEOUT_MS, Guard, Role};
 use crate::verify::watch::{Verdict, Watch};
 
 /// How far a call came.
@@ -54,28 +54,36 @@ pub struct Drive<'a> {
     patience: Patience,
     deadline: Option<Deadline>,
     idle: u32,
+    /// The system's complaint after the last call, where the BIO is not ours.
+    errno: Option<c_int>,
 }
 
 impl<'a> Drive<'a> {
     /// # Safety
     /// `ssl` is a live `SSL` of our libssl that no other thread uses as long as the result lives.
     pub unsafe fn new(ssl: *mut ffi::SSL, phase: Phase, patience: Patience) -> Drive<'a> {
+        let errno = last_errno();
         // SAFETY: as the caller promises, here and in every block of this type.
         let (guard, transport) = unsafe { (Guard::of_ssl(ssl), Transport::of(ssl)) };
-        Drive { ssl, phase, guard, transport, patience, deadline: None, idle: 0 }
+        Drive { ssl, phase, guard, transport, patience, deadline: None, idle: 0, errno }
     }
 
     /// Makes the handshake, or goes on with it.
     pub fn handshake(&mut self) -> Result<Progress> {
-        let phase = std::mem::replace(&mut self.phase, Phase::Handshake);
+        let phase = self.phase;
+        // What comes after the handshake (tickets, key updates) is part of the read or write that met it.
+        if !self.transport.is_some_and(|transport| transport.established.get()) {
+            self.phase = Phase::Handshake;
+        }
         let outcome = self.connect().map_err(|error| self.report(error));
         self.phase = phase;
+        self.deadline = None;
         outcome
     }
 
     /// Goes on after a read, write or shutdown that did not succeed: `answer` is what it returned, `again` repeats it.
     /// `quiet` was begun before it, where that could be afforded.
-    fn go_on(
+    pub(super) fn go_on(
         &mut self,
         mut quiet: Option<Quiet>,
         mut answer: c_int,
@@ -101,7 +109,9 @@ impl<'a> Drive<'a> {
                 },
             }
             quiet = Some(Quiet::begin());
+            self.note_nothing_written();
             answer = again(self.ssl);
+            self.errno = last_errno();
         }
     }
 
@@ -121,6 +131,7 @@ impl<'a> Drive<'a> {
         self.arm(guard);
         loop {
             let quiet = Quiet::begin();
+            self.note_nothing_written();
             // SAFETY: see `new`.
             let answer = unsafe {
                 match guard.role {
@@ -128,17 +139,14 @@ impl<'a> Drive<'a> {
                     Role::Server => ffi::SSL_accept(self.ssl),
                 }
             };
+            self.errno = last_errno();
             if answer == 1 {
                 return self.verified(guard);
             }
-            if let Some(error) = self.refused() {
+            if let Some(error) = self.refused().or_else(|| self.limit_passed()) {
                 return Err(error);
             }
-            if let Some(error) = self.limit_passed() {
-                return Err(error);
-            }
-            let wish = self.wish();
-            let Some(wish) = wish else { return Err(self.failure()) };
+            let Some(wish) = self.wish() else { return Err(self.failure()) };
             drop(quiet);
             if let Some(progress) = self.wait_or_return(wish)? {
                 return Ok(progress);
@@ -175,7 +183,10 @@ impl<'a> Drive<'a> {
 
     fn arm(&mut self, guard: &Guard) {
         let Some(transport) = self.transport else { return };
-        let limits = transport.limits.get().unwrap_or_else(|| limits_of(guard));
+        let mut limits = transport.limits.get().unwrap_or_else(|| limits_of(guard));
+        if limits.deadline.is_never() {
+            limits.deadline = deadline_of(Some(guard));
+        }
         transport.limits.set(Some(limits));
         self.deadline = Some(limits.deadline);
     }
@@ -184,7 +195,7 @@ impl<'a> Drive<'a> {
     fn step(&mut self) -> Result<Step> {
         // SAFETY: see `new`.
         let finished = unsafe { ffi::SSL_is_init_finished(self.ssl) } == 1;
-        if let Some(error) = self.refused().or_else(|| self.transport.and_then(Transport::failure)) {
+        if let Some(error) = self.ended_by() {
             return Err(error);
         }
         if let Some(transport) = self.transport.filter(|_| finished) {
@@ -250,19 +261,32 @@ impl<'a> Drive<'a> {
         }
         match flags & (ffi::BIO_FLAGS_READ | ffi::BIO_FLAGS_WRITE) {
             ffi::BIO_FLAGS_READ => Some(Progress::WantRead),
+            // libssl, dead after a fatal error whose alert found no room, goes on saying that it wants to write.
+            ffi::BIO_FLAGS_WRITE if self.transport.is_some_and(|transport| !transport.wrote.get()) => None,
             ffi::BIO_FLAGS_WRITE => Some(Progress::WantWrite),
             _ => None,
         }
     }
 
+    fn note_nothing_written(&self) {
+        if let Some(transport) = self.transport {
+            transport.wrote.set(false);
+        }
+    }
+
     /// Waits where the transport is one to wait for (`None`: try again), else hands the wish to the caller.
     fn wait_or_return(&mut self, wish: Progress) -> Result<Option<Progress>> {
-        let Some(fd) = self.descriptor_to_wait_for(wish)? else { return Ok(Some(wish)) };
+        let Some(fd) = self.descriptor_to_wait_for(wish)? else {
+            self.note_nothing_written();
+            return Ok(Some(wish));
+        };
         let guard = self.guard;
         let deadline = *self.deadline.get_or_insert_with(|| deadline_of(guard));
         let events = if wish == Progress::WantRead { libc::POLLIN } else { libc::POLLOUT };
         self.idle = 0;
-        match wait(&mut [poll_entry(fd, events)], &deadline) {
+        // A descriptor that is always ready must not outlive the deadline either.
+        let late = deadline.has_passed();
+        match if late { Ok(false) } else { wait(&mut [poll_entry(fd, events)], &deadline) } {
             Ok(true) => Ok(None),
             Ok(false) => Err(failure::timed_out(self.phase, &self.peer(), deadline.allowed_ms())),
             Err(error) => {
@@ -300,6 +324,11 @@ impl<'a> Drive<'a> {
         }
     }
 
+    /// The error after which this connection cannot go on, where there was one.
+    pub(super) fn ended_by(&self) -> Option<Error> {
+        self.refused().or_else(|| self.transport.and_then(Transport::failure))
+    }
+
     /// The verdict, where it is a refusal: it says more than libssl can. One from before SSL_clear counts no more.
     fn refused(&self) -> Option<Error> {
         // SAFETY: see `new`.
@@ -315,15 +344,29 @@ impl<'a> Drive<'a> {
 
     /// The words for a call that failed just now.
     fn failure(&self) -> Error {
-        let peer = self.peer();
         // SAFETY: see `new`.
-        let state = unsafe { sys::SSL_get_state(self.ssl) };
+        let (state, want) = unsafe { (sys::SSL_get_state(self.ssl), sys::SSL_want(self.ssl)) };
+        if !(sys::SSL_NOTHING..=sys::SSL_READING).contains(&want) {
+            return Error::new(Status::EUnsupported, "libssl waits for a callback of the application to finish")
+                .with_hint("drive this connection with SSL_do_handshake, whose SSL_get_error says which");
+        }
+        let errno = match self.transport {
+            Some(transport) => transport.errno.take(),
+            // libssl waits for a BIO that did not say "try again": the system refused.
+            None => self.errno.filter(|_| want != sys::SSL_NOTHING),
+        };
+        // SAFETY: see `new`. Where a read or write failed and libssl can go on, the system refused; what is on the queue
+        // then is not about it.
+        let alive = unsafe { ffi::SSL_is_init_finished(self.ssl) } == 1;
+        let reason = gather::newest_reason().filter(|_| !(alive && errno.is_some()));
+        let peer = self.peer();
+        let established = alive || state == sys::TLS_ST_OK || self.transport.is_some_and(|t| t.established.get());
         let explain = |head: &[u8]| {
             failure::explain(&Facts {
-                phase: self.phase,
+                phase: if established { self.phase } else { Phase::Handshake },
                 peer: &peer,
-                reason: gather::newest_reason(),
-                errno: self.transport.and_then(|transport| transport.errno.take()),
+                reason: reason.clone(),
+                errno,
                 ended: self.transport.is_some_and(|transport| transport.ended.get()),
                 head,
                 before_server_hello: state == sys::TLS_ST_CW_CLNT_HELLO || state == sys::TLS_ST_BEFORE,
@@ -348,7 +391,7 @@ impl<'a> Drive<'a> {
     }
 
     /// Adds the host, and keeps the error where the connection cannot go on after it.
-    fn last_word(&self, error: Error) -> Error {
+    pub(super) fn last_word(&self, error: Error) -> Error {
         // SAFETY: see `new`.
         let error = unsafe { gather::with_host(self.ssl, error) };
         let passing = match error.status() {
@@ -382,79 +425,10 @@ pub fn limits_of(guard: &Guard) -> Limits {
     Limits { deadline: deadline_of(Some(guard)), bytes, allowed_bytes: bytes }
 }
 
+fn last_errno() -> Option<c_int> {
+    io::Error::last_os_error().raw_os_error().filter(|errno| *errno != 0)
+}
+
 fn deadline_of(guard: Option<&Guard>) -> Deadline {
-    Deadline::after(guard.map_or(0, |guard| guard.settings().timeout_ms))
-}
-
-/// Makes libssl return after each record, and take any part of a long write: both give the deadline its say.
-///
-/// # Safety
-/// `ssl` is a live `SSL` of our libssl that no other thread uses now.
-pub unsafe fn prepare(ssl: *mut ffi::SSL) {
-    let modes: c_long = sys::SSL_MODE_ENABLE_PARTIAL_WRITE | sys::SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER;
-    // SAFETY: as the caller promises; these controls take a number and no pointer.
-    unsafe { ffi::SSL_ctrl(ssl, sys::SSL_CTRL_MODE, modes, ptr::null_mut()) };
-    // SAFETY: as above.
-    unsafe { ffi::SSL_ctrl(ssl, sys::SSL_CTRL_CLEAR_MODE, sys::SSL_MODE_AUTO_RETRY, ptr::null_mut()) };
-    // SAFETY: as the caller promises.
-    unsafe { ffi::SSL_set_connect_state(ssl) };
-}
-
-/// Reads into `room`, having tried once already with the answer `first`.
-///
-/// # Safety
-/// As for [`Drive::new`]; `room` points to `len` writable bytes.
-pub unsafe fn read(ssl: *mut ffi::SSL, room: *mut c_void, len: c_int, first: c_int) -> Result<Progress> {
-    // SAFETY: as the caller promises.
-    let mut drive = unsafe { Drive::new(ssl, Phase::Read, Patience::Transport) };
-    // SAFETY: as the caller promises.
-    drive.go_on(None, first, |ssl| unsafe { ffi::SSL_read(ssl, room, len) })
-}
-
-/// Writes what `data` points to, having tried once already with the answer `first`.
-///
-/// # Safety
-/// As for [`Drive::new`]; `data` points to `len` readable bytes.
-pub unsafe fn write(
-    ssl: *mut ffi::SSL,
-    data: *const c_void,
-    len: c_int,
-    first: c_int,
-    patience: Patience,
-) -> Result<Progress> {
-    // SAFETY: as the caller promises.
-    let mut drive = unsafe { Drive::new(ssl, Phase::Write, patience) };
-    // SAFETY: as the caller promises.
-    drive.go_on(None, first, |ssl| unsafe { ffi::SSL_write(ssl, data, len) })
-}
-
-/// Says goodbye: sends close_notify, once, and waits for nothing.
-///
-/// # Safety
-/// As for [`Drive::new`].
-pub unsafe fn shutdown(ssl: *mut ffi::SSL) -> Result<Progress> {
-    // SAFETY: as the caller promises, here and below.
-    let mut drive = unsafe { Drive::new(ssl, Phase::Shutdown, Patience::Transport) };
-    if let Some(error) = drive.refused().or_else(|| drive.transport.and_then(Transport::failure)) {
-        return Err(error);
-    }
-    // SAFETY: as above.
-    if unsafe { ffi::SSL_is_init_finished(ssl) } != 1 {
-        return Err(drive.last_word(Error::new(Status::EState, "there is no goodbye before the handshake is complete")));
-    }
-    // SAFETY: as above.
-    let (said, want) = unsafe { (ffi::SSL_get_shutdown(ssl) & ffi::SSL_SENT_SHUTDOWN != 0, sys::SSL_want(ssl)) };
-    if said && want != sys::SSL_WRITING {
-        return Ok(Progress::Done(0));
-    }
-    let say = |ssl: *mut ffi::SSL| {
-        // SAFETY: as above. 0 means that ours was sent and the peer's has not come, which is all that is asked for.
-        let answer = unsafe { ffi::SSL_shutdown(ssl) };
-        if answer == 0 { 1 } else { answer }
-    };
-    let quiet = Quiet::begin();
-    drive.go_on(Some(quiet), say(ssl), say).map(|progress| match progress {
-        Progress::Done(_) => Progress::Done(0),
-        other => other,
-    })
+    Deadline::after(guard.map_or(DEFAULT_TIMEOUT_MS, |guard| guard.settings().timeout_ms))
 }

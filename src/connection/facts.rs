@@ -78,9 +78,12 @@ impl Agreed {
             pem.extend(text);
             Ok(())
         };
-        if chain.is_null() {
+        // SAFETY: see `of`. A server's view of the chain lacks the leaf.
+        let server = unsafe { ffi::SSL_is_server(self.0) } == 1;
+        if chain.is_null() || server {
             self.with_leaf(&mut add).ok_or_else(nothing)??;
-        } else {
+        }
+        if !chain.is_null() {
             // SAFETY: as above.
             for certificate in unsafe { StackRef::<X509>::from_ptr(chain) } {
                 add(certificate)?;

@@ -1,12 +1,14 @@
 //! Connections for programs that never link libssl, and the same reading and writing for those that do.
 //!
 //! [`open`] makes one: [`resolve`] finds the addresses, [`race`] connects to the first that answers, [`transport`] carries
-//! the bytes. [`drive`] goes on where a call of libssl did not succeed at once. [`gather`] collects the facts of a failure
+//! the bytes. [`drive`] goes on where a call of libssl did not succeed at once, for [`exchange`]'s reads and writes as for
+//! handshakes. [`gather`] collects the facts of a failure
 //! and [`failure`] puts them into words ([`alert`] those of the peer). [`facts`] tells what was agreed.
 
 pub mod alert;
 pub mod deadline;
 pub mod drive;
+pub mod exchange;
 pub mod facts;
 pub mod failure;
 pub mod gather;

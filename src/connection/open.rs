@@ -12,7 +12,7 @@ use crate::connection::deadline::Deadline;
 use crate::connection::drive::{self, Drive, Patience, Progress};
 use crate::connection::failure::{Phase, os_text};
 use crate::connection::transport::{Limits, Transport};
-use crate::connection::{race, resolve};
+use crate::connection::{exchange, race, resolve};
 use crate::error::{Error, Result, Status};
 use crate::identity::Reference;
 use crate::queue::Quiet;
@@ -67,7 +67,8 @@ impl Connection {
             guard.check_not_poisoned()?;
             // SAFETY: as the caller promises.
             let connection = unsafe { Connection::over(ctx, fd, false, host)? };
-            connection.limit(drive::limits_of(guard));
+            // The clock starts with the handshake.
+            connection.limit(Limits { deadline: Deadline::after(0), ..drive::limits_of(guard) });
             // SAFETY: the connection is live and ours alone.
             if unsafe { Transport::of(connection.as_ptr()) }.is_some_and(Transport::waits) {
                 connection.handshake()?;
@@ -92,7 +93,7 @@ impl Connection {
         // SAFETY: the SSL is new and ours alone; an owned descriptor is given away.
         unsafe { Transport::attach(connection.as_ptr(), fd, owned)? };
         // SAFETY: as above.
-        unsafe { drive::prepare(connection.as_ptr()) };
+        unsafe { exchange::prepare(connection.as_ptr()) };
         // SAFETY: as above.
         unsafe { host::set(connection.as_ptr(), || Ok(host))? };
         Ok(connection)

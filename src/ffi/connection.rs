@@ -7,7 +7,8 @@ use libc::ssize_t;
 
 use super::boundary::{accessor, fail, io, not_null, null, pointer, status, string_for_c, text_bytes};
 use super::{guard_of, hostlock_conn, hostlock_ctx};
-use crate::connection::drive::{self, Drive, Patience, Progress};
+use crate::connection::drive::{Drive, Patience, Progress};
+use crate::connection::exchange;
 use crate::connection::facts::Agreed;
 use crate::connection::failure::Phase;
 use crate::connection::gather;
@@ -21,8 +22,8 @@ use crate::identity::Reference;
 /// HOSTLOCK_E_BAD_HOST before anything is sent. Resolving, connecting and the handshake together take no longer than the
 /// context's timeout (hostlock_ctx_set_timeout). A host's addresses, IPv6 and IPv4, are tried with staggered starts, so
 /// that one which does not answer delays the others by 250 ms only. On success `*conn` is the connection: free it with
-/// hostlock_conn_free. Reading and writing it waits, up to the context's timeout for each call. Its descriptor is in
-/// non-blocking mode, so plain SSL_read and SSL_write on it answer SSL_ERROR_WANT_READ and SSL_ERROR_WANT_WRITE.
+/// hostlock_conn_free. hostlock's functions wait on it, up to the context's timeout for each call; plain SSL_read and
+/// SSL_write do not: they answer SSL_ERROR_WANT_READ and SSL_ERROR_WANT_WRITE, as on a non-blocking socket.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `host` is NULL or NUL-terminated; `conn` is NULL or writable.
@@ -53,7 +54,8 @@ pub unsafe extern "C" fn hostlock_connect(
 /// Where `fd` is in blocking mode the handshake is made, within the context's timeout. Where it is in non-blocking mode
 /// nothing is sent yet: 0 then means that `*conn` is there, and hostlock_handshake makes the handshake (a read or write
 /// does it too, before anything else). Either way no data passes before the certificate is verified for `host`.
-/// The descriptor's mode is never changed; calls on the connection wait where it is blocking, up to the context's timeout.
+/// The descriptor's mode is never changed, and may be changed at any time: hostlock's functions wait where it is blocking,
+/// up to the context's timeout. Plain SSL_read and SSL_write never wait, as after hostlock_connect.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `host` is NULL or NUL-terminated; `conn` is NULL or writable; `fd` stays open
@@ -156,10 +158,7 @@ pub unsafe extern "C" fn hostlock_write(conn: *mut hostlock_conn, buf: *const c_
 #[must_use]
 pub unsafe extern "C" fn hostlock_write_all(conn: *mut hostlock_conn, buf: *const c_void, len: usize) -> ssize_t {
     let mut done = 0;
-    while done < len {
-        if conn.is_null() || buf.is_null() {
-            break;
-        }
+    while done < len && !conn.is_null() && !buf.is_null() {
         let part = (len - done).min(c_int::MAX as usize) as c_int;
         // SAFETY: the caller promises `len` bytes, of which `done` are behind us.
         let from = unsafe { buf.byte_add(done) };
@@ -169,7 +168,7 @@ pub unsafe extern "C" fn hostlock_write_all(conn: *mut hostlock_conn, buf: *cons
             first as ssize_t
         } else {
             // SAFETY: as the caller promises.
-            io(|| unsafe { drive::write(conn, from, part, first, Patience::Wait) })
+            io(|| unsafe { exchange::write(conn, from, part, first, Patience::Wait) })
         };
         match usize::try_from(sent) {
             Ok(sent @ 1..) => done += sent,
@@ -179,7 +178,9 @@ pub unsafe extern "C" fn hostlock_write_all(conn: *mut hostlock_conn, buf: *cons
     }
     io(|| {
         not_null(conn, "conn")?;
-        not_null(buf, "buf")?;
+        if len > 0 {
+            not_null(buf, "buf")?;
+        }
         Ok(Progress::Done(done))
     })
 }
@@ -212,7 +213,7 @@ pub unsafe extern "C" fn hostlock_shutdown(conn: *mut hostlock_conn) -> c_int {
     io(|| {
         not_null(conn, "conn")?;
         // SAFETY: as the caller promises.
-        unsafe { drive::shutdown(conn) }
+        unsafe { exchange::shutdown(conn) }
     }) as c_int
 }
 
@@ -323,7 +324,7 @@ unsafe fn read_slowly(conn: *mut hostlock_conn, buf: *mut c_void, len: usize, fi
         // SAFETY: as the caller promises.
         let first = first.unwrap_or_else(|| unsafe { openssl_sys::SSL_read(conn, buf, room) });
         // SAFETY: as the caller promises.
-        unsafe { drive::read(conn, buf, room, first) }
+        unsafe { exchange::read(conn, buf, room, first) }
     })
 }
 
@@ -334,15 +335,15 @@ unsafe fn read_slowly(conn: *mut hostlock_conn, buf: *mut c_void, len: usize, fi
 unsafe fn write_slowly(conn: *mut hostlock_conn, buf: *const c_void, len: usize, first: Option<c_int>) -> ssize_t {
     io(|| {
         not_null(conn, "conn")?;
-        not_null(buf, "buf")?;
         let part = c_int::try_from(len).unwrap_or(c_int::MAX);
         if part == 0 {
             return Ok(Progress::Done(0));
         }
+        not_null(buf, "buf")?;
         // SAFETY: as the caller promises.
         let first = first.unwrap_or_else(|| unsafe { openssl_sys::SSL_write(conn, buf, part) });
         // SAFETY: as the caller promises.
-        unsafe { drive::write(conn, buf, part, first, Patience::Transport) }
+        unsafe { exchange::write(conn, buf, part, first, Patience::Transport) }
     })
 }
 

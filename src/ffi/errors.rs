@@ -30,7 +30,7 @@ pub unsafe extern "C" fn hostlock_conn_error(ssl: *const hostlock_conn) -> *cons
         match unsafe { Watch::of(ssl) }.map(|watch| watch.state()) {
             Some(state) => match &state.verdict {
                 Verdict::Refused(error) => error.as_ptr(),
-                _ => ptr::null(),
+                _ => state.failure.as_ref().map_or(ptr::null(), Error::as_ptr),
             },
             None => ptr::null(),
         }

@@ -72,7 +72,8 @@ pub unsafe extern "C" fn hostlock_ctx_trust_mem(ctx: *mut hostlock_ctx, data: *c
 /// the public ones. It is not needed where nothing else is named.
 ///
 /// They are those in the file of SSL_CERT_FILE and the directories of SSL_CERT_DIR where these are set (not in a setuid
-/// process), else the operating system's, else the bundled ones. What the environment names must be good: a missing or
+/// process), else the operating system's, else the bundled ones. The environment is looked at by this call, and where
+/// nothing is named when the context is made. What the environment names must be good: a missing or
 /// broken file is an error here, and in the handshake where the roots were not asked for by this call.
 ///
 /// # Safety

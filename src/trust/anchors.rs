@@ -15,7 +15,8 @@ use crate::error::{Error, Result, Status};
 use crate::queue::Quiet;
 use crate::sys;
 use crate::trust::decode::AnchorSet;
-use crate::trust::{source, store};
+use crate::trust::store;
+use crate::trust::system::Places;
 
 /// The trust anchors of one context.
 ///
@@ -24,6 +25,8 @@ use crate::trust::{source, store};
 pub struct Anchors {
     /// The store that the context was born with, kept alive so that its address stays its own.
     born: X509Store,
+    /// Where the system's roots are.
+    system: Places,
     /// Whether one of our own trust calls has succeeded.
     chosen: AtomicBool,
     /// The system's roots, loaded when they are first needed.
@@ -39,7 +42,7 @@ impl Anchors {
         // SAFETY: the caller promises `ctx`, which owns its store.
         let born = unsafe { owner(ffi::SSL_CTX_get_cert_store(ctx)) };
         let born = born.ok_or_else(|| Error::new(Status::EInternal, "the new context has no certificate store"))?;
-        Ok(Anchors { born, chosen: AtomicBool::new(false), implicit: OnceLock::new() })
+        Ok(Anchors { born, system: Places::now(), chosen: AtomicBool::new(false), implicit: OnceLock::new() })
     }
 
     /// Adds anchors to those that our calls and the program's have named; from here on the system's roots stand back.
@@ -115,7 +118,7 @@ impl Anchors {
             return Ok(store);
         }
         let _quiet = Quiet::begin();
-        let store = store_of(&*source::system()?)?;
+        let store = store_of(&*self.system.roots()?)?;
         Ok(self.implicit.get_or_init(|| store))
     }
 

@@ -23,18 +23,38 @@ pub struct AnchorSet {
     pub certificates: Vec<X509>,
     /// Revocation lists; OpenSSL asks them where a program asks for CRL checking.
     pub crls: Vec<X509Crl>,
-    seen: HashSet<Vec<u8>>,
 }
 
 impl AnchorSet {
-    /// What `data` holds: at least one certificate. `origin` is what errors call the input.
-    pub fn parse(data: &[u8], origin: &str) -> Result<AnchorSet> {
-        let mut set = AnchorSet::default();
-        set.read(data, origin)?;
-        Ok(set)
+    /// Adds the anchors and CRLs of `other`.
+    pub fn absorb(&mut self, other: AnchorSet) {
+        // What two sets share is left out by X509_STORE_add_cert.
+        self.certificates.extend(other.certificates);
+        self.crls.extend(other.crls);
+    }
+}
+
+/// Reads several inputs into one set, parsing what they share once.
+#[derive(Default)]
+pub struct Reader {
+    set: AnchorSet,
+    seen: HashSet<Vec<u8>>,
+}
+
+/// What `data` holds: at least one certificate. `origin` is what errors call the input.
+pub fn parse(data: &[u8], origin: &str) -> Result<AnchorSet> {
+    let mut reader = Reader::default();
+    reader.read(data, origin)?;
+    Ok(reader.finish())
+}
+
+impl Reader {
+    /// What was read.
+    pub fn finish(self) -> AnchorSet {
+        self.set
     }
 
-    /// Adds what `data` holds. After a failure the set is of no more use, except where the status is
+    /// Adds what `data` holds. After a failure the reader is of no more use, except where the status is
     /// [`Status::EWrongPem`]: then there was no certificate, and CRLs were added if there were any.
     pub fn read(&mut self, data: &[u8], origin: &str) -> Result<()> {
         if data.len() > LARGEST_INPUT {
@@ -60,13 +80,6 @@ impl AnchorSet {
         for der in certificates {
             let _ = self.add_certificate(der, false, &quiet);
         }
-    }
-
-    /// Adds the anchors and CRLs of `other`.
-    pub fn absorb(&mut self, other: AnchorSet) {
-        // What two sets share is left out by X509_STORE_add_cert.
-        self.certificates.extend(other.certificates);
-        self.crls.extend(other.crls);
     }
 
     fn read_der(&mut self, data: &[u8], origin: &str) -> Result<()> {
@@ -128,7 +141,7 @@ impl AnchorSet {
         let certificate = unsafe { X509::from_ptr(raw) };
         nothing_follows(der, rest)?;
         self.seen.insert(der.to_owned());
-        self.certificates.push(certificate);
+        self.set.certificates.push(certificate);
         Ok(())
     }
 
@@ -142,7 +155,7 @@ impl AnchorSet {
         // SAFETY: not NULL, and ours to free.
         let crl = unsafe { X509Crl::from_ptr(raw) };
         nothing_follows(der, rest)?;
-        self.crls.push(crl);
+        self.set.crls.push(crl);
         Ok(())
     }
 }

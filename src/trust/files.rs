@@ -7,12 +7,12 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, Status};
-use crate::trust::decode::{AnchorSet, LARGEST_INPUT};
+use crate::trust::decode::{self, AnchorSet, LARGEST_INPUT, Reader};
 
 /// The anchors of one file.
 pub fn load_file(path: &Path, origin: &str) -> Result<AnchorSet> {
     let mut left = LARGEST_INPUT;
-    AnchorSet::parse(&read_file(path, origin, &mut left)?, origin)
+    decode::parse(&read_file(path, origin, &mut left)?, origin)
 }
 
 /// The anchors of a directory: every regular file (or link to one) whose name ends in `.pem`, `.crt` or `.cer`, or is a
@@ -26,15 +26,16 @@ pub fn load_directory(path: &Path, origin: &str) -> Result<AnchorSet> {
         return Err(Error::new(Status::EEmpty, format!("the directory {origin} holds no file of certificates"))
             .with_hint("files are found by their names: *.pem, *.crt, *.cer, or a hash as openssl rehash makes it"));
     }
-    let mut set = AnchorSet::default();
+    let mut reader = Reader::default();
     let mut left = LARGEST_INPUT;
     for file in files {
         let name = format!("{file:?} in {origin}");
-        match set.read(&read_file(&file, &name, &mut left)?, &name) {
+        match reader.read(&read_file(&file, &name, &mut left)?, &name) {
             Err(error) if error.status() == Status::EWrongPem => {}
             outcome => outcome?,
         }
     }
+    let set = reader.finish();
     if set.certificates.is_empty() {
         return Err(Error::new(Status::EWrongPem, format!("no file of the directory {origin} holds a certificate"))
             .with_hint("name the directory with the CA's certificates"));

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result, Status};
-use crate::trust::decode::AnchorSet;
-use crate::trust::{files, system};
+use crate::trust::decode::{self, AnchorSet, Reader};
+use crate::trust::files;
+use crate::trust::system::Places;
 
 /// A file: PEM with one certificate or many, or one certificate in DER.
 pub fn file(path: &Path) -> Result<AnchorSet> {
@@ -20,12 +21,12 @@ pub fn directory(path: &Path) -> Result<AnchorSet> {
 
 /// Memory: PEM with one certificate or many, or one certificate in DER.
 pub fn memory(data: &[u8]) -> Result<AnchorSet> {
-    AnchorSet::parse(data, "the memory block")
+    decode::parse(data, "the memory block")
 }
 
 /// The system's roots, or the bundled ones where the system has none.
 pub fn system() -> Result<Arc<AnchorSet>> {
-    system::roots()
+    Places::now().roots()
 }
 
 /// Mozilla's roots, as bundled with hostlock.
@@ -34,8 +35,9 @@ pub fn bundled() -> Result<Arc<AnchorSet>> {
     if let Some(set) = BUNDLED.get() {
         return Ok(Arc::clone(set));
     }
-    let mut set = AnchorSet::default();
-    set.read_lenient(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| der.as_ref()));
+    let mut reader = Reader::default();
+    reader.read_lenient(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| der.as_ref()));
+    let set = reader.finish();
     if set.certificates.len() != webpki_root_certs::TLS_SERVER_ROOT_CERTS.len() {
         return Err(Error::new(Status::EInternal, "this OpenSSL cannot read one of the bundled roots"));
     }

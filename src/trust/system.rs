@@ -9,48 +9,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustls_native_certs::CertificateResult;
 
 use crate::error::{Error, Result, Status};
-use crate::trust::decode::AnchorSet;
+use crate::trust::decode::{AnchorSet, Reader};
 use crate::trust::files::{self, Stamp};
 use crate::trust::source;
 
 const FILE_VARIABLE: &str = "SSL_CERT_FILE";
 const DIRECTORY_VARIABLE: &str = "SSL_CERT_DIR";
 
-/// See the module's text.
-pub fn roots() -> Result<Arc<AnchorSet>> {
-    static CACHE: Mutex<Option<(Key, Arc<AnchorSet>)>> = Mutex::new(None);
-    // The state of the files is taken before they are read: what changes meanwhile is read again the next time.
-    let key = Key::now(Places::named(is_privileged(), |name| env::var_os(name)));
-    // The lock is held for a look only, so that a slow disk, or a fork at a bad moment, stops nobody else.
-    let cached = CACHE.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    if let Some((known, set)) = cached
-        && known == key
-    {
-        return Ok(set);
-    }
-    let set = key.places.load()?;
-    *CACHE.lock().unwrap_or_else(PoisonError::into_inner) = Some((key, Arc::clone(&set)));
-    Ok(set)
-}
-
-/// Where to look, and the state of what is there.
-#[derive(Clone, PartialEq, Eq)]
-struct Key {
-    places: Places,
-    stamps: Vec<Vec<Stamp>>,
-}
-
-impl Key {
-    fn now(places: Places) -> Key {
-        let file = places.file.iter().map(|path| vec![Stamp::of(path)]);
-        let stamps = file.chain(places.directories.iter().map(|path| Stamp::of_directory(path))).collect();
-        Key { places, stamps }
-    }
-}
-
 /// Where to look for the system's roots.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Places {
+pub struct Places {
     file: Option<PathBuf>,
     directories: Vec<PathBuf>,
     /// Whether the environment named them; then each must be good.
@@ -58,6 +26,29 @@ struct Places {
 }
 
 impl Places {
+    /// The places as the environment has them now. A context asks when it is made, not in a handshake, where another
+    /// thread of a C program could be changing the environment.
+    pub fn now() -> Places {
+        Places::named(is_privileged(), |name| env::var_os(name))
+    }
+
+    /// The roots that are there now.
+    pub fn roots(&self) -> Result<Arc<AnchorSet>> {
+        static CACHE: Mutex<Option<(Key, Arc<AnchorSet>)>> = Mutex::new(None);
+        // The state of the files is taken before they are read: what changes meanwhile is read again the next time.
+        let key = Key::of(self.clone());
+        // The lock is held for a look only, so that a slow disk, or a fork at a bad moment, stops nobody else.
+        let cached = CACHE.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((known, set)) = cached
+            && known == key
+        {
+            return Ok(set);
+        }
+        let set = self.load()?;
+        *CACHE.lock().unwrap_or_else(PoisonError::into_inner) = Some((key, Arc::clone(&set)));
+        Ok(set)
+    }
+
     fn named(privileged: bool, variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Places {
         let value = |name| variable(name).filter(|value| !value.is_empty());
         let (file, directories) = (value(FILE_VARIABLE), value(DIRECTORY_VARIABLE));
@@ -132,10 +123,26 @@ impl Places {
     }
 }
 
+/// Places, and the state of what is there.
+#[derive(Clone, PartialEq, Eq)]
+struct Key {
+    places: Places,
+    stamps: Vec<Vec<Stamp>>,
+}
+
+impl Key {
+    fn of(places: Places) -> Key {
+        let file = places.file.iter().map(|path| vec![Stamp::of(path)]);
+        let stamps = file.chain(places.directories.iter().map(|path| Stamp::of_directory(path))).collect();
+        Key { places, stamps }
+    }
+}
+
 /// The bundled roots stand in where the system has none, but not where it has some that cannot be read.
 fn or_bundled(found: CertificateResult) -> Result<Arc<AnchorSet>> {
-    let mut set = AnchorSet::default();
-    set.read_lenient(found.certs.iter().map(|der| der.as_ref()));
+    let mut reader = Reader::default();
+    reader.read_lenient(found.certs.iter().map(|der| der.as_ref()));
+    let set = reader.finish();
     if !set.certificates.is_empty() {
         return Ok(Arc::new(set));
     }

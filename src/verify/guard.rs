@@ -2,7 +2,9 @@
 //! One lives in the ex_data of every context that hostlock guards, and it is shared with the context's connections.
 
 use std::ffi::{c_int, c_long, c_ulong, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use openssl_sys as ffi;
@@ -93,6 +95,8 @@ pub struct Guard {
     pub previous_security: Option<sys::SecurityCallback>,
     /// Random, so that a session's mark fits this context only.
     nonce: [u8; 32],
+    /// How many marks that fit no session were given out.
+    unmatchable: AtomicU64,
     settings: RwLock<Settings>,
     loading: Mutex<()>,
     app_status: Mutex<Option<sys::StatusCallback>>,
@@ -118,6 +122,7 @@ impl Guard {
             anchors,
             previous_security,
             nonce,
+            unmatchable: AtomicU64::new(0),
             settings: RwLock::new(Settings {
                 host: None,
                 host_from_sni: false,
@@ -149,7 +154,8 @@ impl Guard {
     }
 
     /// Runs one set-up call. Where `prepare` fails nothing is changed and the context is poisoned: its handshakes are
-    /// refused until a call of the same family succeeds. Where it succeeds `commit` takes its result.
+    /// refused until a call of the same family succeeds; a panic is a failure too. Where it succeeds `commit` takes its
+    /// result.
     pub fn configure<T>(
         &self,
         family: Family,
@@ -157,7 +163,9 @@ impl Guard {
         prepare: impl FnOnce() -> Result<T>,
         commit: impl FnOnce(&mut Settings, T),
     ) -> Result<()> {
-        match prepare() {
+        let prepared = catch_unwind(AssertUnwindSafe(prepare))
+            .unwrap_or_else(|_| Err(Error::new(Status::EInternal, "a defect inside hostlock stopped the call")));
+        match prepared {
             Ok(value) => {
                 let mut settings = self.settings_mut();
                 commit(&mut settings, value);
@@ -212,9 +220,22 @@ impl Guard {
         self.settings().poison.iter().find(|(poisoned, _)| *poisoned == family).map(|(_, error)| error.clone())
     }
 
-    /// What a session's mark is derived from, besides the host: this context, its policy, its settings' generation.
-    pub fn mark_seed(&self) -> ([u8; 32], u64) {
-        (self.nonce, self.settings().generation)
+    /// What makes a session's mark this context's.
+    pub fn mark_nonce(&self) -> [u8; 32] {
+        self.nonce
+    }
+
+    /// How often the settings have been changed.
+    pub fn generation(&self) -> u64 {
+        self.settings().generation
+    }
+
+    /// A mark that no verified session bears, and that is never given twice.
+    pub fn unmatchable_mark(&self) -> [u8; 32] {
+        let count = self.unmatchable.fetch_add(1, Ordering::Relaxed);
+        let mut mark = self.nonce;
+        mark[24..].copy_from_slice(&count.to_be_bytes());
+        mark
     }
 
     /// Hangs the guard on `ctx`, which owns it from now on.

@@ -8,6 +8,7 @@ use openssl_sys as ffi;
 use crate::error::{Error, Result, Status};
 use crate::identity::Reference;
 use crate::queue::Quiet;
+use crate::verify::begin;
 use crate::verify::guard::Guard;
 use crate::verify::watch::Watch;
 
@@ -25,6 +26,9 @@ pub unsafe fn set(ssl: *mut ffi::SSL, parse: impl FnOnce() -> Result<Reference>)
     }
     // SAFETY: as above.
     let watch = unsafe { Watch::ensure(ssl)? };
+    // On the connection itself it still is there when the program gives the connection another context.
+    // SAFETY: as above.
+    unsafe { begin::pin_info(ssl) };
     // SAFETY: as above.
     let named = parse().and_then(|host| unsafe { send_name(ssl, &host) }.map(|()| host));
     let mut state = watch.state();

@@ -1,21 +1,22 @@
-//! The info callback: it prepares a handshake when it starts, and refuses at its end what no certificate callback has
-//! seen: a resumed session of another host, anonymous and pre-shared-key handshakes, a replaced verify callback.
+//! The info callback: it prepares a handshake when it starts, refuses at its end what no certificate callback has seen,
+//! and keeps the reason where libssl ended the handshake. It never takes a program's own info callback away: it calls it.
 //!
-//! `SSL_connect` may still return 1 for such a handshake. Refused then means: no application byte leaves or arrives,
-//! the reason is on OpenSSL's error queue and in `hostlock_conn_error`.
+//! Where a handshake is refused at its very end `SSL_connect` still returns 1. Refused then means: no application byte
+//! leaves or arrives, the reason is on OpenSSL's error queue and in `hostlock_conn_error`.
 
 use std::ffi::{c_int, c_long};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
 
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::queue;
 use crate::sys;
-use crate::verify::guard::{Guard, Role};
+use crate::verify::begin::{self, unverified};
+use crate::verify::guard::Guard;
+use crate::verify::wanted::{self, Wanted};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{mark, security, staple, wanted};
+use crate::verify::{failure, mark, staple};
 
 /// See the module's text.
 ///
@@ -24,20 +25,33 @@ use crate::verify::{mark, security, staple, wanted};
 pub unsafe extern "C" fn observe(ssl: *const ffi::SSL, place: c_int, value: c_int) {
     let ssl = ssl as *mut ffi::SSL;
     let outcome = catch_unwind(AssertUnwindSafe(|| {
+        // libssl would call the program's own: that one has called us, as the callback which it replaced.
+        // SAFETY: libssl calls from the connection's own thread.
+        let by_program = !unsafe { is_in_place(ssl) };
         if place & sys::SSL_CB_HANDSHAKE_START != 0 {
             // SAFETY: libssl calls from the connection's own thread, before it builds or reads anything.
-            unsafe { begin(ssl, true) };
+            unsafe { begin::prepare(ssl) };
         }
         if place & sys::SSL_CB_HANDSHAKE_DONE != 0 {
             // SAFETY: as above, when the handshake is complete.
             unsafe { finish(ssl) };
         }
-        // SAFETY: `ssl` is live.
-        unsafe { Watch::of(ssl) }.and_then(|watch| watch.state().app_info)
+        if place == sys::SSL_CB_CONNECT_EXIT && value <= 0 {
+            // SAFETY: as above, when the handshake has stopped.
+            unsafe { stopped(ssl) };
+        }
+        // SAFETY: as above.
+        if by_program { None } else { unsafe { application_callback(ssl) } }
     }));
     match outcome {
-        // SAFETY: the program's own info callback, called as libssl would have called it.
-        Ok(Some(application)) => unsafe { application(ssl, place, value) },
+        Ok(Some(application)) => {
+            // SAFETY: the program's own info callback, called as libssl would have called it.
+            unsafe { application(ssl, place, value) };
+            // SAFETY: as above.
+            if let Some(watch) = unsafe { Watch::of(ssl) } {
+                watch.state().in_app_info = false;
+            }
+        }
         Ok(None) => {}
         // SAFETY: `ssl` is live; without a judgement nothing may pass.
         Err(_) => unsafe { shut(ssl) },
@@ -49,86 +63,48 @@ pub fn is_ours(callback: sys::InfoCallback) -> bool {
     std::ptr::fn_addr_eq(callback, observe as sys::InfoCallback)
 }
 
-/// Takes the place of the program's info callback again, keeping it as the one that ours calls.
+/// Whether [`observe`] is what libssl calls for `ssl`.
 ///
 /// # Safety
-/// `ssl` is a live `SSL` in the thread that uses it.
-pub unsafe fn adopt(ssl: *mut ffi::SSL, theirs: Option<sys::InfoCallback>) {
-    // SAFETY: as the caller promises.
-    if let Ok(watch) = unsafe { Watch::ensure(ssl) } {
-        watch.state().app_info = theirs;
-        // SAFETY: as the caller promises.
-        unsafe { sys::SSL_set_info_callback(ssl, Some(observe)) };
-        // SAFETY: as the caller promises; the hello may be half built, so its session stays as it is.
-        unsafe { begin(ssl, false) };
+/// `ssl` is live, in the thread that uses it.
+pub unsafe fn is_in_place(ssl: *const ffi::SSL) -> bool {
+    // SAFETY: as the caller promises, here and below.
+    match unsafe { sys::SSL_get_info_callback(ssl) } {
+        Some(own) => is_ours(own),
+        // SAFETY: as above.
+        None => unsafe { sys::SSL_CTX_get_info_callback(ffi::SSL_get_SSL_CTX(ssl)) }.is_some_and(is_ours),
     }
 }
 
-/// What must hold before a client's first byte: the policy's values on the connection, a session only if it is this
-/// host's own.
-unsafe fn begin(ssl: *mut ffi::SSL, may_drop_session: bool) {
-    // SAFETY: `ssl` is live in its own thread, here and in every call below.
-    let Ok(watch) = (unsafe { Watch::ensure(ssl) }) else { return };
-    // SAFETY: as above.
-    let guard = unsafe { Guard::of_ssl(ssl) };
-    {
-        let mut state = watch.state();
-        state.verdict = Verdict::Pending;
-        state.staple_judged = false;
-        state.mark = None;
-        state.guard = guard.map(Guard::share);
-    }
-    let Some(guard) = guard else { return };
-    // SAFETY: as above.
-    unsafe { enforce(ssl, guard, watch) };
-    // SAFETY: as above.
-    if guard.role != Role::Client || unsafe { ffi::SSL_is_server(ssl) } == 1 {
-        return;
-    }
-    // SAFETY: as above.
-    unsafe { staple::prepare(ssl, guard) };
-    // SAFETY: as above.
-    let mark = match unsafe { wanted::of_connection(ssl, guard, Some(watch)) } {
-        Ok(wanted) => mark::compute(guard, &wanted),
-        Err(_) => mark::unmatchable(),
-    };
-    watch.state().mark = Some(mark);
-    // SAFETY: as above.
-    unsafe { mark::require(ssl, &mark) };
-    // SAFETY: as above.
-    if may_drop_session && unsafe { mark::session_bears(ssl, &mark) } == Some(false) {
-        // SAFETY: the handshake has not begun, so giving the session up leads to a full handshake.
-        unsafe { ffi::SSL_set_session(ssl, ptr::null_mut()) };
-    }
-}
-
-/// Values that were lowered on the connection, or by the system's configuration, become the policy's again.
-unsafe fn enforce(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch) {
-    let policy = guard.policy;
+/// The program's callback for this connection, if it does not run already.
+unsafe fn application_callback(ssl: *mut ffi::SSL) -> Option<sys::InfoCallback> {
     // SAFETY: `ssl` is live in its own thread, here and below.
-    unsafe { sys::SSL_set_options(ssl, policy.options_to_set(guard.role == Role::Server)) };
+    let watch = unsafe { Watch::of(ssl) };
+    let own = match watch {
+        Some(watch) if watch.state().in_app_info => return None,
+        Some(watch) => watch.state().app_info,
+        None => None,
+    };
     // SAFETY: as above.
-    unsafe { sys::SSL_clear_options(ssl, policy.options_to_clear()) };
-    // SAFETY: as above; this control takes no pointer.
-    let least = unsafe { ffi::SSL_ctrl(ssl, sys::SSL_CTRL_GET_MIN_PROTO_VERSION, 0, ptr::null_mut()) };
-    if least < policy.min_version as c_long {
-        // SAFETY: as above.
-        unsafe {
-            ffi::SSL_ctrl(ssl, sys::SSL_CTRL_SET_MIN_PROTO_VERSION, policy.min_version as c_long, ptr::null_mut())
-        };
-    }
-    // SAFETY: as above.
-    let current = unsafe { sys::SSL_get_security_callback(ssl) };
-    if !current.is_some_and(|callback| std::ptr::fn_addr_eq(callback, security::decide as sys::SecurityCallback)) {
-        watch.state().app_security = current;
-        // SAFETY: as above.
-        unsafe { sys::SSL_set_security_callback(ssl, Some(security::decide)) };
-    }
+    let context = || unsafe { sys::SSL_CTX_get_info_callback(ffi::SSL_get_SSL_CTX(ssl)) };
+    let callback = own.or_else(context).filter(|callback| !is_ours(*callback))?;
+    watch?.state().in_app_info = true;
+    Some(callback)
 }
 
 unsafe fn finish(ssl: *mut ffi::SSL) {
     // SAFETY: `ssl` is live in its own thread, here and below.
     if unsafe { ffi::SSL_is_server(ssl) } == 1 {
+        return;
+    }
+    // libssl also calls when a client has sent its hello and may send early data.
+    // SAFETY: as above.
+    if unsafe { ffi::SSL_is_init_finished(ssl) } != 1 {
+        // SAFETY: as above.
+        if let Err(error) = unsafe { review_early(ssl) } {
+            // SAFETY: as above.
+            unsafe { refuse(ssl, error) };
+        }
         return;
     }
     // SAFETY: as above.
@@ -142,12 +118,12 @@ unsafe fn finish(ssl: *mut ffi::SSL) {
 
 /// Whether the completed handshake of a client was verified, by us, for the host that was asked for.
 unsafe fn review(ssl: *mut ffi::SSL, watch: &Watch) -> Result<Verdict> {
-    let (guard, verdict, expected) = {
+    let (guard, verdict) = {
         let state = watch.state();
-        (state.guard.clone(), state.verdict.clone(), state.mark)
+        (state.guard.clone(), state.verdict.clone())
     };
     let Some(guard) = guard else {
-        return Err(unverified("the context of this connection was replaced, and with it the verification"));
+        return Err(unverified(begin::CONTEXT_REPLACED));
     };
     guard.check_not_poisoned()?;
     // SAFETY: `ssl` is live in its own thread, here and below.
@@ -169,32 +145,70 @@ unsafe fn review(ssl: *mut ffi::SSL, watch: &Watch) -> Result<Verdict> {
     }
     // SAFETY: as above.
     if unsafe { ffi::SSL_session_reused(ssl) } != 1 {
-        return Err(unverified("hostlock's verification was not called: the certificate verify callback was replaced"));
+        return Err(unverified(NOT_CALLED));
     }
     // SAFETY: as above.
     if unsafe { ffi::SSL_get_verify_result(ssl) } != ffi::X509_V_OK as c_long {
         return Err(unverified("the resumed session carries a failed verification"));
     }
     // SAFETY: as above.
-    let bears = expected.and_then(|mark| unsafe { mark::session_bears(ssl, &mark) });
-    if bears != Some(true) {
-        return Err(unverified("the resumed session was not verified for this host, policy and context")
-            .with_hint("resume a session only on the context and for the host that it was made with"));
-    }
-    // SAFETY: as above.
-    let wanted = unsafe { wanted::of_connection(ssl, &guard, Some(watch))? };
+    let wanted = unsafe { own_session(ssl, &guard, watch)? };
     Ok(Verdict::Verified { host: wanted.first().map(|host| host.text().into_owned()) })
 }
 
-fn unverified(why: &str) -> Error {
-    Error::new(Status::EUnverified, why).with_x509_code(sys::X509_V_ERR_APPLICATION_VERIFICATION)
+/// Early data goes to whoever holds the session's keys, so the session must be this host's own.
+unsafe fn review_early(ssl: *mut ffi::SSL) -> Result<()> {
+    // SAFETY: `ssl` is live in its own thread, here and below.
+    let watch = unsafe { Watch::ensure(ssl)? };
+    // SAFETY: as above.
+    let guard = unsafe { Guard::of_ssl(ssl) }.ok_or_else(|| unverified(begin::CONTEXT_REPLACED))?;
+    guard.check_not_poisoned()?;
+    // SAFETY: as above.
+    unsafe { own_session(ssl, guard, watch) }.map(|_| ())
+}
+
+/// Refuses a session that was not verified for the host that is asked for now: it may have been changed since the
+/// handshake began.
+unsafe fn own_session(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch) -> Result<Wanted> {
+    // SAFETY: `ssl` is live in its own thread, here and below.
+    let wanted = unsafe { wanted::of_connection(ssl, guard, Some(watch))? };
+    let generation = watch.state().generation;
+    // SAFETY: as above.
+    match unsafe { mark::session_bears(ssl, &mark::compute(guard, generation, &wanted)) } {
+        Some(true) => Ok(wanted),
+        _ => Err(begin::foreign_session()),
+    }
+}
+
+/// For a handshake in which the peer's certificate went past us.
+pub const NOT_CALLED: &str = "hostlock's verification was not called: the certificate verify callback was replaced";
+
+/// A handshake has stopped: to wait, or for good.
+unsafe fn stopped(ssl: *mut ffi::SSL) {
+    // SAFETY: `ssl` is live in its own thread, here and below.
+    let Some(watch) = (unsafe { Watch::of(ssl) }) else { return };
+    if matches!(watch.state().verdict, Verdict::Refused(_)) {
+        return;
+    }
+    let Some(found) = failure::of_handshake() else { return };
+    let mut state = watch.state();
+    match found {
+        failure::Found::Verdict(error) => {
+            queue::raise(&error);
+            state.verdict = Verdict::Refused(error);
+        }
+        failure::Found::Libssl(error) => state.failure = Some(error),
+    }
 }
 
 /// Lets nothing pass any more and says why.
 unsafe fn refuse(ssl: *mut ffi::SSL, error: Error) {
-    queue::raise(&error);
     // SAFETY: `ssl` is live.
     if let Some(watch) = unsafe { Watch::of(ssl) } {
+        let already = matches!(watch.state().verdict, Verdict::Refused(_));
+        if !already {
+            queue::raise(&error);
+        }
         watch.state().verdict = Verdict::Refused(error);
     }
     // SAFETY: as above.

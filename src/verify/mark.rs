@@ -1,5 +1,8 @@
 //! Sessions are bound to the host, the policy and the context that verified them.
 //!
+//! Only a verified handshake puts the mark on its session. Until then the connection and its new session bear one that
+//! fits nothing, so that a handshake whose verification was missed leaves nothing that could be resumed.
+//!
 //! The mark is the session's *id context*, which libssl itself compares when a session is resumed, copies into the
 //! sessions that TLS 1.3 tickets make, and keeps when a program stores or duplicates a session. So there is no ex_data
 //! on `SSL_SESSION` objects, which programs own and duplicate in ways of their own.
@@ -13,23 +16,15 @@ use crate::sys;
 use crate::verify::guard::Guard;
 use crate::verify::wanted::Wanted;
 
-/// The mark of sessions that `guard` verified for `wanted`.
-pub fn compute(guard: &Guard, wanted: &Wanted) -> [u8; 32] {
-    let (nonce, generation) = guard.mark_seed();
+/// The mark of sessions that `guard` verified for `wanted`, in a handshake that began with this generation of settings:
+/// a change meanwhile neither refuses what has begun, nor lets its session outlive it.
+pub fn compute(guard: &Guard, generation: u64, wanted: &Wanted) -> [u8; 32] {
     let mut hash = openssl::sha::Sha256::new();
-    hash.update(&nonce);
+    hash.update(&guard.mark_nonce());
     hash.update(&generation.to_be_bytes());
     hash.update(guard.policy.name.as_bytes());
     wanted.describe(|bytes| hash.update(bytes));
     hash.finish()
-}
-
-/// A mark that no session bears.
-pub fn unmatchable() -> [u8; 32] {
-    let mut mark = [0; 32];
-    // Where the generator fails the mark is all zero, which `compute` gives to no session either.
-    let _ = openssl::rand::rand_bytes(&mut mark);
-    mark
 }
 
 /// Makes libssl refuse to resume a session on `ssl` that does not bear `mark`.
@@ -39,6 +34,30 @@ pub fn unmatchable() -> [u8; 32] {
 pub unsafe fn require(ssl: *mut ffi::SSL, mark: &[u8; 32]) {
     // SAFETY: 32 bytes are the most that OpenSSL takes (SSL_MAX_SID_CTX_LENGTH), and they are copied.
     unsafe { sys::SSL_set_session_id_context(ssl, mark.as_ptr(), mark.len() as c_uint) };
+}
+
+/// Marks the session of `ssl` as verified, for the one that the handshake just made.
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl.
+pub unsafe fn put(ssl: *mut ffi::SSL, mark: &[u8; 32]) {
+    // SAFETY: as the caller promises; the session is borrowed from it.
+    let session = unsafe { ffi::SSL_get_session(ssl) };
+    if !session.is_null() {
+        // SAFETY: the session is live; the bytes are copied.
+        unsafe { sys::SSL_SESSION_set1_id_context(session, mark.as_ptr(), mark.len() as c_uint) };
+    }
+}
+
+/// Whether `ssl` holds a session that it would offer.
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl.
+pub unsafe fn offers_session(ssl: *const ffi::SSL) -> bool {
+    // SAFETY: as the caller promises; the session is borrowed from it.
+    let session = unsafe { ffi::SSL_get_session(ssl) };
+    // SAFETY: the session is live.
+    !session.is_null() && unsafe { sys::SSL_SESSION_is_resumable(session) } == 1
 }
 
 /// Whether the session that `ssl` holds bears `mark`; `None` where it holds no session.

@@ -2,6 +2,8 @@
 //! handshake and before a client certificate is sent. It turns verification on again where a program turned it off,
 //! lets [`judge`] decide, and asks the application's own verify callback last: that may refuse, never
 //! accept. It answers 0 or 1, never a negative number, which libssl would read as "try again".
+//!
+//! Only here a session gets the mark that lets it be resumed.
 
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,14 +13,16 @@ use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::queue;
+use crate::queue::{self, Quiet};
 use crate::sys;
 use crate::verify::engine;
 use crate::verify::guard::{Guard, Role};
 use crate::verify::insecure::Waiver;
 use crate::verify::judge::{self, Case, Refusal, Wishes};
+use crate::verify::recipe::is_tripwire;
 use crate::verify::wanted::{self, Wanted};
 use crate::verify::watch::{Verdict, Watch};
+use crate::verify::{begin, mark};
 
 /// See the module's text.
 ///
@@ -27,6 +31,9 @@ use crate::verify::watch::{Verdict, Watch};
 pub unsafe extern "C" fn verify(store_ctx: *mut ffi::X509_STORE_CTX, _argument: *mut c_void) -> c_int {
     // SAFETY: libssl hands its own live X509_STORE_CTX, in the connection's thread.
     let outcome = catch_unwind(AssertUnwindSafe(|| unsafe { verify_checked(store_ctx) }));
+    // libssl reads the mode only now; a program's verify callback may have turned verification off meanwhile.
+    // SAFETY: as above.
+    let _ = catch_unwind(AssertUnwindSafe(|| unsafe { arm(connection(store_ctx)) }));
     let refusal = match outcome {
         Ok(Ok(())) => return 1,
         Ok(Err(error)) => error,
@@ -46,8 +53,19 @@ fn code_for_libssl(error: &Error) -> c_int {
     if error.x509_code() == ffi::X509_V_OK { sys::X509_V_ERR_APPLICATION_VERIFICATION } else { error.x509_code() }
 }
 
+/// Turns verification on.
+unsafe fn arm(ssl: *mut ffi::SSL) {
+    if !ssl.is_null() {
+        // SAFETY: `ssl` is live in this thread; a NULL callback leaves the application's in place.
+        unsafe { ffi::SSL_set_verify(ssl, ffi::SSL_get_verify_mode(ssl) | ffi::SSL_VERIFY_PEER, None) };
+    }
+}
+
 /// The `SSL` that libssl verifies for; never NULL inside libssl's own verification.
-unsafe fn connection(store_ctx: *mut ffi::X509_STORE_CTX) -> *mut ffi::SSL {
+///
+/// # Safety
+/// `store_ctx` is live.
+pub unsafe fn connection(store_ctx: *mut ffi::X509_STORE_CTX) -> *mut ffi::SSL {
     // SAFETY: libssl stores the SSL under this index.
     unsafe { ffi::X509_STORE_CTX_get_ex_data(store_ctx, ffi::SSL_get_ex_data_X509_STORE_CTX_idx()) as *mut ffi::SSL }
 }
@@ -60,12 +78,12 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<()> {
     }
     // SAFETY: `ssl` is live in this thread, here and below.
     let watch = unsafe { Watch::ensure(ssl)? };
-    // libssl reads the mode only after this callback returns.
-    // SAFETY: as above; a NULL callback leaves the application's in place.
-    unsafe { ffi::SSL_set_verify(ssl, ffi::SSL_get_verify_mode(ssl) | ffi::SSL_VERIFY_PEER, None) };
+    // SAFETY: as above.
+    unsafe { begin::pin_info(ssl) };
     // SAFETY: as above.
     let guard = unsafe { Guard::of_ssl(ssl) }
         .ok_or_else(|| Error::new(Status::EState, "the context of this connection is not hostlock's any more"))?;
+    watch.state().guard = Some(guard.share());
     guard.check_not_poisoned()?;
     let wanted = match guard.role {
         // SAFETY: as above.
@@ -85,6 +103,11 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<()> {
         Ok(_) => {
             let host = wanted.as_ref().and_then(Wanted::first).map(|host| host.text().into_owned());
             watch.state().verdict = Verdict::Verified { host };
+            if let Some(wanted) = &wanted {
+                let generation = watch.state().generation;
+                // SAFETY: as above.
+                unsafe { mark::put(ssl, &mark::compute(guard, generation, wanted)) };
+            }
             // SAFETY: as above.
             unsafe { ffi::X509_STORE_CTX_set_error(store_ctx, ffi::X509_V_OK) };
             Ok(())
@@ -119,7 +142,9 @@ unsafe fn decide(
             Wishes::read(param),
         )
     };
+    let quiet = Quiet::begin();
     let judged = judge::judge(&case);
+    drop(quiet);
     let chain = match &judged {
         Ok(chain) => chain,
         Err(refusal) => &refusal.chain,
@@ -138,16 +163,14 @@ unsafe fn ask_application(
     ssl: *mut ffi::SSL,
     answer: &std::result::Result<Vec<X509>, Refusal>,
 ) -> Result<()> {
-    // SAFETY: both are live in this thread, here and below; a program can have taken the store away.
+    // SAFETY: both are live in this thread, here and below.
+    let own = unsafe { sys::SSL_get_verify_callback(ssl) }.filter(|own| !is_tripwire(*own));
+    // SAFETY: as above.
     let store = unsafe { sys::X509_STORE_CTX_get0_store(store_ctx) };
+    // A program can have taken the store away.
     // SAFETY: as above.
-    let set_by_program = unsafe { sys::SSL_get_verify_callback(ssl).is_some() }
-        // SAFETY: as above.
-        || (!store.is_null() && unsafe { sys::X509_STORE_get_verify_cb(store).is_some() });
-    // SAFETY: as above.
-    let Some(callback) = (unsafe { sys::X509_STORE_CTX_get_verify_cb(store_ctx) }).filter(|_| set_by_program) else {
-        return Ok(());
-    };
+    let of_store = || if store.is_null() { None } else { unsafe { sys::X509_STORE_get_verify_cb(store) } };
+    let Some(callback) = own.or_else(of_store) else { return Ok(()) };
     let ask = |depth: usize, certificate: *mut ffi::X509, code: c_int| {
         // SAFETY: as above; the certificate is of the chain that `answer` or libssl holds.
         unsafe {
@@ -160,7 +183,7 @@ unsafe fn ask_application(
     match answer {
         Ok(chain) => {
             for (depth, certificate) in chain.iter().enumerate().rev() {
-                if ask(depth, certificate.as_ptr(), ffi::X509_V_OK) != 1 {
+                if ask(depth, certificate.as_ptr(), ffi::X509_V_OK) <= 0 {
                     // SAFETY: as above.
                     let code = unsafe { ffi::X509_STORE_CTX_get_error(store_ctx) };
                     return Err(Error::new(

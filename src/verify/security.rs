@@ -2,8 +2,9 @@
 //! `@SECLEVEL=0`, minimum version or cleared option lowers. Installing a callback replaces OpenSSL's check of the
 //! security level, so the previous one must be asked.
 //!
-//! It also is the place where a connection is brought back on course when a program replaced our info callback: it is
-//! called, with the `SSL`, while the ClientHello is built.
+//! It also is where a handshake is ended that was refused before its first byte, and where one is caught whose
+//! certificate verify callback was replaced: libssl asks about the signature algorithm of a server only after it has
+//! verified the server's certificate, and before it sends the client's own.
 
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,10 +12,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use openssl_sys as ffi;
 
 use crate::policy::Policy;
+use crate::queue;
 use crate::sys;
-use crate::verify::guard::Guard;
+use crate::verify::begin;
+use crate::verify::guard::{Guard, Role};
 use crate::verify::info;
-use crate::verify::watch::Watch;
+use crate::verify::watch::{Verdict, Watch};
 
 /// See the module's text. Answers 1 (permitted) or 0.
 ///
@@ -33,9 +36,9 @@ pub unsafe extern "C" fn decide(
         // SAFETY: libssl hands a live SSL or a live SSL_CTX.
         let guard = unsafe { if ssl.is_null() { Guard::of(ctx) } else { Guard::of_ssl(ssl) } };
         let Some(guard) = guard else { return false };
-        if !ssl.is_null() {
-            // SAFETY: libssl calls from inside the connection's own thread.
-            unsafe { stay_on_course(ssl as *mut ffi::SSL) };
+        // SAFETY: libssl calls from inside the connection's own thread.
+        if !ssl.is_null() && !unsafe { on_course(ssl as *mut ffi::SSL, guard, operation) } {
+            return false;
         }
         // SAFETY: for cipher operations `other` is the SSL_CIPHER in question.
         if !unsafe { floor_permits(guard.policy, operation, bits, nid, other) } {
@@ -45,6 +48,11 @@ pub unsafe extern "C" fn decide(
         unsafe { previous_permit(guard, ssl, ctx, operation, bits, nid, other, extra) }
     }));
     permitted.unwrap_or(false) as c_int
+}
+
+/// Whether `callback` is [`decide`].
+pub fn is_ours(callback: sys::SecurityCallback) -> bool {
+    std::ptr::fn_addr_eq(callback, decide as sys::SecurityCallback)
 }
 
 /// # Safety
@@ -84,20 +92,53 @@ unsafe fn previous_permit(
         return true;
     }
     // SAFETY: `ssl` is live.
-    let replaced = unsafe { Watch::of(ssl) }.and_then(|watch| watch.state().app_security);
-    replaced.is_none_or(ask)
+    let Some(watch) = (unsafe { Watch::of(ssl) }) else { return true };
+    let replaced = {
+        let mut state = watch.state();
+        // A program's callback that asks the one it replaced, which is ours, is not asked again by it.
+        if state.in_app_security {
+            return true;
+        }
+        state.in_app_security = state.app_security.is_some();
+        state.app_security
+    };
+    let permitted = replaced.is_none_or(ask);
+    watch.state().in_app_security = false;
+    permitted
 }
 
-/// Brings our info callback back where the program replaced it, and does what the missed start would have done.
+/// Whether the handshake may go on at all. Where a program replaced our info callback this is the first that we see of
+/// the handshake: libssl asks about the version before it builds the ClientHello.
 ///
 /// # Safety
 /// `ssl` is a live `SSL` in the thread that uses it.
-unsafe fn stay_on_course(ssl: *mut ffi::SSL) {
-    // SAFETY: as the caller promises.
-    let current = unsafe { sys::SSL_get_info_callback(ssl) };
-    if current.is_some_and(info::is_ours) {
-        return;
+unsafe fn on_course(ssl: *mut ffi::SSL, guard: &Guard, operation: c_int) -> bool {
+    // SAFETY: as the caller promises, here and below.
+    let before = unsafe { sys::SSL_in_before(ssl) } == 1;
+    // SAFETY: as above.
+    if !unsafe { info::is_in_place(ssl) } {
+        if !before {
+            // The handshake was prepared, at the latest when its hello was built.
+            // SAFETY: as above.
+            unsafe { begin::pin_info(ssl) };
+        } else if operation == sys::SSL_SECOP_VERSION {
+            // Set-up calls ask about keys and ciphers too; those must not cost a program the session that it has set.
+            // SAFETY: as above.
+            unsafe { begin::prepare(ssl) };
+        }
     }
-    // SAFETY: as the caller promises; called inside a handshake or a setter, never while the SSL is constructed.
-    unsafe { info::adopt(ssl, current) };
+    // SAFETY: as above.
+    let Some(watch) = (unsafe { Watch::of(ssl) }) else { return true };
+    let mut state = watch.state();
+    match &state.verdict {
+        // Between two handshakes it is the verdict on the last one, and set-up calls go on.
+        Verdict::Refused(_) => before && operation != sys::SSL_SECOP_VERSION,
+        Verdict::Pending if operation == sys::SSL_SECOP_SIGALG_CHECK && guard.role == Role::Client => {
+            let error = begin::unverified(info::NOT_CALLED);
+            queue::raise(&error);
+            state.verdict = Verdict::Refused(error);
+            false
+        }
+        _ => true,
+    }
 }

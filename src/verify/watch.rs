@@ -40,14 +40,21 @@ pub struct State {
     pub verdict: Verdict,
     /// Whether the stapled OCSP answer, or its absence, has been judged.
     pub staple_judged: bool,
-    /// The mark that a session must bear to be resumed here; set when the handshake begins.
-    pub mark: Option<[u8; 32]>,
+    /// The generation of the context's settings that the handshake began with.
+    pub generation: u64,
+    /// Why libssl itself ended the handshake, where it was not for a verdict.
+    pub failure: Option<Error>,
     /// The application's info callback, which ours calls.
     pub app_info: Option<sys::InfoCallback>,
     /// The security callback that a program put in place of ours; asked in addition.
     pub app_security: Option<sys::SecurityCallback>,
     /// The verified host, as the C ABI lends it out.
     pub lent_host: Option<CString>,
+    /// Whether the application's info callback runs now: one that calls the callback it replaced, which is ours, must
+    /// not be called by it again.
+    pub in_app_info: bool,
+    /// The same for the application's security callback.
+    pub in_app_security: bool,
 }
 
 /// See the module's text. The lock is never held while foreign code runs.
@@ -115,7 +122,8 @@ unsafe extern "C" fn dup(
     let mut state = original.state().clone();
     state.verdict = Verdict::Pending;
     state.staple_judged = false;
-    state.mark = None;
+    state.failure = None;
+    (state.in_app_info, state.in_app_security) = (false, false);
     // SAFETY: the slot is writable; what is written there belongs to the copy and is freed with it.
     unsafe { *slot = Box::into_raw(Box::new(Watch(Mutex::new(state)))) };
     1

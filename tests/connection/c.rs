@@ -75,10 +75,9 @@ impl Ctx {
         Ctx(ctx)
     }
 
-    pub fn timeout(self, milliseconds: c_int) -> Ctx {
+    pub fn set_timeout(&self, milliseconds: c_int) {
         // SAFETY: the context is live.
         assert_eq!(unsafe { hostlock_ctx_set_timeout(self.0, milliseconds) }, 0);
-        self
     }
 
     pub fn connect(&self, host: &str, port: u16) -> Result<Conn, Failure> {

@@ -1,10 +1,13 @@
 //! Connections that are cut: never taken for complete, never a signal.
 
-use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsRawFd;
 use std::process::Command;
+use std::sync::mpsc;
 
 use hostlock::error::Status;
+use openssl::ssl::ErrorCode;
 
 use crate::c::{self, Ctx};
 use crate::peer;
@@ -56,6 +59,46 @@ fn a_forged_record_is_a_broken_protocol() {
 }
 
 #[test]
+fn a_fatal_error_whose_alert_finds_no_room_ends_the_read_all_the_same() {
+    let ca = ca();
+    let (full, told) = mpsc::channel::<()>();
+    let mut acceptor = peer::acceptor(&localhost(&ca));
+    acceptor.set_num_tickets(0).unwrap();
+    let told = std::sync::Mutex::new(told);
+    let port = peer::tls(acceptor, move |mut stream| {
+        told.lock().unwrap().recv().unwrap();
+        let mut forged = vec![23, 3, 3, 0, 64];
+        forged.extend([9; 64]);
+        let _ = stream.get_mut().write_all(&forged);
+        // The client, which waits for room, gets it.
+        peer::linger(stream.get_ref().try_clone().unwrap());
+    });
+    let ctx = Ctx::trusting(&[&ca.certificate]);
+    ctx.set_timeout(0);
+    for nonblocking in [false, true] {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let conn = ctx.connect_fd(stream.as_raw_fd(), HOST).unwrap();
+        stream.set_nonblocking(nonblocking).unwrap();
+        let rubbish = [0u8; 4096];
+        let send = || {
+            // SAFETY: the buffer has that length.
+            unsafe { libc::send(stream.as_raw_fd(), rubbish.as_ptr().cast(), rubbish.len(), libc::MSG_DONTWAIT) }
+        };
+        while send() > 0 {}
+        full.send(()).unwrap();
+        let status = loop {
+            match conn.read().unwrap_err() {
+                Status::WantRead | Status::WantWrite => std::thread::yield_now(),
+                status => break status,
+            }
+        };
+        assert_eq!(status, Status::EProtocol);
+        drop((conn, stream));
+    }
+    c::queue();
+}
+
+#[test]
 fn a_cut_in_the_handshake_says_how_far_it_came() {
     let ctx = Ctx::trusting(&[&ca().certificate]);
     let port = peer::raw(|mut stream| {
@@ -72,51 +115,118 @@ fn a_cut_in_the_handshake_says_how_far_it_came() {
 #[test]
 fn a_reset_is_a_cut() {
     let ca = ca();
-    let port = peer::tls(peer::acceptor(&localhost(&ca)), |mut stream| {
-        let mut byte = [0];
-        let _ = stream.read_exact(&mut byte);
-        let linger = libc::linger { l_onoff: 1, l_linger: 0 };
-        let fd = std::os::fd::AsRawFd::as_raw_fd(stream.get_ref());
-        let len = size_of::<libc::linger>() as u32;
-        // SAFETY: the option's value is the struct behind the pointer.
-        unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, (&raw const linger).cast(), len) };
-    });
-    let conn = Ctx::trusting(&[&ca.certificate]).connect(HOST, port).unwrap();
+    let conn = Ctx::trusting(&[&ca.certificate]).connect(HOST, peer::resetting(&localhost(&ca))).unwrap();
     assert_eq!(conn.write(b"x").unwrap(), 1);
     let failure = conn.read_failure();
     failure.expect(Status::ETruncated, HOST, &["reset by", "while reading"]);
 }
 
-const CHILD: &str = "HOSTLOCK_TEST_SIGPIPE";
+const CHILD: &str = "HOSTLOCK_TEST_ALONE";
+
+/// Runs `body` in a process of its own, which is this test program with the one test `name`.
+fn alone(name: &str, body: impl FnOnce()) {
+    if std::env::var_os(CHILD).is_some() {
+        body();
+        println!("came to its end");
+        return;
+    }
+    let arguments = [name, "--exact", "--nocapture"];
+    let child = Command::new(std::env::current_exe().unwrap()).args(arguments).env(CHILD, "1").output().unwrap();
+    let output = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && output.contains("came to its end"), "{:?} {output}", child.status);
+}
 
 #[test]
 fn writing_to_a_peer_that_went_raises_no_sigpipe() {
-    if std::env::var_os(CHILD).is_none() {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["cuts::writing_to_a_peer_that_went_raises_no_sigpipe", "--exact", "--nocapture"])
-            .env(CHILD, "1")
-            .output()
-            .unwrap();
-        let output = String::from_utf8_lossy(&child.stdout);
-        assert!(child.status.success(), "{:?} {output}", child.status);
-        assert!(output.contains("both writes ended in E_TRUNCATED"), "{output}");
-        return;
-    }
-    // SAFETY: the default action, which ends the process; the test harness ignores the signal.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-    let ca = ca();
-    let ctx = Ctx::trusting(&[&ca.certificate]);
-    let port = peer::tls(peer::acceptor(&localhost(&ca)), drop);
-    let until_cut = |conn: &c::Conn| loop {
-        match conn.write(&[0; 4096]) {
-            Ok(_) => {}
-            Err(status) => break status,
+    alone("cuts::writing_to_a_peer_that_went_raises_no_sigpipe", || {
+        // SAFETY: the default action, which ends the process; the test harness ignores the signal.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+        let ca = ca();
+        let ctx = Ctx::trusting(&[&ca.certificate]);
+        let port = peer::tls(peer::acceptor(&localhost(&ca)), drop);
+        let until_cut = |conn: &c::Conn| loop {
+            match conn.write(&[0; 4096]) {
+                Ok(_) => {}
+                Err(status) => break status,
+            }
+        };
+        let opened = ctx.connect(HOST, port).unwrap();
+        assert_eq!(until_cut(&opened), Status::ETruncated);
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let given = ctx.connect_fd(stream.as_raw_fd(), HOST).unwrap();
+        assert_eq!(until_cut(&given), Status::ETruncated);
+    });
+}
+
+#[test]
+fn a_forked_child_that_frees_a_connection_does_not_end_its_parents() {
+    alone("cuts::a_forked_child_that_frees_a_connection_does_not_end_its_parents", || {
+        let ca = ca();
+        let conn =
+            Ctx::trusting(&[&ca.certificate]).connect(HOST, peer::echo(peer::acceptor(&localhost(&ca)))).unwrap();
+        // SAFETY: the child frees its copy of the connection and ends at once.
+        unsafe {
+            let child = libc::fork();
+            if child == 0 {
+                hostlock::ffi::connection::hostlock_conn_free(conn.0);
+                libc::_exit(0);
+            }
+            let mut status = -1;
+            assert_eq!(libc::waitpid(child, &mut status, 0), child);
+            assert_eq!(status, 0);
         }
-    };
-    let opened = ctx.connect(HOST, port).unwrap();
-    assert_eq!(until_cut(&opened), Status::ETruncated);
-    let stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-    let given = ctx.connect_fd(std::os::fd::AsRawFd::as_raw_fd(&stream), HOST).unwrap();
-    assert_eq!(until_cut(&given), Status::ETruncated);
-    println!("both writes ended in E_TRUNCATED");
+        conn.write_all(b"still here").unwrap();
+        assert_eq!(conn.read().unwrap(), b"still here");
+    });
+}
+
+#[test]
+fn freeing_closes_the_descriptor_and_sends_no_goodbye() {
+    let ca = ca();
+    let (tell, told) = mpsc::channel();
+    let mut acceptor = peer::acceptor(&localhost(&ca));
+    // A socket that is closed with unread tickets resets the connection.
+    acceptor.set_num_tickets(0).unwrap();
+    let port = peer::tls(acceptor, move |mut stream| {
+        let _ = tell.send(stream.ssl_read(&mut [0]).map_err(|error| error.code()));
+    });
+    let ctx = Ctx::trusting(&[&ca.certificate]);
+    drop(ctx.connect(HOST, port).unwrap());
+    assert_ne!(told.recv().unwrap().unwrap_err(), ErrorCode::ZERO_RETURN, "cut, without close_notify");
+    let conn = ctx.connect(HOST, port).unwrap();
+    assert_eq!(conn.shutdown(), 0);
+    drop(conn);
+    assert_eq!(told.recv().unwrap().unwrap_err(), ErrorCode::ZERO_RETURN);
+}
+
+extern "C" fn on_signal(_: libc::c_int) {}
+
+#[test]
+fn a_signal_does_not_end_a_wait() {
+    let ca = ca();
+    let (go, wait) = mpsc::channel::<()>();
+    let port = peer::tls(peer::acceptor(&localhost(&ca)), move |mut stream| {
+        let _ = wait.recv();
+        let _ = stream.write_all(b"at last");
+        peer::linger(stream.get_ref().try_clone().unwrap());
+    });
+    let conn = Ctx::trusting(&[&ca.certificate]).connect(HOST, port).unwrap();
+    // SAFETY: plain data; a handler without SA_RESTART interrupts poll and recv.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = on_signal as extern "C" fn(libc::c_int) as usize;
+        assert_eq!(libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()), 0);
+    }
+    // SAFETY: takes no arguments.
+    let reader = unsafe { libc::pthread_self() };
+    let signals = std::thread::spawn(move || {
+        for _ in 0..50 {
+            // SAFETY: the reader waits until the data comes, which is after the last signal.
+            unsafe { libc::pthread_kill(reader, libc::SIGUSR1) };
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        go.send(()).unwrap();
+    });
+    assert_eq!(conn.read().unwrap(), b"at last");
+    signals.join().unwrap();
 }

@@ -177,6 +177,8 @@ fn null_and_nonsense_are_errors_and_not_crashes() {
         assert_eq!(hostlock_write(conn.0, room.as_ptr().cast(), 0), 0);
         assert_eq!(hostlock_write_all(conn.0, ptr::null(), 4), bad as isize);
         assert_eq!(hostlock_write_all(conn.0, room.as_ptr().cast(), 0), 0);
+        assert_eq!(hostlock_write(conn.0, ptr::null(), 0), 0, "an empty buffer may be NULL");
+        assert_eq!(hostlock_write_all(conn.0, ptr::null(), 0), 0);
     }
     assert_eq!(conn.read().unwrap(), b"hello", "none of it hurt the connection");
 }

@@ -126,6 +126,23 @@ fn the_first_read_or_write_makes_the_handshake_and_lets_nothing_out_to_an_impost
 }
 
 #[test]
+fn plain_text_is_never_given_to_a_reader() {
+    let ctx = Ctx::trusting(&[&ca().certificate]);
+    let (near, mut far) = pair(true);
+    let conn = ctx.connect_fd(near.as_raw_fd(), HOST).unwrap();
+    far.write_all(b"HTTP/1.1 200 OK\r\n\r\npassword?").unwrap();
+    let status = loop {
+        match conn.read().unwrap_err() {
+            want @ (Status::WantRead | Status::WantWrite) => wait_for(&conn, want),
+            other => break other,
+        }
+    };
+    c::Failure::last(status.code()).expect(Status::EPlaintext, HOST, &["plain HTTP", "\"HTTP/1.1 200 OK\""]);
+    assert_eq!(conn.read(), Err(Status::EPlaintext));
+    c::queue();
+}
+
+#[test]
 fn a_stale_entry_of_the_program_does_not_turn_want_into_an_error_and_stays_where_it_is() {
     let ca = ca();
     let (near, far) = pair(true);
@@ -170,10 +187,11 @@ fn a_blocking_descriptor_is_waited_for_within_the_timeout_and_its_mode_is_left_a
     let ca = ca();
     let (near, far) = pair(false);
     let server = serve(&localhost(&ca), far, b"hi");
-    let ctx = Ctx::trusting(&[&ca.certificate]).timeout(250);
+    let ctx = Ctx::trusting(&[&ca.certificate]);
     let conn = ctx.connect_fd(near.as_raw_fd(), HOST).unwrap();
     assert_eq!(conn.verified_host().as_deref(), Some(HOST), "the handshake is made");
     assert_eq!(conn.read().unwrap(), b"hi");
+    ctx.set_timeout(250);
     conn.read_failure().expect(Status::ETimeout, HOST, &["while reading", "250 ms"]);
     // SAFETY: takes numbers.
     assert_eq!(unsafe { libc::fcntl(near.as_raw_fd(), libc::F_GETFL) } & libc::O_NONBLOCK, 0);
@@ -205,8 +223,9 @@ fn a_long_write_takes_what_goes_and_continues_with_the_rest() {
     let data: Vec<u8> = (0..2_000_000u32).map(|number| (number % 241) as u8).collect();
     let mut done = 0;
     while done < data.len() {
-        // Copied, so that each attempt gives another buffer.
-        match conn.write(&data[done..].to_vec()) {
+        // Each attempt gives another buffer.
+        let rest = data[done..].to_vec();
+        match conn.write(&rest) {
             Ok(sent) => done += sent,
             Err(want) => wait_for(&conn, want),
         }

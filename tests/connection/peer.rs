@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 
@@ -73,6 +74,19 @@ pub fn echo(acceptor: SslAcceptorBuilder) -> u16 {
             }
         }
         let _ = stream.shutdown();
+    })
+}
+
+/// A server that reads a byte, and then resets the connection.
+pub fn resetting(identity: &Identity) -> u16 {
+    tls(acceptor(identity), |mut stream| {
+        let mut byte = [0];
+        let _ = stream.read_exact(&mut byte);
+        let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+        let fd = stream.get_ref().as_raw_fd();
+        let len = size_of::<libc::linger>() as u32;
+        // SAFETY: the option's value is the struct behind the pointer.
+        unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, (&raw const linger).cast(), len) };
     })
 }
 

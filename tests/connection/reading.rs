@@ -164,3 +164,39 @@ fn a_plain_nonblocking_connect_leaves_nothing_on_the_error_queue() {
     assert_eq!(unsafe { ffi::SSL_get_error(ssl.as_ptr(), answer) }, ffi::SSL_ERROR_WANT_READ);
     assert_eq!(c::queue(), [""; 0]);
 }
+
+#[test]
+fn a_reset_is_a_cut_on_the_programs_own_bio_too_whatever_lies_on_the_error_queue() {
+    let ca = ca();
+    let ctx = Ctx::trusting(&[&ca.certificate]);
+    let stream = TcpStream::connect(("127.0.0.1", peer::resetting(&localhost(&ca)))).unwrap();
+    let ssl = over(&ctx, &stream, HOST);
+    let mut room = [0u8; 16];
+    // SAFETY: the SSL is live in this thread; the buffer has that room.
+    unsafe {
+        assert_eq!(hostlock_handshake(ssl.as_ptr()), 0);
+        assert_eq!(hostlock_write(ssl.as_ptr(), room.as_ptr().cast(), 1), 1);
+    }
+    hostlock::queue::raise(&hostlock::error::Error::new(Status::EFileIo, "stale"));
+    // SAFETY: as above.
+    let answer = unsafe { hostlock_read(ssl.as_ptr(), room.as_mut_ptr().cast(), 16) };
+    c::Failure::last(answer as i64).expect(Status::ETruncated, HOST, &["reset by", "while reading"]);
+    c::queue();
+}
+
+#[test]
+fn a_connection_over_memory_never_waits() {
+    let ctx = Ctx::trusting(&[&ca().certificate]);
+    let ssl = raw_ssl(&ctx);
+    let host = CString::new(HOST).unwrap();
+    // SAFETY: the SSL is live in this thread and takes both BIOs.
+    unsafe {
+        assert_eq!(hostlock_conn_set_host(ssl.as_ptr(), host.as_ptr()), 0);
+        ffi::SSL_set_bio(ssl.as_ptr(), ffi::BIO_new(ffi::BIO_s_mem()), ffi::BIO_new(ffi::BIO_s_mem()));
+        assert_eq!(hostlock_conn_fd(ssl.as_ptr()), -1);
+        assert_eq!(hostlock_handshake(ssl.as_ptr()), Status::WantRead.code());
+        let answer = hostlock_write_all(ssl.as_ptr(), [1u8; 4].as_ptr().cast(), 4);
+        c::Failure::last(answer as i64).expect(Status::EState, HOST, &["no descriptor to wait for"]);
+    }
+    c::queue();
+}

@@ -1,6 +1,7 @@
 //! What the integration tests share.
 pub mod child;
 pub mod crl;
+pub mod doors;
 pub mod hello;
 pub mod loopback;
 pub mod ocsp;

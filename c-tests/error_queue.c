@@ -1,0 +1,135 @@
+/*
+ * OpenSSL's error queue belongs to the program: a success leaves nothing on it, set-up calls leave the program's own
+ * entries as they were, and a refusal puts its reason where an old program looks for it.
+ */
+#include "support.h"
+
+#include <string.h>
+
+#include <openssl/err.h>
+
+static void leave_an_entry(void)
+{
+    ERR_clear_error();
+    ERR_raise_data(ERR_LIB_USER, 77, "the program's own");
+}
+
+static int only_the_entry_is_left(void)
+{
+    const char *data = NULL;
+    int flags = 0;
+    unsigned long first = ERR_get_error_all(NULL, NULL, NULL, &data, &flags);
+    int own = ERR_GET_LIB(first) == ERR_LIB_USER && ERR_GET_REASON(first) == 77 && (flags & ERR_TXT_STRING) != 0 &&
+              strcmp(data, "the program's own") == 0;
+    return own && ERR_get_error() == 0;
+}
+
+#define LEAVES_THE_QUEUE(call)                                                                                         \
+    do {                                                                                                               \
+        leave_an_entry();                                                                                              \
+        call;                                                                                                          \
+        claim(only_the_entry_is_left(), "%s leaves the program's entry as it was", #call);                             \
+    } while (0)
+
+static void setting_up(void)
+{
+    hostlock_ctx *ctx = NULL;
+    hostlock_conn *ssl = client_connection((ctx = client_context()), NULL);
+    hostlock_ctx *another;
+    LEAVES_THE_QUEUE(another = hostlock_client_new(NULL));
+    LEAVES_THE_QUEUE(hostlock_ctx_free(another));
+    LEAVES_THE_QUEUE(another = hostlock_client_new("no such policy"));
+    LEAVES_THE_QUEUE((void)!hostlock_ctx_set_host(ctx, RIGHT_HOST));
+    LEAVES_THE_QUEUE((void)!hostlock_ctx_set_host(ctx, "h:443"));
+    LEAVES_THE_QUEUE((void)!hostlock_conn_set_host(ssl, RIGHT_HOST));
+    LEAVES_THE_QUEUE((void)!hostlock_conn_set_host(ssl, "192.0.2.1"));
+    LEAVES_THE_QUEUE((void)!hostlock_conn_set_host(ssl, ""));
+    LEAVES_THE_QUEUE((void)!hostlock_ctx_trust_count(ctx));
+    LEAVES_THE_QUEUE((void)!hostlock_ctx_trust_bundled(ctx));
+    LEAVES_THE_QUEUE((void)hostlock_conn_error(ssl));
+    LEAVES_THE_QUEUE((void)hostlock_last_error());
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+}
+
+/* The words that an old program prints: ERR_error_string of the first entry. */
+static void handshakes(int version)
+{
+    struct server *right = server_new(&(struct manner){.identity = identity(RIGHT), .version = version});
+    struct server *impostor = server_new(&(struct manner){.identity = identity(IMPOSTOR), .version = version});
+    SSL_CTX *ctx = client_context();
+    for (int round = 0; round < 2; round++) {
+        SSL *ssl = client_connection(ctx, RIGHT_HOST);
+        int fd;
+        struct line *line = line_open(right, &fd);
+        char buffer[8];
+        SSL_set_fd(ssl, fd);
+        leave_an_entry();
+        if (round == 0)
+            ERR_clear_error();
+        int connected = SSL_connect(ssl);
+        claim(connected == 1 && ERR_peek_error() == 0, "a verified handshake leaves nothing on the queue on %s%s",
+              version_name(version), round == 0 ? "" : ", also where something was there before");
+        claim(SSL_write(ssl, "ping", 4) == 4 && SSL_read(ssl, buffer, 8) == 4 && ERR_peek_error() == 0,
+              "  nor do a write and a read");
+        SSL_shutdown(ssl);
+        line_close(line, NULL);
+        SSL_free(ssl);
+    }
+    SSL *ssl = client_connection(ctx, RIGHT_HOST);
+    int fd;
+    struct line *line = line_open(impostor, &fd);
+    SSL_set_fd(ssl, fd);
+    ERR_clear_error();
+    int connected = SSL_connect(ssl);
+    int wish = SSL_get_error(ssl, connected);
+    const char *data = NULL;
+    int flags = 0;
+    unsigned long first = ERR_get_error_all(NULL, NULL, NULL, &data, &flags);
+    char text[256];
+    ERR_error_string_n(first, text, sizeof(text));
+    claim(connected == -1 && wish == SSL_ERROR_SSL && strstr(text, "hostlock") != NULL &&
+              strstr(text, "host mismatch") != NULL,
+          "the first entry after a refusal says \"%s\" on %s", text, version_name(version));
+    claim(data != NULL && strstr(data, OTHER_HOST) != NULL && strstr(data, RIGHT_HOST) != NULL,
+          "  and its data names both hosts");
+    unsigned long second = ERR_get_error();
+    claim(ERR_GET_LIB(second) == ERR_LIB_SSL && ERR_GET_REASON(second) == SSL_R_CERTIFICATE_VERIFY_FAILED &&
+              ERR_peek_error() == 0,
+          "  after it comes libssl's own entry, and nothing else");
+    claim(SSL_get_verify_result(ssl) == X509_V_ERR_HOSTNAME_MISMATCH, "  SSL_get_verify_result says host name mismatch");
+    line_close(line, NULL);
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    server_free(right);
+    server_free(impostor);
+}
+
+/* A refusal of one connection is not seen by another of the same thread. */
+static void two_connections(void)
+{
+    struct server *right = server_new(&(struct manner){.identity = identity(RIGHT)});
+    struct server *impostor = server_new(&(struct manner){.identity = identity(IMPOSTOR)});
+    SSL_CTX *ctx = client_context();
+    SSL *good = client_connection(ctx, RIGHT_HOST), *bad = client_connection(ctx, RIGHT_HOST);
+    struct outcome outcome;
+    converse(bad, impostor, &outcome);
+    converse(good, right, &outcome);
+    claim(hostlock_error_status(hostlock_conn_error(bad)) == HOSTLOCK_E_HOST_MISMATCH &&
+              hostlock_conn_error(good) == NULL,
+          "each connection keeps its own reason");
+    SSL_free(good);
+    SSL_free(bad);
+    SSL_CTX_free(ctx);
+    server_free(right);
+    server_free(impostor);
+}
+
+int main(void)
+{
+    setting_up();
+    handshakes(TLS1_2_VERSION);
+    handshakes(TLS1_3_VERSION);
+    two_connections();
+    return finish();
+}

@@ -1,0 +1,220 @@
+/*
+ * Legacy code changes the parameters of the verification: no time check, another time, purpose, depth, level, store.
+ * What makes it laxer has no effect; what makes it stricter has.
+ */
+#include "support.h"
+
+#include <time.h>
+
+#include <openssl/x509v3.h>
+
+static void no_check_time(SSL *ssl)
+{
+    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_NO_CHECK_TIME);
+}
+
+static void ctx_no_check_time(SSL_CTX *ctx)
+{
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_NO_CHECK_TIME);
+}
+
+static void store_no_check_time(SSL_CTX *ctx)
+{
+    X509_STORE_set_flags(SSL_CTX_get_cert_store(ctx), X509_V_FLAG_NO_CHECK_TIME);
+}
+
+static void two_days_ago(SSL *ssl)
+{
+    X509_VERIFY_PARAM_set_time(SSL_get0_param(ssl), time(NULL) - 2 * 86400);
+}
+
+static void store_two_days_ago(SSL_CTX *ctx)
+{
+    X509_VERIFY_PARAM_set_time(X509_STORE_get0_param(SSL_CTX_get_cert_store(ctx)), time(NULL) - 2 * 86400);
+}
+
+static void in_two_days(SSL *ssl)
+{
+    X509_VERIFY_PARAM_set_time(SSL_get0_param(ssl), time(NULL) + 2 * 86400);
+}
+
+static void any_purpose(SSL *ssl)
+{
+    X509_VERIFY_PARAM_set_purpose(SSL_get0_param(ssl), X509_PURPOSE_ANY);
+}
+
+static void ctx_mail_purpose(SSL_CTX *ctx)
+{
+    SSL_CTX_set_purpose(ctx, X509_PURPOSE_SMIME_SIGN);
+    SSL_CTX_set_trust(ctx, X509_TRUST_EMAIL);
+}
+
+static void level_zero(SSL *ssl)
+{
+    SSL_set_security_level(ssl, 0);
+    X509_VERIFY_PARAM_set_auth_level(SSL_get0_param(ssl), 0);
+}
+
+static void ctx_level_zero(SSL_CTX *ctx)
+{
+    SSL_CTX_set_security_level(ctx, 0);
+    SSL_CTX_set_cipher_list(ctx, "DEFAULT:@SECLEVEL=0");
+    X509_VERIFY_PARAM_set_auth_level(SSL_CTX_get0_param(ctx), 0);
+}
+
+static void partial_chain(SSL *ssl)
+{
+    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST);
+    X509_VERIFY_PARAM_clear_flags(SSL_get0_param(ssl), X509_V_FLAG_X509_STRICT);
+}
+
+static void deep(SSL *ssl)
+{
+    SSL_set_verify_depth(ssl, 100);
+}
+
+/* A fresh set of parameters for the whole context, as some programs install one. */
+static void fresh_parameters(SSL_CTX *ctx)
+{
+    X509_VERIFY_PARAM *parameters = X509_VERIFY_PARAM_new();
+    X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_NO_CHECK_TIME);
+    X509_VERIFY_PARAM_set_inh_flags(parameters, X509_VP_FLAG_OVERWRITE | X509_VP_FLAG_RESET_FLAGS);
+    need(SSL_CTX_set1_param(ctx, parameters) == 1, "SSL_CTX_set1_param");
+    X509_VERIFY_PARAM_free(parameters);
+}
+
+static void named_set(SSL *ssl)
+{
+    need(X509_VERIFY_PARAM_set1(SSL_get0_param(ssl), X509_VERIFY_PARAM_lookup("default")) == 1, "\"default\"");
+}
+
+static const enum who by_time[] = {EXPIRED, NOT_YET, IMPOSTOR, WHO_COUNT};
+static const enum who by_use[] = {WRONG_USE, IMPOSTOR, WHO_COUNT};
+static const enum who by_key[] = {WEAK_KEY, IMPOSTOR, WHO_COUNT};
+
+static const struct habit habits[] = {
+    {"X509_V_FLAG_NO_CHECK_TIME on the connection", NULL, no_check_time, by_time},
+    {"X509_V_FLAG_NO_CHECK_TIME on the context", ctx_no_check_time, NULL, by_time},
+    {"X509_V_FLAG_NO_CHECK_TIME on the store", store_no_check_time, NULL, by_time},
+    {"a time in the past on the connection", NULL, two_days_ago, by_time},
+    {"a time in the past on the store", store_two_days_ago, NULL, by_time},
+    {"a time in the future on the connection", NULL, in_two_days, by_time},
+    {"X509_PURPOSE_ANY on the connection", NULL, any_purpose, by_use},
+    {"purpose and trust of e-mail on the context", ctx_mail_purpose, NULL, by_use},
+    {"security and authentication level 0 on the connection", NULL, level_zero, by_key},
+    {"@SECLEVEL=0 on the context", ctx_level_zero, NULL, by_key},
+    {"X509_V_FLAG_PARTIAL_CHAIN", NULL, partial_chain, NULL},
+    {"a great depth", NULL, deep, NULL},
+    {"SSL_CTX_set1_param with fresh parameters", fresh_parameters, NULL, NULL},
+    {"X509_VERIFY_PARAM_set1 with the set named \"default\"", NULL, named_set, NULL},
+};
+
+static int own_check_issued(X509_STORE_CTX *store_ctx, X509 *certificate, X509 *issuer)
+{
+    (void)store_ctx;
+    (void)certificate;
+    (void)issuer;
+    return 1;
+}
+
+static int own_verify(X509_STORE_CTX *store_ctx)
+{
+    X509_STORE_CTX_set_error(store_ctx, X509_V_OK);
+    return 1;
+}
+
+static void try_store(int version, enum who who, void (*spoil)(SSL_CTX *), int status, const char *name)
+{
+    struct server *server = server_new(&(struct manner){.identity = identity(who), .version = version});
+    SSL_CTX *ctx = client_context();
+    spoil(ctx);
+    SSL *ssl = client_connection(ctx, RIGHT_HOST);
+    struct outcome outcome;
+    converse(ssl, server, &outcome);
+    if (status == 0)
+        claim_passes(&outcome, "%s: %s connects on %s", name, who_name(who), version_name(version));
+    else
+        claim_refused(&outcome, status, "%s: %s is refused on %s", name, who_name(who), version_name(version));
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    server_free(server);
+}
+
+static void empty_store(SSL_CTX *ctx)
+{
+    SSL_CTX_set_cert_store(ctx, X509_STORE_new());
+}
+
+static void store_of_the_ca(SSL_CTX *ctx)
+{
+    X509_STORE *store = X509_STORE_new();
+    X509_STORE_add_cert(store, trusted_ca());
+    SSL_CTX_set_cert_store(ctx, store);
+}
+
+static void store_of_another_ca(SSL_CTX *ctx)
+{
+    X509_STORE *store = X509_STORE_new();
+    X509_STORE_add_cert(store, untrusted_ca());
+    SSL_CTX_set_cert_store(ctx, store);
+}
+
+static void verify_store_of_the_ca(SSL_CTX *ctx)
+{
+    X509_STORE *store = X509_STORE_new();
+    X509_STORE_add_cert(store, trusted_ca());
+    SSL_CTX_set0_verify_cert_store(ctx, store);
+}
+
+static void store_that_verifies(SSL_CTX *ctx)
+{
+    X509_STORE_set_verify(SSL_CTX_get_cert_store(ctx), own_verify);
+}
+
+static void store_that_knows_issuers(SSL_CTX *ctx)
+{
+    X509_STORE_set_check_issued(SSL_CTX_get_cert_store(ctx), own_check_issued);
+}
+
+/* A wish that makes it stricter counts: the chain here needs no intermediate, so depth 0 still is enough for it. */
+static void strict_wishes(int version)
+{
+    struct server *server = server_new(&(struct manner){.identity = identity(RIGHT), .version = version});
+    SSL_CTX *ctx = client_context();
+    struct outcome outcome;
+    SSL *ssl = client_connection(ctx, RIGHT_HOST);
+    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_CRL_CHECK);
+    converse(ssl, server, &outcome);
+    claim_refused(&outcome, HOSTLOCK_E_REVOCATION_UNKNOWN, "a program that wants CRLs checked, and has none, is heard on %s",
+                  version_name(version));
+    SSL_free(ssl);
+    ssl = client_connection(ctx, RIGHT_HOST);
+    X509_VERIFY_PARAM_set_auth_level(SSL_get0_param(ssl), 4);
+    converse(ssl, server, &outcome);
+    claim_refused(&outcome, HOSTLOCK_E_WEAK_KEY, "a program that wants authentication level 4 is heard on %s",
+                  version_name(version));
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    server_free(server);
+}
+
+int main(void)
+{
+    for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++)
+        try_habit(&habits[i]);
+    for (int i = 0; i < 2; i++) {
+        int version = both_versions[i];
+        try_store(version, RIGHT, empty_store, HOSTLOCK_E_MISSING_INTERMEDIATE, "an empty store");
+        try_store(version, UNKNOWN, empty_store, HOSTLOCK_E_UNKNOWN_ISSUER, "an empty store");
+        try_store(version, RIGHT, store_of_the_ca, 0, "the program's own store");
+        try_store(version, IMPOSTOR, store_of_the_ca, HOSTLOCK_E_HOST_MISMATCH, "the program's own store");
+        try_store(version, RIGHT, store_of_another_ca, HOSTLOCK_E_MISSING_INTERMEDIATE, "the store of another CA");
+        try_store(version, UNKNOWN, store_of_another_ca, 0, "the store of another CA");
+        try_store(version, RIGHT, verify_store_of_the_ca, 0, "SSL_CTX_set0_verify_cert_store");
+        try_store(version, UNKNOWN, verify_store_of_the_ca, HOSTLOCK_E_UNKNOWN_ISSUER, "SSL_CTX_set0_verify_cert_store");
+        try_store(version, UNKNOWN, store_that_verifies, HOSTLOCK_E_UNSUPPORTED, "X509_STORE_set_verify");
+        try_store(version, UNKNOWN, store_that_knows_issuers, HOSTLOCK_E_UNSUPPORTED, "X509_STORE_set_check_issued");
+        strict_wishes(version);
+    }
+    return finish();
+}

@@ -1,0 +1,485 @@
+/*
+ * Resumption skips certificates, so a session is worth what its own handshake was. One that hostlock verified is
+ * resumed for the same host on the same context; any other is given up for a full handshake, or ends the handshake.
+ */
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+
+/* A session from a conversation of ctx with server about host; NULL for host on a plain context. */
+static SSL_SESSION *session_from(SSL_CTX *ctx, const char *host, struct server *server)
+{
+    struct outcome outcome;
+    SSL *ssl = client_connection(ctx, host);
+    converse(ssl, server, &outcome);
+    if (outcome.got != 4)
+        show(&outcome);
+    need(outcome.got == 4, "the first conversation failed");
+    SSL_SESSION *session = SSL_get1_session(ssl);
+    SSL_free(ssl);
+    need(session != NULL, "no session");
+    return session;
+}
+
+static SSL_SESSION *careless_session(struct server *server)
+{
+    SSL_CTX *plain = plain_context();
+    SSL_SESSION *session = session_from(plain, NULL, server);
+    SSL_CTX_free(plain);
+    return session;
+}
+
+static void resume(SSL_CTX *ctx, const char *host, struct server *server, SSL_SESSION *session,
+                   void (*habit)(SSL *), struct outcome *outcome)
+{
+    SSL *ssl = client_connection(ctx, host);
+    need(SSL_set_session(ssl, session) == 1, "SSL_set_session");
+    if (habit != NULL)
+        habit(ssl);
+    converse(ssl, server, outcome);
+    SSL_free(ssl);
+}
+
+static void look_away(const SSL *ssl, int place, int value)
+{
+    (void)ssl, (void)place, (void)value;
+}
+
+static int permit(const SSL *ssl, const SSL_CTX *ctx, int operation, int bits, int nid, void *other, void *extra)
+{
+    (void)ssl, (void)ctx, (void)operation, (void)bits, (void)nid, (void)other, (void)extra;
+    return 1;
+}
+
+static void own_info(SSL *ssl)
+{
+    SSL_set_info_callback(ssl, look_away);
+}
+
+static void own_security(SSL *ssl)
+{
+    SSL_set_security_callback(ssl, permit);
+}
+
+static void own_both(SSL *ssl)
+{
+    own_info(ssl);
+    own_security(ssl);
+}
+
+static void disarm(SSL *ssl)
+{
+    SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+    SSL_set_verify_result(ssl, X509_V_OK);
+}
+
+static const struct {
+    const char *name;
+    void (*habit)(SSL *);
+} habits[] = {{"", NULL},
+              {", with an info callback of the program's", own_info},
+              {", with a security callback of the program's", own_security},
+              {", with both of the program's", own_both},
+              {", with SSL_VERIFY_NONE", disarm}};
+
+static void honest(int version, int by_id)
+{
+    struct server *server = server_new(
+        &(struct manner){.identity = identity(RIGHT), .version = version, .no_tickets = by_id});
+    SSL_CTX *ctx = client_context();
+    SSL_SESSION *session = session_from(ctx, RIGHT_HOST, server);
+    struct outcome outcome;
+    for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++) {
+        SSL_SESSION *copy = SSL_SESSION_dup(session);
+        resume(ctx, RIGHT_HOST, server, copy, habits[i].habit, &outcome);
+        claim_passes(&outcome, "the session of the same host passes on %s%s%s", version_name(version),
+                     by_id ? " by its id" : "", habits[i].name);
+        /* Where both callbacks are the program's only the hello is left, where a session passes or the handshake ends. */
+        claim(outcome.resumed && outcome.server.resumed, "  and is resumed on both sides");
+        SSL_SESSION_free(copy);
+    }
+    SSL_SESSION_free(session);
+    SSL_CTX_free(ctx);
+    server_free(server);
+}
+
+/* The impostor speaks honestly with OTHER_HOST's clients; RIGHT_HOST's client offers it their session. */
+static void of_another_host(int version)
+{
+    struct server *server = server_new(&(struct manner){.identity = identity(IMPOSTOR), .version = version});
+    SSL_CTX *ctx = client_context();
+    struct outcome outcome;
+    for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++) {
+        SSL_SESSION *session = session_from(ctx, OTHER_HOST, server);
+        resume(ctx, RIGHT_HOST, server, session, habits[i].habit, &outcome);
+        int late = habits[i].habit == own_both;
+        claim_refused(&outcome, late ? HOSTLOCK_E_UNVERIFIED : HOSTLOCK_E_HOST_MISMATCH,
+                      "a session of another host is refused on %s%s", version_name(version), habits[i].name);
+        claim(outcome.connected != 1 && !outcome.server.resumed, "  inside the handshake");
+        SSL_SESSION_free(session);
+    }
+    SSL_SESSION *session = session_from(ctx, OTHER_HOST, server);
+    resume(ctx, OTHER_HOST, server, session, NULL, &outcome);
+    claim_passes(&outcome, "its own host resumes it on %s", version_name(version));
+    claim(outcome.resumed, "  and is resumed");
+    SSL_SESSION_free(session);
+    SSL_CTX_free(ctx);
+    server_free(server);
+}
+
+static void of_a_careless_context(int version, enum who who, int by_id)
+{
+    struct server *server =
+        server_new(&(struct manner){.identity = identity(who), .version = version, .no_tickets = by_id});
+    struct outcome outcome;
+    for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++) {
+        SSL_CTX *ctx = client_context();
+        SSL_SESSION *session = careless_session(server);
+        resume(ctx, RIGHT_HOST, server, session, habits[i].habit, &outcome);
+        int late = habits[i].habit == own_both;
+        claim_refused(&outcome, late ? HOSTLOCK_E_UNVERIFIED : who_status(who),
+                      "a session of a VERIFY_NONE context with %s is refused on %s%s%s", who_name(who),
+                      version_name(version), by_id ? " by its id" : "", habits[i].name);
+        claim(outcome.connected != 1 && !outcome.server.resumed, "  inside the handshake");
+        SSL_SESSION_free(session);
+        SSL_CTX_free(ctx);
+    }
+    server_free(server);
+}
+
+/* With the context's callbacks replaced too, before the connection is made. */
+static void with_replaced_context(int version)
+{
+    struct server *server = server_new(&(struct manner){.identity = identity(IMPOSTOR), .version = version});
+    for (int which = 1; which < 4; which++) {
+        SSL_CTX *ctx = client_context();
+        if (which & 1)
+            SSL_CTX_set_info_callback(ctx, look_away);
+        if (which & 2)
+            SSL_CTX_set_security_callback(ctx, permit);
+        SSL *ssl = SSL_new(ctx);
+        SSL_set1_host(ssl, RIGHT_HOST);
+        SSL_SESSION *session = careless_session(server);
+        SSL_set_session(ssl, session);
+        struct outcome outcome;
+        converse(ssl, server, &outcome);
+        claim_refused(&outcome, which == 3 ? HOSTLOCK_E_UNVERIFIED : HOSTLOCK_E_HOST_MISMATCH,
+                      "a careless session is refused on %s where the context's %s replaced", version_name(version),
+                      which == 1 ? "info callback was" : which == 2 ? "security callback was" : "two callbacks were");
+        SSL_SESSION_free(session);
+        SSL_free(ssl);
+        SSL_CTX_free(ctx);
+    }
+    server_free(server);
+}
+
+static void of_another_context(int version)
+{
+    struct server *server = server_new(&(struct manner){.identity = identity(RIGHT), .version = version});
+    SSL_CTX *first = client_context(), *second = client_context();
+    SSL_SESSION *session = session_from(first, RIGHT_HOST, server);
+    struct outcome outcome;
+    resume(second, RIGHT_HOST, server, session, NULL, &outcome);
+    claim_passes(&outcome, "a session of another hostlock context gives way to a full handshake on %s",
+                 version_name(version));
+    claim(!outcome.resumed, "  and is not resumed");
+    SSL_SESSION_free(session);
+    session = session_from(first, RIGHT_HOST, server);
+    need(hostlock_ctx_set_host(first, OTHER_HOST) == 0, "hostlock_ctx_set_host");
+    resume(first, RIGHT_HOST, server, session, NULL, &outcome);
+    claim_passes(&outcome, "a session from before a change of the context gives way to a full handshake on %s",
+                 version_name(version));
+    claim(!outcome.resumed, "  and is not resumed");
+    SSL_SESSION_free(session);
+    SSL_CTX_free(first);
+    SSL_CTX_free(second);
+    server_free(server);
+}
+
+static SSL_SESSION *through_a_file(SSL_SESSION *session)
+{
+    unsigned char *bytes = NULL;
+    int length = i2d_SSL_SESSION(session, &bytes);
+    need(length > 0, "i2d_SSL_SESSION");
+    const unsigned char *reader = bytes;
+    SSL_SESSION *read = d2i_SSL_SESSION(NULL, &reader, length);
+    need(read != NULL, "d2i_SSL_SESSION");
+    OPENSSL_free(bytes);
+    SSL_SESSION_free(session);
+    return read;
+}
+
+static void from_a_file(int version)
+{
+    struct server *right = server_new(&(struct manner){.identity = identity(RIGHT), .version = version});
+    struct server *impostor = server_new(&(struct manner){.identity = identity(IMPOSTOR), .version = version});
+    SSL_CTX *ctx = client_context();
+    struct outcome outcome;
+    SSL_SESSION *session = through_a_file(session_from(ctx, RIGHT_HOST, right));
+    resume(ctx, RIGHT_HOST, right, session, NULL, &outcome);
+    claim_passes(&outcome, "a verified session that was written to a file passes on %s", version_name(version));
+    claim(outcome.resumed, "  and is resumed");
+    SSL_SESSION_free(session);
+    session = through_a_file(careless_session(impostor));
+    resume(ctx, RIGHT_HOST, impostor, session, NULL, &outcome);
+    claim_refused(&outcome, HOSTLOCK_E_HOST_MISMATCH, "a careless session from a file is refused on %s",
+                  version_name(version));
+    SSL_SESSION_free(session);
+    SSL_CTX_free(ctx);
+    server_free(right);
+    server_free(impostor);
+}
+
+/* A refused connection leaves nothing that could be resumed. */
+static void of_a_refused_connection(int version)
+{
+    struct server *server = server_new(&(struct manner){.identity = identity(IMPOSTOR), .version = version});
+    SSL_CTX *ctx = client_context();
+    struct outcome outcome;
+    SSL *ssl = client_connection(ctx, RIGHT_HOST);
+    converse(ssl, server, &outcome);
+    SSL_SESSION *session = SSL_get1_session(ssl);
+    SSL_free(ssl);
+    if (session != NULL) {
+        resume(ctx, RIGHT_HOST, server, session, NULL, &outcome);
+        SSL_SESSION_free(session);
+    }
+    claim_refused(&outcome, HOSTLOCK_E_HOST_MISMATCH, "the session of a refused connection is refused on %s",
+                  version_name(version));
+    SSL_CTX_free(ctx);
+    server_free(server);
+}
+
+static void copied_from_a_careless_connection(int version)
+{
+    struct server *server = server_new(&(struct manner){.identity = identity(IMPOSTOR), .version = version});
+    SSL_CTX *plain = plain_context(), *ctx = client_context();
+    struct outcome outcome;
+    SSL *careless = SSL_new(plain);
+    converse(careless, server, &outcome);
+    SSL *ssl = client_connection(ctx, RIGHT_HOST);
+    need(SSL_copy_session_id(ssl, careless) == 1, "SSL_copy_session_id");
+    converse(ssl, server, &outcome);
+    claim_refused(&outcome, HOSTLOCK_E_HOST_MISMATCH, "SSL_copy_session_id from a careless connection is refused on %s",
+                  version_name(version));
+    SSL_free(ssl);
+    SSL_free(careless);
+    SSL_CTX_free(plain);
+    SSL_CTX_free(ctx);
+    server_free(server);
+}
+
+/* The program's info callback sets a session, or another host, when the handshake has already begun. */
+static SSL_SESSION *late_session;
+static const char *late_host;
+
+static void change_late(const SSL *ssl, int place, int value)
+{
+    (void)value;
+    if (!(place & SSL_CB_HANDSHAKE_START))
+        return;
+    if (late_session != NULL)
+        SSL_set_session((SSL *)ssl, late_session);
+    if (late_host != NULL)
+        need(hostlock_conn_set_host((SSL *)ssl, late_host) == 0, "hostlock_conn_set_host");
+}
+
+static void change_by_callback(SSL *ssl)
+{
+    SSL_set_info_callback(ssl, change_late);
+}
+
+static void set_after_the_start(int version)
+{
+    struct server *server = server_new(&(struct manner){.identity = identity(IMPOSTOR), .version = version});
+    SSL_CTX *ctx = client_context();
+    SSL_CTX_set_info_callback(ctx, change_late);
+    struct outcome outcome;
+    late_session = careless_session(server);
+    SSL *ssl = client_connection(ctx, RIGHT_HOST);
+    converse(ssl, server, &outcome);
+    claim(outcome.connected != 1 && outcome.sent <= 0 && outcome.got <= 0 && outcome.server.received == 0 &&
+              outcome.reason < 0,
+          "a session that is set after the start is refused on %s", version_name(version));
+    SSL_free(ssl);
+    ssl = client_connection(ctx, RIGHT_HOST);
+    change_by_callback(ssl);
+    converse(ssl, server, &outcome);
+    claim_refused(&outcome, outcome.status == HOSTLOCK_E_UNVERIFIED ? HOSTLOCK_E_UNVERIFIED : HOSTLOCK_E_HOST_MISMATCH,
+                  "  also by the connection's own callback");
+    SSL_free(ssl);
+    SSL_SESSION_free(late_session);
+    late_session = NULL;
+    SSL_CTX_free(ctx);
+    /* The handshake was verified for the late host, so its session must not bear the early one's mark. */
+    ctx = client_context();
+    late_host = OTHER_HOST;
+    ssl = client_connection(ctx, RIGHT_HOST);
+    change_by_callback(ssl);
+    converse(ssl, server, &outcome);
+    claim_passes(&outcome, "a host that is set after the start is the one that counts on %s", version_name(version));
+    SSL_SESSION *session = SSL_get1_session(ssl);
+    SSL_free(ssl);
+    late_host = NULL;
+    resume(ctx, RIGHT_HOST, server, session, NULL, &outcome);
+    claim_refused(&outcome, HOSTLOCK_E_HOST_MISMATCH, "  and its session is no session of the earlier one");
+    SSL_SESSION_free(session);
+    SSL_CTX_free(ctx);
+    server_free(server);
+}
+
+/* A session cache as programs keep one: the callback takes the session over. */
+static SSL_SESSION *cached;
+
+static int take(SSL *ssl, SSL_SESSION *session)
+{
+    (void)ssl;
+    SSL_SESSION_free(cached);
+    cached = session;
+    return 1;
+}
+
+static void through_a_cache(int version)
+{
+    struct server *right = server_new(&(struct manner){.identity = identity(RIGHT), .version = version});
+    SSL_CTX *ctx = client_context();
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+    SSL_CTX_sess_set_new_cb(ctx, take);
+    struct outcome outcome;
+    SSL *ssl = client_connection(ctx, RIGHT_HOST);
+    converse(ssl, right, &outcome);
+    SSL_free(ssl);
+    need(cached != NULL, "the cache got no session");
+    resume(ctx, RIGHT_HOST, right, cached, NULL, &outcome);
+    claim_passes(&outcome, "a session from the program's cache passes on %s", version_name(version));
+    claim(outcome.resumed, "  and is resumed");
+    SSL_SESSION_free(cached);
+    cached = NULL;
+    SSL_CTX_free(ctx);
+    server_free(right);
+}
+
+/* Application data on sessions, with callbacks that expect their own pointers only (the shape of stunnel's). */
+static int application_index, copies, frees;
+
+static int copy_data(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **slot, int index, long number, void *pointer)
+{
+    (void)to, (void)from, (void)index, (void)number, (void)pointer;
+    char **data = (char **)slot;
+    if (*data != NULL) {
+        need(memcmp(*data, "application", 12) == 0, "the application's callback was given a pointer that is not its own");
+        *data = memcpy(malloc(12), *data, 12);
+        copies++;
+    }
+    return 1;
+}
+
+static void free_data(void *parent, void *data, CRYPTO_EX_DATA *all, int index, long number, void *pointer)
+{
+    (void)parent, (void)all, (void)index, (void)number, (void)pointer;
+    frees += data != NULL;
+    free(data);
+}
+
+static int tag(SSL *ssl, SSL_SESSION *session)
+{
+    (void)ssl;
+    if (SSL_SESSION_get_ex_data(session, application_index) == NULL)
+        SSL_SESSION_set_ex_data(session, application_index, memcpy(malloc(12), "application", 12));
+    SSL_SESSION_free(cached);
+    cached = session;
+    return 1;
+}
+
+static void with_application_data(int version)
+{
+    struct server *right = server_new(&(struct manner){.identity = identity(RIGHT), .version = version});
+    SSL_CTX *ctx = client_context();
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+    SSL_CTX_sess_set_new_cb(ctx, tag);
+    struct outcome outcome;
+    SSL *ssl = client_connection(ctx, RIGHT_HOST);
+    converse(ssl, right, &outcome);
+    SSL_free(ssl);
+    int resumed = 0;
+    for (int round = 0; round < 3; round++) {
+        SSL_SESSION *session = SSL_SESSION_dup(cached);
+        resume(ctx, RIGHT_HOST, right, session, NULL, &outcome);
+        resumed += outcome.resumed && outcome.got == 4;
+        SSL_SESSION_free(session);
+    }
+    claim(resumed == 3, "sessions that carry application data are resumed on %s", version_name(version));
+    SSL_SESSION_free(cached);
+    cached = NULL;
+    SSL_CTX_free(ctx);
+    server_free(right);
+}
+
+/* "ping" as early data, under a session. */
+static void early_data(enum who who, int verified, void (*habit)(SSL *), const char *habit_name)
+{
+    struct server *server = server_new(
+        &(struct manner){.identity = identity(who), .version = TLS1_3_VERSION, .early_data = 1});
+    SSL_CTX *ctx = client_context();
+    SSL_SESSION *session = verified ? session_from(ctx, RIGHT_HOST, server) : careless_session(server);
+    need(SSL_SESSION_get_max_early_data(session) == 1024, "the server permits no early data");
+    SSL *ssl = client_connection(ctx, RIGHT_HOST);
+    SSL_set_session(ssl, session);
+    if (habit != NULL)
+        habit(ssl);
+    int fd;
+    struct report report;
+    struct line *line = line_open(server, &fd);
+    SSL_set_fd(ssl, fd);
+    size_t written = 0;
+    char buffer[8];
+    int done = SSL_write_early_data(ssl, "ping", 4, &written);
+    int connected = done ? SSL_connect(ssl) : -1;
+    if (verified && connected == 1)
+        (void)!SSL_read(ssl, buffer, 1);
+    line_close(line, &report);
+    int in_the_clear = 0;
+    for (size_t i = 0; i + 4 <= report.raw_length; i++)
+        in_the_clear |= memcmp(report.raw + i, "ping", 4) == 0;
+    if (verified)
+        claim(done == 1 && connected == 1 && report.early == 4 && !in_the_clear && hostlock_conn_error(ssl) == NULL,
+              "early data goes out under a verified session%s", habit_name);
+    else
+        claim(connected != 1 && report.received == 0 && !in_the_clear, "no early data goes out under a careless one%s",
+              habit_name);
+    SSL_SESSION_free(session);
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    server_free(server);
+}
+
+int main(void)
+{
+    application_index = SSL_SESSION_get_ex_new_index(0, NULL, NULL, copy_data, free_data);
+    for (int i = 0; i < 2; i++) {
+        int version = both_versions[i];
+        honest(version, 0);
+        of_another_host(version);
+        of_a_careless_context(version, IMPOSTOR, 0);
+        of_a_careless_context(version, SELF_SIGNED, 0);
+        with_replaced_context(version);
+        of_another_context(version);
+        from_a_file(version);
+        of_a_refused_connection(version);
+        copied_from_a_careless_connection(version);
+        set_after_the_start(version);
+        through_a_cache(version);
+        with_application_data(version);
+    }
+    honest(TLS1_2_VERSION, 1);
+    of_a_careless_context(TLS1_2_VERSION, IMPOSTOR, 1);
+    for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++) {
+        early_data(RIGHT, 1, habits[i].habit, habits[i].name);
+        early_data(IMPOSTOR, 0, habits[i].habit, habits[i].name);
+    }
+    claim(copies > 0 && frees > 0, "the application's callbacks on sessions saw their own data only");
+    return finish();
+}

@@ -1,0 +1,189 @@
+//! What must hold before the first byte of a handshake: our callbacks in place, the policy's values on the connection,
+//! no pre-shared key, and a session only where it is this host's own. What cannot be so ends the handshake here.
+
+use std::ffi::c_long;
+use std::ptr;
+
+use openssl_sys as ffi;
+
+use crate::error::{Error, Status};
+use crate::queue::{self, Quiet};
+use crate::sys;
+use crate::verify::guard::{Guard, Role};
+use crate::verify::watch::{Verdict, Watch};
+use crate::verify::{info, mark, security, staple, wanted};
+
+/// Prepares the handshake that begins on `ssl` now.
+///
+/// # Safety
+/// `ssl` is a live `SSL` in the thread that uses it, inside of a handshake.
+pub unsafe fn prepare(ssl: *mut ffi::SSL) {
+    // SAFETY: `ssl` is live in its own thread, here and in every call below.
+    let Ok(watch) = (unsafe { Watch::ensure(ssl) }) else { return };
+    // SAFETY: as above.
+    let guard = unsafe { Guard::of_ssl(ssl) };
+    {
+        let mut state = watch.state();
+        state.verdict = Verdict::Pending;
+        state.failure = None;
+        state.staple_judged = false;
+        state.generation = guard.map_or(0, Guard::generation);
+        state.guard = guard.map(Guard::share);
+    }
+    // SAFETY: as above.
+    unsafe { pin_info(ssl) };
+    // SAFETY: as above.
+    unsafe { pin_security(ssl, watch) };
+    let Some(guard) = guard else {
+        // The security callback refuses everything on a connection without a guard, so no byte is sent.
+        return halt(watch, unverified(CONTEXT_REPLACED));
+    };
+    // SAFETY: as above.
+    unsafe { enforce(ssl, guard) };
+    // SAFETY: as above.
+    if guard.role == Role::Client && unsafe { ffi::SSL_is_server(ssl) } != 1 {
+        // SAFETY: as above.
+        unsafe { staple::prepare(ssl, guard) };
+        // SAFETY: as above.
+        unsafe { admit_session(ssl, guard, watch) };
+    }
+}
+
+/// Looks again when the ClientHello is built, as a program's callbacks may have run since [`prepare`]; and does what
+/// `prepare` would have done where our info callback was replaced. `false` ends the handshake.
+///
+/// # Safety
+/// As for [`prepare`].
+pub unsafe fn review_hello(ssl: *mut ffi::SSL) -> bool {
+    // SAFETY: `ssl` is live in its own thread, here and in every call below.
+    let Ok(watch) = (unsafe { Watch::ensure(ssl) }) else { return false };
+    // SAFETY: as above.
+    let seen = unsafe { info::is_in_place(ssl) };
+    if !seen {
+        // SAFETY: as above.
+        unsafe { prepare(ssl) };
+    } else {
+        // A verdict belongs to an earlier handshake of this connection: this one has shown no certificate yet.
+        if matches!(watch.state().verdict, Verdict::Verified { .. }) {
+            let mut state = watch.state();
+            state.verdict = Verdict::Pending;
+            state.staple_judged = false;
+        }
+        // SAFETY: as above.
+        unsafe { pin_security(ssl, watch) };
+        // SAFETY: as above.
+        if let Some(guard) = unsafe { Guard::of_ssl(ssl) } {
+            // SAFETY: as above.
+            unsafe { drop_pre_shared_keys(ssl) };
+            // SAFETY: as above; most connections offer no session, and nothing is computed for them.
+            if unsafe { mark::offers_session(ssl) } {
+                // SAFETY: as above.
+                unsafe { admit_session(ssl, guard, watch) };
+            }
+        }
+    }
+    !matches!(watch.state().verdict, Verdict::Refused(_))
+}
+
+/// Puts our info callback on the connection itself, where it stays when the context is replaced; a program's own is
+/// kept, and called by ours.
+///
+/// # Safety
+/// `ssl` is a live `SSL` in the thread that uses it, and not under construction.
+pub unsafe fn pin_info(ssl: *mut ffi::SSL) {
+    // SAFETY: as the caller promises, here and below.
+    let Ok(watch) = (unsafe { Watch::ensure(ssl) }) else { return };
+    // SAFETY: as above.
+    let current = unsafe { sys::SSL_get_info_callback(ssl) };
+    if !current.is_some_and(info::is_ours) {
+        watch.state().app_info = current;
+        // SAFETY: as above.
+        unsafe { sys::SSL_set_info_callback(ssl, Some(info::observe)) };
+    }
+}
+
+/// The same for the security callback.
+unsafe fn pin_security(ssl: *mut ffi::SSL, watch: &Watch) {
+    // SAFETY: `ssl` is live in its own thread, here and below.
+    let current = unsafe { sys::SSL_get_security_callback(ssl) };
+    if !current.is_some_and(security::is_ours) {
+        watch.state().app_security = current;
+        // SAFETY: as above.
+        unsafe { sys::SSL_set_security_callback(ssl, Some(security::decide)) };
+    }
+}
+
+/// Values that were lowered on the connection, or by the system's configuration, become the policy's again.
+unsafe fn enforce(ssl: *mut ffi::SSL, guard: &Guard) {
+    let _quiet = Quiet::begin();
+    let policy = guard.policy;
+    // SAFETY: `ssl` is live in its own thread, here and below.
+    unsafe { sys::SSL_set_options(ssl, policy.options_to_set(guard.role == Role::Server)) };
+    // SAFETY: as above.
+    unsafe { sys::SSL_clear_options(ssl, policy.options_to_clear()) };
+    // SAFETY: as above; this control takes no pointer.
+    let least = unsafe { ffi::SSL_ctrl(ssl, sys::SSL_CTRL_GET_MIN_PROTO_VERSION, 0, ptr::null_mut()) };
+    if least < policy.min_version as c_long {
+        // SAFETY: as above.
+        unsafe {
+            ffi::SSL_ctrl(ssl, sys::SSL_CTRL_SET_MIN_PROTO_VERSION, policy.min_version as c_long, ptr::null_mut())
+        };
+    }
+    if guard.role == Role::Client {
+        // SAFETY: as above.
+        unsafe { drop_pre_shared_keys(ssl) };
+    }
+}
+
+/// A pre-shared key names no host: none is offered, and no early data goes out under one.
+unsafe fn drop_pre_shared_keys(ssl: *mut ffi::SSL) {
+    // SAFETY: `ssl` is live in its own thread, here and below.
+    unsafe { sys::SSL_set_psk_client_callback(ssl, None) };
+    // SAFETY: as above.
+    unsafe { sys::SSL_set_psk_use_session_callback(ssl, None) };
+}
+
+/// A session of another host, policy or context is given up, or ends the handshake where it is too late for that.
+unsafe fn admit_session(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch) {
+    // SAFETY: `ssl` is live in its own thread, here and below.
+    if unsafe { mark::offers_session(ssl) } {
+        // SAFETY: as above.
+        let own = unsafe { wanted::of_connection(ssl, guard, Some(watch)) }.ok();
+        let generation = watch.state().generation;
+        let own = own.map(|wanted| mark::compute(guard, generation, &wanted));
+        // SAFETY: as above.
+        if let Some(own) = own.filter(|own| unsafe { mark::session_bears(ssl, own) } == Some(true)) {
+            // SAFETY: as above.
+            return unsafe { mark::require(ssl, &own) };
+        }
+        // SAFETY: as above.
+        if unsafe { sys::SSL_in_before(ssl) } == 1 {
+            // SAFETY: as above; nothing of the hello exists, and giving the session up leads to a full handshake.
+            unsafe { ffi::SSL_set_session(ssl, ptr::null_mut()) };
+        } else {
+            halt(watch, foreign_session());
+        }
+    }
+    // SAFETY: as above.
+    unsafe { mark::require(ssl, &guard.unmatchable_mark()) };
+}
+
+/// Ends the handshake: the security callback refuses whatever it is asked next.
+fn halt(watch: &Watch, error: Error) {
+    queue::raise(&error);
+    watch.state().verdict = Verdict::Refused(error);
+}
+
+/// For a connection whose context is not hostlock's any more.
+pub const CONTEXT_REPLACED: &str = "the context of this connection was replaced, and with it the verification";
+
+/// The error for a session that may not be resumed here.
+pub fn foreign_session() -> Error {
+    unverified("the session to be resumed was not verified for this host, policy and context")
+        .with_hint("resume a session only on the context and for the host that it was made with")
+}
+
+/// An error for a handshake that our verification did not see.
+pub fn unverified(why: &str) -> Error {
+    Error::new(Status::EUnverified, why).with_x509_code(sys::X509_V_ERR_APPLICATION_VERIFICATION)
+}
