@@ -23,6 +23,7 @@ pub const SSL_CB_HANDSHAKE_DONE: c_int = 0x20;
 pub const SSL_CB_CONNECT_EXIT: c_int = 0x1002;
 
 pub const SSL_CTRL_GET_TLSEXT_STATUS_REQ_CB: c_int = 128;
+
 /// `SSL_get_state`: nothing has been sent; the handshake is complete; a client's hello was sent, no server hello has come.
 pub const TLS_ST_BEFORE: c_int = 0;
 pub const TLS_ST_OK: c_int = 1;

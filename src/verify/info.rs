@@ -172,8 +172,9 @@ unsafe fn review_early(ssl: *mut ffi::SSL) -> Result<()> {
 unsafe fn own_session(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch) -> Result<Wanted> {
     // SAFETY: `ssl` is live in its own thread, here and below.
     let wanted = unsafe { wanted::of_connection(ssl, guard, Some(watch))? };
+    let generation = watch.state().generation;
     // SAFETY: as above.
-    match unsafe { mark::session_bears(ssl, &mark::compute(guard, &wanted)) } {
+    match unsafe { mark::session_bears(ssl, &mark::compute(guard, generation, &wanted)) } {
         Some(true) => Ok(wanted),
         _ => Err(begin::foreign_session()),
     }

@@ -16,6 +16,7 @@ use crate::queue;
 use crate::sys;
 use crate::verify::guard::{Guard, Role};
 use crate::verify::insecure::Waiver;
+use crate::verify::mark;
 use crate::verify::revocation::ocsp::{self, Mode, Question};
 use crate::verify::watch::{Verdict, Watch};
 
@@ -112,6 +113,8 @@ unsafe extern "C" fn answer(ssl: *mut ffi::SSL, argument: *mut c_void) -> c_int 
         ffi::X509_V_OK => sys::X509_V_ERR_APPLICATION_VERIFICATION,
         code => code,
     };
+    // SAFETY: as above; the certificate was found good, and its session must not be used for that.
+    unsafe { mark::spoil_session(ssl) };
     // SAFETY: as above.
     unsafe { sys::SSL_set_verify_result(ssl, code.into()) };
     // SAFETY: as above.

@@ -38,10 +38,12 @@ pub struct State {
     pub poison: Option<Error>,
     /// The judgement.
     pub verdict: Verdict,
-    /// Why libssl itself ended the handshake, where it was not for a verdict.
-    pub failure: Option<Error>,
     /// Whether the stapled OCSP answer, or its absence, has been judged.
     pub staple_judged: bool,
+    /// The generation of the context's settings that the handshake began with.
+    pub generation: u64,
+    /// Why libssl itself ended the handshake, where it was not for a verdict.
+    pub failure: Option<Error>,
     /// The application's info callback, which ours calls.
     pub app_info: Option<sys::InfoCallback>,
     /// The security callback that a program put in place of ours; asked in addition.
@@ -119,9 +121,9 @@ unsafe extern "C" fn dup(
     let Some(original) = (unsafe { (*slot).as_ref() }) else { return 1 };
     let mut state = original.state().clone();
     state.verdict = Verdict::Pending;
+    state.staple_judged = false;
     state.failure = None;
     (state.in_app_info, state.in_app_security) = (false, false);
-    state.staple_judged = false;
     // SAFETY: the slot is writable; what is written there belongs to the copy and is freed with it.
     unsafe { *slot = Box::into_raw(Box::new(Watch(Mutex::new(state)))) };
     1
