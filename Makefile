@@ -37,8 +37,9 @@ lint:    ## format, warnings, docs, header, C and Python
 	@scripts/need cargo cc c++ libssl python3 venv shellcheck
 	@scripts/lint
 
-header:  ## copies the generated header to include/
+header:  ## copies the generated header to include/, and its functions into the README
 	@header=$$(scripts/generated-header) && cp "$$header" include/hostlock.h
+	@python3 scripts/api_table.py
 
 header-check: ## fails where include/hostlock.h is stale
 	@header=$$(scripts/generated-header) && \

@@ -3,6 +3,7 @@
 
 use std::ffi::{CStr, CString, c_int};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use openssl_sys as ffi;
 
@@ -23,6 +24,8 @@ pub fn raise(error: &Error) {
 /// The number that this process gave to the library "hostlock", with its reasons registered.
 fn library() -> c_int {
     static LIBRARY: OnceLock<c_int> = OnceLock::new();
+    // OpenSSL forgets the table when the process ends; kept here it is no leak for those who look for leaks.
+    static TABLE: AtomicPtr<ffi::ERR_STRING_DATA> = AtomicPtr::new(std::ptr::null_mut());
     *LIBRARY.get_or_init(|| {
         // SAFETY: takes no arguments and touches only OpenSSL's own counter.
         let library = unsafe { ffi::ERR_get_next_error_library() };
@@ -33,8 +36,10 @@ fn library() -> c_int {
         let mut table = vec![entry(0, "hostlock")];
         table.extend(Status::ALL.iter().filter(|s| s.code() < 0).map(|s| entry(-s.code(), s.title())));
         table.push(ffi::ERR_STRING_DATA { error: 0, string: std::ptr::null() });
+        let table = Vec::leak(table).as_mut_ptr();
+        TABLE.store(table, Ordering::Relaxed);
         // SAFETY: OpenSSL keeps pointers into the table, which is leaked on purpose: it lives as long as the process.
-        unsafe { ffi::ERR_load_strings(library, Vec::leak(table).as_mut_ptr()) };
+        unsafe { ffi::ERR_load_strings(library, table) };
         library
     })
 }

@@ -59,9 +59,10 @@ fn bad_inputs(scratch: &Scratch, good: &str, key: &str) -> Vec<(Input, Status, V
     use Input::{Directory, File, Memory};
     let lines: Vec<&str> = good.lines().collect();
     let cut = lines[..lines.len() - 2].join("\n");
-    let twice_cut = format!("{good}{cut}\n{good}");
-    let second = lines.len() + 1;
-    let broken = format!("{good}{}", pem::block("CERTIFICATE", b"\x30\x82\x01\x00 not a certificate"));
+    // The second block begins in line 41.
+    let before = good.to_owned() + &"\n".repeat(40 - lines.len());
+    let twice_cut = format!("{before}{cut}\n{good}");
+    let broken = format!("{before}{}", pem::block("CERTIFICATE", b"\x30\x82\x01\x00 not a certificate"));
     let mut der = openssl::x509::X509::from_pem(good.as_bytes()).unwrap().to_der().unwrap();
     let cut_der = der[..der.len() - 1].to_vec();
     der.push(0);
@@ -77,7 +78,6 @@ fn bad_inputs(scratch: &Scratch, good: &str, key: &str) -> Vec<(Input, Status, V
     drop(UnixListener::bind(&socket).unwrap());
     let regular = scratch.file("good-as-directory.pem", good);
     let text = |text: &str| Memory(text.as_bytes().to_vec());
-    let at_second: &'static str = Box::leak(format!("block 2 (CERTIFICATE, line {second})").into_boxed_str());
     vec![
         (File(scratch.join("missing.pem")), Status::ENotFound, vec!["there is no file", "missing.pem"]),
         (File(link("nowhere", scratch.join("dangling.pem"))), Status::ENotFound, vec!["there is no file"]),
@@ -96,7 +96,7 @@ fn bad_inputs(scratch: &Scratch, good: &str, key: &str) -> Vec<(Input, Status, V
         (
             File(scratch.file("cut.pem", &twice_cut)),
             Status::EBadPem,
-            vec![at_second, "cut off", "begins another block"],
+            vec!["block 2 (CERTIFICATE, line 41)", "cut off", "begins another block"],
         ),
         (File(scratch.file("key.pem", key)), Status::EWrongPem, vec!["no certificate, only: PRIVATE KEY"]),
         (Directory(scratch.join("missing")), Status::ENotFound, vec!["there is no directory"]),
@@ -109,7 +109,11 @@ fn bad_inputs(scratch: &Scratch, good: &str, key: &str) -> Vec<(Input, Status, V
         (Memory(Vec::new()), Status::EEmpty, vec!["the memory block is empty"]),
         (Memory(vec![0; (64 << 20) + 1]), Status::EArg, vec!["67108865 bytes long"]),
         (text(&cut), Status::EBadPem, vec!["block 1 (CERTIFICATE, line 1) is cut off: the text ends"]),
-        (text(&broken), Status::EBadPem, vec![at_second, "is not a certificate", "OpenSSL says"]),
+        (
+            text(&broken),
+            Status::EBadPem,
+            vec!["block 2 (CERTIFICATE, line 41)", "is not a certificate", "OpenSSL says"],
+        ),
         (text(&with_rest), Status::EBadPem, vec!["is not a certificate: 1 bytes follow it"]),
         (text(&good.replace(lines[2], &"*".repeat(64))), Status::EBadPem, vec!["not base64 in line 3"]),
         (text(&good.replacen("MII", "M\0I", 1)), Status::EBadPem, vec!["a NUL byte in line 2"]),

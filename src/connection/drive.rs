@@ -17,7 +17,7 @@ use crate::connection::transport::{Limits, Transport, Tripped};
 use crate::error::{Error, Result, Status};
 use crate::queue::{self, Quiet};
 use crate::sys;
-use crate::verify::guard::{Guard, Role};
+use crate::verify::guard::{DEFAULT_TIMEOUT_MS, Guard, Role};
 use crate::verify::watch::{Verdict, Watch};
 
 /// How far a call came.
@@ -70,7 +70,11 @@ impl<'a> Drive<'a> {
 
     /// Makes the handshake, or goes on with it.
     pub fn handshake(&mut self) -> Result<Progress> {
-        let phase = std::mem::replace(&mut self.phase, Phase::Handshake);
+        let phase = self.phase;
+        // What comes after the handshake (tickets, key updates) is part of the read or write that met it.
+        if !self.transport.is_some_and(|transport| transport.established.get()) {
+            self.phase = Phase::Handshake;
+        }
         let outcome = self.connect().map_err(|error| self.report(error));
         self.phase = phase;
         self.deadline = None;
@@ -105,6 +109,7 @@ impl<'a> Drive<'a> {
                 },
             }
             quiet = Some(Quiet::begin());
+            self.note_nothing_written();
             answer = again(self.ssl);
             self.errno = last_errno();
         }
@@ -126,6 +131,7 @@ impl<'a> Drive<'a> {
         self.arm(guard);
         loop {
             let quiet = Quiet::begin();
+            self.note_nothing_written();
             // SAFETY: see `new`.
             let answer = unsafe {
                 match guard.role {
@@ -255,19 +261,32 @@ impl<'a> Drive<'a> {
         }
         match flags & (ffi::BIO_FLAGS_READ | ffi::BIO_FLAGS_WRITE) {
             ffi::BIO_FLAGS_READ => Some(Progress::WantRead),
+            // libssl, dead after a fatal error whose alert found no room, goes on saying that it wants to write.
+            ffi::BIO_FLAGS_WRITE if self.transport.is_some_and(|transport| !transport.wrote.get()) => None,
             ffi::BIO_FLAGS_WRITE => Some(Progress::WantWrite),
             _ => None,
         }
     }
 
+    fn note_nothing_written(&self) {
+        if let Some(transport) = self.transport {
+            transport.wrote.set(false);
+        }
+    }
+
     /// Waits where the transport is one to wait for (`None`: try again), else hands the wish to the caller.
     fn wait_or_return(&mut self, wish: Progress) -> Result<Option<Progress>> {
-        let Some(fd) = self.descriptor_to_wait_for(wish)? else { return Ok(Some(wish)) };
+        let Some(fd) = self.descriptor_to_wait_for(wish)? else {
+            self.note_nothing_written();
+            return Ok(Some(wish));
+        };
         let guard = self.guard;
         let deadline = *self.deadline.get_or_insert_with(|| deadline_of(guard));
         let events = if wish == Progress::WantRead { libc::POLLIN } else { libc::POLLOUT };
         self.idle = 0;
-        match wait(&mut [poll_entry(fd, events)], &deadline) {
+        // A descriptor that is always ready must not outlive the deadline either.
+        let late = deadline.has_passed();
+        match if late { Ok(false) } else { wait(&mut [poll_entry(fd, events)], &deadline) } {
             Ok(true) => Ok(None),
             Ok(false) => Err(failure::timed_out(self.phase, &self.peer(), deadline.allowed_ms())),
             Err(error) => {
@@ -411,5 +430,5 @@ fn last_errno() -> Option<c_int> {
 }
 
 fn deadline_of(guard: Option<&Guard>) -> Deadline {
-    Deadline::after(guard.map_or(0, |guard| guard.settings().timeout_ms))
+    Deadline::after(guard.map_or(DEFAULT_TIMEOUT_MS, |guard| guard.settings().timeout_ms))
 }

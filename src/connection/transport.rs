@@ -48,6 +48,8 @@ pub struct Transport {
     pub tripped: Cell<Option<Tripped>>,
     /// Whether the last attempt to read found nothing.
     pub drained: Cell<bool>,
+    /// Whether libssl has tried to write since this was cleared.
+    pub wrote: Cell<bool>,
     /// Whether the peer's side of the socket is at its end.
     pub ended: Cell<bool>,
     /// The operating system's last complaint.
@@ -71,6 +73,7 @@ impl Transport {
             limits: Cell::new(None),
             tripped: Cell::new(None),
             drained: Cell::new(false),
+            wrote: Cell::new(false),
             ended: Cell::new(false),
             errno: Cell::new(None),
             established: Cell::new(false),
@@ -296,6 +299,7 @@ unsafe extern "C" fn write(bio: *mut ffi::BIO, buffer: *const c_char, len: c_int
     let Ok(amount) = usize::try_from(len) else { return -1 };
     let body = |transport: &Transport| {
         const FLAGS: c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        transport.wrote.set(true);
         // SAFETY: libcrypto hands a buffer of `len` bytes.
         let answer = uninterrupted(|| unsafe { libc::send(transport.fd, buffer.cast(), amount, FLAGS) });
         // SAFETY: libcrypto hands its own live BIO.

@@ -1,5 +1,5 @@
 //! One run of OpenSSL's own chain verification, with parameters made from nothing. It finds a chain, checks signatures,
-//! dates, path lengths, policies and CRLs; what OpenSSL is too strict or too lax about, [`judge`](super::judge) decides.
+//! dates, path lengths, policies and CRLs; what OpenSSL is too strict or too lax about, [`judge`] decides.
 
 use std::ffi::{c_int, c_ulong, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};

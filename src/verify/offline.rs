@@ -1,5 +1,5 @@
 //! Judging a chain without a connection, as a handshake of the same context would. It gathers what libssl would have
-//! brought; the verdict is [`judge`](super::judge)'s.
+//! brought; the verdict is [`judge`]'s.
 
 use std::ffi::c_ulong;
 

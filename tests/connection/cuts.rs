@@ -59,6 +59,46 @@ fn a_forged_record_is_a_broken_protocol() {
 }
 
 #[test]
+fn a_fatal_error_whose_alert_finds_no_room_ends_the_read_all_the_same() {
+    let ca = ca();
+    let (full, told) = mpsc::channel::<()>();
+    let mut acceptor = peer::acceptor(&localhost(&ca));
+    acceptor.set_num_tickets(0).unwrap();
+    let told = std::sync::Mutex::new(told);
+    let port = peer::tls(acceptor, move |mut stream| {
+        told.lock().unwrap().recv().unwrap();
+        let mut forged = vec![23, 3, 3, 0, 64];
+        forged.extend([9; 64]);
+        let _ = stream.get_mut().write_all(&forged);
+        // The client, which waits for room, gets it.
+        peer::linger(stream.get_ref().try_clone().unwrap());
+    });
+    let ctx = Ctx::trusting(&[&ca.certificate]);
+    ctx.set_timeout(0);
+    for nonblocking in [false, true] {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let conn = ctx.connect_fd(stream.as_raw_fd(), HOST).unwrap();
+        stream.set_nonblocking(nonblocking).unwrap();
+        let rubbish = [0u8; 4096];
+        let send = || {
+            // SAFETY: the buffer has that length.
+            unsafe { libc::send(stream.as_raw_fd(), rubbish.as_ptr().cast(), rubbish.len(), libc::MSG_DONTWAIT) }
+        };
+        while send() > 0 {}
+        full.send(()).unwrap();
+        let status = loop {
+            match conn.read().unwrap_err() {
+                Status::WantRead | Status::WantWrite => std::thread::yield_now(),
+                status => break status,
+            }
+        };
+        assert_eq!(status, Status::EProtocol);
+        drop((conn, stream));
+    }
+    c::queue();
+}
+
+#[test]
 fn a_cut_in_the_handshake_says_how_far_it_came() {
     let ctx = Ctx::trusting(&[&ca().certificate]);
     let port = peer::raw(|mut stream| {

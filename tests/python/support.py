@@ -17,6 +17,7 @@ from types import TracebackType
 ROOT = Path(__file__).resolve().parent.parent.parent
 HEADER = ROOT / "include/hostlock.h"
 LONG_ENOUGH = 60
+BUILDERS = ("cargo", "make", "scripts/generated-header")
 
 
 def run(command: Sequence[str | Path], **environment: str) -> subprocess.CompletedProcess[str]:
@@ -29,6 +30,7 @@ def run(command: Sequence[str | Path], **environment: str) -> subprocess.Complet
         capture_output=True,
         text=True,
         errors="replace",
+        timeout=1200 if str(command[0]) in BUILDERS else LONG_ENOUGH,
         check=False,
     )
 

@@ -59,14 +59,17 @@ class Header(unittest.TestCase):
         )
 
     def test_every_function_has_a_comment(self) -> None:
-        declared = re.findall(r"(.*)\n(?:HOSTLOCK_MUST_USE\s+)?[a-z][\w *]*?\b(hostlock_\w+)\(", HEADER.read_text())
+        code = re.sub(r"HOSTLOCK_MUST_USE\s|HOSTLOCK_INSECURE\(.*\)\n", "", HEADER.read_text())
+        declared = re.findall(r"(.*)\n[a-z][\w *]*?\b(hostlock_\w+)\(", code)
         self.assertGreater(len(declared), 20)
         self.assertEqual([name for before, name in declared if before != " */"], [])
 
     def test_a_status_keeps_its_number_and_no_number_is_used_twice(self) -> None:
         committed = dict(line.split() for line in STATUSES.read_text().splitlines())
         numbers = dict(re.findall(r"^    (HOSTLOCK_\w+) = (-?\d+),$", HEADER.read_text(), re.MULTILINE))
-        self.assertEqual(numbers, committed, f"a new status is appended to {STATUSES.name}; an old one never changes")
+        self.assertEqual({name: numbers.get(name) for name in committed}, committed, "an old status never changes")
+        fresh = [f"{name} {number}" for name, number in numbers.items() if name not in committed]
+        self.assertEqual(fresh, [], f"add these lines to {STATUSES.relative_to(ROOT)}")
         self.assertEqual(len(set(committed.values())), len(committed))
 
     def test_the_library_has_a_phrase_for_every_status(self) -> None:

@@ -4,6 +4,7 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::path::{Path, PathBuf};
 use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use foreign_types::ForeignType;
 use openssl::x509::X509;
@@ -69,7 +70,9 @@ unsafe fn set1_verify_cert_store(ctx: *mut ffi::SSL_CTX, store: *mut ffi::X509_S
 }
 
 /// A lookup of the program's own, which answers every question with the one certificate that it was given.
-static FOUND: std::sync::atomic::AtomicPtr<ffi::X509> = std::sync::atomic::AtomicPtr::new(ptr::null_mut());
+static FOUND: AtomicPtr<ffi::X509> = AtomicPtr::new(ptr::null_mut());
+/// The method of that lookup, which OpenSSL does not own.
+static METHOD: AtomicPtr<LookupMethod> = AtomicPtr::new(ptr::null_mut());
 
 unsafe extern "C" fn find(
     _lookup: *mut Lookup,
@@ -82,7 +85,7 @@ unsafe extern "C" fn find(
         return 0;
     }
     // SAFETY: OpenSSL hands an object to be filled; the certificate is never freed.
-    unsafe { X509_OBJECT_set1_X509(object, FOUND.load(std::sync::atomic::Ordering::SeqCst)) }
+    unsafe { X509_OBJECT_set1_X509(object, FOUND.load(Ordering::SeqCst)) }
 }
 
 /// A name, what old code would do to a context, and whether the context keeps the store it was born with.
@@ -166,9 +169,10 @@ pub const DOORS: &[Door] = unsafe {
         (
             "a lookup method of the program's own",
             |ctx, given| {
-                FOUND.store(given.certificate.as_ptr(), std::sync::atomic::Ordering::SeqCst);
+                FOUND.store(given.certificate.as_ptr(), Ordering::SeqCst);
                 std::mem::forget(given.certificate.clone());
                 let method = X509_LOOKUP_meth_new(c"the program's".as_ptr());
+                METHOD.store(method, Ordering::SeqCst);
                 assert_eq!(X509_LOOKUP_meth_set_get_by_subject(method, find), 1);
                 assert!(!X509_STORE_add_lookup(ffi::SSL_CTX_get_cert_store(ctx), method).is_null());
             },
