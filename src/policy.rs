@@ -43,8 +43,7 @@ pub enum Check {
     Criticality,
     /// A path length stands only in the certificate of a CA (RFC 5280 4.2.1.9).
     BasicConstraints,
-    /// Where key usage is restricted at all, one usage is left, and the peer's certificate may sign (RFC 5280 4.2.1.3,
-    /// RFC 8446 4.4.2.2).
+    /// Where the key usage of the peer's certificate is restricted, it may sign (RFC 8446 4.4.2.2).
     KeyUsage,
     /// Extended key usages, where there are any, name this purpose; no older OID stands for it (RFC 5280 4.2.1.12).
     Purpose,

@@ -310,7 +310,7 @@ fn what_cannot_be_loaded_is_told_apart_and_stops_every_handshake() {
     let der = site.good_middle().build().to_der().unwrap();
     let text = String::from_utf8(good.clone()).unwrap();
     let cases: Vec<(&str, Option<Vec<u8>>, Status, &str)> = vec![
-        ("missing", None, Status::ENotFound, "cannot be read"),
+        ("missing", None, Status::ENotFound, "missing"),
         ("empty", Some(vec![]), Status::EEmpty, "is empty"),
         ("garbage", Some(b"not a CRL at all".to_vec()), Status::EBadPem, "neither PEM nor DER"),
         ("cut-pem", Some(good[..good.len() / 2].to_vec()), Status::EBadPem, "is cut off"),
@@ -344,8 +344,14 @@ fn what_cannot_be_loaded_is_told_apart_and_stops_every_handshake() {
 }
 
 #[test]
-fn an_endless_file_is_refused() {
+fn an_endless_or_huge_file_is_refused_unread() {
     let client = site().client();
+    let dir = Directory::new("huge");
+    let huge = dir.put("huge.crl", b"");
+    std::fs::File::options().write(true).open(&huge).unwrap().set_len((256 << 20) + 1).unwrap();
+    let error = client.set_text(hostlock_ctx_crl_file, &huge).unwrap_err();
+    assert_eq!(error.status(), Status::EFileIo, "{}", error.message());
+    assert!(error.message().contains("larger than CRLs can be"), "{}", error.message());
     let error = client.set_text(hostlock_ctx_crl_file, "/dev/zero").unwrap_err();
     assert_eq!(error.status(), Status::EWrongFileType, "{}", error.message());
 }

@@ -91,7 +91,7 @@ pub fn reason(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
     if explain::is_untrusted(outcome.code) {
         return find_broken(case, &outcome.chain).or_else(|| find_namesake(case, outcome));
     }
-    find_misuse(case, outcome)
+    find_breach(case, outcome)
 }
 
 /// OpenSSL takes no certificate for an issuer or a subject if one of its extensions is damaged, and then says only that
@@ -109,13 +109,14 @@ fn find_broken(case: &Case<'_>, chain: &[X509]) -> Option<Error> {
     })
 }
 
-/// OpenSSL has one code for all that a certificate is not issued for; our rules know which usage is missing.
-fn find_misuse(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
-    let culprit = outcome.chain.get(outcome.depth).filter(|_| outcome.code == ffi::X509_V_ERR_INVALID_PURPOSE)?;
+/// OpenSSL has one code for much; our rules know which extension it is, and which usage is missing.
+fn find_breach(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
+    let culprit = outcome.chain.get(outcome.depth).filter(|_| explain::is_form(outcome.code))?;
     let der = culprit.to_der().ok()?;
     let place = place(outcome.depth, outcome.chain.len());
     let breach = Rules::new(case.policy, purpose(case)).check(&Certificate::parse(&der).ok()?, place).err()?;
-    (breach.status == Status::EWrongPurpose).then(|| explain::breach(breach, outcome.depth, culprit))
+    let is_purpose = outcome.code == ffi::X509_V_ERR_INVALID_PURPOSE;
+    (is_purpose || breach.status != Status::EWrongPurpose).then(|| explain::breach(breach, outcome.depth, culprit))
 }
 
 /// A CA that has the issuer's name, but not the key that the chain was signed with.

@@ -8,7 +8,7 @@ use openssl::x509::{X509, X509NameRef, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Status};
-use crate::verify::rules::Breach;
+use crate::verify::rules::{Breach, REISSUE};
 
 /// Whether the code means that no chain to an anchor was found, rather than that one was found wanting.
 pub fn is_incomplete_chain(code: c_int) -> bool {
@@ -53,16 +53,19 @@ pub fn x509_error(code: c_int, depth: usize, chain: &[X509], leaf: &X509Ref) -> 
         )
         .with_hint("if that CA is yours, load its certificate with hostlock_ctx_trust_file"),
         code if is_incomplete_chain(code) => incomplete(certificate, depth, &who, &issuer),
-        ffi::X509_V_ERR_INVALID_PURPOSE => {
-            Error::new(Status::EWrongPurpose, format!("{who} is not issued for this purpose (extended key usage)"))
-                .with_hint("a server needs a certificate with serverAuth among its extended key usages")
-        }
-        ffi::X509_V_ERR_INVALID_CA => {
-            Error::new(Status::EWrongPurpose, format!("{who} is not a CA, but signed another certificate"))
-        }
+        ffi::X509_V_ERR_INVALID_PURPOSE => Error::new(
+            Status::EWrongPurpose,
+            format!("{who} is not issued for this purpose (RFC 5280 4.2.1.3, 4.2.1.12)"),
+        )
+        .with_hint("its key usages and extended key usages must permit TLS, or the signing of certificates for a CA"),
+        INVALID_CA => Error::new(
+            Status::EWrongPurpose,
+            format!("{who} is not a CA (RFC 5280 4.2.1.9), but signed another certificate"),
+        )
+        .with_hint("only a certificate whose basicConstraints say so may issue others; do not trust what it issued"),
         EE_KEY_TOO_SMALL | CA_KEY_TOO_SMALL => {
             Error::new(Status::EWeakKey, format!("{who} has {}", key_text(certificate)))
-                .with_hint("RSA keys need 2048 bits or more, elliptic curves 224 or more")
+                .with_hint("it needs a new key: RSA with 2048 bits or more, P-256, P-384, P-521, Ed25519 or Ed448")
         }
         CA_MD_TOO_WEAK => {
             Error::new(Status::EWeakSignature, format!("{who} is signed with {}", signature_text(certificate)))
@@ -76,13 +79,20 @@ pub fn x509_error(code: c_int, depth: usize, chain: &[X509], leaf: &X509Ref) -> 
         ffi::X509_V_ERR_UNABLE_TO_GET_CRL => {
             Error::new(Status::ERevocationUnknown, format!("there is no CRL of {issuer}, so {who} may be revoked"))
         }
-        ffi::X509_V_ERR_CERT_CHAIN_TOO_LONG | ffi::X509_V_ERR_PATH_LENGTH_EXCEEDED => {
-            Error::new(Status::EChainTooLong, format!("{who}: {}", code_text(code)))
+        ffi::X509_V_ERR_CERT_CHAIN_TOO_LONG => {
+            Error::new(Status::EChainTooLong, format!("the chain is longer than permitted, at {who} (RFC 5280 6.1)"))
+                .with_hint("permit more with hostlock_ctx_verify_depth if the chain is meant to be so long")
         }
-        ffi::X509_V_ERR_PERMITTED_VIOLATION | ffi::X509_V_ERR_EXCLUDED_VIOLATION => {
-            Error::new(Status::ENameConstraint, format!("{who}: {}", code_text(code)))
+        ffi::X509_V_ERR_PATH_LENGTH_EXCEEDED => Error::new(
+            Status::EChainTooLong,
+            format!("{who} permits fewer CAs below it than the chain has (RFC 5280 4.2.1.9)"),
+        )
+        .with_hint("a CA of the chain was issued without right; do not trust what it issued"),
+        _ => match form(code) {
+            Some((what, rule)) => Error::new(Status::EBadCertificate, format!("{who} {what} ({rule})")),
+            None => Error::new(Status::EBadCertificate, format!("{who}: {}", code_text(code))),
         }
-        _ => Error::new(Status::EBadCertificate, format!("{who}: {}", code_text(code))),
+        .with_hint(REISSUE),
     };
     error.with_x509_code(code).with_certificate(depth as u32, subject)
 }
@@ -91,6 +101,41 @@ pub fn x509_error(code: c_int, depth: usize, chain: &[X509], leaf: &X509Ref) -> 
 pub const EE_KEY_TOO_SMALL: c_int = 66;
 const CA_KEY_TOO_SMALL: c_int = 67;
 const CA_MD_TOO_WEAK: c_int = 68;
+const INVALID_CA: c_int = 79;
+
+/// What OpenSSL's strict checks find in the form of a certificate, and the section that says so.
+fn form(code: c_int) -> Option<(&'static str, &'static str)> {
+    Some(match code {
+        ffi::X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION => ("has a critical extension that is not known", "RFC 5280 4.2"),
+        ffi::X509_V_ERR_INVALID_EXTENSION => ("has a damaged extension", "RFC 5280 4.2"),
+        ffi::X509_V_ERR_INVALID_POLICY_EXTENSION => ("has a damaged policy extension", "RFC 5280 4.2.1.4"),
+        ffi::X509_V_ERR_NO_EXPLICIT_POLICY => {
+            ("has no certificate policy that holds for its whole chain, where one is required", "RFC 5280 6.1.5")
+        }
+        77 | 78 => ("names one signature algorithm inside of what is signed and another outside", "RFC 5280 4.1.1.2"),
+        80 => ("is not a CA's but constrains the length of a path", "RFC 5280 4.2.1.9"),
+        81 => ("constrains the length of a path but may not sign certificates", "RFC 5280 4.2.1.9"),
+        82 => ("may sign certificates by its key usage but is not a CA's", "RFC 5280 4.2.1.3"),
+        83 => ("names no issuer", "RFC 5280 4.1.2.4"),
+        84 => ("names no subject", "RFC 5280 4.1.2.6"),
+        85 => ("has no authorityKeyIdentifier", "RFC 5280 4.2.1.1"),
+        86 => ("has no subjectKeyIdentifier", "RFC 5280 4.2.1.2"),
+        87 => ("has a subjectAltName without a name", "RFC 5280 4.2.1.6"),
+        88 => ("has an empty subject, but its subjectAltName is not critical", "RFC 5280 4.2.1.6"),
+        89 => ("is a CA's, but its basicConstraints are not critical", "RFC 5280 4.2.1.9"),
+        90 => ("has a critical authorityKeyIdentifier", "RFC 5280 4.2.1.1"),
+        91 => ("has a critical subjectKeyIdentifier", "RFC 5280 4.2.1.2"),
+        92 => ("is a CA's and has no key usage", "RFC 5280 4.2.1.3"),
+        93 => ("has extensions, but is not of version 3", "RFC 5280 4.1.2.1"),
+        94 => ("has a key on an elliptic curve that is not given by its name", "RFC 5480 2.1.1"),
+        _ => return None,
+    })
+}
+
+/// Whether OpenSSL's code is about the form of a certificate or what it is issued for, of which our rules know more.
+pub fn is_form(code: c_int) -> bool {
+    code == ffi::X509_V_ERR_INVALID_PURPOSE || form(code).is_some()
+}
 
 /// The error for a rule that the certificate at `depth` breaks.
 pub fn breach(breach: Breach, depth: usize, certificate: &X509Ref) -> Error {
@@ -108,7 +153,7 @@ pub fn not_der(depth: usize, certificate: &X509Ref) -> Error {
     Error::new(Status::EBadCertificate, format!("{} is not valid DER (RFC 5280 4.1)", position(depth, &subject)))
         .with_x509_code(ffi::X509_V_ERR_UNSPECIFIED)
         .with_certificate(depth as u32, subject)
-        .with_hint("its issuer must issue it again without this fault")
+        .with_hint(REISSUE)
 }
 
 /// The error for a chain of too many intermediates.

@@ -120,7 +120,7 @@ pub struct Refusal {
 
 /// How far a refused chain reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(crate) enum Extent {
     /// The leaf alone is to blame, so no other chain can help.
     Leaf,
     /// To an anchor, but something is wrong with it.

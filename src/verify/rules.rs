@@ -80,7 +80,8 @@ const ALGORITHM_MISMATCH: i32 = 78;
 const UNSPECIFIED: i32 = 1;
 const PATHLEN_INVALID_FOR_NON_CA: i32 = 80;
 
-const REISSUE: &str = "its issuer must issue it again without this fault";
+/// The remedy for what only the issuer can put right.
+pub const REISSUE: &str = "its issuer must issue it again without this fault";
 
 fn breach(code: i32, what: impl Into<String>, rule: &'static str) -> Breach {
     Breach { status: Status::EBadCertificate, what: what.into(), rule, code, hint: REISSUE.to_owned() }
@@ -276,9 +277,6 @@ const DIGITAL_SIGNATURE: u8 = 0x80;
 fn key_usage(certificate: &Certificate<'_>, place: Place, purpose: Option<Purpose>) -> Result<(), Breach> {
     let Some(extension) = certificate.extension(Known::KeyUsage) else { return Ok(()) };
     let Ok(usages) = syntax::key_usage(extension.value) else { return Ok(()) };
-    if usages.iter().all(|&octet| octet == 0) {
-        return Err(breach(INVALID_EXTENSION, "has a keyUsage extension that permits nothing", "RFC 5280 4.2.1.3"));
-    }
     let signs = usages.first().is_some_and(|octet| octet & DIGITAL_SIGNATURE != 0);
     if place.is_leaf() && purpose.is_some() && !signs && !ca_and_length(certificate).0 {
         return Err(Breach {

@@ -36,7 +36,10 @@ pub fn check(known: Known, der: &[u8], critical: bool) -> Checked {
     match known {
         Known::AuthorityKeyIdentifier => authority_key_identifier(der),
         Known::SubjectKeyIdentifier => Ok(whole(der, OCTET_STRING).map(drop)?),
-        Known::KeyUsage => Ok(key_usage(der).map(drop)?),
+        Known::KeyUsage => match key_usage(der)?.iter().all(|&octet| octet == 0) {
+            true => Err(Flaw::Says("permits nothing")),
+            false => Ok(()),
+        },
         Known::CertificatePolicies => certificate_policies(der, critical),
         Known::PolicyMappings => each(der, |reader| {
             let mut pair = Reader::new(reader.expect(SEQUENCE)?);

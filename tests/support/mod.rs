@@ -8,4 +8,5 @@ pub mod ocsp;
 pub mod peer;
 pub mod pem;
 pub mod pki;
+pub mod raw;
 pub mod scratch;

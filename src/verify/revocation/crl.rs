@@ -16,7 +16,7 @@ use crate::trust::pem::{self, Damage};
 use crate::verify::explain;
 
 /// More than the largest CRL that a public CA has published by far; what is larger is a mistake or an attack.
-pub const MAX_BYTES: u64 = 256 << 20;
+pub const MAX_BYTES: usize = 256 << 20;
 
 const LABEL: &str = "X509 CRL";
 
@@ -144,9 +144,9 @@ pub fn parse(data: &[u8], what: &str) -> Result<Vec<Arc<Crl>>> {
     if data.is_empty() {
         return Err(Error::new(Status::EEmpty, format!("{what} is empty")));
     }
-    if data.len() as u64 > MAX_BYTES {
-        return Err(Error::new(Status::EBadPem, format!("{what} has more than {MAX_BYTES} bytes, too many for CRLs"))
-            .with_hint("give the CRL itself, not a device or an archive"));
+    if data.len() > MAX_BYTES {
+        return Err(Error::new(Status::EArg, format!("{what} is larger than CRLs can be"))
+            .with_hint("CRLs may take up to 256 MiB"));
     }
     let _quiet = Quiet::begin();
     if data.first() != Some(&SEQUENCE) && pem::has_boundary(data) {
