@@ -49,7 +49,7 @@ impl Context {
         context.apply(policy, role)?;
         // SAFETY: the context is new, live, and ours alone until this function returns.
         unsafe {
-            let anchors = Anchors::of_new_context(context.as_ptr())?;
+            let anchors = Anchors::of_new_context(context.as_ptr(), role == Role::Client)?;
             let previous = sys::SSL_CTX_get_security_callback(context.as_ptr());
             Arc::new(Guard::new(choice, role, anchors, previous)?).attach(context.as_ptr())?;
             recipe::install(context.as_ptr(), context.guard()?)?;

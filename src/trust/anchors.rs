@@ -27,6 +27,8 @@ pub struct Anchors {
     born: X509Store,
     /// Where the system's roots are.
     system: Places,
+    /// Whether the system's roots may stand in; they say nothing about a server's clients.
+    may_stand_in: bool,
     /// Whether one of our own trust calls has succeeded.
     chosen: AtomicBool,
     /// The system's roots, loaded when they are first needed.
@@ -34,15 +36,17 @@ pub struct Anchors {
 }
 
 impl Anchors {
-    /// The anchors of a context that has just been made.
+    /// The anchors of a context that has just been made. `may_stand_in`: whether the system's roots count where the
+    /// program names none.
     ///
     /// # Safety
     /// `ctx` is a live `SSL_CTX` of our libssl that no other thread uses yet.
-    pub unsafe fn of_new_context(ctx: *mut ffi::SSL_CTX) -> Result<Anchors> {
+    pub unsafe fn of_new_context(ctx: *mut ffi::SSL_CTX, may_stand_in: bool) -> Result<Anchors> {
         // SAFETY: the caller promises `ctx`, which owns its store.
         let born = unsafe { owner(ffi::SSL_CTX_get_cert_store(ctx)) };
         let born = born.ok_or_else(|| Error::new(Status::EInternal, "the new context has no certificate store"))?;
-        Ok(Anchors { born, system: Places::now(), chosen: AtomicBool::new(false), implicit: OnceLock::new() })
+        let (system, chosen, implicit) = (Places::now(), AtomicBool::new(false), OnceLock::new());
+        Ok(Anchors { born, system, may_stand_in, chosen, implicit })
     }
 
     /// Adds anchors to those that our calls and the program's have named; from here on the system's roots stand back.
@@ -124,7 +128,7 @@ impl Anchors {
 
     /// Whether nobody has named an anchor for this context.
     fn is_system_in_force(&self) -> Result<bool> {
-        if self.chosen.load(Ordering::Acquire) {
+        if !self.may_stand_in || self.chosen.load(Ordering::Acquire) {
             return Ok(false);
         }
         // SAFETY: `born` is live as long as `self`.
