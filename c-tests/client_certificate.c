@@ -79,7 +79,7 @@ int main(void)
 {
     static const enum who who[] = {RIGHT, IMPOSTOR, EXPIRED, UNKNOWN};
     for (int version = 0; version < 2; version++)
-        for (int by_callback = 0; by_callback < 2; by_callback++)
+        for (int by_callback = 0; by_callback < rounds(2, 1); by_callback++)
             for (enum habit_of habit = 0; habit < HABITS; habit++)
                 for (int i = 0; i < 4; i++)
                     meet(who[i], both_versions[version], by_callback, habit);
