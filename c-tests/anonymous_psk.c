@@ -82,6 +82,48 @@ static SSL *connection(SSL_CTX **ctx, const char *ciphers, enum effort effort)
     return ssl;
 }
 
+/* The servers here do what they should: a plain client that verifies its host is served without any certificate. */
+static void control(int version, const char *suites, const char *psk, int by_session)
+{
+    struct server *server = server_new(&(struct manner){.version = version, .ciphers = suites, .psk = psk});
+    SSL_CTX *plain = SSL_CTX_new(TLS_client_method());
+    need(SSL_CTX_set_cipher_list(plain, "ALL:COMPLEMENTOFALL:@SECLEVEL=0") == 1, "SSL_CTX_set_cipher_list");
+    SSL *ssl = SSL_new(plain);
+    SSL_set1_host(ssl, RIGHT_HOST);
+    SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+    if (psk != NULL && by_session)
+        SSL_set_psk_use_session_callback(ssl, use_psk);
+    else if (psk != NULL)
+        SSL_set_psk_client_callback(ssl, give_psk);
+    struct outcome outcome;
+    converse(ssl, server, &outcome);
+    claim(outcome.connected == 1 && outcome.got == 4, "control: plain OpenSSL with SSL_set1_host is fooled by %s on %s",
+          psk == NULL ? suites : by_session ? "a key as a session" : "a key", version_name(version));
+    SSL_free(ssl);
+    SSL_CTX_free(plain);
+    server_free(server);
+}
+
+static void early_data_control(void)
+{
+    struct server *server = server_new(&(struct manner){.version = TLS1_3_VERSION, .psk = "me", .early_data = 1});
+    SSL_CTX *plain = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(plain);
+    SSL_set_psk_use_session_callback(ssl, use_psk);
+    int fd;
+    struct line *line = line_open(server, &fd);
+    struct report report;
+    size_t written = 0;
+    SSL_set_fd(ssl, fd);
+    int done = SSL_write_early_data(ssl, "ping", 4, &written);
+    (void)!SSL_connect(ssl);
+    line_close(line, &report);
+    claim(done == 1 && report.early == 4, "control: plain OpenSSL sends early data under a key");
+    SSL_free(ssl);
+    SSL_CTX_free(plain);
+    server_free(server);
+}
+
 static void anonymous(enum effort effort, const char *suites)
 {
     struct server *server = server_new(&(struct manner){.version = TLS1_2_VERSION, .ciphers = suites});
@@ -160,6 +202,12 @@ static void early_data(enum effort effort)
 
 int main(void)
 {
+    control(TLS1_2_VERSION, "AECDH-AES128-SHA:@SECLEVEL=0", NULL, 0);
+    control(TLS1_2_VERSION, "ADH-AES128-GCM-SHA256:@SECLEVEL=0", NULL, 0);
+    control(TLS1_2_VERSION, "PSK:@SECLEVEL=0", "me", 0);
+    control(TLS1_3_VERSION, NULL, "me", 0);
+    control(TLS1_3_VERSION, NULL, "me", 1);
+    early_data_control();
     for (enum effort effort = 0; effort < EFFORTS; effort++) {
         anonymous(effort, "AECDH-AES128-SHA:@SECLEVEL=0");
         anonymous(effort, "ADH-AES128-GCM-SHA256:@SECLEVEL=0");

@@ -32,6 +32,29 @@ static SSL_SESSION *careless_session(struct server *server)
     return session;
 }
 
+/* The attack works where nothing stops it: a plain connection to RIGHT_HOST resumes the impostor's session. */
+static void control(int version, int by_id)
+{
+    struct server *server =
+        server_new(&(struct manner){.identity = identity(IMPOSTOR), .version = version, .no_tickets = by_id});
+    SSL_CTX *plain = plain_context();
+    SSL_SESSION *session = session_from(plain, NULL, server);
+    SSL *ssl = SSL_new(plain);
+    SSL_set_tlsext_host_name(ssl, RIGHT_HOST);
+    SSL_set1_host(ssl, RIGHT_HOST);
+    SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+    SSL_set_session(ssl, session);
+    struct outcome outcome;
+    converse(ssl, server, &outcome);
+    claim(outcome.resumed && outcome.server.resumed && outcome.got == 4,
+          "control: plain OpenSSL with SSL_set1_host resumes a session of the impostor on %s%s", version_name(version),
+          by_id ? " by its id" : "");
+    SSL_SESSION_free(session);
+    SSL_free(ssl);
+    SSL_CTX_free(plain);
+    server_free(server);
+}
+
 static void resume(SSL_CTX *ctx, const char *host, struct server *server, SSL_SESSION *session,
                    void (*habit)(SSL *), struct outcome *outcome)
 {
@@ -461,6 +484,7 @@ int main(void)
     application_index = SSL_SESSION_get_ex_new_index(0, NULL, NULL, copy_data, free_data);
     for (int i = 0; i < 2; i++) {
         int version = both_versions[i];
+        control(version, 0);
         honest(version, 0);
         of_another_host(version);
         of_a_careless_context(version, IMPOSTOR, 0);
@@ -474,6 +498,7 @@ int main(void)
         through_a_cache(version);
         with_application_data(version);
     }
+    control(TLS1_2_VERSION, 1);
     honest(TLS1_2_VERSION, 1);
     of_a_careless_context(TLS1_2_VERSION, IMPOSTOR, 1);
     for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++) {

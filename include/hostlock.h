@@ -741,6 +741,19 @@ HOSTLOCK_MUST_USE
 int hostlock_ctx_crl_reload(hostlock_ctx *ctx);
 
 /**
+ * How the OCSP answer that a server staples to its certificate is used. Every client asks for one. "if-present" (the
+ * default): one that is there must be signed by the CA or its responder, be current, be about this certificate and say
+ * "good"; where there is none the certificate passes, unless it demands one (the TLS feature extension, RFC 7633).
+ * "require": there must be one. "off": none is asked for or looked at.
+ *
+ * A server is refused before the client sends a certificate of its own or any data. A certificate that is a trust anchor
+ * itself has no issuer to ask about it.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_ocsp_mode(hostlock_ctx *ctx,
+                           const char *mode);
+
+/**
  * Demands, besides everything else, that one key of the verified chain is pinned: the server's own, an intermediate's or
  * the trust anchor's. Called several times, one of the pins is enough. Pin a second key that is kept in reserve, or a
  * changed certificate locks the program out.

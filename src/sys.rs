@@ -14,12 +14,15 @@ pub type CertVerifyCallback = unsafe extern "C" fn(*mut X509_STORE_CTX, *mut c_v
 pub type VerifyCallback = unsafe extern "C" fn(c_int, *mut X509_STORE_CTX) -> c_int;
 pub type LookupCerts = unsafe extern "C" fn(*mut X509_STORE_CTX, *const X509_NAME) -> *mut stack_st_X509;
 pub type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
+pub type StatusCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
 pub type SecurityCallback =
     unsafe extern "C" fn(*const SSL, *const SSL_CTX, c_int, c_int, c_int, *mut c_void, *mut c_void) -> c_int;
 
 pub const SSL_CB_HANDSHAKE_START: c_int = 0x10;
 pub const SSL_CB_HANDSHAKE_DONE: c_int = 0x20;
 pub const SSL_CB_CONNECT_EXIT: c_int = 0x1002;
+
+pub const SSL_CTRL_GET_TLSEXT_STATUS_REQ_CB: c_int = 128;
 
 /// `SSL_get_state`: nothing has been sent; the handshake is complete; a client's hello was sent, no server hello has come.
 pub const TLS_ST_BEFORE: c_int = 0;

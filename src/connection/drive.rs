@@ -11,7 +11,7 @@ use std::io;
 use openssl_sys as ffi;
 
 use crate::connection::deadline::{Deadline, poll_entry, wait};
-use crate::connection::failure::{self, Facts, Phase};
+use crate::connection::failure::{self, Phase};
 use crate::connection::gather;
 use crate::connection::transport::{Limits, Transport, Tripped};
 use crate::error::{Error, Result, Status};
@@ -70,11 +70,11 @@ impl<'a> Drive<'a> {
 
     /// Makes the handshake, or goes on with it.
     pub fn handshake(&mut self) -> Result<Progress> {
-        let phase = self.phase;
-        // What comes after the handshake (tickets, key updates) is part of the read or write that met it.
-        if !self.transport.is_some_and(|transport| transport.established.get()) {
-            self.phase = Phase::Handshake;
+        if self.established() {
+            // A ticket or key update is part of the read or write that met it, and of its time.
+            return self.connect().map_err(|error| self.report(error));
         }
+        let phase = std::mem::replace(&mut self.phase, Phase::Handshake);
         let outcome = self.connect().map_err(|error| self.report(error));
         self.phase = phase;
         self.deadline = None;
@@ -182,7 +182,7 @@ impl<'a> Drive<'a> {
     }
 
     fn arm(&mut self, guard: &Guard) {
-        let Some(transport) = self.transport else { return };
+        let Some(transport) = self.transport.filter(|transport| !transport.established.get()) else { return };
         let mut limits = transport.limits.get().unwrap_or_else(|| limits_of(guard));
         if limits.deadline.is_never() {
             limits.deadline = deadline_of(Some(guard));
@@ -204,10 +204,14 @@ impl<'a> Drive<'a> {
         }
         if let Some(wish) = self.wish() {
             if !finished && self.phase != Phase::Shutdown {
+                if self.established() {
+                    self.count_record()?;
+                }
                 return Ok(Step::Handshake);
             }
             if wish == Progress::WantRead && !self.seen_all() {
-                return self.next_record();
+                self.count_record()?;
+                return Ok(Step::Again);
             }
             return Ok(self.wait_or_return(wish)?.map_or(Step::Again, Step::Return));
         }
@@ -232,13 +236,19 @@ impl<'a> Drive<'a> {
         self.transport.is_none_or(|transport| transport.drained.get())
     }
 
-    fn next_record(&mut self) -> Result<Step> {
+    /// Whether the handshake was completed, as far as our transport knows.
+    fn established(&self) -> bool {
+        self.transport.is_some_and(|transport| transport.established.get())
+    }
+
+    /// Counts a record that brought nothing for the application.
+    fn count_record(&mut self) -> Result<()> {
         self.idle += 1;
         if self.idle > IDLE_RECORDS {
             let what = format!("more than {IDLE_RECORDS} records without application data");
             return Err(failure::flooded(&self.peer(), &what));
         }
-        Ok(Step::Again)
+        Ok(())
     }
 
     /// What libssl waits for, by the rules of SSL_get_error without its look at the error queue.
@@ -345,44 +355,7 @@ impl<'a> Drive<'a> {
     /// The words for a call that failed just now.
     fn failure(&self) -> Error {
         // SAFETY: see `new`.
-        let (state, want) = unsafe { (sys::SSL_get_state(self.ssl), sys::SSL_want(self.ssl)) };
-        if !(sys::SSL_NOTHING..=sys::SSL_READING).contains(&want) {
-            return Error::new(Status::EUnsupported, "libssl waits for a callback of the application to finish")
-                .with_hint("drive this connection with SSL_do_handshake, whose SSL_get_error says which");
-        }
-        let errno = match self.transport {
-            Some(transport) => transport.errno.take(),
-            // libssl waits for a BIO that did not say "try again": the system refused.
-            None => self.errno.filter(|_| want != sys::SSL_NOTHING),
-        };
-        // SAFETY: see `new`. Where a read or write failed and libssl can go on, the system refused; what is on the queue
-        // then is not about it.
-        let alive = unsafe { ffi::SSL_is_init_finished(self.ssl) } == 1;
-        let reason = gather::newest_reason().filter(|_| !(alive && errno.is_some()));
-        let peer = self.peer();
-        let established = alive || state == sys::TLS_ST_OK || self.transport.is_some_and(|t| t.established.get());
-        let explain = |head: &[u8]| {
-            failure::explain(&Facts {
-                phase: if established { self.phase } else { Phase::Handshake },
-                peer: &peer,
-                reason: reason.clone(),
-                errno,
-                ended: self.transport.is_some_and(|transport| transport.ended.get()),
-                head,
-                before_server_hello: state == sys::TLS_ST_CW_CLNT_HELLO || state == sys::TLS_ST_BEFORE,
-                // SAFETY: see `new`.
-                offer: unsafe { gather::offer(self.ssl) },
-            })
-        };
-        match self.transport {
-            Some(transport) => {
-                if !transport.with_head(failure::begins_like_tls) {
-                    transport.look_further();
-                }
-                transport.with_head(explain)
-            }
-            None => explain(&[]),
-        }
+        unsafe { gather::failure(self.ssl, self.phase, self.transport, self.errno) }
     }
 
     fn peer(&self) -> String {

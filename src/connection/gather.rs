@@ -1,4 +1,4 @@
-//! Collects what the words of a failure need, once a call has failed. It changes nothing.
+//! Collects what the words of a failure need, once a call has failed. It changes nothing about the connection.
 
 use std::ffi::{c_int, c_long};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,9 +9,10 @@ use openssl::ssl::SslCipher;
 use openssl::stack::StackRef;
 use openssl_sys as ffi;
 
-use crate::connection::failure::{Offer, Reason};
+use crate::connection::failure::{Facts, Offer, Phase, Reason, begins_like_tls, explain};
 use crate::connection::resolve;
-use crate::error::Error;
+use crate::connection::transport::Transport;
+use crate::error::{Error, Status};
 use crate::queue::reason_text;
 use crate::sys;
 use crate::verify::guard::{Guard, Role};
@@ -20,8 +21,56 @@ use crate::verify::watch::{Verdict, Watch};
 
 const ERR_LIB_SSL: c_int = 20;
 
+/// The error for a call on `ssl` that failed just now; `errno` is the system's complaint where the BIO is not ours.
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl that no other thread uses now, and `transport` is its own.
+pub unsafe fn failure(ssl: *mut ffi::SSL, phase: Phase, transport: Option<&Transport>, errno: Option<c_int>) -> Error {
+    // SAFETY: as the caller promises.
+    let (state, want) = unsafe { (sys::SSL_get_state(ssl), sys::SSL_want(ssl)) };
+    if !(sys::SSL_NOTHING..=sys::SSL_READING).contains(&want) {
+        return Error::new(Status::EUnsupported, "libssl waits for a callback of the application to finish")
+            .with_hint("drive this connection with SSL_do_handshake, whose SSL_get_error says which");
+    }
+    let errno = match transport {
+        Some(transport) => transport.errno.take(),
+        // libssl waits for a BIO that did not say "try again": the system refused.
+        None => errno.filter(|_| want != sys::SSL_NOTHING),
+    };
+    // SAFETY: as the caller promises.
+    let alive = unsafe { ffi::SSL_is_init_finished(ssl) } == 1;
+    // Where libssl itself can go on and the system complained, what is on the queue is an older entry.
+    let reason = newest_reason().filter(|_| !(alive && errno.is_some()));
+    // SAFETY: as the caller promises.
+    let peer = peer_address(unsafe { descriptors(ssl) }.0);
+    let established =
+        alive || state == sys::TLS_ST_OK || transport.is_some_and(|transport| transport.established.get());
+    let words = |head: &[u8]| {
+        explain(&Facts {
+            phase: if established { phase } else { Phase::Handshake },
+            peer: &peer,
+            reason: reason.clone(),
+            errno,
+            ended: transport.is_some_and(|transport| transport.ended.get()),
+            head,
+            before_server_hello: state == sys::TLS_ST_CW_CLNT_HELLO || state == sys::TLS_ST_BEFORE,
+            // SAFETY: as the caller promises.
+            offer: unsafe { offer(ssl) },
+        })
+    };
+    match transport {
+        Some(transport) => {
+            if !transport.with_head(begins_like_tls) {
+                transport.look_further();
+            }
+            transport.with_head(words)
+        }
+        None => words(&[]),
+    }
+}
+
 /// The newest entry of this thread's error queue.
-pub fn newest_reason() -> Option<Reason> {
+fn newest_reason() -> Option<Reason> {
     // SAFETY: reads this thread's queue.
     let code = unsafe { ffi::ERR_peek_last_error() };
     let text = reason_text(code)?;
@@ -31,8 +80,8 @@ pub fn newest_reason() -> Option<Reason> {
 /// What the client `ssl` offers: the security callback keeps every other suite out of the hello.
 ///
 /// # Safety
-/// `ssl` is a live `SSL` of our libssl that no other thread uses now.
-pub unsafe fn offer(ssl: *mut ffi::SSL) -> Offer {
+/// As for [`failure`].
+unsafe fn offer(ssl: *mut ffi::SSL) -> Offer {
     // SAFETY: as the caller promises.
     let guard = unsafe { Guard::of_ssl(ssl) };
     let control = |command: c_int| {

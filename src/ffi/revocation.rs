@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use super::boundary::{bytes, status, text, text_bytes};
 use super::{guard_of, hostlock_ctx};
-use crate::error::Result;
-use crate::verify::guard::Family;
-use crate::verify::revocation::{self, Mode};
+use crate::error::{Error, Result, Status};
+use crate::verify::guard::{Family, Role};
+use crate::verify::revocation::{self, Mode, ocsp};
+use crate::verify::staple;
 
 /// Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
 /// before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked by
@@ -78,6 +79,36 @@ pub unsafe extern "C" fn hostlock_ctx_crl_mode(ctx: *mut hostlock_ctx, mode: *co
 pub unsafe extern "C" fn hostlock_ctx_crl_reload(ctx: *mut hostlock_ctx) -> c_int {
     // SAFETY: as the caller promises.
     status(|| revocation::reload(unsafe { guard_of(ctx)? }))
+}
+
+/// How the OCSP answer that a server staples to its certificate is used. Every client asks for one. "if-present" (the
+/// default): one that is there must be signed by the CA or its responder, be current, be about this certificate and say
+/// "good"; where there is none the certificate passes, unless it demands one (the TLS feature extension, RFC 7633).
+/// "require": there must be one. "off": none is asked for or looked at.
+///
+/// A server is refused before the client sends a certificate of its own or any data. A certificate that is a trust anchor
+/// itself has no issuer to ask about it.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `mode` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_ctx_ocsp_mode(ctx: *mut hostlock_ctx, mode: *const c_char) -> c_int {
+    status(|| {
+        // SAFETY: as the caller promises, here and below.
+        let guard = unsafe { guard_of(ctx)? };
+        let prepare = || {
+            // SAFETY: as above.
+            let mode = ocsp::Mode::parse(unsafe { text(mode, "mode")? })?;
+            if guard.role == Role::Server {
+                return Err(Error::new(Status::EState, "only a client context judges stapled OCSP answers"));
+            }
+            // SAFETY: as above.
+            unsafe { staple::request(ctx, mode) };
+            Ok(mode)
+        };
+        guard.configure(Family::Ocsp, "hostlock_ctx_ocsp_mode", prepare, |settings, mode| settings.ocsp = mode)
+    })
 }
 
 #[cfg(unix)]

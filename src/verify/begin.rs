@@ -11,7 +11,7 @@ use crate::queue::{self, Quiet};
 use crate::sys;
 use crate::verify::guard::{Guard, Role};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{info, mark, security, wanted};
+use crate::verify::{info, mark, security, staple, wanted};
 
 /// Prepares the handshake that begins on `ssl` now.
 ///
@@ -26,6 +26,8 @@ pub unsafe fn prepare(ssl: *mut ffi::SSL) {
         let mut state = watch.state();
         state.verdict = Verdict::Pending;
         state.failure = None;
+        state.staple_judged = false;
+        state.generation = guard.map_or(0, Guard::generation);
         state.guard = guard.map(Guard::share);
     }
     // SAFETY: as above.
@@ -40,6 +42,8 @@ pub unsafe fn prepare(ssl: *mut ffi::SSL) {
     unsafe { enforce(ssl, guard) };
     // SAFETY: as above.
     if guard.role == Role::Client && unsafe { ffi::SSL_is_server(ssl) } != 1 {
+        // SAFETY: as above.
+        unsafe { staple::prepare(ssl, guard) };
         // SAFETY: as above.
         unsafe { admit_session(ssl, guard, watch) };
     }
@@ -61,7 +65,9 @@ pub unsafe fn review_hello(ssl: *mut ffi::SSL) -> bool {
     } else {
         // A verdict belongs to an earlier handshake of this connection: this one has shown no certificate yet.
         if matches!(watch.state().verdict, Verdict::Verified { .. }) {
-            watch.state().verdict = Verdict::Pending;
+            let mut state = watch.state();
+            state.verdict = Verdict::Pending;
+            state.staple_judged = false;
         }
         // SAFETY: as above.
         unsafe { pin_security(ssl, watch) };
@@ -142,7 +148,9 @@ unsafe fn admit_session(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch) {
     // SAFETY: `ssl` is live in its own thread, here and below.
     if unsafe { mark::offers_session(ssl) } {
         // SAFETY: as above.
-        let own = unsafe { wanted::of_connection(ssl, guard, Some(watch)) }.ok().map(|w| mark::compute(guard, &w));
+        let own = unsafe { wanted::of_connection(ssl, guard, Some(watch)) }.ok();
+        let generation = watch.state().generation;
+        let own = own.map(|wanted| mark::compute(guard, generation, &wanted));
         // SAFETY: as above.
         if let Some(own) = own.filter(|own| unsafe { mark::session_bears(ssl, own) } == Some(true)) {
             // SAFETY: as above.

@@ -11,13 +11,13 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::identity::{MatchRules, Reference};
-use crate::policy::{Choice, Policy};
+use crate::policy::{Check, Choice, Policy};
 use crate::sys;
 use crate::trust::Anchors;
 use crate::verify::exact::ExactCertificates;
 use crate::verify::insecure::{Waiver, Waivers};
 use crate::verify::pins::Pin;
-use crate::verify::revocation::Revocation;
+use crate::verify::revocation::{Revocation, ocsp};
 
 /// Which side of a connection a context is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +47,8 @@ pub enum Family {
     Exact,
     /// Giving up one check.
     Insecure(Waiver),
-    /// Everything else that sets one value.
-    Setting,
+    /// Everything else that sets one value: only the same function cures its own failure.
+    Setting(&'static str),
 }
 
 /// What may be changed while the context lives.
@@ -66,6 +66,8 @@ pub struct Settings {
     pub waivers: Waivers,
     /// CRLs and how they are used.
     pub revocation: Revocation,
+    /// How stapled OCSP answers are used.
+    pub ocsp: ocsp::Mode,
     /// The keys of which the chain must have one, where there are any.
     pub pins: Vec<Pin>,
     /// Certificates that are trusted as they are.
@@ -76,6 +78,8 @@ pub struct Settings {
     pub verify_depth: Option<c_int>,
     /// `X509_V_FLAG_*` bits besides the policy's; each makes verification stricter.
     pub verify_flags: c_ulong,
+    /// What certificates must keep besides the policy's checks.
+    pub verify_checks: Vec<Check>,
     /// Counts the changes, so that a session from before a change is not resumed after it.
     generation: u64,
     poison: Vec<(Family, Error)>,
@@ -97,6 +101,7 @@ pub struct Guard {
     unmatchable: AtomicU64,
     settings: RwLock<Settings>,
     loading: Mutex<()>,
+    app_status: Mutex<Option<sys::StatusCallback>>,
 }
 
 /// Thirty seconds: long enough for a slow network, short enough that nothing hangs.
@@ -127,15 +132,18 @@ impl Guard {
                 timeout_ms: DEFAULT_TIMEOUT_MS,
                 waivers: Waivers::default(),
                 revocation: Revocation::default(),
+                ocsp: ocsp::Mode::default(),
                 pins: Vec::new(),
                 exact: ExactCertificates::default(),
                 verify_time: None,
                 verify_depth: None,
                 verify_flags: 0,
+                verify_checks: Vec::new(),
                 generation: 0,
                 poison: Vec::new(),
             }),
             loading: Mutex::new(()),
+            app_status: Mutex::new(None),
         })
     }
 
@@ -169,14 +177,10 @@ impl Guard {
                 Ok(())
             }
             Err(error) => {
-                let poison = Error::new(
-                    Status::EPoisoned,
-                    format!("{call} failed earlier on this context: {}", error.message()),
-                )
-                .with_hint(format!(
-                    "make {call} succeed, or do not use this context; hint of the failure: {}",
-                    error.hint()
-                ));
+                let why = format!("{call} failed earlier on this context: {}", error.message());
+                let separator = if error.hint().is_empty() { "" } else { "; " };
+                let hint = format!("make {call} succeed, or do not use this context{separator}{}", error.hint());
+                let poison = Error::new(Status::EPoisoned, why).with_hint(hint);
                 let mut settings = self.settings_mut();
                 settings.poison.retain(|(poisoned, _)| *poisoned != family);
                 settings.poison.push((family, poison));
@@ -197,6 +201,11 @@ impl Guard {
         self.loading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The program's own status callback, which ours calls.
+    pub fn app_status(&self) -> MutexGuard<'_, Option<sys::StatusCallback>> {
+        self.app_status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Refuses where a set-up call failed and nothing has cured it since.
     pub fn check_not_poisoned(&self) -> Result<()> {
         match self.settings().poison.first() {
@@ -210,9 +219,14 @@ impl Guard {
         self.settings().poison.iter().find(|(poisoned, _)| *poisoned == family).map(|(_, error)| error.clone())
     }
 
-    /// What a session's mark is derived from, besides the host: this context, its policy, its settings' generation.
-    pub fn mark_seed(&self) -> ([u8; 32], u64) {
-        (self.nonce, self.settings().generation)
+    /// What makes a session's mark this context's.
+    pub fn mark_nonce(&self) -> [u8; 32] {
+        self.nonce
+    }
+
+    /// How often the settings have been changed.
+    pub fn generation(&self) -> u64 {
+        self.settings().generation
     }
 
     /// A mark that no verified session bears, and that is never given twice.

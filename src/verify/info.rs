@@ -16,7 +16,7 @@ use crate::verify::begin::{self, unverified};
 use crate::verify::guard::Guard;
 use crate::verify::wanted::{self, Wanted};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{failure, mark};
+use crate::verify::{failure, mark, staple};
 
 /// See the module's text.
 ///
@@ -135,7 +135,11 @@ unsafe fn review(ssl: *mut ffi::SSL, watch: &Watch) -> Result<Verdict> {
     // SAFETY: the reference was made for us.
     unsafe { ffi::X509_free(certificate) };
     match verdict {
-        Verdict::Verified { .. } => return Ok(verdict),
+        Verdict::Verified { .. } => {
+            // SAFETY: as above.
+            unsafe { staple::judge_late(ssl, &guard, watch)? };
+            return Ok(verdict);
+        }
         Verdict::Refused(error) => return Err(error),
         Verdict::Pending => {}
     }
@@ -168,8 +172,9 @@ unsafe fn review_early(ssl: *mut ffi::SSL) -> Result<()> {
 unsafe fn own_session(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch) -> Result<Wanted> {
     // SAFETY: `ssl` is live in its own thread, here and below.
     let wanted = unsafe { wanted::of_connection(ssl, guard, Some(watch))? };
+    let generation = watch.state().generation;
     // SAFETY: as above.
-    match unsafe { mark::session_bears(ssl, &mark::compute(guard, &wanted)) } {
+    match unsafe { mark::session_bears(ssl, &mark::compute(guard, generation, &wanted)) } {
         Some(true) => Ok(wanted),
         _ => Err(begin::foreign_session()),
     }

@@ -16,11 +16,11 @@ use crate::sys;
 use crate::verify::guard::Guard;
 use crate::verify::wanted::Wanted;
 
-/// The mark of sessions that `guard` verified for `wanted`.
-pub fn compute(guard: &Guard, wanted: &Wanted) -> [u8; 32] {
-    let (nonce, generation) = guard.mark_seed();
+/// The mark of sessions that `guard` verified for `wanted`, in a handshake that began with this generation of settings:
+/// a change meanwhile neither refuses what has begun, nor lets its session outlive it.
+pub fn compute(guard: &Guard, generation: u64, wanted: &Wanted) -> [u8; 32] {
     let mut hash = openssl::sha::Sha256::new();
-    hash.update(&nonce);
+    hash.update(&guard.mark_nonce());
     hash.update(&generation.to_be_bytes());
     hash.update(guard.policy.name.as_bytes());
     wanted.describe(|bytes| hash.update(bytes));

@@ -1,12 +1,12 @@
 //! Verification: three hooks on an `SSL_CTX` that legacy code does not touch, and one function that decides.
 //!
 //! [`recipe`] installs the hooks: [`outer`] judges the certificate inside the handshake, [`security`] keeps versions,
-//! suites and keys from being lowered, [`info`] refuses what no certificate callback sees, and [`hello`] brings them
-//! back where a program replaced them. [`begin`] says what must hold before the first byte. [`judge`] decides:
-//! `engine` lets OpenSSL verify one chain, `path` searches others, `chain` and `rules` are what it must keep;
-//! [`explain`] puts the verdict into words. [`revocation`] says which certificates are asked about, [`exact`] which need
-//! no chain, [`pins`] which keys must be in it; [`insecure`] is what a program gave up. [`guard`] is what a context
-//! knows, [`watch`] what a connection knows.
+//! suites and keys from being lowered, [`staple`] judges the OCSP answer, [`info`] refuses what no certificate callback
+//! sees, and [`hello`] brings them back where a program replaced them. [`begin`] says what must hold before the first
+//! byte. [`judge`] decides: `engine` lets OpenSSL verify one chain, `path` searches others, `chain` and `rules` are what
+//! it must keep; [`explain`] puts the verdict into words. [`revocation`] says which certificates are asked about,
+//! [`exact`] which need no chain, [`pins`] which keys must be in it; [`insecure`] is what a program gave up. [`guard`] is
+//! what a context knows, [`watch`] what a connection knows.
 
 pub mod begin;
 pub mod bundle;
@@ -34,6 +34,7 @@ pub mod recipe;
 pub mod revocation;
 pub(crate) mod rules;
 pub mod security;
+pub mod staple;
 pub(crate) mod suffix;
 pub(crate) mod syntax;
 pub mod wanted;

@@ -104,8 +104,9 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<()> {
             let host = wanted.as_ref().and_then(Wanted::first).map(|host| host.text().into_owned());
             watch.state().verdict = Verdict::Verified { host };
             if let Some(wanted) = &wanted {
+                let generation = watch.state().generation;
                 // SAFETY: as above.
-                unsafe { mark::put(ssl, &mark::compute(guard, wanted)) };
+                unsafe { mark::put(ssl, &mark::compute(guard, generation, wanted)) };
             }
             // SAFETY: as above.
             unsafe { ffi::X509_STORE_CTX_set_error(store_ctx, ffi::X509_V_OK) };

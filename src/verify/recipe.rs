@@ -12,7 +12,7 @@ use crate::sys;
 use crate::verify::begin::{CONTEXT_REPLACED, unverified};
 use crate::verify::guard::{Guard, Role};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{hello, info, outer, security};
+use crate::verify::{hello, info, outer, security, staple};
 
 /// Puts the hooks in place and turns verification on.
 ///
@@ -30,6 +30,8 @@ pub unsafe fn install(ctx: *mut ffi::SSL_CTX, guard: &Guard) -> Result<()> {
     if guard.role == Role::Client {
         // SAFETY: as above.
         unsafe { hello::install(ctx)? };
+        // SAFETY: as above.
+        unsafe { staple::install(ctx) };
         // Every connection begins with a mark that no session bears, so that none is resumed unseen.
         let mark = guard.unmatchable_mark();
         // SAFETY: as above; the bytes are copied.

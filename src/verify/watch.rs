@@ -38,6 +38,10 @@ pub struct State {
     pub poison: Option<Error>,
     /// The judgement.
     pub verdict: Verdict,
+    /// Whether the stapled OCSP answer, or its absence, has been judged.
+    pub staple_judged: bool,
+    /// The generation of the context's settings that the handshake began with.
+    pub generation: u64,
     /// Why libssl itself ended the handshake, where it was not for a verdict.
     pub failure: Option<Error>,
     /// The application's info callback, which ours calls.
@@ -117,6 +121,7 @@ unsafe extern "C" fn dup(
     let Some(original) = (unsafe { (*slot).as_ref() }) else { return 1 };
     let mut state = original.state().clone();
     state.verdict = Verdict::Pending;
+    state.staple_judged = false;
     state.failure = None;
     (state.in_app_info, state.in_app_security) = (false, false);
     // SAFETY: the slot is writable; what is written there belongs to the copy and is freed with it.

@@ -100,9 +100,39 @@ class Authority:
         pem.write_text(pem.read_text() + key.read_text())
         return pem
 
+    def revocation_list(self) -> Path:
+        """A CRL on which nothing stands."""
+        index, config, crl = (self.directory / name for name in ("index.txt", "crl.cnf", "crl.pem"))
+        index.touch()
+        config.write_text(f"[ca]\ndefault_ca=it\n[it]\ndatabase={index}\ndefault_md=sha256\ndefault_crl_days=7\n")
+        must(
+            [
+                "openssl",
+                "ca",
+                "-gencrl",
+                "-config",
+                config,
+                "-keyfile",
+                self.key,
+                "-cert",
+                self.certificate,
+                "-out",
+                crl,
+            ]
+        )
+        return crl
+
     def _request(self, name: str, key: Path, out: Path, *arguments: str) -> None:
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         must(["openssl", "req", *arguments, *curve, "-subj", f"/CN={name}", "-keyout", key, "-out", out])
+
+
+def pin(pem: Path) -> str:
+    """The pin of a certificate's key, made by the pipeline that the header gives."""
+    pipeline = (
+        "openssl x509 -in {} -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64"
+    )
+    return "sha256/" + must(["sh", "-c", pipeline.format(pem)]).strip()
 
 
 class Server:
@@ -135,12 +165,9 @@ class Server:
         self.process.stdout.close()
 
 
-def interpreters() -> dict[str, Path | None]:
-    """Python 2.7 and 3.8 to 3.13 by version: on PATH or under ~/.pyenv/versions; None where it is not installed."""
-    found: dict[str, Path | None] = {}
-    for version in ("2.7", *(f"3.{minor}" for minor in range(8, 14))):
-        homes = [*Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}")]
-        on_path = shutil.which(f"python{version}")
-        candidates = [*homes, *([Path(on_path)] if on_path else [])]
-        found[version] = next((path for path in candidates if run([path, "-c", "import ctypes"]).returncode == 0), None)
-    return found
+def interpreter_of(version: str) -> Path | None:
+    """Python `version` from PATH or ~/.pyenv/versions; None where it is not installed."""
+    on_path = shutil.which(f"python{version}")
+    homes = Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}")
+    candidates = [Path(on_path), *homes] if on_path else [*homes]
+    return next((path for path in candidates if run([path, "-c", "import ctypes"]).returncode == 0), None)

@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from support import ROOT, Authority, Server, installed, must, pkg_config, run, scratch
+from support import ROOT, Authority, Server, installed, must, pin, pkg_config, run, scratch
 
 sys.path.insert(0, str(ROOT / "scripts"))
 from api_table import with_table
@@ -22,6 +22,9 @@ STAND_INS = (
     ("wrong.bank.example", "127.0.0.1"),
     ("bank.example", "localhost"),
     ("company-ca.pem", "{ca}"),
+    ("company-crl.pem", "{crl}"),
+    ("server.pem", "{server}"),
+    ("sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "{pin}"),
     ("443", "{port}"),
     (
         "if (hostlock_connect_fd(",
@@ -38,14 +41,18 @@ def blocks(page: Path, language: str) -> list[str]:
 
 class Docs(unittest.TestCase):
     authority: Authority
+    facts: dict[str, str | Path]
 
     @classmethod
     def setUpClass(cls) -> None:
         cls.authority = Authority("Docs CA")
+        server = cls.authority.issue("localhost")
+        cls.facts = {"ca": cls.authority.certificate, "crl": cls.authority.revocation_list()}
+        cls.facts |= {"server": server, "pin": pin(server)}
 
     def stand_in(self, code: str, port: int) -> str:
         for name, ours in STAND_INS:
-            code = code.replace(name, ours.format(ca=self.authority.certificate, port=port))
+            code = code.replace(name, ours.format(port=port, **self.facts))
         return code
 
     def run_c(self, code: list[str], port: int) -> str:
@@ -62,7 +69,7 @@ class Docs(unittest.TestCase):
         return must([scratch() / "page"], SSL_CERT_FILE=str(self.authority.certificate))
 
     def test_the_c_code_of_the_guide_runs_from_top_to_bottom(self) -> None:
-        with Server(self.authority.issue("localhost")) as port:
+        with Server(Path(self.facts["server"])) as port:
             said = self.run_c(blocks(GUIDE, "c"), port)
         self.assertIn("</HTML>", said)
         self.assertIn("\nbank.example\n", said)
@@ -71,7 +78,7 @@ class Docs(unittest.TestCase):
     def test_the_c_code_of_the_readme_runs(self) -> None:
         fail = next(block for block in blocks(GUIDE, "c") if "static int fail" in block)
         free = "hostlock_conn_free(conn); hostlock_ctx_free(ctx); SSL_free(ssl); SSL_CTX_free(legacy);\n"
-        with Server(self.authority.issue("localhost")) as port:
+        with Server(Path(self.facts["server"])) as port:
             self.run_c(["#include <openssl/ssl.h>\n", fail, *blocks(README, "c"), free], port)
 
     def test_the_python_code_of_both_pages_runs(self) -> None:
@@ -80,7 +87,7 @@ class Docs(unittest.TestCase):
         self.addCleanup(os.environ.pop, "HOSTLOCK_LIBRARY")
         self.addCleanup(os.environ.pop, "SSL_CERT_FILE")
         for page, names in ((README, runpy.run_path(str(ROOT / "examples/client.py"))), (GUIDE, {})):
-            with self.subTest(page=page.name), Server(self.authority.issue("localhost")) as port:
+            with self.subTest(page=page.name), Server(Path(self.facts["server"])) as port:
                 space: dict[str, Any] = dict(names)
                 code = self.stand_in("\n".join(blocks(page, "python")), port).replace("libhostlock.so.0", library)
                 exec(compile(code, str(page), "exec"), space)

@@ -10,8 +10,15 @@ import unittest
 from pathlib import Path
 from typing import Callable
 
-from support import Authority, Server, example, installed, interpreters, run
+from support import Authority, Server, example, installed, interpreter_of, run
 
+VALGRIND = [
+    "valgrind",
+    "--leak-check=full",
+    "--errors-for-leak-kinds=definite",
+    "--track-fds=yes",
+    "--error-exitcode=99",
+]
 Client = Callable[[str, int, Path], "tuple[int, str, str]"]
 
 
@@ -128,19 +135,50 @@ class Examples(unittest.TestCase):
             self.refused(listener.getsockname()[1])
             thread.join()
 
-    def test_the_python_client_runs_on_every_interpreter_found(self) -> None:
-        good, bad = self.authority.issue("localhost"), self.authority.issue("impostor.example")
-        with Server(good) as right, Server(bad) as impostor:
-            for version, interpreter in interpreters().items():
-                with self.subTest(python=version):
-                    if interpreter is None:
-                        self.skipTest(f"Python {version} is not installed")
-                    client = python_client(interpreter)
-                    status, page, complaint = client("localhost", right, self.authority.certificate)
-                    self.assertEqual((status, complaint, page[:15]), (0, "", "HTTP/1.0 200 ok"))
-                    status, page, complaint = client("localhost", impostor, self.authority.certificate)
-                    self.assertEqual((status, page), (1, ""))
-                    self.assertIn('"impostor.example"', complaint)
+    def test_the_c_examples_leak_nothing_and_leave_no_descriptor_open(self) -> None:
+        for program in (example("client"), example("legacy_client", "openssl")):
+            for name, status in (("localhost", 0), ("impostor.example", 1)):
+                with self.subTest(program=program.name, server=name), Server(self.authority.issue(name)) as port:
+                    outcome = run([*VALGRIND, str(program), "localhost", str(port), str(self.authority.certificate)])
+                    self.assertEqual(outcome.returncode, status, outcome.stderr)
+                    self.assertIn("ERROR SUMMARY: 0 errors", outcome.stderr)
+                    self.assertRegex(
+                        outcome.stderr, r"FILE DESCRIPTORS: (\d+) open \(\1 std\)|FILE DESCRIPTORS: 3 open"
+                    )
+
+    def python_client_on(self, version: str) -> None:
+        interpreter = interpreter_of(version)
+        if interpreter is None:
+            self.skipTest(f"Python {version} is not installed")
+        client = python_client(interpreter)
+        with Server(self.authority.issue("localhost")) as right:
+            status, page, complaint = client("localhost", right, self.authority.certificate)
+        self.assertEqual((status, complaint, page[:15]), (0, "", "HTTP/1.0 200 ok"))
+        with Server(self.authority.issue("impostor.example")) as impostor:
+            status, page, complaint = client("localhost", impostor, self.authority.certificate)
+        self.assertEqual((status, page), (1, ""))
+        self.assertIn('"impostor.example"', complaint)
+
+    def test_the_python_client_runs_on_python_2_7(self) -> None:
+        self.python_client_on("2.7")
+
+    def test_the_python_client_runs_on_python_3_8(self) -> None:
+        self.python_client_on("3.8")
+
+    def test_the_python_client_runs_on_python_3_9(self) -> None:
+        self.python_client_on("3.9")
+
+    def test_the_python_client_runs_on_python_3_10(self) -> None:
+        self.python_client_on("3.10")
+
+    def test_the_python_client_runs_on_python_3_11(self) -> None:
+        self.python_client_on("3.11")
+
+    def test_the_python_client_runs_on_python_3_12(self) -> None:
+        self.python_client_on("3.12")
+
+    def test_the_python_client_runs_on_python_3_13(self) -> None:
+        self.python_client_on("3.13")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ pub mod crl;
 pub mod doors;
 pub mod hello;
 pub mod loopback;
+pub mod ocsp;
 pub mod peer;
 pub mod pem;
 pub mod pki;

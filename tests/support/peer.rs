@@ -12,7 +12,7 @@ use foreign_types::{ForeignType, ForeignTypeRef};
 use hostlock::error::{Error, Status};
 use hostlock::ffi::{context, errors, host, hostlock_conn, hostlock_ctx};
 use hostlock::verify::watch::{Verdict, Watch};
-use openssl::ssl::{Ssl, SslAcceptor, SslContext, SslMethod, SslRef, SslStream, SslVersion};
+use openssl::ssl::{Ssl, SslAcceptor, SslContext, SslMethod, SslRef, SslStream, SslVerifyMode, SslVersion};
 
 use super::pki::Identity;
 
@@ -30,6 +30,8 @@ pub struct Manner {
     pub staple: Option<Vec<u8>>,
     /// The only version it speaks.
     pub version: Option<SslVersion>,
+    /// Asks for a client certificate, and counts those that arrive.
+    pub certificates: Option<Arc<AtomicUsize>>,
 }
 
 /// Serves `identity` with the other certificates of its chain: says "hello" to whoever says something.
@@ -57,6 +59,12 @@ pub fn serve_in_manner(identity: &Identity, chain: &[&Identity], manner: Manner)
                 Ok(true)
             })
             .unwrap();
+    }
+    if let Some(certificates) = manner.certificates {
+        acceptor.set_verify_callback(SslVerifyMode::PEER, move |_, _| {
+            certificates.fetch_add(1, Ordering::SeqCst);
+            true
+        });
     }
     let acceptor = acceptor.build();
     let requests = Arc::new(AtomicUsize::new(0));

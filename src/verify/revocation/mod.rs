@@ -4,6 +4,7 @@
 pub mod crl;
 pub mod crls;
 pub mod inquiry;
+pub mod ocsp;
 mod words;
 
 use std::ffi::{c_int, c_ulong};
