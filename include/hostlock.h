@@ -707,6 +707,10 @@ int hostlock_ctx_verify_flags(hostlock_ctx *ctx,
  * Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
  * before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked by
  * a current CRL of its issuer, unless hostlock_ctx_crl_mode says otherwise.
+ *
+ * 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not opened);
+ * HOSTLOCK_E_FILE_IO (not readable, or more than 256 MiB); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or
+ * damaged); HOSTLOCK_E_WRONG_PEM (certificates only, for example).
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_crl_file(hostlock_ctx *ctx,

@@ -2,10 +2,16 @@
 
 mod support;
 
+use std::io::{Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use foreign_types::ForeignType;
 use hostlock::error::Status;
+use hostlock::ffi::host::hostlock_conn_set_host;
 use hostlock::ffi::revocation::{
     hostlock_ctx_crl_file, hostlock_ctx_crl_mem, hostlock_ctx_crl_mode, hostlock_ctx_crl_reload,
 };
+use openssl::ssl::{Ssl, SslContext, SslSession};
 use support::crl::{CrlRecipe, delta_since, extension, scope};
 use support::peer::{Client, Server, serve, status};
 use support::pki::{DAY, Identity, Recipe};
@@ -111,7 +117,7 @@ fn a_revoked_leaf_is_refused_in_every_mode_with_when_and_why() {
         let hour_ago = support::pki::now() - 3600;
         assert!((hour_ago - 60..=hour_ago).contains(&error.time().unwrap()));
     }
-    assert_eq!(site.server.requests.load(std::sync::atomic::Ordering::SeqCst), 0);
+    assert_eq!(site.server.requests.load(Ordering::SeqCst), 0);
 }
 
 #[test]
@@ -304,13 +310,13 @@ fn what_cannot_be_loaded_is_told_apart_and_stops_every_handshake() {
     let der = site.good_middle().build().to_der().unwrap();
     let text = String::from_utf8(good.clone()).unwrap();
     let cases: Vec<(&str, Option<Vec<u8>>, Status, &str)> = vec![
-        ("missing", None, Status::ENotFound, "cannot be read"),
+        ("missing", None, Status::ENotFound, "missing"),
         ("empty", Some(vec![]), Status::EEmpty, "is empty"),
         ("garbage", Some(b"not a CRL at all".to_vec()), Status::EBadPem, "neither PEM nor DER"),
-        ("cut-pem", Some(good[..good.len() / 2].to_vec()), Status::EBadPem, "has no end"),
+        ("cut-pem", Some(good[..good.len() / 2].to_vec()), Status::EBadPem, "is cut off"),
         ("cut-der", Some(der[..der.len() - 1].to_vec()), Status::EBadPem, "is cut off"),
         ("long-der", Some([&der[..], b"x"].concat()), Status::EBadPem, "behind its end"),
-        ("bad-base64", Some(text.replacen("MI", "M!", 1).into_bytes()), Status::EBadPem, "is not base64"),
+        ("bad-base64", Some(text.replacen("MI", "M!", 1).into_bytes()), Status::EBadPem, "is damaged"),
         ("certificate", Some(site.middle.pem()), Status::EWrongPem, "no CRL but CERTIFICATE"),
         ("der-cert", Some(site.middle.certificate.to_der().unwrap()), Status::EWrongPem, "is a certificate"),
         ("other-der", Some(vec![0x30, 3, 2, 1, 0]), Status::EBadPem, "not a CRL"),
@@ -338,8 +344,14 @@ fn what_cannot_be_loaded_is_told_apart_and_stops_every_handshake() {
 }
 
 #[test]
-fn an_endless_file_is_refused() {
+fn an_endless_or_huge_file_is_refused_unread() {
     let client = site().client();
+    let dir = Directory::new("huge");
+    let huge = dir.put("huge.crl", b"");
+    std::fs::File::options().write(true).open(&huge).unwrap().set_len((256 << 20) + 1).unwrap();
+    let error = client.set_text(hostlock_ctx_crl_file, &huge).unwrap_err();
+    assert_eq!(error.status(), Status::EFileIo, "{}", error.message());
+    assert!(error.message().contains("larger than CRLs can be"), "{}", error.message());
     let error = client.set_text(hostlock_ctx_crl_file, "/dev/zero").unwrap_err();
     assert_eq!(error.status(), Status::EWrongFileType, "{}", error.message());
 }
@@ -448,6 +460,61 @@ fn a_reload_cures_no_failed_call_and_needs_a_file() {
     assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::EPoisoned));
 }
 
+/// What [`reloads_in_the_middle`] reloads.
+static IN_THE_MIDDLE: AtomicUsize = AtomicUsize::new(0);
+
+unsafe extern "C" fn reloads_in_the_middle(ssl: *const openssl_sys::SSL, place: i32, _: i32) {
+    const LOOP: i32 = 1;
+    if place & LOOP != 0 {
+        // SAFETY: libssl hands a live connection, whose context is live.
+        let outcome = unsafe { hostlock_ctx_crl_reload(openssl_sys::SSL_get_SSL_CTX(ssl)) };
+        assert_eq!(outcome, 0);
+        IN_THE_MIDDLE.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_reload_in_the_middle_of_a_resumption_does_not_end_it_and_later_ones_begin_anew() {
+    let site = site();
+    let dir = Directory::new("reload-resumed");
+    let client = site.client();
+    let both = [site.good_root().pem(), site.good_middle().pem()].concat();
+    client.set_text(hostlock_ctx_crl_file, &dir.put("both.crl", &both)).unwrap();
+    let first = resume(&client, None, site.server.port);
+    // SAFETY: the context is live and not in use.
+    unsafe { hostlock::sys::SSL_CTX_set_info_callback(client.0, Some(reloads_in_the_middle)) };
+    let second = resume(&client, Some(&first.1), site.server.port);
+    assert!(IN_THE_MIDDLE.load(Ordering::SeqCst) > 1);
+    assert!(second.0, "the session was good when the handshake began");
+    let third = resume(&client, Some(&second.1), site.server.port);
+    assert!(!third.0, "but not after the lists were read again");
+}
+
+/// Connects, offering a session: whether it was resumed, and the session of this connection.
+fn resume(client: &Client, session: Option<&SslSession>, port: u16) -> (bool, SslSession) {
+    // SAFETY: the context is live; one more owner is made for the value.
+    let context = unsafe {
+        openssl_sys::SSL_CTX_up_ref(client.0);
+        SslContext::from_ptr(client.0)
+    };
+    let mut ssl = Ssl::new(&context).unwrap();
+    // SAFETY: the connection is live; the session was made with the same context.
+    unsafe {
+        assert_eq!(hostlock_conn_set_host(ssl.as_ptr(), c"site.example".as_ptr()), 0);
+        if let Some(session) = session {
+            ssl.set_session(session).unwrap();
+        }
+    }
+    let mut stream = ssl.connect(std::net::TcpStream::connect(("127.0.0.1", port)).unwrap()).unwrap();
+    stream.write_all(b"hi").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "hello");
+    // OpenSSL resumes no session whose connection was not closed by both.
+    let _ = stream.shutdown();
+    (stream.ssl().session_reused(), stream.ssl().session().unwrap().to_owned())
+}
+
 #[test]
 fn reloads_lose_no_connection_of_other_threads() {
     let site = site();
@@ -455,18 +522,18 @@ fn reloads_lose_no_connection_of_other_threads() {
     let client = site.client();
     let both = || [site.good_root().pem(), site.good_middle().pem()].concat();
     client.set_text(hostlock_ctx_crl_file, &dir.put("both.crl", &both())).unwrap();
-    let running = std::sync::atomic::AtomicUsize::new(3);
+    let running = AtomicUsize::new(3);
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
                 for _ in 0..60 {
                     assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello");
                 }
-                running.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                running.fetch_sub(1, Ordering::SeqCst);
             });
         }
         let mut reloads = 0;
-        while running.load(std::sync::atomic::Ordering::SeqCst) > 0 {
+        while running.load(Ordering::SeqCst) > 0 {
             let contents = both();
             dir.put("both.crl", if reloads % 3 == 2 { &contents[..contents.len() - 40] } else { &contents });
             assert_eq!(reload(&client).is_err(), reloads % 3 == 2);

@@ -1,11 +1,11 @@
 //! Section "Revocation" of the header.
 
 use std::ffi::{c_char, c_int};
-use std::path::PathBuf;
 
-use super::boundary::{bytes, status, text, text_bytes};
+use super::boundary::{bytes, status, text};
+use super::trust::path_of;
 use super::{guard_of, hostlock_ctx};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Status};
 use crate::verify::guard::{Family, Role};
 use crate::verify::revocation::{self, Mode, ocsp};
 use crate::verify::staple;
@@ -13,6 +13,10 @@ use crate::verify::staple;
 /// Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
 /// before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked by
 /// a current CRL of its issuer, unless hostlock_ctx_crl_mode says otherwise.
+///
+/// 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not opened);
+/// HOSTLOCK_E_FILE_IO (not readable, or more than 256 MiB); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or
+/// damaged); HOSTLOCK_E_WRONG_PEM (certificates only, for example).
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `path` is NULL or NUL-terminated.
@@ -24,7 +28,7 @@ pub unsafe extern "C" fn hostlock_ctx_crl_file(ctx: *mut hostlock_ctx, path: *co
         let guard = unsafe { guard_of(ctx)? };
         revocation::load(guard, "hostlock_ctx_crl_file", |crls| {
             // SAFETY: as above.
-            crls.with_file(&path_of(unsafe { text_bytes(path, "path")? })?)
+            crls.with_file(unsafe { path_of(path)? })
         })
     })
 }
@@ -109,17 +113,4 @@ pub unsafe extern "C" fn hostlock_ctx_ocsp_mode(ctx: *mut hostlock_ctx, mode: *c
         };
         guard.configure(Family::Ocsp, "hostlock_ctx_ocsp_mode", prepare, |settings, mode| settings.ocsp = mode)
     })
-}
-
-#[cfg(unix)]
-fn path_of(bytes: &[u8]) -> Result<PathBuf> {
-    use std::os::unix::ffi::OsStrExt;
-    Ok(std::ffi::OsStr::from_bytes(bytes).into())
-}
-
-#[cfg(not(unix))]
-fn path_of(bytes: &[u8]) -> Result<PathBuf> {
-    std::str::from_utf8(bytes)
-        .map(PathBuf::from)
-        .map_err(|_| crate::error::Error::new(crate::error::Status::EArg, "the path is not UTF-8"))
 }

@@ -141,7 +141,7 @@ unsafe fn trust<S: Deref<Target = AnchorSet>>(
 
 /// # Safety
 /// `path` is NULL or NUL-terminated, and outlives the result.
-unsafe fn path_of<'a>(path: *const c_char) -> Result<&'a Path> {
+pub(super) unsafe fn path_of<'a>(path: *const c_char) -> Result<&'a Path> {
     // SAFETY: as the caller promises.
     let bytes = unsafe { text_bytes(path, "path")? };
     if bytes.is_empty() {

@@ -129,6 +129,20 @@ fn is_new(_seen: &mut HashSet<(u64, u64)>, _metadata: &Metadata) -> bool {
 
 /// The bytes of a regular file, at most `left`, which becomes less by as much.
 fn read_file(path: &Path, origin: &str, left: &mut usize) -> Result<Vec<u8>> {
+    let data = read_regular(path, origin, *left).map_err(|error| match error.status() {
+        Status::EWrongFileType if path.is_dir() => error.with_hint("hostlock_ctx_trust_dir takes a directory"),
+        _ => error,
+    })?;
+    let data = data.ok_or_else(|| {
+        Error::new(Status::EFileIo, format!("{origin} is larger than trust anchors can be"))
+            .with_hint("trust anchors may take up to 64 MiB")
+    })?;
+    *left -= data.len();
+    Ok(data)
+}
+
+/// The bytes of a regular file, called `origin` in errors; `None` where it has more than `most`.
+pub fn read_regular(path: &Path, origin: &str, most: usize) -> Result<Option<Vec<u8>>> {
     let failed = |error: io::Error| unreachable(&error, "file", origin);
     // Looked at before it is opened, for opening a device can have effects; and after, for it may have been exchanged.
     regular(&fs::metadata(path).map_err(failed)?, origin)?;
@@ -137,22 +151,21 @@ fn read_file(path: &Path, origin: &str, left: &mut usize) -> Result<Vec<u8>> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
     let file: File = options.open(path).map_err(failed)?;
-    regular(&file.metadata().map_err(failed)?, origin)?;
+    let metadata = file.metadata().map_err(failed)?;
+    regular(&metadata, origin)?;
+    if metadata.len() > most as u64 {
+        return Ok(None);
+    }
     let mut data = Vec::new();
-    file.take(*left as u64 + 1).read_to_end(&mut data).map_err(failed)?;
-    *left = left.checked_sub(data.len()).ok_or_else(|| {
-        Error::new(Status::EFileIo, format!("{origin} is larger than trust anchors can be"))
-            .with_hint("trust anchors may take up to 64 MiB")
-    })?;
-    Ok(data)
+    file.take(most as u64 + 1).read_to_end(&mut data).map_err(failed)?;
+    Ok((data.len() <= most).then_some(data))
 }
 
 fn regular(metadata: &Metadata, origin: &str) -> Result<()> {
     if metadata.is_file() {
         return Ok(());
     }
-    let error = Error::new(Status::EWrongFileType, format!("{origin} is {}, not a file", kind(metadata)));
-    Err(if metadata.is_dir() { error.with_hint("hostlock_ctx_trust_dir takes a directory") } else { error })
+    Err(Error::new(Status::EWrongFileType, format!("{origin} is {}, not a file", kind(metadata))))
 }
 
 fn kind(metadata: &Metadata) -> &'static str {

@@ -12,10 +12,11 @@ use openssl_sys as ffi;
 use crate::error::{Error, Result, Status};
 use crate::identity::der::{Reader, SEQUENCE};
 use crate::queue::Quiet;
+use crate::trust::pem::{self, Damage};
 use crate::verify::explain;
 
 /// More than the largest CRL that a public CA has published by far; what is larger is a mistake or an attack.
-pub const MAX_BYTES: u64 = 256 << 20;
+pub const MAX_BYTES: usize = 256 << 20;
 
 const LABEL: &str = "X509 CRL";
 
@@ -143,67 +144,40 @@ pub fn parse(data: &[u8], what: &str) -> Result<Vec<Arc<Crl>>> {
     if data.is_empty() {
         return Err(Error::new(Status::EEmpty, format!("{what} is empty")));
     }
-    if data.len() as u64 > MAX_BYTES {
-        return Err(Error::new(Status::EBadPem, format!("{what} has more than {MAX_BYTES} bytes, too many for CRLs"))
-            .with_hint("give the CRL itself, not a device or an archive"));
+    if data.len() > MAX_BYTES {
+        return Err(Error::new(Status::EArg, format!("{what} is larger than CRLs can be"))
+            .with_hint("CRLs may take up to 256 MiB"));
     }
     let _quiet = Quiet::begin();
-    if data.windows(BEGIN.len()).any(|window| window == BEGIN) {
+    if data.first() != Some(&SEQUENCE) && pem::has_boundary(data) {
         parse_pem(data, what)
     } else {
         parse_der(data, what).map(|crl| vec![Arc::new(crl)])
     }
 }
 
-const BEGIN: &[u8] = b"-----BEGIN ";
-
 /// Takes the CRL blocks and passes over the others (RFC 7468).
 fn parse_pem(data: &[u8], what: &str) -> Result<Vec<Arc<Crl>>> {
+    let damaged = |damage: Damage| {
+        Error::new(Status::EBadPem, format!("{what} is damaged: {}", damage.0))
+            .with_hint("if the file was not written to its end, fetch it again")
+    };
     let mut crls = Vec::new();
-    let mut others: Vec<String> = Vec::new();
-    let mut open: Option<(String, usize, Vec<u8>)> = None;
-    for (index, line) in data.split(|byte| *byte == b'\n').enumerate() {
-        let line = line.trim_ascii();
-        if let Some(label) = label_of(line, BEGIN) {
-            if let Some((label, begun, _)) = open {
-                return Err(cut_off(what, &label, begun));
-            }
-            open = Some((label, index + 1, Vec::new()));
-        } else if let Some(end) = label_of(line, b"-----END ") {
-            match open.take() {
-                Some((label, begun, body)) if label == end && label == LABEL => {
-                    let part = format!("the CRL at line {begun} of {what}");
-                    let der = openssl::base64::decode_block(std::str::from_utf8(&body).unwrap_or("?"))
-                        .map_err(|_| Error::new(Status::EBadPem, format!("{part} is not base64")))?;
-                    crls.push(Arc::new(parse_der(&der, &part)?));
-                }
-                Some((label, _, _)) if label == end => others.push(label),
-                Some((label, begun, _)) => return Err(cut_off(what, &label, begun)),
-                None => {}
-            }
-        } else if let Some((_, _, body)) = &mut open {
-            body.extend_from_slice(line);
+    let mut others: Vec<&str> = Vec::new();
+    for block in pem::blocks(data) {
+        let block = block.map_err(damaged)?;
+        if block.label == LABEL {
+            let der = block.decode().map_err(damaged)?;
+            crls.push(Arc::new(parse_der(&der, &format!("{block} of {what}"))?));
+        } else if !others.contains(&block.label) {
+            others.push(block.label);
         }
     }
-    if let Some((label, begun, _)) = open {
-        return Err(cut_off(what, &label, begun));
-    }
     if crls.is_empty() {
-        others.dedup();
         return Err(Error::new(Status::EWrongPem, format!("{what} holds no CRL but {}", others.join(", ")))
             .with_hint("a CRL in PEM begins with -----BEGIN X509 CRL-----"));
     }
     Ok(crls)
-}
-
-fn label_of(line: &[u8], prefix: &[u8]) -> Option<String> {
-    let label = line.strip_prefix(prefix)?.strip_suffix(b"-----")?;
-    Some(String::from_utf8_lossy(label).escape_debug().to_string())
-}
-
-fn cut_off(what: &str, label: &str, line: usize) -> Error {
-    Error::new(Status::EBadPem, format!("{what} is cut off: the {label} that begins at line {line} has no end"))
-        .with_hint("the file was not written to its end; fetch it again")
 }
 
 fn parse_der(data: &[u8], what: &str) -> Result<Crl> {

@@ -3,8 +3,6 @@
 
 use std::ffi::c_void;
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::Arc;
@@ -12,6 +10,7 @@ use std::sync::Arc;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
+use crate::trust::files;
 use crate::verify::revocation::crl::{Crl, MAX_BYTES, parse};
 
 #[derive(Clone)]
@@ -30,8 +29,7 @@ pub struct Crls {
 impl Crls {
     /// The CRLs in the file at `path`, besides these.
     pub fn with_file(&self, path: &Path) -> Result<Crls> {
-        let crls = parse(&read(path)?, &format!("the file {path:?}"))?;
-        self.with(Source { path: Some(path.to_owned()), crls })
+        self.with(Source { path: Some(path.to_owned()), crls: read(path)? })
     }
 
     /// The CRLs in `data`, besides these.
@@ -51,9 +49,7 @@ impl Crls {
         let mut sources = Vec::with_capacity(self.sources.len());
         for source in &self.sources {
             sources.push(match &source.path {
-                Some(path) => {
-                    Source { path: Some(path.clone()), crls: parse(&read(path)?, &format!("the file {path:?}"))? }
-                }
+                Some(path) => Source { path: Some(path.clone()), crls: read(path)? },
                 None => source.clone(),
             });
         }
@@ -138,35 +134,11 @@ fn no_memory() -> Error {
     Error::new(Status::EInternal, "OpenSSL has no memory left for the CRLs")
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let failed = |error: std::io::Error| {
-        let status = match error.kind() {
-            std::io::ErrorKind::NotFound => Status::ENotFound,
-            _ => Status::EFileIo,
-        };
-        Error::new(status, format!("the CRL file {path:?} cannot be read: {error}"))
-    };
-    let file = File::open(path).map_err(failed)?;
-    let kind = file.metadata().map_err(failed)?.file_type();
-    if kind.is_dir() {
-        return Err(Error::new(Status::EWrongFileType, format!("{path:?} is a directory, not a CRL file")));
-    }
-    if !kind.is_file() && !is_pipe(kind) {
-        return Err(Error::new(Status::EWrongFileType, format!("{path:?} is a device or socket, not a CRL file")));
-    }
-    let mut data = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut data).map_err(failed)?;
-    Ok(data)
-}
-
-/// A pipe is how a shell hands over what another program wrote.
-#[cfg(unix)]
-fn is_pipe(kind: std::fs::FileType) -> bool {
-    use std::os::unix::fs::FileTypeExt;
-    kind.is_fifo()
-}
-
-#[cfg(not(unix))]
-fn is_pipe(_: std::fs::FileType) -> bool {
-    false
+fn read(path: &Path) -> Result<Vec<Arc<Crl>>> {
+    let what = format!("the CRL file {path:?}");
+    let data = files::read_regular(path, &what, MAX_BYTES)?.ok_or_else(|| {
+        Error::new(Status::EFileIo, format!("{what} is larger than CRLs can be"))
+            .with_hint("CRLs may take up to 256 MiB; give the CRL itself, not an archive")
+    })?;
+    parse(&data, &what)
 }
