@@ -65,9 +65,12 @@ pub unsafe extern "C" fn hostlock_ctx_set_timeout(ctx: *mut hostlock_ctx, millis
             u32::try_from(milliseconds)
                 .map_err(|_| Error::new(Status::EArg, format!("a timeout of {milliseconds} ms is negative")))
         };
-        guard.configure(Family::Setting, "hostlock_ctx_set_timeout", prepare, |settings, value| {
-            settings.timeout_ms = value
-        })
+        guard.configure(
+            Family::Setting("hostlock_ctx_set_timeout"),
+            "hostlock_ctx_set_timeout",
+            prepare,
+            |settings, value| settings.timeout_ms = value,
+        )
     })
 }
 

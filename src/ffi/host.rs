@@ -58,9 +58,12 @@ pub unsafe extern "C" fn hostlock_ctx_host_from_sni(ctx: *mut hostlock_ctx, enab
             0 | 1 => Ok(enabled == 1),
             _ => Err(Error::new(Status::EArg, format!("{enabled} is neither 0 nor 1"))),
         };
-        guard.configure(Family::Setting, "hostlock_ctx_host_from_sni", prepare, |settings, on| {
-            settings.host_from_sni = on
-        })
+        guard.configure(
+            Family::Setting("hostlock_ctx_host_from_sni"),
+            "hostlock_ctx_host_from_sni",
+            prepare,
+            |settings, on| settings.host_from_sni = on,
+        )
     })
 }
 

@@ -53,9 +53,12 @@ pub unsafe extern "C" fn hostlock_ctx_verify_time(ctx: *mut hostlock_ctx, unix_s
         // SAFETY: as the caller promises.
         let guard = unsafe { guard_of(ctx)? };
         let prepare = || offline::time(unix_seconds);
-        guard.configure(Family::Setting, "hostlock_ctx_verify_time", prepare, |settings, time| {
-            settings.verify_time = Some(time)
-        })
+        guard.configure(
+            Family::Setting("hostlock_ctx_verify_time"),
+            "hostlock_ctx_verify_time",
+            prepare,
+            |settings, time| settings.verify_time = Some(time),
+        )
     })
 }
 
@@ -75,9 +78,12 @@ pub unsafe extern "C" fn hostlock_ctx_verify_depth(ctx: *mut hostlock_ctx, inter
             _ => Err(Error::new(Status::EArg, format!("a chain of {intermediates} intermediates is impossible"))
                 .with_hint("0 permits only certificates that an anchor issued")),
         };
-        guard.configure(Family::Setting, "hostlock_ctx_verify_depth", prepare, |settings, depth| {
-            settings.verify_depth = Some(depth)
-        })
+        guard.configure(
+            Family::Setting("hostlock_ctx_verify_depth"),
+            "hostlock_ctx_verify_depth",
+            prepare,
+            |settings, depth| settings.verify_depth = Some(depth),
+        )
     })
 }
 
@@ -96,8 +102,11 @@ pub unsafe extern "C" fn hostlock_ctx_verify_flags(ctx: *mut hostlock_ctx, words
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
         let prepare = || offline::flags(unsafe { text(words, "words")? });
-        guard.configure(Family::Setting, "hostlock_ctx_verify_flags", prepare, |settings, flags| {
-            settings.verify_flags = flags
-        })
+        guard.configure(
+            Family::Setting("hostlock_ctx_verify_flags"),
+            "hostlock_ctx_verify_flags",
+            prepare,
+            |settings, flags| settings.verify_flags = flags,
+        )
     })
 }

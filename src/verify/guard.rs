@@ -47,8 +47,8 @@ pub enum Family {
     Exact,
     /// Giving up one check.
     Insecure(Waiver),
-    /// Everything else that sets one value.
-    Setting,
+    /// Everything else that sets one value: only the same function cures its own failure.
+    Setting(&'static str),
 }
 
 /// What may be changed while the context lives.
@@ -174,14 +174,10 @@ impl Guard {
                 Ok(())
             }
             Err(error) => {
-                let poison = Error::new(
-                    Status::EPoisoned,
-                    format!("{call} failed earlier on this context: {}", error.message()),
-                )
-                .with_hint(format!(
-                    "make {call} succeed, or do not use this context; hint of the failure: {}",
-                    error.hint()
-                ));
+                let why = format!("{call} failed earlier on this context: {}", error.message());
+                let separator = if error.hint().is_empty() { "" } else { "; " };
+                let hint = format!("make {call} succeed, or do not use this context{separator}{}", error.hint());
+                let poison = Error::new(Status::EPoisoned, why).with_hint(hint);
                 let mut settings = self.settings_mut();
                 settings.poison.retain(|(poisoned, _)| *poisoned != family);
                 settings.poison.push((family, poison));

@@ -3,11 +3,10 @@
 //! [`recipe`] installs the hooks: [`outer`] judges the certificate inside the handshake, [`security`] keeps versions,
 //! suites and keys from being lowered, [`staple`] judges the OCSP answer, [`info`] refuses what no certificate callback
 //! sees, and [`hello`] brings them back where a program replaced them. [`begin`] says what must hold before the first
-//! byte. [`judge`] decides:
-//! `engine` lets OpenSSL verify one chain, `path` searches others, `chain` and `rules` are what it must keep;
-//! [`explain`] puts the verdict into words. [`revocation`] says which certificates are asked about, [`exact`] which need
-//! no chain, [`pins`] which keys must be in it; [`insecure`] is what a program gave up. [`guard`] is what a context
-//! knows, [`watch`] what a connection knows.
+//! byte. [`judge`] decides: `engine` lets OpenSSL verify one chain, `path` searches others, `chain` and `rules` are what
+//! it must keep; [`explain`] puts the verdict into words. [`revocation`] says which certificates are asked about,
+//! [`exact`] which need no chain, [`pins`] which keys must be in it; [`insecure`] is what a program gave up. [`guard`] is
+//! what a context knows, [`watch`] what a connection knows.
 
 pub mod begin;
 pub mod bundle;

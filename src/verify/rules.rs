@@ -389,3 +389,40 @@ fn rsa_shape(certificate: &Certificate<'_>, place: Place) -> Result<(), Breach> 
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bundled_public_root_keeps_the_rules_of_the_default_policy() {
+        let rules = Rules::new(Policy::named("default").unwrap(), Some(Purpose::Server));
+        for der in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
+            let certificate = Certificate::parse(der).unwrap();
+            if let Err(breach) = rules.check(&certificate, Place::Anchor) {
+                let name = crate::identity::name_text(certificate.subject);
+                panic!("{name} {} ({})", breach.what, breach.rule);
+            }
+        }
+    }
+
+    #[test]
+    fn mutilated_certificates_are_checked_without_harm() {
+        let policy = crate::policy::POLICIES[1];
+        let rules = Rules::new(policy, Some(Purpose::Server));
+        for der in webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().step_by(20) {
+            let mut der = der.to_vec();
+            for index in 0..der.len() {
+                for value in [0, 0x30, 0x80, 0xff] {
+                    let kept = std::mem::replace(&mut der[index], value);
+                    if let Ok(certificate) = Certificate::parse(&der) {
+                        for place in [Place::Leaf, Place::TrustedLeaf, Place::Intermediate, Place::Anchor] {
+                            let _ = rules.check(&certificate, place);
+                        }
+                    }
+                    der[index] = kept;
+                }
+            }
+        }
+    }
+}

@@ -295,7 +295,7 @@ impl<'a> Question<'a> {
         unsafe { guard.anchors.add(context.as_ptr(), &anchors).unwrap() };
         guard
             .configure(
-                Family::Setting,
+                Family::Setting("verify_depth"),
                 "test",
                 || Ok(()),
                 |settings, ()| {
