@@ -58,7 +58,8 @@ pub enum Check {
     /// Where the peer's certificate has extended key usages, anyExtendedKeyUsage is not among them; a root has none
     /// (CA/B Forum BR 7.1.2.1.2, 7.1.2.7.10).
     ExplicitPurpose,
-    /// The peer's certificate has extended key usages (CA/B Forum BR 7.1.2.7.6).
+    /// The peer's certificate has extended key usages (CA/B Forum BR 7.1.2.7.6). RFC 5280 4.2.1.12 lets it have none, so
+    /// no policy demands it; hostlock_ctx_verify_flags does by its word "stated-purpose".
     StatedPurpose,
     /// The subjectAltName is critical only where the subject is empty (CA/B Forum BR 7.1.2.7.12).
     NamesNotCritical,

@@ -192,7 +192,12 @@ fn time_depth_and_flags_are_checked_and_used() {
         assert_eq!(context.judge(&chain, Some(HOST)), Err(Status::EBadCertificate));
         assert_eq!(hostlock_ctx_verify_flags(context.0, c"crl-check-all".as_ptr()), 0);
         assert_eq!(context.judge(&chain, Some(HOST)), Err(Status::ERevocationUnknown));
+        let unstated = Raw::leaf(HOST).without(EXT_KEY_USAGE).issued_by(&root).pem();
+        assert_eq!(hostlock_ctx_verify_flags(context.0, c"stated-purpose".as_ptr()), 0);
+        assert_eq!(context.judge(&unstated, Some(HOST)), Err(Status::EWrongPurpose));
+        context.judge(&chain, Some(HOST)).unwrap();
         assert_eq!(hostlock_ctx_verify_flags(context.0, c"".as_ptr()), 0);
+        context.judge(&unstated, Some(HOST)).unwrap();
         context.judge(&chain, Some(HOST)).unwrap();
     }
 }

@@ -89,7 +89,8 @@ pub unsafe extern "C" fn hostlock_ctx_verify_depth(ctx: *mut hostlock_ctx, inter
 
 /// Makes verification stricter by a comma-separated list of words, in place of those of an earlier call:
 /// "explicit-policy" (some certificate policy must hold for the whole chain, RFC 5280 6.1.1), "inhibit-any-policy",
-/// "inhibit-policy-mapping", "crl-check" (the peer's own certificate needs a CRL), "crl-check-all" (every certificate
+/// "inhibit-policy-mapping", "stated-purpose" (the peer's certificate must have extended key usages, CA/B Forum BR
+/// 7.1.2.7.6), "crl-check" (the peer's own certificate needs a CRL), "crl-check-all" (every certificate
 /// below the anchor does). The empty list takes all back. No word makes it laxer.
 ///
 /// # Safety
@@ -101,12 +102,15 @@ pub unsafe extern "C" fn hostlock_ctx_verify_flags(ctx: *mut hostlock_ctx, words
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
-        let prepare = || offline::flags(unsafe { text(words, "words")? });
+        let prepare = || offline::stricter(unsafe { text(words, "words")? });
         guard.configure(
             Family::Setting("hostlock_ctx_verify_flags"),
             "hostlock_ctx_verify_flags",
             prepare,
-            |settings, flags| settings.verify_flags = flags,
+            |settings, stricter| {
+                settings.verify_flags = stricter.flags;
+                settings.verify_checks = stricter.checks;
+            },
         )
     })
 }

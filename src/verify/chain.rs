@@ -9,10 +9,8 @@ use crate::identity::{Budget, NameConstraints, same_name};
 use crate::verify::engine::{self, Outcome};
 use crate::verify::explain;
 use crate::verify::fields::{Certificate, Known};
-use crate::verify::guard::Role;
-use crate::verify::insecure::Waiver;
 use crate::verify::judge::{Case, Extent};
-use crate::verify::rules::{self, Place, Purpose, Rules};
+use crate::verify::rules::{self, Place};
 
 /// Our rules for a chain that OpenSSL finds good.
 pub fn check(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error, Extent)> {
@@ -20,7 +18,7 @@ pub fn check(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error,
     for certificate in chain {
         encoded.push(certificate.to_der().map_err(|_| (engine::out_of_memory(), Extent::Leaf))?);
     }
-    let rules = Rules::new(case.policy, purpose(case));
+    let rules = case.rules();
     let mut certificates = Vec::with_capacity(chain.len());
     for (depth, (certificate, der)) in chain.iter().zip(&encoded).enumerate() {
         let extent = if depth == 0 { Extent::Leaf } else { Extent::Anchor };
@@ -40,15 +38,6 @@ fn place(depth: usize, length: usize) -> Place {
         0 => Place::Leaf,
         _ if depth + 1 == length => Place::Anchor,
         _ => Place::Intermediate,
-    }
-}
-
-/// What the leaf is to be used for; `None` where the program says that any purpose will do.
-fn purpose(case: &Case<'_>) -> Option<Purpose> {
-    match case.role {
-        _ if case.waivers.has(Waiver::Purpose) => None,
-        Role::Client => Some(Purpose::Server),
-        Role::Server => Some(Purpose::Client),
     }
 }
 
@@ -114,7 +103,7 @@ fn find_breach(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
     let culprit = outcome.chain.get(outcome.depth).filter(|_| explain::is_form(outcome.code))?;
     let der = culprit.to_der().ok()?;
     let place = place(outcome.depth, outcome.chain.len());
-    let breach = Rules::new(case.policy, purpose(case)).check(&Certificate::parse(&der).ok()?, place).err()?;
+    let breach = case.rules().check(&Certificate::parse(&der).ok()?, place).err()?;
     let is_purpose = outcome.code == ffi::X509_V_ERR_INVALID_PURPOSE;
     (is_purpose || breach.status != Status::EWrongPurpose).then(|| explain::breach(breach, outcome.depth, culprit))
 }

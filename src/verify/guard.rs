@@ -11,7 +11,7 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::identity::{MatchRules, Reference};
-use crate::policy::{Choice, Policy};
+use crate::policy::{Check, Choice, Policy};
 use crate::sys;
 use crate::trust::Anchors;
 use crate::verify::exact::ExactCertificates;
@@ -78,6 +78,8 @@ pub struct Settings {
     pub verify_depth: Option<c_int>,
     /// `X509_V_FLAG_*` bits besides the policy's; each makes verification stricter.
     pub verify_flags: c_ulong,
+    /// What certificates must keep besides the policy's checks.
+    pub verify_checks: Vec<Check>,
     /// Counts the changes, so that a session from before a change is not resumed after it.
     generation: u64,
     poison: Vec<(Family, Error)>,
@@ -136,6 +138,7 @@ impl Guard {
                 verify_time: None,
                 verify_depth: None,
                 verify_flags: 0,
+                verify_checks: Vec::new(),
                 generation: 0,
                 poison: Vec::new(),
             }),

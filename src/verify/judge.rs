@@ -24,6 +24,7 @@ use crate::verify::path::{self, Ends};
 use crate::verify::picture;
 use crate::verify::pins::{self, Pin};
 use crate::verify::revocation::Revocation;
+use crate::verify::rules::{Purpose, Rules};
 use crate::verify::suffix;
 use crate::verify::wanted::Wanted;
 
@@ -47,6 +48,8 @@ pub struct Case<'a> {
     pub time: Option<i64>,
     /// The most intermediates, in place of the policy's number.
     pub most_intermediates: Option<c_int>,
+    /// What certificates must keep besides the policy's checks.
+    pub checks: Vec<Check>,
     /// The checks that the program gave up.
     pub waivers: Waivers,
     /// CRLs and how they are used.
@@ -78,11 +81,22 @@ impl<'a> Case<'a> {
             wishes: wishes.and(Wishes { flags: settings.verify_flags, ..Wishes::default() }),
             time: settings.verify_time,
             most_intermediates: settings.verify_depth,
+            checks: settings.verify_checks.clone(),
             waivers: settings.waivers.clone(),
             revocation: settings.revocation.clone(),
             pins: settings.pins.clone(),
             exact: settings.exact.clone(),
         }
+    }
+
+    /// What certificates must keep.
+    pub(crate) fn rules(&self) -> Rules {
+        let purpose = match self.role {
+            _ if self.waivers.has(Waiver::Purpose) => None,
+            Role::Client => Some(Purpose::Server),
+            Role::Server => Some(Purpose::Client),
+        };
+        Rules::new(self.policy.checks.iter().chain(&self.checks), purpose)
     }
 
     /// The most intermediates between the leaf and the anchor.

@@ -8,6 +8,7 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::identity::Reference;
+use crate::policy::Check;
 use crate::queue::Quiet;
 use crate::sys;
 use crate::trust::anchors::effective_store;
@@ -61,26 +62,37 @@ pub fn time(unix_seconds: i64) -> Result<i64> {
         .with_hint("give seconds since 1970-01-01 UTC"))
 }
 
-const WORDS: &[(&str, c_ulong)] = &[
-    ("explicit-policy", ffi::X509_V_FLAG_POLICY_CHECK | ffi::X509_V_FLAG_EXPLICIT_POLICY),
-    ("inhibit-any-policy", ffi::X509_V_FLAG_POLICY_CHECK | ffi::X509_V_FLAG_INHIBIT_ANY),
-    ("inhibit-policy-mapping", ffi::X509_V_FLAG_POLICY_CHECK | ffi::X509_V_FLAG_INHIBIT_MAP),
-    ("crl-check", ffi::X509_V_FLAG_CRL_CHECK),
-    ("crl-check-all", ffi::X509_V_FLAG_CRL_CHECK | ffi::X509_V_FLAG_CRL_CHECK_ALL),
+/// What makes verification stricter than the policy.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Stricter {
+    /// `X509_V_FLAG_*` bits.
+    pub flags: c_ulong,
+    /// Checks of the table in [`policy`](crate::policy).
+    pub checks: Vec<Check>,
+}
+
+const WORDS: &[(&str, c_ulong, &[Check])] = &[
+    ("explicit-policy", ffi::X509_V_FLAG_POLICY_CHECK | ffi::X509_V_FLAG_EXPLICIT_POLICY, &[]),
+    ("inhibit-any-policy", ffi::X509_V_FLAG_POLICY_CHECK | ffi::X509_V_FLAG_INHIBIT_ANY, &[]),
+    ("inhibit-policy-mapping", ffi::X509_V_FLAG_POLICY_CHECK | ffi::X509_V_FLAG_INHIBIT_MAP, &[]),
+    ("stated-purpose", 0, &[Check::StatedPurpose]),
+    ("crl-check", ffi::X509_V_FLAG_CRL_CHECK, &[]),
+    ("crl-check-all", ffi::X509_V_FLAG_CRL_CHECK | ffi::X509_V_FLAG_CRL_CHECK_ALL, &[]),
 ];
 
-/// The flags that a comma-separated list of words stands for; each makes verification stricter.
-pub fn flags(words: &str) -> Result<c_ulong> {
-    let mut flags = 0;
+/// What a comma-separated list of words stands for.
+pub fn stricter(words: &str) -> Result<Stricter> {
+    let mut stricter = Stricter::default();
     for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {
-        let (_, bits) = WORDS.iter().find(|(known, _)| *known == word).ok_or_else(|| {
-            let known: Vec<String> = WORDS.iter().map(|(known, _)| format!("{known:?}")).collect();
+        let (_, bits, checks) = WORDS.iter().find(|(known, ..)| *known == word).ok_or_else(|| {
+            let known: Vec<String> = WORDS.iter().map(|(known, ..)| format!("{known:?}")).collect();
             Error::new(Status::EArg, format!("{word:?} is not a word for stricter verification"))
                 .with_hint(format!("the words are {}", known.join(", ")))
         })?;
-        flags |= bits;
+        stricter.flags |= bits;
+        stricter.checks.extend_from_slice(checks);
     }
-    Ok(flags)
+    Ok(stricter)
 }
 
 #[cfg(test)]
@@ -90,13 +102,13 @@ mod tests {
 
     #[test]
     fn every_word_makes_verification_stricter() {
-        for (word, bits) in WORDS {
+        for (word, bits, checks) in WORDS {
             assert_eq!(bits & !STRENGTHENING, 0, "{word}");
-            assert_eq!(flags(word).unwrap(), *bits);
+            assert_eq!(stricter(word).unwrap(), Stricter { flags: *bits, checks: checks.to_vec() });
         }
-        assert_eq!(flags("").unwrap(), 0);
-        assert_eq!(flags("crl-check, explicit-policy").unwrap(), WORDS[0].1 | WORDS[3].1);
-        let error = flags("no-check-time").unwrap_err();
+        assert_eq!(stricter("").unwrap(), Stricter::default());
+        assert_eq!(stricter("crl-check, explicit-policy").unwrap().flags, WORDS[0].1 | WORDS[4].1);
+        let error = stricter("no-check-time").unwrap_err();
         assert_eq!(error.status(), Status::EArg);
         assert!(error.hint().contains("\"crl-check-all\""), "{}", error.hint());
     }
