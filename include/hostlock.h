@@ -695,7 +695,8 @@ int hostlock_ctx_verify_depth(hostlock_ctx *ctx,
 /**
  * Makes verification stricter by a comma-separated list of words, in place of those of an earlier call:
  * "explicit-policy" (some certificate policy must hold for the whole chain, RFC 5280 6.1.1), "inhibit-any-policy",
- * "inhibit-policy-mapping", "crl-check" (the peer's own certificate needs a CRL), "crl-check-all" (every certificate
+ * "inhibit-policy-mapping", "stated-purpose" (the peer's certificate must have extended key usages, CA/B Forum BR
+ * 7.1.2.7.6), "crl-check" (the peer's own certificate needs a CRL), "crl-check-all" (every certificate
  * below the anchor does). The empty list takes all back. No word makes it laxer.
  */
 HOSTLOCK_MUST_USE
