@@ -5,6 +5,7 @@ pub mod crl;
 pub mod crls;
 pub mod inquiry;
 pub mod ocsp;
+mod response;
 mod words;
 
 use std::ffi::{c_int, c_ulong};

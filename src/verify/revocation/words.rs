@@ -114,13 +114,16 @@ pub fn refusal(
     error.with_x509_code(code).with_certificate(depth as u32, subject)
 }
 
+/// Issuers of other CRLs that a hint names.
+const MOST_NAMED: usize = 8;
+
 /// There is no CRL that OpenSSL would use: because none is loaded, or because those that are do not fit.
 fn missing(certificate: &X509Ref, who: &str, issuer: &str, loaded: &Crls) -> Error {
     let mut named = loaded.iter().filter(|crl| crl.names_issuer_of(certificate)).peekable();
     if named.peek().is_none() {
         let error =
             Error::new(Status::ERevocationUnknown, format!("there is no CRL of {issuer}, so {who} may be revoked"));
-        let mut others: Vec<String> = loaded.iter().map(|crl| crl.issuer_text()).collect();
+        let mut others: Vec<String> = loaded.iter().map(|crl| crl.issuer_text()).take(MOST_NAMED).collect();
         others.dedup();
         if let Some(indirect) = loaded.iter().find(|crl| crl.is_indirect()) {
             return error.with_hint(format!(
@@ -130,7 +133,7 @@ fn missing(certificate: &X509Ref, who: &str, issuer: &str, loaded: &Crls) -> Err
         }
         return error.with_hint(match others.len() {
             0 => "load it with hostlock_ctx_crl_file".to_owned(),
-            _ => format!("load it with hostlock_ctx_crl_file; the CRLs that are loaded are of {}", others.join(", ")),
+            _ => format!("load it with hostlock_ctx_crl_file; those that are loaded are of {}", others.join(", ")),
         });
     }
     if named.all(|crl| crl.is_delta()) {
