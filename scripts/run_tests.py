@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SUITES = {
     "rust": ["cargo", "test", "--no-fail-fast"],
-    "c": ["c-tests/run"],
+    "c": ["sh", "-c", "cargo build --quiet && c-tests/run"],
     "python": [sys.executable, "-W", "error", "-m", "unittest", "discover", "-v", "-s", "tests/python"],
 }
 # These take minutes; whether they ended well is their one claim.
@@ -87,6 +87,7 @@ def run(name: str, command: list[str]) -> Tally:
 
 def main(arguments: list[str]) -> int:
     """Runs the suites named in `arguments`, or all; 0 when nothing failed."""
+    os.environ["HOSTLOCK_LIB_DIR"] = str(ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug")
     suites = {name: list(command) for name, command in SUITES.items()}
     if "--long" in arguments:
         os.environ["HOSTLOCK_LONG"] = "1"
