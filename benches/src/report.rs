@@ -15,6 +15,7 @@ const COUNTED: &[(&str, &str, &str, usize)] = &[
     ("context", "context creation", "context_step", 4),
     ("handshake-1.2", "handshake TLS 1.2, client side", "client_step", 20),
     ("handshake-1.3", "handshake TLS 1.3, client side", "client_step", 20),
+    ("verify-chain", "verify_chain, two certificates", "verify_step", 20),
     ("bulk-16k", "read of 16 KiB", "read_step", 50),
     ("read-16", "read of 16 bytes", "read_step", 2000),
 ];

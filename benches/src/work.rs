@@ -2,7 +2,11 @@
 
 use std::hint::black_box;
 
+use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::ssl::{SslContext, SslMethod, SslVersion};
+use openssl::stack::Stack;
+use openssl::x509::store::{X509Store, X509StoreBuilder};
+use openssl::x509::{X509, X509StoreContext};
 use openssl_sys as ffi;
 
 use crate::pair::{self, Pair, Pki};
@@ -19,6 +23,7 @@ pub fn run(name: &str, peer: &str, count: usize) {
         "context" => (0..count).for_each(|_| context_step(hostlock)),
         "handshake-1.2" => handshakes(hostlock, SslVersion::TLS1_2, count),
         "handshake-1.3" => handshakes(hostlock, SslVersion::TLS1_3, count),
+        "verify-chain" => verifications(hostlock, count),
         "bulk-16k" => reads(hostlock, 16 * 1024, count),
         "read-16" => reads(hostlock, 16, count),
         _ => panic!("there is no work named {name}"),
@@ -56,6 +61,57 @@ fn handshakes(hostlock: bool, version: SslVersion, count: usize) {
     for _ in 0..count {
         Pair::new(&client, &server, prepare).handshake();
     }
+}
+
+/// Judges a chain of two certificates from its PEM, parsing included: raw OpenSSL with purpose, level and host set.
+fn verifications(hostlock: bool, count: usize) {
+    let pki = Pki::new();
+    let pem = [pki.server.to_pem().unwrap(), pki.ca.to_pem().unwrap()].concat();
+    let client = if hostlock { pair::hostlock_context(&pki.ca) } else { pair::careful_raw_context(&pki.ca) };
+    let mut store = X509StoreBuilder::new().unwrap();
+    store.add_cert(pki.ca.clone()).unwrap();
+    let store = store.build();
+    for _ in 0..count {
+        verify_step(hostlock, &client, &store, &pem);
+    }
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn verify_step(hostlock: bool, client: &SslContext, store: &X509Store, pem: &[u8]) {
+    if hostlock {
+        // SAFETY: the context is live; bytes and host outlive the call.
+        let status = unsafe {
+            hostlock::ffi::verify::hostlock_ctx_verify_chain(
+                client.as_ptr(),
+                pem.as_ptr(),
+                pem.len(),
+                pair::HOST.as_ptr(),
+            )
+        };
+        assert_eq!(status, 0);
+        return;
+    }
+    let mut certificates = X509::stack_from_pem(pem).unwrap().into_iter();
+    let leaf = certificates.next().unwrap();
+    let mut untrusted = Stack::new().unwrap();
+    certificates.for_each(|certificate| untrusted.push(certificate).unwrap());
+    let mut context = X509StoreContext::new().unwrap();
+    let good = context.init(store, &leaf, &untrusted, |context| {
+        // SAFETY: the context is live, and its parameters with it.
+        unsafe {
+            let param = X509_STORE_CTX_get0_param(context.as_ptr());
+            ffi::X509_VERIFY_PARAM_set_purpose(param, ffi::X509_PURPOSE_SSL_SERVER);
+            ffi::X509_VERIFY_PARAM_set_auth_level(param, 2);
+            ffi::X509_VERIFY_PARAM_set1_host(param, pair::HOST.as_ptr(), pair::HOST.count_bytes());
+        }
+        context.verify_cert()
+    });
+    assert!(good.unwrap());
+}
+
+unsafe extern "C" {
+    fn X509_STORE_CTX_get0_param(ctx: *mut ffi::X509_STORE_CTX) -> *mut ffi::X509_VERIFY_PARAM;
 }
 
 /// Reads through the ABI, from records of 16 KiB that the server has written.
