@@ -83,9 +83,8 @@ static void add_extension(X509 *certificate, X509 *issuer, int nid, const char *
     X509_EXTENSION_free(extension);
 }
 
-/* Issues a certificate; by itself where issuer is NULL. Days are counted from now. */
-static struct identity issue(const struct identity *issuer, EVP_PKEY *key, const char *common_name,
-                             const char *alternative_names, const char *usage, int first_day, int last_day)
+struct identity issue(const struct identity *issuer, EVP_PKEY *key, const char *common_name,
+                      const char *alternative_names, const char *usage, int first_day, int last_day)
 {
     struct identity made = {X509_new(), key, NULL};
     need(key != NULL && made.certificate != NULL, "no key or certificate");
@@ -114,9 +113,15 @@ static struct identity issue(const struct identity *issuer, EVP_PKEY *key, const
     return made;
 }
 
-static EVP_PKEY *p256(void)
+EVP_PKEY *p256(void)
 {
     return EVP_EC_gen("P-256");
+}
+
+void extend(struct identity *identity, const struct identity *issuer, int nid, const char *value)
+{
+    add_extension(identity->certificate, issuer->certificate, nid, value);
+    need(X509_sign(identity->certificate, issuer->key, EVP_sha256()) != 0, "signing failed");
 }
 
 static void make_identities(void)
@@ -177,7 +182,7 @@ X509 *untrusted_ca(void)
     return stranger_ca.certificate;
 }
 
-static void forget(struct identity *identity)
+void identity_free(struct identity *identity)
 {
     X509_free(identity->certificate);
     EVP_PKEY_free(identity->key);
@@ -187,10 +192,10 @@ static void forget(struct identity *identity)
 
 void forget_identities(void)
 {
-    forget(&ca);
-    forget(&stranger_ca);
+    identity_free(&ca);
+    identity_free(&stranger_ca);
     for (int who = 0; who < WHO_COUNT; who++)
-        forget(&cast[who]);
+        identity_free(&cast[who]);
 }
 
 /* The server */

@@ -57,6 +57,17 @@ X509 *trusted_ca(void);
 X509 *untrusted_ca(void);
 void forget_identities(void);
 
+/*
+ * A further certificate: signed by issuer, or by itself where that is NULL; for usage (an extendedKeyUsage), or a CA's
+ * where that is NULL; alternative_names may be NULL. Days are counted from now. Free it with identity_free.
+ */
+struct identity issue(const struct identity *issuer, EVP_PKEY *key, const char *common_name,
+                      const char *alternative_names, const char *usage, int first_day, int last_day);
+EVP_PKEY *p256(void);
+/* Adds one more extension, and signs again. */
+void extend(struct identity *identity, const struct identity *issuer, int nid, const char *value);
+void identity_free(struct identity *identity);
+
 /* How a server behaves; all zero is a server of TLS 1.2 and 1.3 without a certificate. */
 struct manner {
     const struct identity *identity;
