@@ -83,7 +83,8 @@ fn certificate(name: &str, key: &PKey<Private>, issuer: Option<(&X509, &PKey<Pri
         builder.append_extension(names).unwrap();
     }
     builder.sign(issuer.map_or(key, |(_, key)| key), MessageDigest::sha256()).unwrap();
-    builder.build()
+    // Read back, as a certificate that was just built has no encoding yet that OpenSSL could reuse.
+    X509::from_der(&builder.build().to_der().unwrap()).unwrap()
 }
 
 /// A joined client and server.

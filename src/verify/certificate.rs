@@ -45,6 +45,11 @@ pub fn presented(certificate: &X509Ref) -> Result<Presented<'_>> {
     Ok(Presented::new(first.and_then(|index| extension_der(certificate, index)), subject_der(certificate)))
 }
 
+/// Whether the certificate has an extension of a kind.
+pub fn has_extension(certificate: &X509Ref, kind: c_int) -> bool {
+    extension(certificate, kind, -1).is_some()
+}
+
 /// The position of the next extension of a kind after `after`; -1 starts at the beginning.
 fn extension(certificate: &X509Ref, kind: c_int, after: c_int) -> Option<c_int> {
     // SAFETY: the certificate is live; any start is allowed.

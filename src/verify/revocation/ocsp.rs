@@ -11,6 +11,8 @@ use openssl_sys as ffi;
 use crate::error::{Error, Result, Status};
 use crate::identity::der::{Malformed, OID, Reader, SEQUENCE};
 use crate::identity::same_name;
+use crate::sys;
+use crate::verify::certificate;
 use crate::verify::explain;
 use crate::verify::fields::{Certificate, Known};
 use crate::verify::key;
@@ -68,6 +70,10 @@ const BIT_STRING: u8 = 0x03;
 /// Whether the certificate demands a stapled answer: a TLS feature extension that lists status_request (RFC 7633 4.2.3).
 pub fn is_demanded_by(certificate: &X509Ref) -> bool {
     const STATUS_REQUEST: &[u8] = &[5];
+    // Most certificates have none, and need not be encoded to know it.
+    if !certificate::has_extension(certificate, sys::NID_TLSFEATURE) {
+        return false;
+    }
     let Ok(der) = certificate.to_der() else { return true };
     let Ok(parsed) = Certificate::parse(&der) else { return true };
     let Some(features) = parsed.extension(Known::TlsFeature) else { return false };
