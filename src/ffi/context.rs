@@ -12,10 +12,12 @@ use crate::verify::guard::Family;
 /// A context for clients that is safe without another call: TLS 1.2 and 1.3, strong suites, the system's roots, and
 /// every certificate checked against the host inside the handshake.
 ///
-/// `policy` is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. "+cn-fallback" behind it lets
-/// a certificate without any subjectAltName be matched by its common name (for old devices; RFC 9525 forbids it). The result *is* an
-/// `SSL_CTX`: give it to SSL_new, or to hostlock_connect. Free it with hostlock_ctx_free or SSL_CTX_free. NULL on failure
-/// (hostlock_last_error says why). A context may be shared by threads once it is set up.
+/// `policy` is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. "2026-11-webpki" adds the
+/// rules of the public web (CA/Browser Forum). "+cn-fallback" behind a name lets a certificate without any subjectAltName
+/// be matched by its common name (for old devices; RFC 9525 forbids it).
+///
+/// The result *is* an `SSL_CTX`: give it to SSL_new, or to hostlock_connect. Free it with hostlock_ctx_free or
+/// SSL_CTX_free. NULL on failure (hostlock_last_error says why). A context may be shared by threads once it is set up.
 ///
 /// # Safety
 /// `policy` is NULL or NUL-terminated.

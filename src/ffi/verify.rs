@@ -11,6 +11,7 @@ use crate::verify::offline;
 
 /// Judges a certificate chain exactly as a handshake of this context would: by its trust anchors, policy, time, depth,
 /// flags and revocation lists, and by the host. A client context judges servers, a server context judges clients.
+/// Only a stapled OCSP answer is missing here, as it comes with a handshake.
 ///
 /// `chain` is `len` bytes of PEM, the peer's own certificate first and then the intermediates in any order, or one
 /// certificate as DER; a private key among the PEM is passed over. `host` is a DNS name, an IP address, or
