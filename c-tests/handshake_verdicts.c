@@ -275,8 +275,8 @@ static int compare(const struct testcase *testcase, SSL_CTX *peer, const char *p
             tallies[version].differences += !agree && !unsent;
             as_expected &= agree && (expected == NULL || chain.status == *expected);
             if (!agree || (expected != NULL && chain.status != *expected))
-                note("%s, policy %s, %s, host %s%s: the chain is %s (%d, %s), the handshake %s (%d, %s)", testcase->name,
-                     policy, version_name(both_versions[version]), host != NULL ? host : "none",
+                note("%s, policy %s, %s, host %s%s: the chain is %s (%d, %s), the handshake %s (%d, %s)",
+                     testcase->name, policy, version_name(both_versions[version]), host != NULL ? host : "none",
                      unsent ? ", kept back by its server" : "", word(&chain), chain.status, chain.message,
                      word(&handshake), handshake.status, handshake.message);
         }
@@ -406,7 +406,7 @@ static void of_file(const char *path)
             compare(&testcase, peer, policies[policy], tallies[policy], NULL);
         SSL_CTX_free(peer);
     }
-    claim(unusable == 0, "a plain OpenSSL peer holds the chain of each of the %d testcases with a key", cases + unusable);
+    claim(unusable == 0, "a plain OpenSSL peer holds the chain of each of %d testcases with a key", cases + unusable);
     for (int policy = 0; policy < 2; policy++)
         for (int version = 0; version < 2; version++) {
             const struct tally *tally = &tallies[policy][version];

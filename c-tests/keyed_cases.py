@@ -67,8 +67,9 @@ def fields(case: "dict[str, Any]") -> "Iterator[tuple[str, bytes]]":
         yield "any-purpose", b""
     if case["crls"]:
         mode = "leaf" if "crl-depth:leaf" in case["features"] else "chain"
+        mode += "".join(CRL_MODES[word] for word in sorted(CRL_MODES) if word in case["features"])
         yield "crls", "\n".join(case["crls"]).encode()
-        yield "crl-mode", (mode + "".join(CRL_MODES[word] for word in sorted(CRL_MODES) if word in case["features"])).encode()
+        yield "crl-mode", mode.encode()
     yield "trust", "\n".join(case["trusted_certs"]).encode()
     chain = [case["peer_certificate"], case["peer_certificate_key"], *case["untrusted_intermediates"]]
     yield "chain", "\n".join(chain).encode()

@@ -71,7 +71,7 @@ static int heap_is_measured(void)
     return after - before > SLACK_IN_USE;
 }
 
-/* glibc counts the freed blocks that a thread keeps for itself as in use. They are switched off at a program's start. */
+/* glibc counts the freed blocks that a thread keeps for itself as in use; only a start without them measures well. */
 static void without_thread_caches(char **arguments)
 {
     if (getenv("GLIBC_TUNABLES") != NULL)
