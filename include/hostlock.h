@@ -378,10 +378,12 @@ const char *hostlock_error_json(const hostlock_error *error);
  * A context for clients that is safe without another call: TLS 1.2 and 1.3, strong suites, the system's roots, and
  * every certificate checked against the host inside the handshake.
  *
- * policy is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. "+cn-fallback" behind it lets
- * a certificate without any subjectAltName be matched by its common name (for old devices; RFC 9525 forbids it). The result *is* an
- * SSL_CTX: give it to SSL_new, or to hostlock_connect. Free it with hostlock_ctx_free or SSL_CTX_free. NULL on failure
- * (hostlock_last_error says why). A context may be shared by threads once it is set up.
+ * policy is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. "2026-11-webpki" adds the
+ * rules of the public web (CA/Browser Forum). "+cn-fallback" behind a name lets a certificate without any subjectAltName
+ * be matched by its common name (for old devices; RFC 9525 forbids it).
+ *
+ * The result *is* an SSL_CTX: give it to SSL_new, or to hostlock_connect. Free it with hostlock_ctx_free or
+ * SSL_CTX_free. NULL on failure (hostlock_last_error says why). A context may be shared by threads once it is set up.
  */
 HOSTLOCK_MUST_USE
 hostlock_ctx *hostlock_client_new(const char *policy);
@@ -668,6 +670,7 @@ void hostlock_string_free(char *string);
 /**
  * Judges a certificate chain exactly as a handshake of this context would: by its trust anchors, policy, time, depth,
  * flags and revocation lists, and by the host. A client context judges servers, a server context judges clients.
+ * Only a stapled OCSP answer is missing here, as it comes with a handshake.
  *
  * chain is len bytes of PEM, the peer's own certificate first and then the intermediates in any order, or one
  * certificate as DER; a private key among the PEM is passed over. host is a DNS name, an IP address, or
