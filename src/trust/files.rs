@@ -5,32 +5,45 @@ use std::collections::HashSet;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result, Status};
-use crate::trust::decode::{self, AnchorSet, LARGEST_INPUT, Reader};
+use crate::trust::decode::{AnchorSet, LARGEST_INPUT, Reader};
 
-/// The anchors of one file.
-pub fn load_file(path: &Path, origin: &str) -> Result<AnchorSet> {
-    let mut left = LARGEST_INPUT;
-    decode::parse(&read_file(path, origin, &mut left)?, origin)
+/// The bytes of one file.
+pub fn read_whole(path: &Path, origin: &str) -> Result<Vec<u8>> {
+    read_file(path, origin, &mut { LARGEST_INPUT })
 }
 
-/// The anchors of a directory: every regular file (or link to one) whose name ends in `.pem`, `.crt` or `.cer`, or is a
-/// hash as `openssl rehash` makes it (`9d66eef0.0`, `9d66eef0.r0`), in the order of their names.
+/// A file of a directory, by the name that errors call it, and its bytes.
+pub type Named = (String, Vec<u8>);
+
+/// The bytes of the files of a directory: every regular file (or link to one) whose name ends in `.pem`, `.crt` or
+/// `.cer`, or is a hash as `openssl rehash` makes it (`9d66eef0.0`, `9d66eef0.r0`), in the order of their names.
 ///
-/// All of them are read now. A broken one refuses the directory; one that holds well-formed PEM but neither certificate
-/// nor CRL (a key) is passed over, and so is a link that leads nowhere.
-pub fn load_directory(path: &Path, origin: &str) -> Result<AnchorSet> {
+/// All of them are read now. A link that leads nowhere is passed over.
+pub fn read_directory(path: &Path, origin: &str) -> Result<Vec<Named>> {
     let files = candidates(path, origin)?;
     if files.is_empty() {
         return Err(Error::new(Status::EEmpty, format!("the directory {origin} holds no file of certificates"))
             .with_hint("files are found by their names: *.pem, *.crt, *.cer, or a hash as openssl rehash makes it"));
     }
-    let mut reader = Reader::default();
     let mut left = LARGEST_INPUT;
+    let mut read = Vec::with_capacity(files.len());
     for file in files {
         let name = format!("{file:?} in {origin}");
-        match reader.read(&read_file(&file, &name, &mut left)?, &name) {
+        let data = read_file(&file, &name, &mut left)?;
+        read.push((name, data));
+    }
+    Ok(read)
+}
+
+/// The anchors in the files of the directory `origin`. A broken one refuses the directory; one that holds well-formed PEM
+/// but neither certificate nor CRL (a key) is passed over.
+pub fn anchors_of(files: &[Named], origin: &str) -> Result<AnchorSet> {
+    let mut reader = Reader::default();
+    for (name, data) in files {
+        match reader.read(data, name) {
             Err(error) if error.status() == Status::EWrongPem => {}
             outcome => outcome?,
         }
@@ -53,11 +66,18 @@ impl Stamp {
         Stamp(fs::metadata(path).ok().map(|metadata| numbers(&metadata)))
     }
 
+    /// Whether the clock of the file system has gone on since the last change, so that the next one will be seen.
+    pub fn is_settled(&self) -> bool {
+        const SETTLED: i128 = 100_000_000;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128);
+        self.0.is_none_or(|[_, _, _, modified, changed]| modified.max(changed) < now - SETTLED)
+    }
+
     /// The states of a directory and of all that is in it.
     pub fn of_directory(path: &Path) -> Vec<Stamp> {
         let mut names: Vec<PathBuf> =
             fs::read_dir(path).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default();
-        names.sort_unstable();
+        names.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
         std::iter::once(path).chain(names.iter().map(PathBuf::as_path)).map(Stamp::of).collect()
     }
 }
@@ -97,7 +117,7 @@ fn candidates(directory: &Path, origin: &str) -> Result<Vec<PathBuf>> {
             found.push(entry.path());
         }
     }
-    found.sort_unstable();
+    found.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
     let mut seen = HashSet::new();
     found.retain(|path| fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && is_new(&mut seen, &metadata)));
     Ok(found)
@@ -156,7 +176,7 @@ pub fn read_regular(path: &Path, origin: &str, most: usize) -> Result<Option<Vec
     if metadata.len() > most as u64 {
         return Ok(None);
     }
-    let mut data = Vec::new();
+    let mut data = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
     file.take(most as u64 + 1).read_to_end(&mut data).map_err(failed)?;
     Ok((data.len() <= most).then_some(data))
 }
