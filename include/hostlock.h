@@ -463,6 +463,9 @@ int hostlock_ctx_trust_mem(hostlock_ctx *ctx,
  * process), else the operating system's, else the bundled ones. The environment is looked at by this call, and where
  * nothing is named when the context is made. What the environment names must be good: a missing or
  * broken file is an error here, and in the handshake where the roots were not asked for by this call.
+ *
+ * They are read once per process, and again when the files have changed: the next context sees it at once where a file or
+ * directory was exchanged, or within a second where a file inside of a directory was written over in its place.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_trust_system(hostlock_ctx *ctx);

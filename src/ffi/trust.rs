@@ -76,6 +76,9 @@ pub unsafe extern "C" fn hostlock_ctx_trust_mem(ctx: *mut hostlock_ctx, data: *c
 /// nothing is named when the context is made. What the environment names must be good: a missing or
 /// broken file is an error here, and in the handshake where the roots were not asked for by this call.
 ///
+/// They are read once per process, and again when the files have changed: the next context sees it at once where a file or
+/// directory was exchanged, or within a second where a file inside of a directory was written over in its place.
+///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`.
 #[unsafe(no_mangle)]

@@ -1,5 +1,6 @@
 //! Base64 (RFC 4648 section 4) at the speed that an index of all roots needs: four characters a step, through tables made
-//! by the compiler. It takes whole groups only, and refuses what is not base64; it never guesses.
+//! by the compiler, or 32 where the processor has AVX2. It takes whole groups only, and refuses what is not base64; it
+//! never guesses.
 
 /// How many characters a usual line of PEM has, and how many bytes they stand for.
 pub const LINE: usize = 64;
@@ -39,6 +40,15 @@ fn group(characters: [u8; 4]) -> u32 {
 /// Decodes one full line; `None` where it is not base64 without padding, and then `out` holds nothing of worth.
 #[inline]
 pub fn decode_line(line: &[u8; LINE], out: &mut [u8; LINE_BYTES + SLACK]) -> Option<usize> {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has just said that it has the instructions; the function asks nothing else.
+        return unsafe { wide::decode_line(line, out) };
+    }
+    decode_line_by_groups(line, out)
+}
+
+fn decode_line_by_groups(line: &[u8; LINE], out: &mut [u8; LINE_BYTES + SLACK]) -> Option<usize> {
     let mut seen = 0;
     for index in 0..LINE / 4 {
         let from = 4 * index;
@@ -52,6 +62,82 @@ pub fn decode_line(line: &[u8; LINE], out: &mut [u8; LINE_BYTES + SLACK]) -> Opt
         out[to + 3] = over;
     }
     (seen & INVALID == 0).then_some(LINE_BYTES)
+}
+
+/// The same, 32 characters at a time.
+#[cfg(target_arch = "x86_64")]
+mod wide {
+    use std::arch::x86_64::*;
+
+    use super::{LINE, LINE_BYTES, SLACK};
+
+    #[target_feature(enable = "avx2")]
+    pub fn decode_line(line: &[u8; LINE], out: &mut [u8; LINE_BYTES + SLACK]) -> Option<usize> {
+        let (halves, _) = line.as_chunks::<32>();
+        let (places, _) = out.as_chunks_mut::<24>();
+        let mut valid = _mm256_set1_epi8(-1);
+        for (half, place) in halves.iter().zip(places) {
+            let (digits, are_digits) = digits(load(half));
+            valid = _mm256_and_si256(valid, are_digits);
+            store(digits, place);
+        }
+        (_mm256_movemask_epi8(valid) == -1).then_some(LINE_BYTES)
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn load(bytes: &[u8; 32]) -> __m256i {
+        let (words, _) = bytes.as_chunks::<8>();
+        let word = |index: usize| words.get(index).map_or(0, |word| i64::from_le_bytes(*word));
+        _mm256_set_epi64x(word(3), word(2), word(1), word(0))
+    }
+
+    /// The digits that characters stand for, and which of them are digits.
+    #[target_feature(enable = "avx2")]
+    fn digits(characters: __m256i) -> (__m256i, __m256i) {
+        let constant = |value: u8| _mm256_set1_epi8(value as i8);
+        let between = |first: u8, last: u8| {
+            let above = _mm256_cmpgt_epi8(characters, constant(first - 1));
+            _mm256_and_si256(above, _mm256_cmpgt_epi8(constant(last + 1), characters))
+        };
+        // What is added to a character of each kind gives its digit; bytes from 128 on are negative, and of no kind.
+        let kinds = [
+            (between(b'A', b'Z'), 0u8.wrapping_sub(b'A')),
+            (between(b'a', b'z'), 26u8.wrapping_sub(b'a')),
+            (between(b'0', b'9'), 52u8.wrapping_sub(b'0')),
+            (_mm256_cmpeq_epi8(characters, constant(b'+')), 62u8.wrapping_sub(b'+')),
+            (_mm256_cmpeq_epi8(characters, constant(b'/')), 63u8.wrapping_sub(b'/')),
+        ];
+        let mut shift = _mm256_setzero_si256();
+        let mut known = _mm256_setzero_si256();
+        for (is_kind, offset) in kinds {
+            shift = _mm256_or_si256(shift, _mm256_and_si256(is_kind, constant(offset)));
+            known = _mm256_or_si256(known, is_kind);
+        }
+        (_mm256_add_epi8(characters, shift), known)
+    }
+
+    /// Writes the three bytes of each four digits.
+    #[target_feature(enable = "avx2")]
+    fn store(digits: __m256i, out: &mut [u8; 24]) {
+        // Two digits make twelve bits, and twice twelve a group of 24, its first byte the highest.
+        let twelves = _mm256_maddubs_epi16(digits, _mm256_set1_epi16(0x0140));
+        let groups = _mm256_madd_epi16(twelves, _mm256_set1_epi32(0x0001_1000));
+        let order = _mm256_setr_epi8(
+            2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1, 2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1,
+            -1,
+        );
+        let ordered = _mm256_shuffle_epi8(groups, order);
+        let together = _mm256_permutevar8x32_epi32(ordered, _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 7));
+        let (words, _) = out.as_chunks_mut::<8>();
+        let values = [
+            _mm256_extract_epi64::<0>(together),
+            _mm256_extract_epi64::<1>(together),
+            _mm256_extract_epi64::<2>(together),
+        ];
+        for (word, value) in words.iter_mut().zip(values) {
+            *word = value.to_le_bytes();
+        }
+    }
 }
 
 /// What a run of characters stands for.
@@ -110,8 +196,11 @@ mod tests {
                 (0..LINE_BYTES as u8).map(|i| i.wrapping_mul(37).wrapping_add(seed.wrapping_mul(5))).collect();
             let text = openssl::base64::encode_block(&original);
             let mut out = [0; LINE_BYTES + SLACK];
-            assert_eq!(decode_line(text.as_bytes().try_into().unwrap(), &mut out), Some(LINE_BYTES));
-            assert_eq!(out[..LINE_BYTES], original);
+            for decode in [decode_line, decode_line_by_groups] {
+                out.fill(0);
+                assert_eq!(decode(text.as_bytes().try_into().unwrap(), &mut out), Some(LINE_BYTES));
+                assert_eq!(out[..LINE_BYTES], original);
+            }
             for len in 0..original.len() {
                 assert_eq!(bytes(&openssl::base64::encode_block(&original[..len])).unwrap(), original[..len]);
             }
@@ -130,6 +219,7 @@ mod tests {
             for wrong in (0..=255u8).filter(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))) {
                 line[position] = wrong;
                 assert_eq!(decode_line(&line, &mut [0; LINE_BYTES + SLACK]), None);
+                assert_eq!(decode_line_by_groups(&line, &mut [0; LINE_BYTES + SLACK]), None);
             }
         }
     }

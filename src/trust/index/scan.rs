@@ -8,6 +8,7 @@ use crate::trust::index::base64::{self, LINE, SLACK};
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
+const USUAL_BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----\n";
 const HYPHENS: &[u8] = b"-----";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const LINE_BYTES: usize = LINE / 4 * 3;
@@ -33,9 +34,21 @@ pub fn scan(text: &[u8], der: &mut Vec<u8>) -> Option<Vec<Block>> {
     let mut rest = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let mut end = der.len();
     // Four characters give three bytes; the last line of a block may be written with some slack.
-    der.resize(end + text.len() / 4 * 3 + LINE_BYTES + SLACK, 0);
+    let room = end + text.len() / 4 * 3 + LINE_BYTES + SLACK;
+    if der.is_empty() {
+        // Fresh memory is zero already.
+        *der = vec![0; room];
+    } else {
+        der.resize(room, 0);
+    }
     let mut blocks = Vec::with_capacity(text.len() / 1200);
     while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix(USUAL_BEGIN) {
+            let start = end;
+            (end, rest) = body(after, b"CERTIFICATE", der, start)?;
+            blocks.push((Kind::Certificate, start..end));
+            continue;
+        }
         let (line, after) = split_line(rest);
         rest = after;
         if let Some(label) = line.strip_prefix(BEGIN) {
