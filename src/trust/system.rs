@@ -133,7 +133,7 @@ impl Places {
     }
 
     fn load_named(&self) -> Result<Arc<Index>> {
-        let mut files: Vec<files::Named> = Vec::new();
+        let mut file = None;
         let mut nothing = None;
         if let Some(path) = &self.file {
             let origin = format!("{path:?} (named by {FILE_VARIABLE})");
@@ -141,7 +141,7 @@ impl Places {
             if self.directories.is_empty() {
                 return Index::read(&data, &origin).map(Arc::new);
             }
-            files.push((origin, data));
+            file = Some((origin, data));
         }
         let mut by_directory = Vec::new();
         for path in &self.directories {
@@ -152,12 +152,13 @@ impl Places {
                 Err(error) => return Err(error),
             }
         }
-        let all = || files.iter().chain(by_directory.iter().flat_map(|(_, found)| found));
-        if let Some(index) = Index::of_common_pems(all().map(|(_, data)| data.as_slice()), ORIGIN) {
+        let members = by_directory.iter().flat_map(|(_, found)| found).map(|(_, data)| data);
+        let all = file.iter().map(|(_, data)| data).chain(members);
+        if let Some(index) = Index::of_common_pems(all.map(Vec::as_slice), ORIGIN) {
             return Ok(Arc::new(index));
         }
         let mut set = AnchorSet::default();
-        for (origin, data) in &files {
+        if let Some((origin, data)) = &file {
             set.absorb(decode::parse(data, origin)?);
         }
         for (origin, found) in &by_directory {
