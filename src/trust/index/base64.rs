@@ -37,18 +37,42 @@ fn group(characters: [u8; 4]) -> u32 {
     DIGITS[0][usize::from(a)] | DIGITS[1][usize::from(b)] | DIGITS[2][usize::from(c)] | DIGITS[3][usize::from(d)]
 }
 
-/// Decodes one full line; `None` where it is not base64 without padding, and then `out` holds nothing of worth.
-#[inline]
-pub fn decode_line(line: &[u8; LINE], out: &mut [u8; LINE_BYTES + SLACK]) -> Option<usize> {
+/// Decodes full lines from the start of `text`, as many as there are and as `out` has room for: how many bytes of text
+/// were read, line ends among them, and how many were written. It stops before a line that is not base64.
+pub fn decode_lines(text: &[u8], out: &mut [u8]) -> (usize, usize) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has just said that it has the instructions; the function asks nothing else.
-        return unsafe { wide::decode_line(line, out) };
+        return unsafe { wide::decode_lines(text, out) };
     }
-    decode_line_by_groups(line, out)
+    decode_lines_by_groups(text, out)
 }
 
-fn decode_line_by_groups(line: &[u8; LINE], out: &mut [u8; LINE_BYTES + SLACK]) -> Option<usize> {
+fn decode_lines_by_groups(text: &[u8], out: &mut [u8]) -> (usize, usize) {
+    let (mut read, mut written) = (0, 0);
+    while let Some((line, len)) = full_line(text.get(read..).unwrap_or_default())
+        && let Some(room) = out.get_mut(written..).and_then(|room| room.first_chunk_mut())
+        && decode_line(line, room)
+    {
+        read += len;
+        written += LINE_BYTES;
+    }
+    (read, written)
+}
+
+/// The line that `text` starts with, where it has the usual length, and how long it is with its end.
+#[inline(always)]
+fn full_line(text: &[u8]) -> Option<(&[u8; LINE], usize)> {
+    match text.split_first_chunk()? {
+        (line, [b'\n', ..]) => Some((line, LINE + 1)),
+        (line, [b'\r', b'\n', ..]) => Some((line, LINE + 2)),
+        _ => None,
+    }
+}
+
+/// Decodes one full line, and says whether it is base64 without padding; else `out` holds nothing of worth.
+#[inline]
+fn decode_line(line: &[u8; LINE], out: &mut [u8; LINE_BYTES + SLACK]) -> bool {
     let mut seen = 0;
     for index in 0..LINE / 4 {
         let from = 4 * index;
@@ -61,7 +85,7 @@ fn decode_line_by_groups(line: &[u8; LINE], out: &mut [u8; LINE_BYTES + SLACK]) 
         out[to + 2] = third;
         out[to + 3] = over;
     }
-    (seen & INVALID == 0).then_some(LINE_BYTES)
+    seen & INVALID == 0
 }
 
 /// The same, 32 characters at a time.
@@ -69,21 +93,34 @@ fn decode_line_by_groups(line: &[u8; LINE], out: &mut [u8; LINE_BYTES + SLACK]) 
 mod wide {
     use std::arch::x86_64::*;
 
-    use super::{LINE, LINE_BYTES, SLACK};
+    use super::{LINE, LINE_BYTES, full_line};
 
     #[target_feature(enable = "avx2")]
-    pub fn decode_line(line: &[u8; LINE], out: &mut [u8; LINE_BYTES + SLACK]) -> Option<usize> {
-        let (halves, _) = line.as_chunks::<32>();
-        let (places, _) = out.as_chunks_mut::<24>();
-        let mut valid = _mm256_set1_epi8(-1);
-        for (half, place) in halves.iter().zip(places) {
-            let (digits, are_digits) = digits(load(half));
-            valid = _mm256_and_si256(valid, are_digits);
-            store(digits, place);
+    pub fn decode_lines(text: &[u8], out: &mut [u8]) -> (usize, usize) {
+        let (mut read, mut written) = (0, 0);
+        while let Some((line, len)) = full_line(text.get(read..).unwrap_or_default())
+            && let Some(room) = out.get_mut(written..).and_then(|room| room.first_chunk_mut())
+            && decode_line(line, room)
+        {
+            read += len;
+            written += LINE_BYTES;
         }
-        (_mm256_movemask_epi8(valid) == -1).then_some(LINE_BYTES)
+        (read, written)
     }
 
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn decode_line(line: &[u8; LINE], out: &mut [u8; LINE_BYTES]) -> bool {
+        let ([first, second], []) = line.as_chunks::<32>() else { return false };
+        let ([to_first, to_second], []) = out.as_chunks_mut::<24>() else { return false };
+        let (first, valid_first) = digits(load(first));
+        let (second, valid_second) = digits(load(second));
+        store(first, to_first);
+        store(second, to_second);
+        _mm256_movemask_epi8(_mm256_and_si256(valid_first, valid_second)) == -1
+    }
+
+    #[inline]
     #[target_feature(enable = "avx2")]
     fn load(bytes: &[u8; 32]) -> __m256i {
         let (words, _) = bytes.as_chunks::<8>();
@@ -92,6 +129,7 @@ mod wide {
     }
 
     /// The digits that characters stand for, and which of them are digits.
+    #[inline]
     #[target_feature(enable = "avx2")]
     fn digits(characters: __m256i) -> (__m256i, __m256i) {
         let constant = |value: u8| _mm256_set1_epi8(value as i8);
@@ -117,6 +155,7 @@ mod wide {
     }
 
     /// Writes the three bytes of each four digits.
+    #[inline]
     #[target_feature(enable = "avx2")]
     fn store(digits: __m256i, out: &mut [u8; 24]) {
         // Two digits make twelve bits, and twice twelve a group of 24, its first byte the highest.
@@ -190,16 +229,19 @@ mod tests {
     }
 
     #[test]
-    fn a_line_and_its_groups_stand_for_the_bytes_that_openssl_encoded() {
+    fn lines_and_groups_stand_for_the_bytes_that_openssl_encoded() {
         for seed in 0..64u8 {
             let original: Vec<u8> =
-                (0..LINE_BYTES as u8).map(|i| i.wrapping_mul(37).wrapping_add(seed.wrapping_mul(5))).collect();
+                (0..2 * LINE_BYTES as u8).map(|i| i.wrapping_mul(37).wrapping_add(seed.wrapping_mul(5))).collect();
             let text = openssl::base64::encode_block(&original);
-            let mut out = [0; LINE_BYTES + SLACK];
-            for decode in [decode_line, decode_line_by_groups] {
-                out.fill(0);
-                assert_eq!(decode(text.as_bytes().try_into().unwrap(), &mut out), Some(LINE_BYTES));
-                assert_eq!(out[..LINE_BYTES], original);
+            let (first, second) = text.split_at(LINE);
+            let lines = format!("{first}\n{second}\r\n{first}");
+            for decode in [decode_lines, decode_lines_by_groups] {
+                let mut out = [0; 200];
+                assert_eq!(decode(lines.as_bytes(), &mut out), (2 * LINE + 3, 2 * LINE_BYTES));
+                assert_eq!(out[..2 * LINE_BYTES], original);
+                assert_eq!(decode(lines.as_bytes(), &mut out[..LINE_BYTES + SLACK]), (LINE + 1, LINE_BYTES));
+                assert_eq!(decode(lines.as_bytes(), &mut []), (0, 0));
             }
             for len in 0..original.len() {
                 assert_eq!(bytes(&openssl::base64::encode_block(&original[..len])).unwrap(), original[..len]);
@@ -215,11 +257,15 @@ mod tests {
             assert_eq!(bytes(wrong), None, "{wrong:?}");
         }
         for position in 0..LINE {
-            let mut line = [b'A'; LINE];
-            for wrong in (0..=255u8).filter(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))) {
-                line[position] = wrong;
-                assert_eq!(decode_line(&line, &mut [0; LINE_BYTES + SLACK]), None);
-                assert_eq!(decode_line_by_groups(&line, &mut [0; LINE_BYTES + SLACK]), None);
+            for byte in 0..=255u8 {
+                let is_digit = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+                let expected = if is_digit { (LINE + 1, LINE_BYTES) } else { (0, 0) };
+                let mut line = [b'A'; LINE + 1];
+                line[LINE] = b'\n';
+                line[position] = byte;
+                for decode in [decode_lines, decode_lines_by_groups] {
+                    assert_eq!(decode(&line, &mut [0; LINE_BYTES + SLACK]), expected, "{byte} at {position}");
+                }
             }
         }
     }

@@ -79,15 +79,10 @@ fn body<'a>(mut rest: &'a [u8], label: &[u8], der: &mut [u8], start: usize) -> O
     let mut end = start;
     let mut ended = false;
     loop {
-        if !ended
-            && let Some((line, after)) = rest.split_first_chunk::<LINE>()
-            && let Some(after) = after.strip_prefix(b"\n").or_else(|| after.strip_prefix(b"\r\n"))
-            && let Some(room) = der.get_mut(end..).and_then(|room| room.first_chunk_mut())
-            && let Some(len) = base64::decode_line(line, room)
-        {
-            end += len;
-            rest = after;
-            continue;
+        if !ended {
+            let (read, written) = base64::decode_lines(rest, der.get_mut(end..)?);
+            rest = rest.get(read..)?;
+            end += written;
         }
         if rest.is_empty() {
             return None;
