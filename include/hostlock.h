@@ -463,6 +463,9 @@ int hostlock_ctx_trust_mem(hostlock_ctx *ctx,
  * process), else the operating system's, else the bundled ones. The environment is looked at by this call, and where
  * nothing is named when the context is made. What the environment names must be good: a missing or
  * broken file is an error here, and in the handshake where the roots were not asked for by this call.
+ *
+ * They are read once per process, and again when the files have changed: the next context sees it at once where a file or
+ * directory was exchanged, or within a second where a file inside of a directory was written over in its place.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_trust_system(hostlock_ctx *ctx);
@@ -479,6 +482,30 @@ HOSTLOCK_MUST_USE int hostlock_ctx_trust_bundled(hostlock_ctx *ctx);
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_trust_count(hostlock_ctx *ctx);
+
+/**
+ * The trust anchors that the context has now, as hostlock_ctx_trust_count counts them, in words: a JSON array with one
+ * object an anchor. Its members are "subject" (one line), "expires" (seconds since 1970), "sha256" (of the certificate,
+ * in hexadecimal) and "source" (where it came from). Nothing is loaded for it. Free *list with hostlock_string_free.
+ *
+ * 0, or what hostlock_ctx_trust_count answers on failure; then *list is not touched.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_list(hostlock_ctx *ctx,
+                            char **list);
+
+/**
+ * Puts all trust anchors into the context's certificate store, for a program that looks into that itself
+ * (SSL_CTX_get_cert_store with X509_STORE_get0_objects). Without it the store holds only what handshakes have asked for.
+ * Verification needs no such call; it costs the time that hostlock saves, about 25 ms for the system's roots.
+ *
+ * Where nothing was named this names the system's roots, as hostlock_ctx_trust_system does: certificates that the program
+ * loads later are added to them, and do not replace them.
+ *
+ * 0, or: HOSTLOCK_E_NO_TRUST_ANCHORS; HOSTLOCK_E_STATE; what hostlock_ctx_trust_system answers on failure.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_materialize(hostlock_ctx *ctx);
 
 /**
  * Names the host that ssl is to reach: the certificate must be for it, and a DNS name is sent as SNI.

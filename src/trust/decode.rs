@@ -121,7 +121,13 @@ impl Reader {
         if has_certificate { Ok(()) } else { Err(no_certificate(&others, origin)) }
     }
 
-    fn add_certificate(&mut self, der: &[u8], with_settings: bool, quiet: &Quiet) -> std::result::Result<(), String> {
+    /// Adds one certificate; `with_settings` where OpenSSL's trust settings follow it.
+    pub(super) fn add_certificate(
+        &mut self,
+        der: &[u8],
+        with_settings: bool,
+        quiet: &Quiet,
+    ) -> std::result::Result<(), String> {
         if self.seen.contains(der) {
             return Ok(());
         }
@@ -145,7 +151,8 @@ impl Reader {
         Ok(())
     }
 
-    fn add_crl(&mut self, der: &[u8], quiet: &Quiet) -> std::result::Result<(), String> {
+    /// Adds one CRL.
+    pub(super) fn add_crl(&mut self, der: &[u8], quiet: &Quiet) -> std::result::Result<(), String> {
         let (mut rest, len) = (der.as_ptr(), length(der)?);
         // SAFETY: as in `add_certificate`.
         let raw = unsafe { sys::d2i_X509_CRL(ptr::null_mut(), &mut rest, len) };

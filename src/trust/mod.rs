@@ -4,6 +4,8 @@
 pub mod anchors;
 pub mod decode;
 pub mod files;
+pub mod index;
+pub mod list;
 pub mod pem;
 pub mod source;
 pub mod store;
@@ -11,3 +13,4 @@ pub mod system;
 
 pub use anchors::Anchors;
 pub use decode::AnchorSet;
+pub use index::Index;

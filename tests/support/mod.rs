@@ -10,3 +10,4 @@ pub mod pem;
 pub mod pki;
 pub mod raw;
 pub mod scratch;
+pub mod universe;
