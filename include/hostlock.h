@@ -217,6 +217,10 @@ enum hostlock_status {
      */
     HOSTLOCK_E_WRONG_PEM = -46,
     /**
+     * The source of the roots distrusts a certificate of the chain, or distrusts a root for certificates as new as this.
+     */
+    HOSTLOCK_E_DISTRUSTED = -50,
+    /**
      * The host name could not be resolved to an address.
      */
     HOSTLOCK_E_RESOLVE = -60,
@@ -479,6 +483,40 @@ HOSTLOCK_MUST_USE int hostlock_ctx_trust_bundled(hostlock_ctx *ctx);
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_trust_count(hostlock_ctx *ctx);
+
+/**
+ * Trusts the roots in a certdata.txt of NSS (Mozilla's own list, also in the source of ca-certificates), besides what other
+ * hostlock_ctx_trust_* calls named: those that it trusts for servers, as far as it trusts them.
+ *
+ * Where the file has a date for a root (CKA_NSS_SERVER_DISTRUST_AFTER), a server whose own certificate was issued after it
+ * is refused on every path with that root; a certificate that the file distrusts (CKT_NSS_NOT_TRUSTED) is refused in any
+ * chain. Both are HOSTLOCK_E_DISTRUSTED, and hold also where another hostlock_ctx_trust_* call names the same root.
+ *
+ * path is NUL-terminated, in the encoding of the file system. Answers as hostlock_ctx_trust_file does;
+ * HOSTLOCK_E_BAD_PEM for a file that is not a certdata.txt, is cut off or damaged (the message names the line);
+ * HOSTLOCK_E_NO_TRUST_ANCHORS where it trusts no root for servers; HOSTLOCK_E_UNSUPPORTED on a context for servers, for
+ * Mozilla says nothing of clients' certificates.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_certdata(hostlock_ctx *ctx,
+                                const char *path);
+
+/**
+ * Writes the roots of the certdata.txt at input that are trusted for purpose to the file output, as PEM with a
+ * header for people above each: name, SHA-256 hash, expiry, and the date after which it is distrusted, if any.
+ *
+ * purpose is "server-auth", "email" or "code-signing". The same input gives the same bytes. output (or the file that it
+ * is a link to) is replaced at once and keeps its mode; where anything fails it is as it was, and nothing is left behind.
+ * PEM cannot carry dates of distrust: who loads the result with hostlock_ctx_trust_file trusts those roots for all that
+ * they issue.
+ *
+ * 0, or what hostlock_ctx_trust_certdata answers about the input; HOSTLOCK_E_ARG for another purpose;
+ * HOSTLOCK_E_WRONG_FILE_TYPE or HOSTLOCK_E_FILE_IO where the output cannot be written.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_certdata_to_pem(const char *input,
+                             const char *output,
+                             const char *purpose);
 
 /**
  * Names the host that ssl is to reach: the certificate must be for it, and a DNS name is sent as SNI.

@@ -143,9 +143,16 @@ unsafe fn trust<S: Deref<Target = AnchorSet>>(
 /// `path` is NULL or NUL-terminated, and outlives the result.
 pub(super) unsafe fn path_of<'a>(path: *const c_char) -> Result<&'a Path> {
     // SAFETY: as the caller promises.
-    let bytes = unsafe { text_bytes(path, "path")? };
+    unsafe { path_named(path, "path") }
+}
+
+/// # Safety
+/// `path` is NULL or NUL-terminated, and outlives the result.
+pub(super) unsafe fn path_named<'a>(path: *const c_char, name: &str) -> Result<&'a Path> {
+    // SAFETY: as the caller promises.
+    let bytes = unsafe { text_bytes(path, name)? };
     if bytes.is_empty() {
-        return Err(Error::new(Status::EArg, "path is empty"));
+        return Err(Error::new(Status::EArg, format!("{name} is empty")));
     }
     #[cfg(unix)]
     {
@@ -153,5 +160,5 @@ pub(super) unsafe fn path_of<'a>(path: *const c_char) -> Result<&'a Path> {
         Ok(Path::new(std::ffi::OsStr::from_bytes(bytes)))
     }
     #[cfg(not(unix))]
-    std::str::from_utf8(bytes).map(Path::new).map_err(|_| Error::new(Status::EArg, "path is not UTF-8"))
+    std::str::from_utf8(bytes).map(Path::new).map_err(|_| Error::new(Status::EArg, format!("{name} is not UTF-8")))
 }

@@ -3,8 +3,8 @@
 
 use std::ffi::{c_int, c_long};
 use std::ptr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::x509::store::{X509Store, X509StoreBuilder, X509StoreRef};
@@ -15,6 +15,7 @@ use crate::error::{Error, Result, Status};
 use crate::queue::Quiet;
 use crate::sys;
 use crate::trust::decode::AnchorSet;
+use crate::trust::distrust::Distrust;
 use crate::trust::store;
 use crate::trust::system::Places;
 
@@ -33,6 +34,8 @@ pub struct Anchors {
     chosen: AtomicBool,
     /// The system's roots, loaded when they are first needed.
     implicit: OnceLock<X509Store>,
+    /// What the sources of the anchors say against certificates.
+    distrust: RwLock<Arc<Distrust>>,
 }
 
 impl Anchors {
@@ -46,7 +49,7 @@ impl Anchors {
         let born = unsafe { owner(ffi::SSL_CTX_get_cert_store(ctx)) };
         let born = born.ok_or_else(|| Error::new(Status::EInternal, "the new context has no certificate store"))?;
         let (system, chosen, implicit) = (Places::now(), AtomicBool::new(false), OnceLock::new());
-        Ok(Anchors { born, system, may_stand_in, chosen, implicit })
+        Ok(Anchors { born, system, may_stand_in, chosen, implicit, distrust: RwLock::default() })
     }
 
     /// Adds anchors to those that our calls and the program's have named; from here on the system's roots stand back.
@@ -65,6 +68,26 @@ impl Anchors {
     pub unsafe fn add_set(&self, ctx: *mut ffi::SSL_CTX, set: &AnchorSet) -> Result<()> {
         // SAFETY: as the caller promises.
         unsafe { self.insert(ctx, &set.certificates, &set.crls) }
+    }
+
+    /// As [`Anchors::add_set`], with what the source says against certificates: of these anchors, or of any others.
+    ///
+    /// # Safety
+    /// `ctx` is the live context of these anchors.
+    pub unsafe fn add_restricted(&self, ctx: *mut ffi::SSL_CTX, set: &AnchorSet, distrust: &Distrust) -> Result<()> {
+        // SAFETY: as the caller promises, here and below.
+        unsafe { self.check_own_store(ctx)? };
+        // First: no handshake may see an anchor without what is said against it.
+        if !distrust.is_empty() {
+            Arc::make_mut(&mut self.distrust.write().unwrap_or_else(PoisonError::into_inner)).absorb(distrust);
+        }
+        // SAFETY: as above.
+        unsafe { self.add_set(ctx, set) }
+    }
+
+    /// What the sources of the anchors say against certificates.
+    pub fn distrust(&self) -> Arc<Distrust> {
+        Arc::clone(&self.distrust.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// # Safety

@@ -11,6 +11,7 @@ use openssl::x509::{X509, X509Crl};
 use crate::error::{Error, Result, Status};
 use crate::queue::Quiet;
 use crate::sys;
+use crate::trust::certdata;
 use crate::trust::pem::{self, Damage};
 
 /// More than any bundle of roots needs, little enough to be read into memory.
@@ -125,21 +126,7 @@ impl Reader {
         if self.seen.contains(der) {
             return Ok(());
         }
-        let (mut rest, len) = (der.as_ptr(), length(der)?);
-        // SAFETY: `rest` points to `len` readable bytes, and is moved to the first that was not read.
-        let raw = unsafe {
-            if with_settings {
-                sys::d2i_X509_AUX(ptr::null_mut(), &mut rest, len)
-            } else {
-                openssl_sys::d2i_X509(ptr::null_mut(), &mut rest, len)
-            }
-        };
-        if raw.is_null() {
-            return Err(reason(quiet));
-        }
-        // SAFETY: not NULL, and ours to free.
-        let certificate = unsafe { X509::from_ptr(raw) };
-        nothing_follows(der, rest)?;
+        let certificate = certificate(der, with_settings, quiet)?;
         self.seen.insert(der.to_owned());
         self.set.certificates.push(certificate);
         Ok(())
@@ -158,6 +145,26 @@ impl Reader {
         self.set.crls.push(crl);
         Ok(())
     }
+}
+
+/// The certificate in `der`; `with_settings` where OpenSSL's trust settings may follow it. It fails with the reason.
+pub(super) fn certificate(der: &[u8], with_settings: bool, quiet: &Quiet) -> std::result::Result<X509, String> {
+    let (mut rest, len) = (der.as_ptr(), length(der)?);
+    // SAFETY: `rest` points to `len` readable bytes, and is moved to the first that was not read.
+    let raw = unsafe {
+        if with_settings {
+            sys::d2i_X509_AUX(ptr::null_mut(), &mut rest, len)
+        } else {
+            openssl_sys::d2i_X509(ptr::null_mut(), &mut rest, len)
+        }
+    };
+    if raw.is_null() {
+        return Err(reason(quiet));
+    }
+    // SAFETY: not NULL, and ours to free.
+    let certificate = unsafe { X509::from_ptr(raw) };
+    nothing_follows(der, rest)?;
+    Ok(certificate)
 }
 
 /// A SEQUENCE whose length takes more than one byte, as every certificate's does; no text begins so.
@@ -182,6 +189,9 @@ fn not_text(data: &[u8], origin: &str) -> Error {
     let error = Error::new(Status::EBadPem, format!("{origin} is neither PEM nor DER"));
     match data {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => error.with_hint("it is UTF-16 text; save it as ASCII or UTF-8"),
+        _ if certdata::looks_like(data) => {
+            error.with_hint("it is a certdata.txt of NSS; load it with hostlock_ctx_trust_certdata")
+        }
         _ if data.contains(&0) => error.with_hint("it holds NUL bytes, which PEM text never does"),
         _ => error.with_hint("PEM text has a line -----BEGIN CERTIFICATE----- before each certificate"),
     }

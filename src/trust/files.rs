@@ -11,8 +11,12 @@ use crate::trust::decode::{self, AnchorSet, LARGEST_INPUT, Reader};
 
 /// The anchors of one file.
 pub fn load_file(path: &Path, origin: &str) -> Result<AnchorSet> {
-    let mut left = LARGEST_INPUT;
-    decode::parse(&read_file(path, origin, &mut left)?, origin)
+    decode::parse(&read_whole(path, origin)?, origin)
+}
+
+/// The bytes of one file.
+pub fn read_whole(path: &Path, origin: &str) -> Result<Vec<u8>> {
+    read_file(path, origin, &mut { LARGEST_INPUT })
 }
 
 /// The anchors of a directory: every regular file (or link to one) whose name ends in `.pem`, `.crt` or `.cer`, or is a
@@ -150,14 +154,24 @@ pub fn read_regular(path: &Path, origin: &str, most: usize) -> Result<Option<Vec
     options.read(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
-    let file: File = options.open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    regular(&metadata, origin)?;
-    if metadata.len() > most as u64 {
+    let file = options.open(path).map_err(failed)?;
+    let before = file.metadata().map_err(failed)?;
+    regular(&before, origin)?;
+    read_settled(file, &before, origin, most)
+}
+
+/// The bytes of `file`, which must stay as it was `before`: half of an old file and half of a new one are neither.
+fn read_settled(mut file: File, before: &Metadata, origin: &str, most: usize) -> Result<Option<Vec<u8>>> {
+    let failed = |error: io::Error| unreachable(&error, "file", origin);
+    if before.len() > most as u64 {
         return Ok(None);
     }
     let mut data = Vec::new();
-    file.take(most as u64 + 1).read_to_end(&mut data).map_err(failed)?;
+    file.by_ref().take(most as u64 + 1).read_to_end(&mut data).map_err(failed)?;
+    if numbers(before) != numbers(&file.metadata().map_err(failed)?) {
+        return Err(Error::new(Status::EFileIo, format!("{origin} was changed while it was read"))
+            .with_hint("load it again; who writes it should write another file and rename it"));
+    }
     Ok((data.len() <= most).then_some(data))
 }
 
@@ -168,7 +182,8 @@ fn regular(metadata: &Metadata, origin: &str) -> Result<()> {
     Err(Error::new(Status::EWrongFileType, format!("{origin} is {}, not a file", kind(metadata))))
 }
 
-fn kind(metadata: &Metadata) -> &'static str {
+/// What stands at a path, in words.
+pub(super) fn kind(metadata: &Metadata) -> &'static str {
     if metadata.is_dir() {
         return "a directory";
     }
@@ -204,12 +219,39 @@ fn unreachable(error: &io::Error, what: &str, origin: &str) -> Error {
 }
 
 /// The operating system's words, in the manner of our messages.
-fn plain(error: &io::Error) -> String {
+pub(super) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut characters = text.chars();
     match characters.next() {
         Some(first) => first.to_lowercase().chain(characters).collect(),
         None => "no reason given".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_refused() {
+        let path = std::env::temp_dir().join(format!("hostlock-changing-{}", std::process::id()));
+        for (change, is_same) in [(None, true), (Some("older"), false), (Some("o"), false)] {
+            fs::write(&path, "old").unwrap();
+            let file = File::open(&path).unwrap();
+            let before = file.metadata().unwrap();
+            if let Some(new) = change {
+                fs::write(&path, new).unwrap();
+            }
+            match read_settled(file, &before, "the file", LARGEST_INPUT) {
+                Ok(data) => assert!(is_same && data.as_deref() == Some(b"old")),
+                Err(error) => {
+                    assert!(!is_same);
+                    assert_eq!(error.status(), Status::EFileIo);
+                    assert_eq!(error.message(), "the file was changed while it was read");
+                }
+            }
+        }
+        fs::remove_file(&path).unwrap();
     }
 }

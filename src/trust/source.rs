@@ -5,9 +5,11 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result, Status};
+use crate::trust::certdata::Purpose;
 use crate::trust::decode::{self, AnchorSet, Reader};
-use crate::trust::files;
+use crate::trust::distrust::Distrust;
 use crate::trust::system::Places;
+use crate::trust::{certdata, files};
 
 /// A file: PEM with one certificate or many, or one certificate in DER.
 pub fn file(path: &Path) -> Result<AnchorSet> {
@@ -22,6 +24,11 @@ pub fn directory(path: &Path) -> Result<AnchorSet> {
 /// Memory: PEM with one certificate or many, or one certificate in DER.
 pub fn memory(data: &[u8]) -> Result<AnchorSet> {
     decode::parse(data, "the memory block")
+}
+
+/// A certdata.txt of NSS: its roots for `purpose`, with what it says against certificates.
+pub fn certdata(path: &Path, purpose: Purpose) -> Result<(AnchorSet, Distrust)> {
+    certdata::load(path)?.anchors(purpose, &format!("{path:?}"))
 }
 
 /// The system's roots, or the bundled ones where the system has none.

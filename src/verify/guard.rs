@@ -14,6 +14,7 @@ use crate::identity::{MatchRules, Reference};
 use crate::policy::{Check, Choice, Policy};
 use crate::sys;
 use crate::trust::Anchors;
+use crate::trust::certdata::Purpose;
 use crate::verify::exact::ExactCertificates;
 use crate::verify::insecure::{Waiver, Waivers};
 use crate::verify::pins::Pin;
@@ -26,6 +27,19 @@ pub enum Role {
     Client,
     /// It accepts, and judges clients that show a certificate.
     Server,
+}
+
+impl Role {
+    /// What the roots of a certdata.txt must be trusted for, to judge the peers of this side.
+    pub fn certdata_purpose(self) -> Result<Purpose> {
+        match self {
+            Role::Client => Ok(Purpose::ServerAuth),
+            Role::Server => {
+                Err(Error::new(Status::EUnsupported, "a certdata.txt does not say whose client certificates to trust")
+                    .with_hint("load your own CA's certificate with hostlock_ctx_trust_file"))
+            }
+        }
+    }
 }
 
 /// Set-up calls that cure each other's failure: a later success of one clears what an earlier failure poisoned.
