@@ -5,6 +5,7 @@
 pub mod anchors;
 pub mod certdata;
 pub mod decode;
+pub mod describe;
 pub mod distrust;
 pub mod files;
 pub mod pem;

@@ -1,12 +1,11 @@
 //! Roots as PEM with a header for people above each. Nothing of the moment or the machine goes in, so that the same
 //! roots always give the same bytes.
 
-use openssl::x509::X509Ref;
-
 use super::{Purpose, Root};
 use crate::error::{Error, Result, Status};
-use crate::identity::name_text;
 use crate::moment;
+use crate::trust::describe::{Description, one_line};
+use crate::trust::distrust::Distrust;
 
 /// The bundle, ordered by label and hash.
 pub fn text(mut roots: Vec<&Root>, purpose: Purpose) -> Result<String> {
@@ -25,12 +24,13 @@ pub fn text(mut roots: Vec<&Root>, purpose: Purpose) -> Result<String> {
 }
 
 fn block(root: &Root, purpose: Purpose) -> Result<String> {
-    let subject = root.certificate.subject_name().to_der().map(|der| name_text(&der)).unwrap_or_default();
+    let facts = Description::of(&root.certificate, &Distrust::default())?;
     let mut text = format!(
-        "\n# {}\n# subject: {subject}\n# SHA-256: {}\n# expires: {}\n",
+        "\n# {}\n# subject: {}\n# SHA-256: {}\n# expires: {}\n",
         one_line(&root.label),
+        facts.subject,
         fingerprint(&root.sha256),
-        expiry(&root.certificate)?,
+        moment::text(facts.not_after),
     );
     if let Some(seconds) = root.distrust_after(purpose) {
         text.push_str(&format!("# only for certificates issued up to: {}\n", moment::text(seconds)));
@@ -40,18 +40,7 @@ fn block(root: &Root, purpose: Purpose) -> Result<String> {
     Ok(text)
 }
 
-fn expiry(certificate: &X509Ref) -> Result<String> {
-    moment::unix_seconds(certificate.not_after())
-        .map(moment::text)
-        .ok_or_else(|| Error::new(Status::EBadCertificate, "the notAfter of a root is not a time"))
-}
-
 /// Octets in the way that people compare them.
 fn fingerprint(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02X}")).collect::<Vec<_>>().join(":")
-}
-
-/// A label is the file's own text: it must not end the comment.
-fn one_line(label: &str) -> String {
-    label.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
