@@ -383,7 +383,9 @@ const char *hostlock_error_json(const hostlock_error *error);
  * every certificate checked against the host inside the handshake.
  *
  * policy is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. "+cn-fallback" behind it lets
- * a certificate without any subjectAltName be matched by its common name (for old devices; RFC 9525 forbids it). The result *is* an
+ * a certificate without any subjectAltName be matched by its common name (for old devices; RFC 9525 forbids it);
+ * "+skip-broken" leaves broken certificates out of the files that hostlock_ctx_trust_* calls name, instead of refusing
+ * them whole. The result *is* an
  * SSL_CTX: give it to SSL_new, or to hostlock_connect. Free it with hostlock_ctx_free or SSL_CTX_free. NULL on failure
  * (hostlock_last_error says why). A context may be shared by threads once it is set up.
  */
@@ -429,7 +431,8 @@ int hostlock_ctx_set_timeout(hostlock_ctx *ctx,
  * HOSTLOCK_E_FILE_IO (not readable, or too large); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or damaged:
  * the message names the block and the line); HOSTLOCK_E_WRONG_PEM (only a key, for example); HOSTLOCK_E_STATE (the
  * program gave the context an X509_STORE of its own, which other contexts may share). A file is taken whole or not at
- * all. After a failure the context refuses its handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call
+ * all; on a context of a policy with "+skip-broken" a CERTIFICATE block that is complete but holds no certificate is left
+ * out, and the others count (hostlock roots list --skip-broken names it). After a failure the context refuses its handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call
  * succeeds; a successful call of OpenSSL's own does not cure it.
  */
 HOSTLOCK_MUST_USE

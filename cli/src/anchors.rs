@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use hostlock::error::Result;
 use hostlock::moment;
 use hostlock::trust::certdata::{self, Certdata, Purpose};
+use hostlock::trust::decode::{AnchorSet, Broken, Reader};
 use hostlock::trust::describe::Description;
 use hostlock::trust::distrust::Distrust;
-use hostlock::trust::{AnchorSet, decode, files, source};
+use hostlock::trust::files;
+use hostlock::trust::source::{self, Input};
 use openssl::x509::X509;
 use serde_json::{Value, json};
 
+use crate::output::note;
 use crate::progress;
 
 /// Where roots are.
@@ -48,27 +51,41 @@ impl fmt::Display for Source {
 
 impl Source {
     /// The roots, each once, ordered by name.
-    pub fn roots(&self) -> Result<Vec<Description>> {
+    ///
+    /// Of a PEM file or directory with broken certificates there are none, unless they are to be skipped; then standard
+    /// error names them.
+    pub fn roots(&self, broken: Broken) -> Result<Vec<Description>> {
         let none = Distrust::default();
         progress::during(&format!("reading {self}"), || match self {
             Source::System => describe(&source::system()?.certificates, &none),
             Source::Bundled => describe(&source::bundled()?.certificates, &none),
-            Source::Path(path) if path.is_dir() => describe(&source::directory(path)?.certificates, &none),
+            Source::Path(path) if path.is_dir() => {
+                describe(&told(source::read(Input::Directory(path), broken)?).certificates, &none)
+            }
             Source::Path(path) => {
-                let (set, distrust) = file(path)?;
+                let (set, distrust) = file(path, broken)?;
                 describe(&set.certificates, &distrust)
             }
         })
     }
 }
 
-fn file(path: &Path) -> Result<(AnchorSet, Distrust)> {
+fn file(path: &Path, broken: Broken) -> Result<(AnchorSet, Distrust)> {
     let origin = format!("{path:?}");
     let bytes = files::read_whole(path, &origin)?;
     if certdata::looks_like(&bytes) {
         return Certdata::parse(&bytes, &origin)?.anchors(Purpose::ServerAuth, &origin);
     }
-    Ok((decode::parse(&bytes, &origin)?, Distrust::default()))
+    let mut reader = Reader::new(broken);
+    reader.read(&bytes, &origin)?;
+    Ok((told(reader.finish()), Distrust::default()))
+}
+
+fn told(set: AnchorSet) -> AnchorSet {
+    for broken in &set.skipped {
+        note(&format!("skipped: {broken}"));
+    }
+    set
 }
 
 fn describe(certificates: &[X509], distrust: &Distrust) -> Result<Vec<Description>> {
@@ -82,6 +99,20 @@ fn describe(certificates: &[X509], distrust: &Distrust) -> Result<Vec<Descriptio
     }
     roots.sort_by_cached_key(|root| (root.name.to_lowercase(), root.sha256));
     Ok(roots)
+}
+
+/// Whether broken certificates are passed over.
+#[derive(clap::Args)]
+pub struct Tolerance {
+    /// Leave broken certificates out instead of refusing their file; standard error names them
+    #[arg(long)]
+    skip_broken: bool,
+}
+
+impl From<&Tolerance> for Broken {
+    fn from(tolerance: &Tolerance) -> Broken {
+        if tolerance.skip_broken { Broken::Skip } else { Broken::Refuse }
+    }
 }
 
 /// A root as JSON; docs/roots.md lists the keys.

@@ -242,6 +242,24 @@ fn what_cannot_be_read_ends_with_3_and_what_is_not_understood_with_2() {
 }
 
 #[test]
+fn skip_broken_leaves_a_broken_certificate_out_and_names_it() {
+    let scratch = Scratch::new();
+    let mut bundle = pem(&[&ca("One")]);
+    bundle.extend(b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n");
+    let file = scratch.file("roots.pem", bundle);
+    let ran = run(&["list", "--source", text(&file)]);
+    assert_eq!(ran.code, 3);
+    let ran = run(&["list", "--source", text(&file), "--skip-broken"]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.stdout.ends_with("1 root\n"));
+    assert!(
+        ran.stderr.starts_with("skipped: ") && ran.stderr.contains("block 2 (CERTIFICATE, line "),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn the_help_of_every_command_names_the_exit_codes_and_fits_a_page() {
     for command in ["list", "from-certdata", "diff", "expiring"] {
         let ran = run(&[command, "--help"]);

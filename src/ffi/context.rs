@@ -13,7 +13,9 @@ use crate::verify::guard::Family;
 /// every certificate checked against the host inside the handshake.
 ///
 /// `policy` is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. "+cn-fallback" behind it lets
-/// a certificate without any subjectAltName be matched by its common name (for old devices; RFC 9525 forbids it). The result *is* an
+/// a certificate without any subjectAltName be matched by its common name (for old devices; RFC 9525 forbids it);
+/// "+skip-broken" leaves broken certificates out of the files that hostlock_ctx_trust_* calls name, instead of refusing
+/// them whole. The result *is* an
 /// `SSL_CTX`: give it to SSL_new, or to hostlock_connect. Free it with hostlock_ctx_free or SSL_CTX_free. NULL on failure
 /// (hostlock_last_error says why). A context may be shared by threads once it is set up.
 ///

@@ -7,7 +7,9 @@ use std::path::Path;
 use super::boundary::{bytes, fail, status, text_bytes};
 use super::{guard_of, hostlock_ctx};
 use crate::error::{Error, Result, Status};
-use crate::trust::{AnchorSet, source};
+use crate::trust::AnchorSet;
+use crate::trust::decode::Broken;
+use crate::trust::source::{self, Input};
 use crate::verify::guard::Family;
 
 /// Trusts the CA certificates in a file, besides what other hostlock_ctx_trust_* calls named.
@@ -26,7 +28,8 @@ use crate::verify::guard::Family;
 /// HOSTLOCK_E_FILE_IO (not readable, or too large); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or damaged:
 /// the message names the block and the line); HOSTLOCK_E_WRONG_PEM (only a key, for example); HOSTLOCK_E_STATE (the
 /// program gave the context an X509_STORE of its own, which other contexts may share). A file is taken whole or not at
-/// all. After a failure the context refuses its handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call
+/// all; on a context of a policy with "+skip-broken" a CERTIFICATE block that is complete but holds no certificate is left
+/// out, and the others count (`hostlock roots list --skip-broken` names it). After a failure the context refuses its handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call
 /// succeeds; a successful call of OpenSSL's own does not cure it.
 ///
 /// # Safety
@@ -35,7 +38,9 @@ use crate::verify::guard::Family;
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_file(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
     // SAFETY: as the caller promises, here and below.
-    unsafe { trust(ctx, "hostlock_ctx_trust_file", || source::file(path_of(path)?).map(Box::new)) }
+    unsafe {
+        trust(ctx, "hostlock_ctx_trust_file", |broken| source::read(Input::File(path_of(path)?), broken).map(Box::new))
+    }
 }
 
 /// Trusts the CA certificates in a directory, besides what other hostlock_ctx_trust_* calls named.
@@ -51,7 +56,11 @@ pub unsafe extern "C" fn hostlock_ctx_trust_file(ctx: *mut hostlock_ctx, path: *
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_dir(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
     // SAFETY: as the caller promises, here and below.
-    unsafe { trust(ctx, "hostlock_ctx_trust_dir", || source::directory(path_of(path)?).map(Box::new)) }
+    unsafe {
+        trust(ctx, "hostlock_ctx_trust_dir", |broken| {
+            source::read(Input::Directory(path_of(path)?), broken).map(Box::new)
+        })
+    }
 }
 
 /// Trusts the CA certificates in memory, besides what other hostlock_ctx_trust_* calls named. `data` is what a file for
@@ -65,7 +74,11 @@ pub unsafe extern "C" fn hostlock_ctx_trust_dir(ctx: *mut hostlock_ctx, path: *c
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_mem(ctx: *mut hostlock_ctx, data: *const u8, len: usize) -> c_int {
     // SAFETY: as the caller promises, here and below.
-    unsafe { trust(ctx, "hostlock_ctx_trust_mem", || source::memory(bytes(data, len, "data")?).map(Box::new)) }
+    unsafe {
+        trust(ctx, "hostlock_ctx_trust_mem", |broken| {
+            source::read(Input::Memory(bytes(data, len, "data")?), broken).map(Box::new)
+        })
+    }
 }
 
 /// Trusts the system's roots, besides what other hostlock_ctx_trust_* calls named: the way to have a private CA *and*
@@ -82,7 +95,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_mem(ctx: *mut hostlock_ctx, data: *c
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_system(ctx: *mut hostlock_ctx) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { trust(ctx, "hostlock_ctx_trust_system", source::system) }
+    unsafe { trust(ctx, "hostlock_ctx_trust_system", |_| source::system()) }
 }
 
 /// Trusts Mozilla's roots as bundled with hostlock, besides what other hostlock_ctx_trust_* calls named.
@@ -93,7 +106,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_system(ctx: *mut hostlock_ctx) -> c_
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_bundled(ctx: *mut hostlock_ctx) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { trust(ctx, "hostlock_ctx_trust_bundled", source::bundled) }
+    unsafe { trust(ctx, "hostlock_ctx_trust_bundled", |_| source::bundled()) }
 }
 
 /// How many trust anchors the context has now; the system's where nothing was named. Certificates in a directory that the
@@ -128,13 +141,13 @@ pub unsafe extern "C" fn hostlock_ctx_trust_count(ctx: *mut hostlock_ctx) -> c_i
 unsafe fn trust<S: Deref<Target = AnchorSet>>(
     ctx: *mut hostlock_ctx,
     call: &str,
-    load: impl FnOnce() -> Result<S>,
+    load: impl FnOnce(Broken) -> Result<S>,
 ) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
-        let prepare = || unsafe { guard.anchors.add_set(ctx, &*load()?) };
+        let prepare = || unsafe { guard.anchors.add_set(ctx, &*load(guard.broken_anchors)?) };
         guard.configure(Family::Trust, call, prepare, |_, ()| {})
     })
 }

@@ -24,6 +24,8 @@ pub struct AnchorSet {
     pub certificates: Vec<X509>,
     /// Revocation lists; OpenSSL asks them where a program asks for CRL checking.
     pub crls: Vec<X509Crl>,
+    /// The certificates that were left out because they are broken, in words.
+    pub skipped: Vec<String>,
 }
 
 impl AnchorSet {
@@ -32,13 +34,25 @@ impl AnchorSet {
         // What two sets share is left out by X509_STORE_add_cert.
         self.certificates.extend(other.certificates);
         self.crls.extend(other.crls);
+        self.skipped.extend(other.skipped);
     }
+}
+
+/// What becomes of a broken certificate among good ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Broken {
+    /// The whole input is refused.
+    #[default]
+    Refuse,
+    /// It is left out. Text that is cut off inside a block is refused all the same: nobody knows what else is missing.
+    Skip,
 }
 
 /// Reads several inputs into one set, parsing what they share once.
 #[derive(Default)]
 pub struct Reader {
     set: AnchorSet,
+    broken: Broken,
     seen: HashSet<Vec<u8>>,
 }
 
@@ -50,6 +64,16 @@ pub fn parse(data: &[u8], origin: &str) -> Result<AnchorSet> {
 }
 
 impl Reader {
+    /// A reader that does so about broken certificates.
+    pub fn new(broken: Broken) -> Reader {
+        Reader { broken, ..Reader::default() }
+    }
+
+    /// Whether `error` of [`Reader::read`] says no more than that each certificate of that input was left out.
+    pub fn is_last_skipped(&self, error: &Error) -> bool {
+        self.set.skipped.last().is_some_and(|last| last == error.message())
+    }
+
     /// What was read.
     pub fn finish(self) -> AnchorSet {
         self.set
@@ -97,16 +121,25 @@ impl Reader {
         };
         let quiet = Quiet::begin();
         let mut has_certificate = false;
+        let mut all_broken = None;
         let mut others = BTreeSet::new();
         for block in pem::blocks(data) {
             let block = block.map_err(damaged)?;
             let broken = |kind: &str, why: String| damaged(Damage(format!("{block} is not {kind}: {why}")));
             match block.label {
                 "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => {
-                    let der = block.decode().map_err(damaged)?;
                     let with_settings = block.label == "TRUSTED CERTIFICATE";
-                    self.add_certificate(&der, with_settings, &quiet).map_err(|why| broken("a certificate", why))?;
-                    has_certificate = true;
+                    let added = block.decode().map_err(damaged).and_then(|der| {
+                        self.add_certificate(&der, with_settings, &quiet).map_err(|why| broken("a certificate", why))
+                    });
+                    match added {
+                        Ok(()) => has_certificate = true,
+                        Err(error) if self.broken == Broken::Skip => {
+                            self.set.skipped.push(error.message().to_owned());
+                            all_broken = Some(error);
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
                 "X509 CRL" => {
                     let der = block.decode().map_err(damaged)?;
@@ -119,7 +152,11 @@ impl Reader {
                 }
             }
         }
-        if has_certificate { Ok(()) } else { Err(no_certificate(&others, origin)) }
+        match all_broken {
+            _ if has_certificate => Ok(()),
+            Some(error) => Err(error),
+            None => Err(no_certificate(&others, origin)),
+        }
     }
 
     fn add_certificate(&mut self, der: &[u8], with_settings: bool, quiet: &Quiet) -> std::result::Result<(), String> {

@@ -7,11 +7,13 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, Status};
-use crate::trust::decode::{self, AnchorSet, LARGEST_INPUT, Reader};
+use crate::trust::decode::{AnchorSet, Broken, LARGEST_INPUT, Reader};
 
 /// The anchors of one file.
-pub fn load_file(path: &Path, origin: &str) -> Result<AnchorSet> {
-    decode::parse(&read_whole(path, origin)?, origin)
+pub fn load_file(path: &Path, origin: &str, broken: Broken) -> Result<AnchorSet> {
+    let mut reader = Reader::new(broken);
+    reader.read(&read_whole(path, origin)?, origin)?;
+    Ok(reader.finish())
 }
 
 /// The bytes of one file.
@@ -22,24 +24,28 @@ pub fn read_whole(path: &Path, origin: &str) -> Result<Vec<u8>> {
 /// The anchors of a directory: every regular file (or link to one) whose name ends in `.pem`, `.crt` or `.cer`, or is a
 /// hash as `openssl rehash` makes it (`9d66eef0.0`, `9d66eef0.r0`), in the order of their names.
 ///
-/// All of them are read now. A broken one refuses the directory; one that holds well-formed PEM but neither certificate
+/// All of them are read now. A broken one refuses the directory, unless broken certificates are to be left out; one that holds well-formed PEM but neither certificate
 /// nor CRL (a key) is passed over, and so is a link that leads nowhere.
-pub fn load_directory(path: &Path, origin: &str) -> Result<AnchorSet> {
+pub fn load_directory(path: &Path, origin: &str, broken: Broken) -> Result<AnchorSet> {
     let files = candidates(path, origin)?;
     if files.is_empty() {
         return Err(Error::new(Status::EEmpty, format!("the directory {origin} holds no file of certificates"))
             .with_hint("files are found by their names: *.pem, *.crt, *.cer, or a hash as openssl rehash makes it"));
     }
-    let mut reader = Reader::default();
+    let mut reader = Reader::new(broken);
     let mut left = LARGEST_INPUT;
     for file in files {
         let name = format!("{file:?} in {origin}");
         match reader.read(&read_file(&file, &name, &mut left)?, &name) {
             Err(error) if error.status() == Status::EWrongPem => {}
+            Err(error) if reader.is_last_skipped(&error) => {}
             outcome => outcome?,
         }
     }
     let set = reader.finish();
+    if let (true, Some(first)) = (set.certificates.is_empty(), set.skipped.first()) {
+        return Err(Error::new(Status::EBadPem, first.as_str()).with_hint("there is no other certificate beside it"));
+    }
     if set.certificates.is_empty() {
         return Err(Error::new(Status::EWrongPem, format!("no file of the directory {origin} holds a certificate"))
             .with_hint("name the directory with the CA's certificates"));

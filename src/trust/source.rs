@@ -6,24 +6,48 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result, Status};
 use crate::trust::certdata::Purpose;
-use crate::trust::decode::{self, AnchorSet, Reader};
+use crate::trust::decode::{AnchorSet, Broken, Reader};
 use crate::trust::distrust::Distrust;
 use crate::trust::system::Places;
 use crate::trust::{certdata, files};
 
 /// A file: PEM with one certificate or many, or one certificate in DER.
 pub fn file(path: &Path) -> Result<AnchorSet> {
-    files::load_file(path, &format!("{path:?}"))
+    read(Input::File(path), Broken::Refuse)
 }
 
 /// A directory of such files.
 pub fn directory(path: &Path) -> Result<AnchorSet> {
-    files::load_directory(path, &format!("{path:?}"))
+    read(Input::Directory(path), Broken::Refuse)
 }
 
 /// Memory: PEM with one certificate or many, or one certificate in DER.
 pub fn memory(data: &[u8]) -> Result<AnchorSet> {
-    decode::parse(data, "the memory block")
+    read(Input::Memory(data), Broken::Refuse)
+}
+
+/// What a program names: a file, a directory, or memory.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// See [`file()`].
+    File(&'a Path),
+    /// See [`directory()`].
+    Directory(&'a Path),
+    /// See [`memory()`].
+    Memory(&'a [u8]),
+}
+
+/// The anchors of `input`; `broken` is what becomes of broken certificates in it.
+pub fn read(input: Input<'_>, broken: Broken) -> Result<AnchorSet> {
+    match input {
+        Input::File(path) => files::load_file(path, &format!("{path:?}"), broken),
+        Input::Directory(path) => files::load_directory(path, &format!("{path:?}"), broken),
+        Input::Memory(data) => {
+            let mut reader = Reader::new(broken);
+            reader.read(data, "the memory block")?;
+            Ok(reader.finish())
+        }
+    }
 }
 
 /// A certdata.txt of NSS: its roots for `purpose`, with what it says against certificates.

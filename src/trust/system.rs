@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustls_native_certs::CertificateResult;
 
 use crate::error::{Error, Result, Status};
-use crate::trust::decode::{AnchorSet, Reader};
+use crate::trust::decode::{AnchorSet, Broken, Reader};
 use crate::trust::files::{self, Stamp};
 use crate::trust::source;
 
@@ -83,10 +83,10 @@ impl Places {
         let mut set = AnchorSet::default();
         let mut nothing = None;
         if let Some(path) = &self.file {
-            set.absorb(files::load_file(path, &format!("{path:?} (named by {FILE_VARIABLE})"))?);
+            set.absorb(files::load_file(path, &format!("{path:?} (named by {FILE_VARIABLE})"), Broken::Refuse)?);
         }
         for path in &self.directories {
-            match files::load_directory(path, &format!("{path:?} (named by {DIRECTORY_VARIABLE})")) {
+            match files::load_directory(path, &format!("{path:?} (named by {DIRECTORY_VARIABLE})"), Broken::Refuse) {
                 Ok(found) => set.absorb(found),
                 Err(error) if error.status() == Status::EEmpty => nothing = Some(error),
                 Err(error) => return Err(error),

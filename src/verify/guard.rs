@@ -15,6 +15,7 @@ use crate::policy::{Check, Choice, Policy};
 use crate::sys;
 use crate::trust::Anchors;
 use crate::trust::certdata::Purpose;
+use crate::trust::decode::Broken;
 use crate::verify::exact::ExactCertificates;
 use crate::verify::insecure::{Waiver, Waivers};
 use crate::verify::pins::Pin;
@@ -107,6 +108,8 @@ pub struct Guard {
     pub role: Role,
     /// The trust anchors.
     pub anchors: Anchors,
+    /// What becomes of broken certificates among those that the program names.
+    pub broken_anchors: Broken,
     /// The security callback that was in place before ours.
     pub previous_security: Option<sys::SecurityCallback>,
     /// Random, so that a session's mark fits this context only.
@@ -134,6 +137,7 @@ impl Guard {
             .map_err(|e| Error::new(Status::EInternal, format!("OpenSSL gives no random bytes: {e}")))?;
         Ok(Guard {
             policy: choice.policy,
+            broken_anchors: if choice.skip_broken { Broken::Skip } else { Broken::Refuse },
             role,
             anchors,
             previous_security,

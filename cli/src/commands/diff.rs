@@ -8,7 +8,7 @@ use hostlock::trust::describe::Description;
 use serde_json::{Value, json};
 
 use super::Outcome;
-use crate::anchors::{Source, as_json, date, short_hash};
+use crate::anchors::{Source, Tolerance, as_json, date, short_hash};
 use crate::output::{Style, is_coloured, show};
 use crate::table::Table;
 
@@ -22,6 +22,8 @@ pub struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    tolerance: Tolerance,
 }
 
 struct Difference<'a> {
@@ -34,7 +36,7 @@ struct Difference<'a> {
 
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
-    let (a, b) = (arguments.a.roots()?, arguments.b.roots()?);
+    let (a, b) = (arguments.a.roots((&arguments.tolerance).into())?, arguments.b.roots((&arguments.tolerance).into())?);
     let difference = compare(&a, &b);
     if arguments.json {
         show(&format!("{:#}\n", difference.json(arguments)))?;

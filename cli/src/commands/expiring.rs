@@ -6,7 +6,7 @@ use hostlock::error::Result;
 use serde_json::{Value, json};
 
 use super::Outcome;
-use crate::anchors::{Source, as_json, date, short_hash};
+use crate::anchors::{Source, Tolerance, as_json, date, short_hash};
 use crate::output::{Style, is_coloured, roots, show};
 use crate::table::Table;
 
@@ -24,6 +24,8 @@ pub struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    tolerance: Tolerance,
 }
 
 /// Runs it.
@@ -31,7 +33,10 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
     let mut found = Vec::new();
     for source in &arguments.source {
-        let soon = source.roots()?.into_iter().filter(|root| root.not_after <= now + arguments.within * DAY);
+        let soon = source
+            .roots((&arguments.tolerance).into())?
+            .into_iter()
+            .filter(|root| root.not_after <= now + arguments.within * DAY);
         found.extend(soon.map(|root| (root, source)));
     }
     found.sort_by_key(|(root, _)| root.not_after);

@@ -4,7 +4,7 @@ use hostlock::error::Result;
 use serde_json::{Value, json};
 
 use super::Outcome;
-use crate::anchors::{Source, as_json, date, short_hash};
+use crate::anchors::{Source, Tolerance, as_json, date, short_hash};
 use crate::output::{Style, is_coloured, roots, show};
 use crate::table::Table;
 
@@ -17,6 +17,8 @@ pub struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    tolerance: Tolerance,
 }
 
 /// Runs it.
@@ -24,7 +26,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let mut table = Table::new(&["NAME", "EXPIRES", "DISTRUST AFTER", "SHA-256", "SOURCE"]);
     let mut items = Vec::new();
     for source in &arguments.source {
-        for root in source.roots()? {
+        for root in source.roots((&arguments.tolerance).into())? {
             let mut item = as_json(&root);
             if let Value::Object(keys) = &mut item {
                 keys.insert("source".to_owned(), Value::String(source.to_string()));
