@@ -217,6 +217,10 @@ enum hostlock_status {
      */
     HOSTLOCK_E_WRONG_PEM = -46,
     /**
+     * The source of the roots distrusts a certificate of the chain, or distrusts a root for certificates as new as this.
+     */
+    HOSTLOCK_E_DISTRUSTED = -50,
+    /**
      * The host name could not be resolved to an address.
      */
     HOSTLOCK_E_RESOLVE = -60,
@@ -378,10 +382,13 @@ const char *hostlock_error_json(const hostlock_error *error);
  * A context for clients that is safe without another call: TLS 1.2 and 1.3, strong suites, the system's roots, and
  * every certificate checked against the host inside the handshake.
  *
- * policy is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. "+cn-fallback" behind it lets
- * a certificate without any subjectAltName be matched by its common name (for old devices; RFC 9525 forbids it). The result *is* an
- * SSL_CTX: give it to SSL_new, or to hostlock_connect. Free it with hostlock_ctx_free or SSL_CTX_free. NULL on failure
- * (hostlock_last_error says why). A context may be shared by threads once it is set up.
+ * policy is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. "2026-11-webpki" adds the
+ * rules of the public web (CA/Browser Forum). "+cn-fallback" behind a name lets a certificate without any subjectAltName
+ * be matched by its common name (for old devices; RFC 9525 forbids it); "+skip-broken" leaves broken certificates out of
+ * what hostlock_ctx_trust_file, _dir and _mem name, instead of refusing it whole.
+ *
+ * The result *is* an SSL_CTX: give it to SSL_new, or to hostlock_connect. Free it with hostlock_ctx_free or
+ * SSL_CTX_free. NULL on failure (hostlock_last_error says why). A context may be shared by threads once it is set up.
  */
 HOSTLOCK_MUST_USE
 hostlock_ctx *hostlock_client_new(const char *policy);
@@ -425,8 +432,10 @@ int hostlock_ctx_set_timeout(hostlock_ctx *ctx,
  * HOSTLOCK_E_FILE_IO (not readable, or too large); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or damaged:
  * the message names the block and the line); HOSTLOCK_E_WRONG_PEM (only a key, for example); HOSTLOCK_E_STATE (the
  * program gave the context an X509_STORE of its own, which other contexts may share). A file is taken whole or not at
- * all. After a failure the context refuses its handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call
- * succeeds; a successful call of OpenSSL's own does not cure it.
+ * all; on a context of a policy with "+skip-broken" a CERTIFICATE block that is complete but holds no certificate is left
+ * out, and the others count (hostlock roots list --skip-broken names it). After a failure the context refuses its
+ * handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call succeeds; a successful call of OpenSSL's own does
+ * not cure it.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_trust_file(hostlock_ctx *ctx,
@@ -506,6 +515,40 @@ int hostlock_ctx_trust_list(hostlock_ctx *ctx,
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_trust_materialize(hostlock_ctx *ctx);
+
+/**
+ * Trusts the roots in a certdata.txt of NSS (Mozilla's own list, also in the source of ca-certificates), besides what other
+ * hostlock_ctx_trust_* calls named: those that it trusts for servers, as far as it trusts them.
+ *
+ * Where the file has a date for a root (CKA_NSS_SERVER_DISTRUST_AFTER), a server whose own certificate was issued after it
+ * is refused on every path with that root; a certificate that the file distrusts (CKT_NSS_NOT_TRUSTED) is refused in any
+ * chain. Both are HOSTLOCK_E_DISTRUSTED, and hold also where another hostlock_ctx_trust_* call names the same root.
+ *
+ * path is NUL-terminated, in the encoding of the file system. Answers as hostlock_ctx_trust_file does;
+ * HOSTLOCK_E_BAD_PEM for a file that is not a certdata.txt, is cut off or damaged (the message names the line);
+ * HOSTLOCK_E_NO_TRUST_ANCHORS where it trusts no root for servers; HOSTLOCK_E_UNSUPPORTED on a context for servers, for
+ * Mozilla says nothing of clients' certificates.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_certdata(hostlock_ctx *ctx,
+                                const char *path);
+
+/**
+ * Writes the roots of the certdata.txt at input that are trusted for purpose to the file output, as PEM with a
+ * header for people above each: name, SHA-256 hash, expiry, and the date after which it is distrusted, if any.
+ *
+ * purpose is "server-auth", "email" or "code-signing". The same input gives the same bytes. output (or the file that it
+ * is a link to) is replaced at once and keeps its mode; where anything fails it is as it was, and nothing is left behind.
+ * PEM cannot carry dates of distrust: who loads the result with hostlock_ctx_trust_file trusts those roots for all that
+ * they issue.
+ *
+ * 0, or what hostlock_ctx_trust_certdata answers about the input; HOSTLOCK_E_ARG for another purpose;
+ * HOSTLOCK_E_WRONG_FILE_TYPE or HOSTLOCK_E_FILE_IO where the output cannot be written.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_certdata_to_pem(const char *input,
+                             const char *output,
+                             const char *purpose);
 
 /**
  * Names the host that ssl is to reach: the certificate must be for it, and a DNS name is sent as SNI.
@@ -695,6 +738,7 @@ void hostlock_string_free(char *string);
 /**
  * Judges a certificate chain exactly as a handshake of this context would: by its trust anchors, policy, time, depth,
  * flags and revocation lists, and by the host. A client context judges servers, a server context judges clients.
+ * Only a stapled OCSP answer is missing here, as it comes with a handshake.
  *
  * chain is len bytes of PEM, the peer's own certificate first and then the intermediates in any order, or one
  * certificate as DER; a private key among the PEM is passed over. host is a DNS name, an IP address, or

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::boundary::{bytes, fail, not_null, status, string_for_c, text_bytes};
 use super::{guard_of, hostlock_ctx};
 use crate::error::{Error, Result, Status};
-use crate::trust::{Index, source};
+use crate::trust::Index;
+use crate::trust::decode::Broken;
+use crate::trust::source::{self, Input};
 use crate::verify::guard::Family;
 
 /// Trusts the CA certificates in a file, besides what other hostlock_ctx_trust_* calls named.
@@ -26,8 +28,10 @@ use crate::verify::guard::Family;
 /// HOSTLOCK_E_FILE_IO (not readable, or too large); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or damaged:
 /// the message names the block and the line); HOSTLOCK_E_WRONG_PEM (only a key, for example); HOSTLOCK_E_STATE (the
 /// program gave the context an X509_STORE of its own, which other contexts may share). A file is taken whole or not at
-/// all. After a failure the context refuses its handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call
-/// succeeds; a successful call of OpenSSL's own does not cure it.
+/// all; on a context of a policy with "+skip-broken" a CERTIFICATE block that is complete but holds no certificate is left
+/// out, and the others count (`hostlock roots list --skip-broken` names it). After a failure the context refuses its
+/// handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call succeeds; a successful call of OpenSSL's own does
+/// not cure it.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `path` is NULL or NUL-terminated.
@@ -35,7 +39,7 @@ use crate::verify::guard::Family;
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_file(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
     // SAFETY: as the caller promises, here and below.
-    unsafe { trust(ctx, "hostlock_ctx_trust_file", || source::file(path_of(path)?)) }
+    unsafe { trust(ctx, "hostlock_ctx_trust_file", |broken| source::index(Input::File(path_of(path)?), broken)) }
 }
 
 /// Trusts the CA certificates in a directory, besides what other hostlock_ctx_trust_* calls named.
@@ -51,7 +55,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_file(ctx: *mut hostlock_ctx, path: *
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_dir(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
     // SAFETY: as the caller promises, here and below.
-    unsafe { trust(ctx, "hostlock_ctx_trust_dir", || source::directory(path_of(path)?)) }
+    unsafe { trust(ctx, "hostlock_ctx_trust_dir", |broken| source::index(Input::Directory(path_of(path)?), broken)) }
 }
 
 /// Trusts the CA certificates in memory, besides what other hostlock_ctx_trust_* calls named. `data` is what a file for
@@ -65,7 +69,9 @@ pub unsafe extern "C" fn hostlock_ctx_trust_dir(ctx: *mut hostlock_ctx, path: *c
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_mem(ctx: *mut hostlock_ctx, data: *const u8, len: usize) -> c_int {
     // SAFETY: as the caller promises, here and below.
-    unsafe { trust(ctx, "hostlock_ctx_trust_mem", || source::memory(bytes(data, len, "data")?)) }
+    unsafe {
+        trust(ctx, "hostlock_ctx_trust_mem", |broken| source::index(Input::Memory(bytes(data, len, "data")?), broken))
+    }
 }
 
 /// Trusts the system's roots, besides what other hostlock_ctx_trust_* calls named: the way to have a private CA *and*
@@ -85,7 +91,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_mem(ctx: *mut hostlock_ctx, data: *c
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_system(ctx: *mut hostlock_ctx) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { trust(ctx, "hostlock_ctx_trust_system", source::system) }
+    unsafe { trust(ctx, "hostlock_ctx_trust_system", |_| source::system()) }
 }
 
 /// Trusts Mozilla's roots as bundled with hostlock, besides what other hostlock_ctx_trust_* calls named.
@@ -96,7 +102,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_system(ctx: *mut hostlock_ctx) -> c_
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_bundled(ctx: *mut hostlock_ctx) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { trust(ctx, "hostlock_ctx_trust_bundled", source::bundled) }
+    unsafe { trust(ctx, "hostlock_ctx_trust_bundled", |_| source::bundled()) }
 }
 
 /// How many trust anchors the context has now; the system's where nothing was named. Certificates in a directory that the
@@ -179,12 +185,12 @@ pub unsafe extern "C" fn hostlock_ctx_trust_materialize(ctx: *mut hostlock_ctx) 
 
 /// # Safety
 /// `ctx` is NULL or live.
-unsafe fn trust(ctx: *mut hostlock_ctx, call: &str, load: impl FnOnce() -> Result<Arc<Index>>) -> c_int {
+unsafe fn trust(ctx: *mut hostlock_ctx, call: &str, load: impl FnOnce(Broken) -> Result<Arc<Index>>) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
-        let prepare = || unsafe { guard.anchors.add_index(ctx, load()?) };
+        let prepare = || unsafe { guard.anchors.add_index(ctx, load(guard.broken_anchors)?) };
         guard.configure(Family::Trust, call, prepare, |_, ()| {})
     })
 }
@@ -193,9 +199,16 @@ unsafe fn trust(ctx: *mut hostlock_ctx, call: &str, load: impl FnOnce() -> Resul
 /// `path` is NULL or NUL-terminated, and outlives the result.
 pub(super) unsafe fn path_of<'a>(path: *const c_char) -> Result<&'a Path> {
     // SAFETY: as the caller promises.
-    let bytes = unsafe { text_bytes(path, "path")? };
+    unsafe { path_named(path, "path") }
+}
+
+/// # Safety
+/// `path` is NULL or NUL-terminated, and outlives the result.
+pub(super) unsafe fn path_named<'a>(path: *const c_char, name: &str) -> Result<&'a Path> {
+    // SAFETY: as the caller promises.
+    let bytes = unsafe { text_bytes(path, name)? };
     if bytes.is_empty() {
-        return Err(Error::new(Status::EArg, "path is empty"));
+        return Err(Error::new(Status::EArg, format!("{name} is empty")));
     }
     #[cfg(unix)]
     {
@@ -203,5 +216,5 @@ pub(super) unsafe fn path_of<'a>(path: *const c_char) -> Result<&'a Path> {
         Ok(Path::new(std::ffi::OsStr::from_bytes(bytes)))
     }
     #[cfg(not(unix))]
-    std::str::from_utf8(bytes).map(Path::new).map_err(|_| Error::new(Status::EArg, "path is not UTF-8"))
+    std::str::from_utf8(bytes).map(Path::new).map_err(|_| Error::new(Status::EArg, format!("{name} is not UTF-8")))
 }

@@ -4,7 +4,7 @@
 use std::ffi::c_long;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::x509::X509;
@@ -15,6 +15,7 @@ use crate::error::{Error, Result, Status};
 use crate::queue::Quiet;
 use crate::sys;
 use crate::trust::decode::AnchorSet;
+use crate::trust::distrust::Distrust;
 use crate::trust::index::hooks::{self, StandIn};
 use crate::trust::{Index, list, source, store};
 
@@ -28,6 +29,8 @@ pub struct Anchors {
     born: X509Store,
     /// Shared with the store that the context was born with, which may outlive the context.
     implicit: Arc<Implicit>,
+    /// What the sources of the anchors say against certificates.
+    distrust: RwLock<Arc<Distrust>>,
 }
 
 /// The system's roots, for as long as nobody has named others.
@@ -54,7 +57,7 @@ impl Anchors {
         let implicit = Arc::new(Implicit { chosen: AtomicBool::new(false), system, store: OnceLock::new() });
         // SAFETY: the context is new, and so is its store.
         unsafe { hooks::install(born.as_ptr(), Some(Arc::clone(&implicit) as Arc<dyn StandIn>))? };
-        Ok(Anchors { born, implicit })
+        Ok(Anchors { born, implicit, distrust: RwLock::default() })
     }
 
     /// Adds anchors to those that our calls and the program's have named; from here on the system's roots stand back.
@@ -73,15 +76,33 @@ impl Anchors {
     /// # Safety
     /// `ctx` is the live context of these anchors.
     pub unsafe fn add_index(&self, ctx: *mut ffi::SSL_CTX, index: Arc<Index>) -> Result<()> {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: as the caller promises.
+        unsafe { self.add_restricted(ctx, index, &Distrust::default()) }
+    }
+
+    /// As [`Anchors::add_index`], with what the source says against certificates: of these anchors, or of any others.
+    ///
+    /// # Safety
+    /// `ctx` is the live context of these anchors.
+    pub unsafe fn add_restricted(&self, ctx: *mut ffi::SSL_CTX, index: Arc<Index>, distrust: &Distrust) -> Result<()> {
+        // SAFETY: as the caller promises.
         unsafe { self.check_own_store(ctx)? };
         if index.certificates().next().is_none() {
             return Err(store::nothing_in_it());
+        }
+        // First: no handshake may see an anchor without what is said against it.
+        if !distrust.is_empty() {
+            Arc::make_mut(&mut self.distrust.write().unwrap_or_else(PoisonError::into_inner)).absorb(distrust);
         }
         let _quiet = Quiet::begin();
         hooks::attach(&self.born, index)?;
         self.implicit.chosen.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// What the sources of the anchors say against certificates.
+    pub fn distrust(&self) -> Arc<Distrust> {
+        Arc::clone(&self.distrust.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The program has named what it trusts, but no anchor: the system's roots stand back.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result, Status};
-use crate::trust::decode::{AnchorSet, LARGEST_INPUT, Reader};
+use crate::trust::decode::{AnchorSet, Broken, LARGEST_INPUT, Reader};
 
 /// The bytes of one file.
 pub fn read_whole(path: &Path, origin: &str) -> Result<Vec<u8>> {
@@ -47,17 +47,21 @@ pub fn read_directory(path: &Path, origin: &str) -> Result<Vec<Member>> {
     Ok(read)
 }
 
-/// The anchors in the files of the directory `origin`. A broken one refuses the directory; one that holds well-formed PEM
-/// but neither certificate nor CRL (a key) is passed over.
-pub fn anchors_of(files: &[Member], origin: &str) -> Result<AnchorSet> {
-    let mut reader = Reader::default();
+/// The anchors in the files of the directory `origin`. A broken one refuses the directory, unless broken certificates are
+/// to be left out; one that holds well-formed PEM but neither certificate nor CRL (a key) is passed over.
+pub fn anchors_of(files: &[Member], origin: &str, broken: Broken) -> Result<AnchorSet> {
+    let mut reader = Reader::new(broken);
     for (file, data) in files {
         match reader.read(data, &Within(file, origin).to_string()) {
             Err(error) if error.status() == Status::EWrongPem => {}
+            Err(error) if reader.is_last_skipped(&error) => {}
             outcome => outcome?,
         }
     }
     let set = reader.finish();
+    if let (true, Some(first)) = (set.certificates.is_empty(), set.skipped.first()) {
+        return Err(Error::new(Status::EBadPem, first.as_str()).with_hint("there is no other certificate beside it"));
+    }
     if set.certificates.is_empty() {
         return Err(Error::new(Status::EWrongPem, format!("no file of the directory {origin} holds a certificate"))
             .with_hint("name the directory with the CA's certificates"));
@@ -179,14 +183,24 @@ pub fn read_regular(path: &Path, origin: &dyn fmt::Display, most: usize) -> Resu
     options.read(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
-    let file: File = options.open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    regular(&metadata, origin)?;
-    if metadata.len() > most as u64 {
+    let file = options.open(path).map_err(failed)?;
+    let before = file.metadata().map_err(failed)?;
+    regular(&before, origin)?;
+    read_settled(file, &before, origin, most)
+}
+
+/// The bytes of `file`, which must stay as it was `before`: half of an old file and half of a new one are neither.
+fn read_settled(mut file: File, before: &Metadata, origin: &dyn fmt::Display, most: usize) -> Result<Option<Vec<u8>>> {
+    let failed = |error: io::Error| unreachable(&error, "file", origin);
+    if before.len() > most as u64 {
         return Ok(None);
     }
-    let mut data = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
-    file.take(most as u64 + 1).read_to_end(&mut data).map_err(failed)?;
+    let mut data = Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0) + 1);
+    file.by_ref().take(most as u64 + 1).read_to_end(&mut data).map_err(failed)?;
+    if numbers(before) != numbers(&file.metadata().map_err(failed)?) {
+        return Err(Error::new(Status::EFileIo, format!("{origin} was changed while it was read"))
+            .with_hint("load it again; who writes it should write another file and rename it"));
+    }
     Ok((data.len() <= most).then_some(data))
 }
 
@@ -197,7 +211,8 @@ fn regular(metadata: &Metadata, origin: &dyn fmt::Display) -> Result<()> {
     Err(Error::new(Status::EWrongFileType, format!("{origin} is {}, not a file", kind(metadata))))
 }
 
-fn kind(metadata: &Metadata) -> &'static str {
+/// What stands at a path, in words.
+pub(super) fn kind(metadata: &Metadata) -> &'static str {
     if metadata.is_dir() {
         return "a directory";
     }
@@ -233,12 +248,39 @@ fn unreachable(error: &io::Error, what: &str, origin: &dyn fmt::Display) -> Erro
 }
 
 /// The operating system's words, in the manner of our messages.
-fn plain(error: &io::Error) -> String {
+pub(super) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut characters = text.chars();
     match characters.next() {
         Some(first) => first.to_lowercase().chain(characters).collect(),
         None => "no reason given".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_refused() {
+        let path = std::env::temp_dir().join(format!("hostlock-changing-{}", std::process::id()));
+        for (change, is_same) in [(None, true), (Some("older"), false), (Some("o"), false)] {
+            fs::write(&path, "old").unwrap();
+            let file = File::open(&path).unwrap();
+            let before = file.metadata().unwrap();
+            if let Some(new) = change {
+                fs::write(&path, new).unwrap();
+            }
+            match read_settled(file, &before, &"the file", LARGEST_INPUT) {
+                Ok(data) => assert!(is_same && data.as_deref() == Some(b"old")),
+                Err(error) => {
+                    assert!(!is_same);
+                    assert_eq!(error.status(), Status::EFileIo);
+                    assert_eq!(error.message(), "the file was changed while it was read");
+                }
+            }
+        }
+        fs::remove_file(&path).unwrap();
     }
 }

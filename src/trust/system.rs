@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustls_native_certs::CertificateResult;
 
 use crate::error::{Error, Result, Status};
-use crate::trust::decode::{self, AnchorSet, Reader};
+use crate::trust::decode::{self, AnchorSet, Broken, Reader};
 use crate::trust::files::{self, Stamp};
 use crate::trust::index::shared::{self, Identity, lock_soon};
 use crate::trust::{Index, source};
@@ -162,7 +162,7 @@ impl Places {
             set.absorb(decode::parse(data, origin)?);
         }
         for (origin, found) in &by_directory {
-            set.absorb(files::anchors_of(found, origin)?);
+            set.absorb(files::anchors_of(found, origin, Broken::Refuse)?);
         }
         match nothing {
             Some(error) if set.certificates.is_empty() => Err(error),

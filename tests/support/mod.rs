@@ -1,4 +1,5 @@
 //! What the integration tests share.
+pub mod certdata;
 pub mod child;
 pub mod crl;
 pub mod doors;

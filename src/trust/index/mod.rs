@@ -156,6 +156,16 @@ impl Index {
         self.roots.iter().map(|root| self.bytes(&root.der))
     }
 
+    /// All certificates, parsed: for who needs more of them than chains do.
+    pub fn parsed(&self) -> Result<Vec<X509>> {
+        (0..self.roots.len())
+            .map(|at| u32::try_from(at).ok().and_then(|position| self.parse(position)))
+            .map(|root| {
+                root.ok_or_else(|| Error::new(Status::EInternal, "OpenSSL could not read an indexed certificate"))
+            })
+            .collect()
+    }
+
     /// About how much memory the index takes, without the certificates that are parsed.
     pub fn size(&self) -> usize {
         self.der.len() + self.roots.len() * size_of::<Root>()
