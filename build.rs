@@ -3,8 +3,19 @@
 use std::path::PathBuf;
 
 /// The sections of the header, in its order.
-const SECTIONS: &[&str] =
-    &["library", "errors", "context", "trust", "host", "connection", "verify", "revocation", "pins", "insecure"];
+const SECTIONS: &[&str] = &[
+    "library",
+    "errors",
+    "context",
+    "trust",
+    "certdata",
+    "host",
+    "connection",
+    "verify",
+    "revocation",
+    "pins",
+    "insecure",
+];
 
 fn main() {
     println!("cargo::rerun-if-changed=src");

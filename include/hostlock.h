@@ -217,6 +217,10 @@ enum hostlock_status {
      */
     HOSTLOCK_E_WRONG_PEM = -46,
     /**
+     * The source of the roots distrusts a certificate of the chain, or distrusts a root for certificates as new as this.
+     */
+    HOSTLOCK_E_DISTRUSTED = -50,
+    /**
      * The host name could not be resolved to an address.
      */
     HOSTLOCK_E_RESOLVE = -60,
@@ -427,8 +431,10 @@ int hostlock_ctx_set_timeout(hostlock_ctx *ctx,
  * HOSTLOCK_E_FILE_IO (not readable, or too large); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or damaged:
  * the message names the block and the line); HOSTLOCK_E_WRONG_PEM (only a key, for example); HOSTLOCK_E_STATE (the
  * program gave the context an X509_STORE of its own, which other contexts may share). A file is taken whole or not at
- * all. After a failure the context refuses its handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call
- * succeeds; a successful call of OpenSSL's own does not cure it.
+ * all; on a context of a policy with "+skip-broken" a CERTIFICATE block that is complete but holds no certificate is left
+ * out, and the others count (hostlock roots list --skip-broken names it). After a failure the context refuses its
+ * handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call succeeds; a successful call of OpenSSL's own does
+ * not cure it.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_trust_file(hostlock_ctx *ctx,
@@ -465,6 +471,9 @@ int hostlock_ctx_trust_mem(hostlock_ctx *ctx,
  * process), else the operating system's, else the bundled ones. The environment is looked at by this call, and where
  * nothing is named when the context is made. What the environment names must be good: a missing or
  * broken file is an error here, and in the handshake where the roots were not asked for by this call.
+ *
+ * They are read once per process, and again when the files have changed: the next context sees it at once where a file or
+ * directory was exchanged, or within a second where a file inside of a directory was written over in its place.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_trust_system(hostlock_ctx *ctx);
@@ -481,6 +490,64 @@ HOSTLOCK_MUST_USE int hostlock_ctx_trust_bundled(hostlock_ctx *ctx);
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_trust_count(hostlock_ctx *ctx);
+
+/**
+ * The trust anchors that the context has now, as hostlock_ctx_trust_count counts them, in words: a JSON array with one
+ * object an anchor. Its members are "subject" (one line), "expires" (seconds since 1970), "sha256" (of the certificate,
+ * in hexadecimal) and "source" (where it came from). Nothing is loaded for it. Free *list with hostlock_string_free.
+ *
+ * 0, or what hostlock_ctx_trust_count answers on failure; then *list is not touched.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_list(hostlock_ctx *ctx,
+                            char **list);
+
+/**
+ * Puts all trust anchors into the context's certificate store, for a program that looks into that itself
+ * (SSL_CTX_get_cert_store with X509_STORE_get0_objects). Without it the store holds only what handshakes have asked for.
+ * Verification needs no such call; it costs the time that hostlock saves, about 25 ms for the system's roots.
+ *
+ * Where nothing was named this names the system's roots, as hostlock_ctx_trust_system does: certificates that the program
+ * loads later are added to them, and do not replace them.
+ *
+ * 0, or: HOSTLOCK_E_NO_TRUST_ANCHORS; HOSTLOCK_E_STATE; what hostlock_ctx_trust_system answers on failure.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_materialize(hostlock_ctx *ctx);
+
+/**
+ * Trusts the roots in a certdata.txt of NSS (Mozilla's own list, also in the source of ca-certificates), besides what other
+ * hostlock_ctx_trust_* calls named: those that it trusts for servers, as far as it trusts them.
+ *
+ * Where the file has a date for a root (CKA_NSS_SERVER_DISTRUST_AFTER), a server whose own certificate was issued after it
+ * is refused on every path with that root; a certificate that the file distrusts (CKT_NSS_NOT_TRUSTED) is refused in any
+ * chain. Both are HOSTLOCK_E_DISTRUSTED, and hold also where another hostlock_ctx_trust_* call names the same root.
+ *
+ * path is NUL-terminated, in the encoding of the file system. Answers as hostlock_ctx_trust_file does;
+ * HOSTLOCK_E_BAD_PEM for a file that is not a certdata.txt, is cut off or damaged (the message names the line);
+ * HOSTLOCK_E_NO_TRUST_ANCHORS where it trusts no root for servers; HOSTLOCK_E_UNSUPPORTED on a context for servers, for
+ * Mozilla says nothing of clients' certificates.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_certdata(hostlock_ctx *ctx,
+                                const char *path);
+
+/**
+ * Writes the roots of the certdata.txt at input that are trusted for purpose to the file output, as PEM with a
+ * header for people above each: name, SHA-256 hash, expiry, and the date after which it is distrusted, if any.
+ *
+ * purpose is "server-auth", "email" or "code-signing". The same input gives the same bytes. output (or the file that it
+ * is a link to) is replaced at once and keeps its mode; where anything fails it is as it was, and nothing is left behind.
+ * PEM cannot carry dates of distrust: who loads the result with hostlock_ctx_trust_file trusts those roots for all that
+ * they issue.
+ *
+ * 0, or what hostlock_ctx_trust_certdata answers about the input; HOSTLOCK_E_ARG for another purpose;
+ * HOSTLOCK_E_WRONG_FILE_TYPE or HOSTLOCK_E_FILE_IO where the output cannot be written.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_certdata_to_pem(const char *input,
+                             const char *output,
+                             const char *purpose);
 
 /**
  * Names the host that ssl is to reach: the certificate must be for it, and a DNS name is sent as SNI.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITES = {
-    "rust": ["cargo", "test", "--no-fail-fast"],
+    "rust": ["cargo", "test", "--workspace", "--no-fail-fast"],
     "c": ["sh", "-c", "cargo build --quiet && c-tests/run"],
     "python": [sys.executable, "-W", "error", "-m", "unittest", "discover", "-v", "-s", "tests/python"],
 }

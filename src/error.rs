@@ -121,6 +121,8 @@ pub enum Status {
     EBadPem = -45,
     /// The input is well-formed PEM, but holds nothing of the kind that is needed (a key where certificates belong, for example).
     EWrongPem = -46,
+    /// The source of the roots distrusts a certificate of the chain, or distrusts a root for certificates as new as this.
+    EDistrusted = -50,
     /// The host name could not be resolved to an address.
     EResolve = -60,
     /// No address of the host accepted the connection.
@@ -187,6 +189,7 @@ statuses! {
     EEmpty = -44, "empty input";
     EBadPem = -45, "damaged input";
     EWrongPem = -46, "wrong kind of PEM";
+    EDistrusted = -50, "distrusted";
     EResolve = -60, "cannot resolve";
     EConnect = -61, "cannot connect";
     ETimeout = -62, "timed out";

@@ -10,7 +10,7 @@
 //! - [`trust`]: trust anchors and where they come from.
 //! - [`identity`]: the host asked for, the names presented, the match between them.
 //! - [`policy`]: what "secure" means, as data.
-//! - [`error`], [`json`], [`queue`], [`sys`]: failures, their texts, OpenSSL's error queue, and the declarations that `openssl-sys` lacks.
+//! - [`error`], [`json`], [`moment`], [`queue`], [`sys`]: failures, their texts, times, OpenSSL's error queue, and the declarations that `openssl-sys` lacks.
 
 pub mod connection;
 pub mod context;
@@ -18,6 +18,7 @@ pub mod error;
 pub mod ffi;
 pub mod identity;
 pub mod json;
+pub mod moment;
 pub mod policy;
 pub mod queue;
 pub mod sys;

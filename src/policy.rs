@@ -231,19 +231,23 @@ pub struct Choice {
     /// "+cn-fallback": a certificate without any subjectAltName may be matched by its common name. RFC 9525 forbids it;
     /// it is for old devices that cannot be given a new certificate.
     pub cn_fallback: bool,
+    /// "+skip-broken": a broken certificate among the trust anchors that the program names is left out, and the others
+    /// count. Without it the whole file is refused.
+    pub skip_broken: bool,
 }
 
 impl Choice {
     /// The choice in a text such as "default" or "2026-11+cn-fallback".
     pub fn parse(text: &str) -> Result<Choice> {
         let mut words = text.split('+');
-        let mut choice = Choice { policy: Policy::named(words.next().unwrap_or_default())?, cn_fallback: false };
+        let mut choice = Choice::from(Policy::named(words.next().unwrap_or_default())?);
         for word in words {
             match word {
                 "cn-fallback" => choice.cn_fallback = true,
+                "skip-broken" => choice.skip_broken = true,
                 _ => {
                     return Err(Error::new(Status::EArg, format!("there is no policy option {word:?}"))
-                        .with_hint("the options are \"+cn-fallback\""));
+                        .with_hint("the options are \"+cn-fallback\" and \"+skip-broken\""));
                 }
             }
         }
@@ -253,7 +257,7 @@ impl Choice {
 
 impl From<&'static Policy> for Choice {
     fn from(policy: &'static Policy) -> Choice {
-        Choice { policy, cn_fallback: false }
+        Choice { policy, cn_fallback: false, skip_broken: false }
     }
 }
 
@@ -325,6 +329,8 @@ mod tests {
     fn what_a_policy_permits_beyond_itself_is_asked_for_by_name() {
         assert!(!Choice::parse("default").unwrap().cn_fallback);
         assert!(Choice::parse("2026-11+cn-fallback").unwrap().cn_fallback);
+        let both = Choice::parse("default+skip-broken+cn-fallback").unwrap();
+        assert!(both.skip_broken && both.cn_fallback && !Choice::parse("default+cn-fallback").unwrap().skip_broken);
         for wrong in ["", "+cn-fallback", "default+", "default+tls1.0", "default +cn-fallback"] {
             assert_eq!(Choice::parse(wrong).unwrap_err().status(), Status::EArg, "{wrong:?}");
         }

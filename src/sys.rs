@@ -12,6 +12,7 @@ pub enum X509_LOOKUP_METHOD {}
 
 pub type CertVerifyCallback = unsafe extern "C" fn(*mut X509_STORE_CTX, *mut c_void) -> c_int;
 pub type VerifyCallback = unsafe extern "C" fn(c_int, *mut X509_STORE_CTX) -> c_int;
+pub type GetIssuer = unsafe extern "C" fn(*mut *mut X509, *mut X509_STORE_CTX, *mut X509) -> c_int;
 pub type LookupCerts = unsafe extern "C" fn(*mut X509_STORE_CTX, *const X509_NAME) -> *mut stack_st_X509;
 pub type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
 pub type StatusCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
@@ -62,6 +63,8 @@ pub const ERR_LIB_SSL: c_int = 20;
 pub const NID_TLSFEATURE: c_int = 1020;
 
 pub const NID_ANY_POLICY: c_int = 746;
+
+pub const CRYPTO_EX_INDEX_X509_STORE: c_int = 4;
 
 pub const X509_TRUST_SSL_CLIENT: c_int = 2;
 pub const X509_TRUST_SSL_SERVER: c_int = 3;
@@ -154,6 +157,23 @@ unsafe extern "C" {
     pub fn X509_STORE_up_ref(store: *mut X509_STORE) -> c_int;
     pub fn X509_STORE_add_lookup(store: *mut X509_STORE, method: *mut X509_LOOKUP_METHOD) -> *mut X509_LOOKUP;
     pub fn X509_LOOKUP_hash_dir() -> *mut X509_LOOKUP_METHOD;
+    pub fn X509_LOOKUP_ctrl(
+        lookup: *mut X509_LOOKUP,
+        command: c_int,
+        text: *const c_char,
+        number: c_long,
+        answer: *mut *mut c_char,
+    ) -> c_int;
+    pub fn X509_STORE_set_ex_data(store: *mut X509_STORE, index: c_int, data: *mut c_void) -> c_int;
+    pub fn X509_STORE_get_ex_data(store: *const X509_STORE, index: c_int) -> *mut c_void;
+    pub fn X509_STORE_set_get_issuer(store: *mut X509_STORE, function: Option<GetIssuer>);
+    pub fn X509_STORE_set_lookup_certs(store: *mut X509_STORE, function: Option<LookupCerts>);
+    pub fn X509_STORE_CTX_get1_issuer(
+        issuer: *mut *mut X509,
+        ctx: *mut X509_STORE_CTX,
+        certificate: *mut X509,
+    ) -> c_int;
+    pub fn X509_STORE_CTX_get1_certs(ctx: *mut X509_STORE_CTX, name: *const X509_NAME) -> *mut stack_st_X509;
     pub fn X509_STORE_lock(store: *mut X509_STORE) -> c_int;
     pub fn X509_STORE_unlock(store: *mut X509_STORE) -> c_int;
     pub fn X509_STORE_add_crl(store: *mut X509_STORE, crl: *mut X509_CRL) -> c_int;
@@ -167,6 +187,7 @@ unsafe extern "C" {
     pub fn X509_STORE_get_cert_crl(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_check_policy(store: *const X509_STORE) -> *mut c_void;
 
+    pub fn X509_VERIFY_PARAM_set1(to: *mut X509_VERIFY_PARAM, from: *const X509_VERIFY_PARAM) -> c_int;
     pub fn d2i_X509_AUX(to: *mut *mut X509, from: *mut *const c_uchar, len: c_long) -> *mut X509;
     pub fn d2i_X509_CRL(to: *mut *mut X509_CRL, from: *mut *const c_uchar, len: c_long) -> *mut X509_CRL;
 

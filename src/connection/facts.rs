@@ -12,6 +12,7 @@ use openssl_sys as ffi;
 use crate::connection::gather;
 use crate::error::{Error, Result, Status};
 use crate::json::Object;
+use crate::moment;
 use crate::sys;
 use crate::verify::explain;
 use crate::verify::guard::Guard;
@@ -112,7 +113,7 @@ impl Agreed {
             certificate.text("subject", &explain::subject_of(leaf));
             certificate.text("issuer", &explain::name_text(leaf.issuer_name()));
             for (key, time) in [("not_before", leaf.not_before()), ("not_after", leaf.not_after())] {
-                if let Some(seconds) = explain::unix_seconds(time) {
+                if let Some(seconds) = moment::unix_seconds(time) {
                     certificate.number(key, seconds);
                 }
             }

@@ -1,13 +1,15 @@
 //! Section "Trust anchors" of the header.
 
 use std::ffi::{c_char, c_int};
-use std::ops::Deref;
 use std::path::Path;
+use std::sync::Arc;
 
-use super::boundary::{bytes, fail, status, text_bytes};
+use super::boundary::{bytes, fail, not_null, status, string_for_c, text_bytes};
 use super::{guard_of, hostlock_ctx};
 use crate::error::{Error, Result, Status};
-use crate::trust::{AnchorSet, source};
+use crate::trust::Index;
+use crate::trust::decode::Broken;
+use crate::trust::source::{self, Input};
 use crate::verify::guard::Family;
 
 /// Trusts the CA certificates in a file, besides what other hostlock_ctx_trust_* calls named.
@@ -26,8 +28,10 @@ use crate::verify::guard::Family;
 /// HOSTLOCK_E_FILE_IO (not readable, or too large); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or damaged:
 /// the message names the block and the line); HOSTLOCK_E_WRONG_PEM (only a key, for example); HOSTLOCK_E_STATE (the
 /// program gave the context an X509_STORE of its own, which other contexts may share). A file is taken whole or not at
-/// all. After a failure the context refuses its handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call
-/// succeeds; a successful call of OpenSSL's own does not cure it.
+/// all; on a context of a policy with "+skip-broken" a CERTIFICATE block that is complete but holds no certificate is left
+/// out, and the others count (`hostlock roots list --skip-broken` names it). After a failure the context refuses its
+/// handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call succeeds; a successful call of OpenSSL's own does
+/// not cure it.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `path` is NULL or NUL-terminated.
@@ -35,7 +39,7 @@ use crate::verify::guard::Family;
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_file(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
     // SAFETY: as the caller promises, here and below.
-    unsafe { trust(ctx, "hostlock_ctx_trust_file", || source::file(path_of(path)?).map(Box::new)) }
+    unsafe { trust(ctx, "hostlock_ctx_trust_file", |broken| source::index(Input::File(path_of(path)?), broken)) }
 }
 
 /// Trusts the CA certificates in a directory, besides what other hostlock_ctx_trust_* calls named.
@@ -51,7 +55,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_file(ctx: *mut hostlock_ctx, path: *
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_dir(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
     // SAFETY: as the caller promises, here and below.
-    unsafe { trust(ctx, "hostlock_ctx_trust_dir", || source::directory(path_of(path)?).map(Box::new)) }
+    unsafe { trust(ctx, "hostlock_ctx_trust_dir", |broken| source::index(Input::Directory(path_of(path)?), broken)) }
 }
 
 /// Trusts the CA certificates in memory, besides what other hostlock_ctx_trust_* calls named. `data` is what a file for
@@ -65,7 +69,9 @@ pub unsafe extern "C" fn hostlock_ctx_trust_dir(ctx: *mut hostlock_ctx, path: *c
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_mem(ctx: *mut hostlock_ctx, data: *const u8, len: usize) -> c_int {
     // SAFETY: as the caller promises, here and below.
-    unsafe { trust(ctx, "hostlock_ctx_trust_mem", || source::memory(bytes(data, len, "data")?).map(Box::new)) }
+    unsafe {
+        trust(ctx, "hostlock_ctx_trust_mem", |broken| source::index(Input::Memory(bytes(data, len, "data")?), broken))
+    }
 }
 
 /// Trusts the system's roots, besides what other hostlock_ctx_trust_* calls named: the way to have a private CA *and*
@@ -76,13 +82,16 @@ pub unsafe extern "C" fn hostlock_ctx_trust_mem(ctx: *mut hostlock_ctx, data: *c
 /// nothing is named when the context is made. What the environment names must be good: a missing or
 /// broken file is an error here, and in the handshake where the roots were not asked for by this call.
 ///
+/// They are read once per process, and again when the files have changed: the next context sees it at once where a file or
+/// directory was exchanged, or within a second where a file inside of a directory was written over in its place.
+///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_system(ctx: *mut hostlock_ctx) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { trust(ctx, "hostlock_ctx_trust_system", source::system) }
+    unsafe { trust(ctx, "hostlock_ctx_trust_system", |_| source::system()) }
 }
 
 /// Trusts Mozilla's roots as bundled with hostlock, besides what other hostlock_ctx_trust_* calls named.
@@ -93,7 +102,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_system(ctx: *mut hostlock_ctx) -> c_
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_bundled(ctx: *mut hostlock_ctx) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { trust(ctx, "hostlock_ctx_trust_bundled", source::bundled) }
+    unsafe { trust(ctx, "hostlock_ctx_trust_bundled", |_| source::bundled()) }
 }
 
 /// How many trust anchors the context has now; the system's where nothing was named. Certificates in a directory that the
@@ -123,18 +132,65 @@ pub unsafe extern "C" fn hostlock_ctx_trust_count(ctx: *mut hostlock_ctx) -> c_i
         .unwrap_or_else(|_| fail(Error::new(Status::EInternal, "more trust anchors than an int counts")))
 }
 
+/// The trust anchors that the context has now, as hostlock_ctx_trust_count counts them, in words: a JSON array with one
+/// object an anchor. Its members are "subject" (one line), "expires" (seconds since 1970), "sha256" (of the certificate,
+/// in hexadecimal) and "source" (where it came from). Nothing is loaded for it. Free `*list` with hostlock_string_free.
+///
+/// 0, or what hostlock_ctx_trust_count answers on failure; then `*list` is not touched.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `list` is NULL or writable.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_ctx_trust_list(ctx: *mut hostlock_ctx, list: *mut *mut c_char) -> c_int {
+    status(|| {
+        not_null(list, "list")?;
+        // SAFETY: as the caller promises, here and below.
+        let guard = unsafe { guard_of(ctx)? };
+        if let Some(error) = guard.poison(Family::Trust) {
+            return Err(error);
+        }
+        // SAFETY: as above.
+        let json = string_for_c(unsafe { guard.anchors.list(ctx)? })?;
+        // SAFETY: as above.
+        unsafe { list.write(json) };
+        Ok(())
+    })
+}
+
+/// Puts all trust anchors into the context's certificate store, for a program that looks into that itself
+/// (SSL_CTX_get_cert_store with X509_STORE_get0_objects). Without it the store holds only what handshakes have asked for.
+/// Verification needs no such call; it costs the time that hostlock saves, about 25 ms for the system's roots.
+///
+/// Where nothing was named this names the system's roots, as hostlock_ctx_trust_system does: certificates that the program
+/// loads later are added to them, and do not replace them.
+///
+/// 0, or: HOSTLOCK_E_NO_TRUST_ANCHORS; HOSTLOCK_E_STATE; what hostlock_ctx_trust_system answers on failure.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_ctx_trust_materialize(ctx: *mut hostlock_ctx) -> c_int {
+    status(|| {
+        // SAFETY: as the caller promises, here and below.
+        let guard = unsafe { guard_of(ctx)? };
+        if let Some(error) = guard.poison(Family::Trust) {
+            return Err(error);
+        }
+        // SAFETY: as above.
+        unsafe { guard.anchors.materialize(ctx) }
+    })
+}
+
 /// # Safety
 /// `ctx` is NULL or live.
-unsafe fn trust<S: Deref<Target = AnchorSet>>(
-    ctx: *mut hostlock_ctx,
-    call: &str,
-    load: impl FnOnce() -> Result<S>,
-) -> c_int {
+unsafe fn trust(ctx: *mut hostlock_ctx, call: &str, load: impl FnOnce(Broken) -> Result<Arc<Index>>) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
-        let prepare = || unsafe { guard.anchors.add_set(ctx, &*load()?) };
+        let prepare = || unsafe { guard.anchors.add_index(ctx, load(guard.broken_anchors)?) };
         guard.configure(Family::Trust, call, prepare, |_, ()| {})
     })
 }
@@ -143,9 +199,16 @@ unsafe fn trust<S: Deref<Target = AnchorSet>>(
 /// `path` is NULL or NUL-terminated, and outlives the result.
 pub(super) unsafe fn path_of<'a>(path: *const c_char) -> Result<&'a Path> {
     // SAFETY: as the caller promises.
-    let bytes = unsafe { text_bytes(path, "path")? };
+    unsafe { path_named(path, "path") }
+}
+
+/// # Safety
+/// `path` is NULL or NUL-terminated, and outlives the result.
+pub(super) unsafe fn path_named<'a>(path: *const c_char, name: &str) -> Result<&'a Path> {
+    // SAFETY: as the caller promises.
+    let bytes = unsafe { text_bytes(path, name)? };
     if bytes.is_empty() {
-        return Err(Error::new(Status::EArg, "path is empty"));
+        return Err(Error::new(Status::EArg, format!("{name} is empty")));
     }
     #[cfg(unix)]
     {
@@ -153,5 +216,5 @@ pub(super) unsafe fn path_of<'a>(path: *const c_char) -> Result<&'a Path> {
         Ok(Path::new(std::ffi::OsStr::from_bytes(bytes)))
     }
     #[cfg(not(unix))]
-    std::str::from_utf8(bytes).map(Path::new).map_err(|_| Error::new(Status::EArg, "path is not UTF-8"))
+    std::str::from_utf8(bytes).map(Path::new).map_err(|_| Error::new(Status::EArg, format!("{name} is not UTF-8")))
 }

@@ -1,38 +1,46 @@
 //! Which anchors a context trusts now. Roots that a program chose, by our calls or through any door of OpenSSL, are its
 //! decision; only where it chose none do the system's roots stand in.
 
-use std::ffi::{c_int, c_long};
+use std::ffi::c_long;
 use std::ptr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use foreign_types::{ForeignType, ForeignTypeRef};
+use openssl::x509::X509;
 use openssl::x509::store::{X509Store, X509StoreBuilder, X509StoreRef};
-use openssl::x509::{X509, X509Crl};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::queue::Quiet;
 use crate::sys;
 use crate::trust::decode::AnchorSet;
-use crate::trust::store;
-use crate::trust::system::Places;
+use crate::trust::distrust::Distrust;
+use crate::trust::index::hooks::{self, StandIn};
+use crate::trust::{Index, list, source, store};
 
 /// The trust anchors of one context.
 ///
 /// Handshakes on other threads may go on while anchors are added: each sees those that were there when it looked. No
-/// store is ever shared between contexts by hostlock, so that what one context is given stays its own.
+/// store is ever shared between contexts by hostlock, so that what one context is given stays its own; what is shared
+/// are indexes of sources, and the certificates in them.
 pub struct Anchors {
     /// The store that the context was born with, kept alive so that its address stays its own.
     born: X509Store,
-    /// Where the system's roots are.
-    system: Places,
-    /// Whether the system's roots may stand in; they say nothing about a server's clients.
-    may_stand_in: bool,
+    /// Shared with the store that the context was born with, which may outlive the context.
+    implicit: Arc<Implicit>,
+    /// What the sources of the anchors say against certificates.
+    distrust: RwLock<Arc<Distrust>>,
+}
+
+/// The system's roots, for as long as nobody has named others.
+struct Implicit {
     /// Whether one of our own trust calls has succeeded.
     chosen: AtomicBool,
-    /// The system's roots, loaded when they are first needed.
-    implicit: OnceLock<X509Store>,
+    /// The system's roots as they were when the context was made; a failure counts only where they are needed. `None`
+    /// where they may not stand in: they say nothing about a server's clients.
+    system: Option<Result<Arc<Index>>>,
+    store: OnceLock<X509Store>,
 }
 
 impl Anchors {
@@ -45,8 +53,11 @@ impl Anchors {
         // SAFETY: the caller promises `ctx`, which owns its store.
         let born = unsafe { owner(ffi::SSL_CTX_get_cert_store(ctx)) };
         let born = born.ok_or_else(|| Error::new(Status::EInternal, "the new context has no certificate store"))?;
-        let (system, chosen, implicit) = (Places::now(), AtomicBool::new(false), OnceLock::new());
-        Ok(Anchors { born, system, may_stand_in, chosen, implicit })
+        let system = may_stand_in.then(source::system);
+        let implicit = Arc::new(Implicit { chosen: AtomicBool::new(false), system, store: OnceLock::new() });
+        // SAFETY: the context is new, and so is its store.
+        unsafe { hooks::install(born.as_ptr(), Some(Arc::clone(&implicit) as Arc<dyn StandIn>))? };
+        Ok(Anchors { born, implicit, distrust: RwLock::default() })
     }
 
     /// Adds anchors to those that our calls and the program's have named; from here on the system's roots stand back.
@@ -54,36 +65,49 @@ impl Anchors {
     /// # Safety
     /// `ctx` is the live context of these anchors.
     pub unsafe fn add(&self, ctx: *mut ffi::SSL_CTX, certificates: &[X509]) -> Result<()> {
+        let set = AnchorSet { certificates: certificates.to_vec(), ..AnchorSet::default() };
+        let index = Index::of_set(set, "the program")?;
         // SAFETY: as the caller promises.
-        unsafe { self.insert(ctx, certificates, &[]) }
+        unsafe { self.add_index(ctx, Arc::new(index)) }
     }
 
-    /// As [`Anchors::add`], with the CRLs that lay beside them.
+    /// As [`Anchors::add`], with all that an index holds.
     ///
     /// # Safety
     /// `ctx` is the live context of these anchors.
-    pub unsafe fn add_set(&self, ctx: *mut ffi::SSL_CTX, set: &AnchorSet) -> Result<()> {
+    pub unsafe fn add_index(&self, ctx: *mut ffi::SSL_CTX, index: Arc<Index>) -> Result<()> {
         // SAFETY: as the caller promises.
-        unsafe { self.insert(ctx, &set.certificates, &set.crls) }
+        unsafe { self.add_restricted(ctx, index, &Distrust::default()) }
     }
 
+    /// As [`Anchors::add_index`], with what the source says against certificates: of these anchors, or of any others.
+    ///
     /// # Safety
     /// `ctx` is the live context of these anchors.
-    unsafe fn insert(&self, ctx: *mut ffi::SSL_CTX, certificates: &[X509], crls: &[X509Crl]) -> Result<()> {
+    pub unsafe fn add_restricted(&self, ctx: *mut ffi::SSL_CTX, index: Arc<Index>, distrust: &Distrust) -> Result<()> {
         // SAFETY: as the caller promises.
         unsafe { self.check_own_store(ctx)? };
-        if certificates.is_empty() {
+        if index.certificates().next().is_none() {
             return Err(store::nothing_in_it());
         }
+        // First: no handshake may see an anchor without what is said against it.
+        if !distrust.is_empty() {
+            Arc::make_mut(&mut self.distrust.write().unwrap_or_else(PoisonError::into_inner)).absorb(distrust);
+        }
         let _quiet = Quiet::begin();
-        fill(&self.born, certificates, crls)?;
-        self.chosen.store(true, Ordering::Release);
+        hooks::attach(&self.born, index)?;
+        self.implicit.chosen.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// What the sources of the anchors say against certificates.
+    pub fn distrust(&self) -> Arc<Distrust> {
+        Arc::clone(&self.distrust.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The program has named what it trusts, but no anchor: the system's roots stand back.
     pub fn name_none(&self) {
-        self.chosen.store(true, Ordering::Release);
+        self.implicit.chosen.store(true, Ordering::Release);
     }
 
     /// The store to verify with, where libssl brought `offered`.
@@ -94,10 +118,11 @@ impl Anchors {
         if offered.is_null() {
             return Err(store::nothing_in_it());
         }
-        if offered == self.born.as_ptr() && self.is_system_in_force()? {
-            return self.implicit();
-        }
         // SAFETY: as the caller promises, here and below.
+        if offered == self.born.as_ptr() && unsafe { self.implicit.is_in_force(offered)? } {
+            return Ok(self.implicit.store()?);
+        }
+        // SAFETY: as above.
         unsafe { store::check_plain(offered)? };
         // SAFETY: as above.
         Ok(unsafe { X509StoreRef::from_ptr(offered) })
@@ -108,31 +133,50 @@ impl Anchors {
     /// # Safety
     /// `ctx` is the live context of these anchors.
     pub unsafe fn count(&self, ctx: *mut ffi::SSL_CTX) -> Result<usize> {
+        // SAFETY: as the caller promises.
+        Ok(unsafe { self.listed(ctx)? }.len())
+    }
+
+    /// The anchors in force on `ctx` as a JSON array; see [`list`].
+    ///
+    /// # Safety
+    /// `ctx` is the live context of these anchors.
+    pub unsafe fn list(&self, ctx: *mut ffi::SSL_CTX) -> Result<String> {
+        // SAFETY: as the caller promises.
+        list::to_json(&unsafe { self.listed(ctx)? })
+    }
+
+    /// Puts all anchors in force on `ctx` into its certificate store, for programs that look into that themselves. Where
+    /// they were the system's, they are named by this: they stay when the program loads others.
+    ///
+    /// # Safety
+    /// `ctx` is the live context of these anchors.
+    pub unsafe fn materialize(&self, ctx: *mut ffi::SSL_CTX) -> Result<()> {
+        // SAFETY: as the caller promises, here and below.
+        let offered = unsafe { effective_store(ctx) };
+        if offered.is_null() {
+            return Err(store::nothing_in_it());
+        }
+        // SAFETY: as above.
+        if offered == self.born.as_ptr() && unsafe { self.implicit.is_in_force(offered)? } {
+            let system = self.implicit.system()?;
+            // SAFETY: as above.
+            unsafe { self.add_index(ctx, system)? };
+        }
+        // SAFETY: the context keeps its store alive.
+        hooks::materialize(unsafe { X509StoreRef::from_ptr(offered) })
+    }
+
+    /// # Safety
+    /// `ctx` is the live context of these anchors.
+    unsafe fn listed(&self, ctx: *mut ffi::SSL_CTX) -> Result<Vec<list::Listed>> {
         // SAFETY: the caller promises `ctx`.
         let offered = unsafe { effective_store(ctx) };
         if offered.is_null() {
-            return Ok(0);
+            return Ok(Vec::new());
         }
         // SAFETY: the context keeps its store alive.
-        Ok(unsafe { self.in_force(offered)? }.all_certificates().len())
-    }
-
-    fn implicit(&self) -> Result<&X509StoreRef> {
-        if let Some(store) = self.implicit.get() {
-            return Ok(store);
-        }
-        let _quiet = Quiet::begin();
-        let store = store_of(&*self.system.roots()?)?;
-        Ok(self.implicit.get_or_init(|| store))
-    }
-
-    /// Whether nobody has named an anchor for this context.
-    fn is_system_in_force(&self) -> Result<bool> {
-        if !self.may_stand_in || self.chosen.load(Ordering::Acquire) {
-            return Ok(false);
-        }
-        // SAFETY: `born` is live as long as `self`.
-        unsafe { store::is_untouched(self.born.as_ptr()) }
+        list::of(unsafe { self.in_force(offered)? })
     }
 
     /// What the program put in place of the context's own store may be shared with other contexts, so nothing is added.
@@ -156,6 +200,52 @@ impl Anchors {
         .with_hint(
             "add the certificates to that store with X509_STORE_add_cert, or give the context none and make this call",
         ))
+    }
+}
+
+impl Implicit {
+    /// Whether nobody has named an anchor for the context whose own store is `born`.
+    ///
+    /// # Safety
+    /// `born` is live.
+    unsafe fn is_in_force(&self, born: *mut ffi::X509_STORE) -> Result<bool> {
+        if self.system.is_none() || self.chosen.load(Ordering::Acquire) {
+            return Ok(false);
+        }
+        // SAFETY: as the caller promises.
+        unsafe { store::is_untouched(born) }
+    }
+
+    fn system(&self) -> Result<Arc<Index>> {
+        self.system.clone().unwrap_or_else(|| Err(store::nothing_in_it()))
+    }
+
+    fn store(&self) -> Result<&X509Store> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
+        }
+        let _quiet = Quiet::begin();
+        let store = X509StoreBuilder::new()
+            .map_err(|_| Error::new(Status::EInternal, "OpenSSL could not make a certificate store"))?
+            .build();
+        // SAFETY: the store is new.
+        unsafe { hooks::install(store.as_ptr(), None)? };
+        hooks::attach(&store, self.system()?)?;
+        Ok(self.store.get_or_init(|| store))
+    }
+}
+
+impl StandIn for Implicit {
+    fn stand_in(&self, born: *mut ffi::X509_STORE) -> Result<Option<X509Store>> {
+        // SAFETY: OpenSSL searches it now.
+        if !unsafe { self.is_in_force(born)? } {
+            return Ok(None);
+        }
+        let store = self.store()?;
+        // SAFETY: the store is live as long as `self`.
+        unsafe { owner(store.as_ptr()) }
+            .map(Some)
+            .ok_or_else(|| Error::new(Status::EInternal, "OpenSSL could not share the certificate store"))
     }
 }
 
@@ -193,29 +283,4 @@ unsafe fn owner(store: *mut ffi::X509_STORE) -> Option<X509Store> {
     }
     // SAFETY: the count was raised for this owner.
     Some(unsafe { X509Store::from_ptr(store) })
-}
-
-fn store_of(set: &AnchorSet) -> Result<X509Store> {
-    let store = X509StoreBuilder::new()
-        .map_err(|_| Error::new(Status::EInternal, "OpenSSL could not make a certificate store"))?
-        .build();
-    fill(&store, &set.certificates, &set.crls)?;
-    Ok(store)
-}
-
-/// OpenSSL leaves out what is in the store already; it fails only where there is no memory left.
-fn fill(store: &X509StoreRef, certificates: &[X509], crls: &[X509Crl]) -> Result<()> {
-    let add = |added: c_int| match added {
-        1 => Ok(()),
-        _ => Err(Error::new(Status::EInternal, "OpenSSL could not add to the certificate store")),
-    };
-    for certificate in certificates {
-        // SAFETY: both are live; the store locks itself and adds an owner.
-        add(unsafe { ffi::X509_STORE_add_cert(store.as_ptr(), certificate.as_ptr()) })?;
-    }
-    for crl in crls {
-        // SAFETY: as above.
-        add(unsafe { sys::X509_STORE_add_crl(store.as_ptr(), crl.as_ptr()) })?;
-    }
-    Ok(())
 }

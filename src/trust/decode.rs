@@ -11,6 +11,7 @@ use openssl::x509::{X509, X509Crl};
 use crate::error::{Error, Result, Status};
 use crate::queue::Quiet;
 use crate::sys;
+use crate::trust::certdata;
 use crate::trust::pem::{self, Damage};
 
 /// More than any bundle of roots needs, little enough to be read into memory.
@@ -23,6 +24,8 @@ pub struct AnchorSet {
     pub certificates: Vec<X509>,
     /// Revocation lists; OpenSSL asks them where a program asks for CRL checking.
     pub crls: Vec<X509Crl>,
+    /// The certificates that were left out because they are broken, in words.
+    pub skipped: Vec<String>,
 }
 
 impl AnchorSet {
@@ -31,13 +34,25 @@ impl AnchorSet {
         // What two sets share is left out by X509_STORE_add_cert.
         self.certificates.extend(other.certificates);
         self.crls.extend(other.crls);
+        self.skipped.extend(other.skipped);
     }
+}
+
+/// What becomes of a broken certificate among good ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Broken {
+    /// The whole input is refused.
+    #[default]
+    Refuse,
+    /// It is left out. Text that is cut off inside a block is refused all the same: nobody knows what else is missing.
+    Skip,
 }
 
 /// Reads several inputs into one set, parsing what they share once.
 #[derive(Default)]
 pub struct Reader {
     set: AnchorSet,
+    broken: Broken,
     seen: HashSet<Vec<u8>>,
 }
 
@@ -49,6 +64,16 @@ pub fn parse(data: &[u8], origin: &str) -> Result<AnchorSet> {
 }
 
 impl Reader {
+    /// A reader that does so about broken certificates.
+    pub fn new(broken: Broken) -> Reader {
+        Reader { broken, ..Reader::default() }
+    }
+
+    /// Whether `error` of [`Reader::read`] says no more than that each certificate of that input was left out.
+    pub fn is_last_skipped(&self, error: &Error) -> bool {
+        self.set.skipped.last().is_some_and(|last| last == error.message())
+    }
+
     /// What was read.
     pub fn finish(self) -> AnchorSet {
         self.set
@@ -96,16 +121,25 @@ impl Reader {
         };
         let quiet = Quiet::begin();
         let mut has_certificate = false;
+        let mut all_broken = None;
         let mut others = BTreeSet::new();
         for block in pem::blocks(data) {
             let block = block.map_err(damaged)?;
             let broken = |kind: &str, why: String| damaged(Damage(format!("{block} is not {kind}: {why}")));
             match block.label {
                 "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => {
-                    let der = block.decode().map_err(damaged)?;
                     let with_settings = block.label == "TRUSTED CERTIFICATE";
-                    self.add_certificate(&der, with_settings, &quiet).map_err(|why| broken("a certificate", why))?;
-                    has_certificate = true;
+                    let added = block.decode().map_err(damaged).and_then(|der| {
+                        self.add_certificate(&der, with_settings, &quiet).map_err(|why| broken("a certificate", why))
+                    });
+                    match added {
+                        Ok(()) => has_certificate = true,
+                        Err(error) if self.broken == Broken::Skip => {
+                            self.set.skipped.push(error.message().to_owned());
+                            all_broken = Some(error);
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
                 "X509 CRL" => {
                     let der = block.decode().map_err(damaged)?;
@@ -118,34 +152,31 @@ impl Reader {
                 }
             }
         }
-        if has_certificate { Ok(()) } else { Err(no_certificate(&others, origin)) }
+        match all_broken {
+            _ if has_certificate => Ok(()),
+            Some(error) => Err(error),
+            None => Err(no_certificate(&others, origin)),
+        }
     }
 
-    fn add_certificate(&mut self, der: &[u8], with_settings: bool, quiet: &Quiet) -> std::result::Result<(), String> {
+    /// Adds one certificate; `with_settings` where OpenSSL's trust settings follow it.
+    pub(super) fn add_certificate(
+        &mut self,
+        der: &[u8],
+        with_settings: bool,
+        quiet: &Quiet,
+    ) -> std::result::Result<(), String> {
         if self.seen.contains(der) {
             return Ok(());
         }
-        let (mut rest, len) = (der.as_ptr(), length(der)?);
-        // SAFETY: `rest` points to `len` readable bytes, and is moved to the first that was not read.
-        let raw = unsafe {
-            if with_settings {
-                sys::d2i_X509_AUX(ptr::null_mut(), &mut rest, len)
-            } else {
-                openssl_sys::d2i_X509(ptr::null_mut(), &mut rest, len)
-            }
-        };
-        if raw.is_null() {
-            return Err(reason(quiet));
-        }
-        // SAFETY: not NULL, and ours to free.
-        let certificate = unsafe { X509::from_ptr(raw) };
-        nothing_follows(der, rest)?;
+        let certificate = certificate(der, with_settings, quiet)?;
         self.seen.insert(der.to_owned());
         self.set.certificates.push(certificate);
         Ok(())
     }
 
-    fn add_crl(&mut self, der: &[u8], quiet: &Quiet) -> std::result::Result<(), String> {
+    /// Adds one CRL.
+    pub(super) fn add_crl(&mut self, der: &[u8], quiet: &Quiet) -> std::result::Result<(), String> {
         let (mut rest, len) = (der.as_ptr(), length(der)?);
         // SAFETY: as in `add_certificate`.
         let raw = unsafe { sys::d2i_X509_CRL(ptr::null_mut(), &mut rest, len) };
@@ -158,6 +189,26 @@ impl Reader {
         self.set.crls.push(crl);
         Ok(())
     }
+}
+
+/// The certificate in `der`; `with_settings` where OpenSSL's trust settings may follow it. It fails with the reason.
+pub(super) fn certificate(der: &[u8], with_settings: bool, quiet: &Quiet) -> std::result::Result<X509, String> {
+    let (mut rest, len) = (der.as_ptr(), length(der)?);
+    // SAFETY: `rest` points to `len` readable bytes, and is moved to the first that was not read.
+    let raw = unsafe {
+        if with_settings {
+            sys::d2i_X509_AUX(ptr::null_mut(), &mut rest, len)
+        } else {
+            openssl_sys::d2i_X509(ptr::null_mut(), &mut rest, len)
+        }
+    };
+    if raw.is_null() {
+        return Err(reason(quiet));
+    }
+    // SAFETY: not NULL, and ours to free.
+    let certificate = unsafe { X509::from_ptr(raw) };
+    nothing_follows(der, rest)?;
+    Ok(certificate)
 }
 
 /// A SEQUENCE whose length takes more than one byte, as every certificate's does; no text begins so.
@@ -182,6 +233,9 @@ fn not_text(data: &[u8], origin: &str) -> Error {
     let error = Error::new(Status::EBadPem, format!("{origin} is neither PEM nor DER"));
     match data {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => error.with_hint("it is UTF-16 text; save it as ASCII or UTF-8"),
+        _ if certdata::looks_like(data) => {
+            error.with_hint("it is a certdata.txt of NSS; load it with hostlock_ctx_trust_certdata")
+        }
         _ if data.contains(&0) => error.with_hint("it holds NUL bytes, which PEM text never does"),
         _ => error.with_hint("PEM text has a line -----BEGIN CERTIFICATE----- before each certificate"),
     }

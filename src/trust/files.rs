@@ -2,40 +2,66 @@
 //! refused unopened, and what is read is bounded.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result, Status};
-use crate::trust::decode::{self, AnchorSet, LARGEST_INPUT, Reader};
+use crate::trust::decode::{AnchorSet, Broken, LARGEST_INPUT, Reader};
 
-/// The anchors of one file.
-pub fn load_file(path: &Path, origin: &str) -> Result<AnchorSet> {
-    let mut left = LARGEST_INPUT;
-    decode::parse(&read_file(path, origin, &mut left)?, origin)
+/// The bytes of one file.
+pub fn read_whole(path: &Path, origin: &str) -> Result<Vec<u8>> {
+    read_file(path, &origin, &mut { LARGEST_INPUT })
 }
 
-/// The anchors of a directory: every regular file (or link to one) whose name ends in `.pem`, `.crt` or `.cer`, or is a
-/// hash as `openssl rehash` makes it (`9d66eef0.0`, `9d66eef0.r0`), in the order of their names.
+/// A file of a directory, and its bytes.
+pub type Member = (PathBuf, Vec<u8>);
+
+/// What errors call a file of a directory.
+struct Within<'a>(&'a Path, &'a str);
+
+impl fmt::Display for Within<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} in {}", self.0, self.1)
+    }
+}
+
+/// The bytes of the files of a directory: every regular file (or link to one) whose name ends in `.pem`, `.crt` or
+/// `.cer`, or is a hash as `openssl rehash` makes it (`9d66eef0.0`, `9d66eef0.r0`), in the order of their names.
 ///
-/// All of them are read now. A broken one refuses the directory; one that holds well-formed PEM but neither certificate
-/// nor CRL (a key) is passed over, and so is a link that leads nowhere.
-pub fn load_directory(path: &Path, origin: &str) -> Result<AnchorSet> {
+/// All of them are read now. A link that leads nowhere is passed over.
+pub fn read_directory(path: &Path, origin: &str) -> Result<Vec<Member>> {
     let files = candidates(path, origin)?;
     if files.is_empty() {
         return Err(Error::new(Status::EEmpty, format!("the directory {origin} holds no file of certificates"))
             .with_hint("files are found by their names: *.pem, *.crt, *.cer, or a hash as openssl rehash makes it"));
     }
-    let mut reader = Reader::default();
     let mut left = LARGEST_INPUT;
+    let mut read = Vec::with_capacity(files.len());
     for file in files {
-        let name = format!("{file:?} in {origin}");
-        match reader.read(&read_file(&file, &name, &mut left)?, &name) {
+        let data = read_file(&file, &Within(&file, origin), &mut left)?;
+        read.push((file, data));
+    }
+    Ok(read)
+}
+
+/// The anchors in the files of the directory `origin`. A broken one refuses the directory, unless broken certificates are
+/// to be left out; one that holds well-formed PEM but neither certificate nor CRL (a key) is passed over.
+pub fn anchors_of(files: &[Member], origin: &str, broken: Broken) -> Result<AnchorSet> {
+    let mut reader = Reader::new(broken);
+    for (file, data) in files {
+        match reader.read(data, &Within(file, origin).to_string()) {
             Err(error) if error.status() == Status::EWrongPem => {}
+            Err(error) if reader.is_last_skipped(&error) => {}
             outcome => outcome?,
         }
     }
     let set = reader.finish();
+    if let (true, Some(first)) = (set.certificates.is_empty(), set.skipped.first()) {
+        return Err(Error::new(Status::EBadPem, first.as_str()).with_hint("there is no other certificate beside it"));
+    }
     if set.certificates.is_empty() {
         return Err(Error::new(Status::EWrongPem, format!("no file of the directory {origin} holds a certificate"))
             .with_hint("name the directory with the CA's certificates"));
@@ -53,11 +79,18 @@ impl Stamp {
         Stamp(fs::metadata(path).ok().map(|metadata| numbers(&metadata)))
     }
 
+    /// Whether the clock of the file system has gone on since the last change, so that the next one will be seen.
+    pub fn is_settled(&self) -> bool {
+        const SETTLED: i128 = 100_000_000;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128);
+        self.0.is_none_or(|[_, _, _, modified, changed]| modified.max(changed) < now - SETTLED)
+    }
+
     /// The states of a directory and of all that is in it.
     pub fn of_directory(path: &Path) -> Vec<Stamp> {
         let mut names: Vec<PathBuf> =
             fs::read_dir(path).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default();
-        names.sort_unstable();
+        names.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
         std::iter::once(path).chain(names.iter().map(PathBuf::as_path)).map(Stamp::of).collect()
     }
 }
@@ -84,12 +117,12 @@ fn numbers(metadata: &Metadata) -> [i128; 5] {
 }
 
 fn candidates(directory: &Path, origin: &str) -> Result<Vec<PathBuf>> {
-    let metadata = fs::metadata(directory).map_err(|error| unreachable(&error, "directory", origin))?;
+    let metadata = fs::metadata(directory).map_err(|error| unreachable(&error, "directory", &origin))?;
     if !metadata.is_dir() {
         return Err(Error::new(Status::EWrongFileType, format!("{origin} is {}, not a directory", kind(&metadata)))
             .with_hint("hostlock_ctx_trust_file takes a file"));
     }
-    let failed = |error: io::Error| unreachable(&error, "directory", origin);
+    let failed = |error: io::Error| unreachable(&error, "directory", &origin);
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -97,7 +130,7 @@ fn candidates(directory: &Path, origin: &str) -> Result<Vec<PathBuf>> {
             found.push(entry.path());
         }
     }
-    found.sort_unstable();
+    found.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
     let mut seen = HashSet::new();
     found.retain(|path| fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && is_new(&mut seen, &metadata)));
     Ok(found)
@@ -128,7 +161,7 @@ fn is_new(_seen: &mut HashSet<(u64, u64)>, _metadata: &Metadata) -> bool {
 }
 
 /// The bytes of a regular file, at most `left`, which becomes less by as much.
-fn read_file(path: &Path, origin: &str, left: &mut usize) -> Result<Vec<u8>> {
+fn read_file(path: &Path, origin: &dyn fmt::Display, left: &mut usize) -> Result<Vec<u8>> {
     let data = read_regular(path, origin, *left).map_err(|error| match error.status() {
         Status::EWrongFileType if path.is_dir() => error.with_hint("hostlock_ctx_trust_dir takes a directory"),
         _ => error,
@@ -142,7 +175,7 @@ fn read_file(path: &Path, origin: &str, left: &mut usize) -> Result<Vec<u8>> {
 }
 
 /// The bytes of a regular file, called `origin` in errors; `None` where it has more than `most`.
-pub fn read_regular(path: &Path, origin: &str, most: usize) -> Result<Option<Vec<u8>>> {
+pub fn read_regular(path: &Path, origin: &dyn fmt::Display, most: usize) -> Result<Option<Vec<u8>>> {
     let failed = |error: io::Error| unreachable(&error, "file", origin);
     // Looked at before it is opened, for opening a device can have effects; and after, for it may have been exchanged.
     regular(&fs::metadata(path).map_err(failed)?, origin)?;
@@ -150,25 +183,36 @@ pub fn read_regular(path: &Path, origin: &str, most: usize) -> Result<Option<Vec
     options.read(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
-    let file: File = options.open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    regular(&metadata, origin)?;
-    if metadata.len() > most as u64 {
+    let file = options.open(path).map_err(failed)?;
+    let before = file.metadata().map_err(failed)?;
+    regular(&before, origin)?;
+    read_settled(file, &before, origin, most)
+}
+
+/// The bytes of `file`, which must stay as it was `before`: half of an old file and half of a new one are neither.
+fn read_settled(mut file: File, before: &Metadata, origin: &dyn fmt::Display, most: usize) -> Result<Option<Vec<u8>>> {
+    let failed = |error: io::Error| unreachable(&error, "file", origin);
+    if before.len() > most as u64 {
         return Ok(None);
     }
-    let mut data = Vec::new();
-    file.take(most as u64 + 1).read_to_end(&mut data).map_err(failed)?;
+    let mut data = Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0) + 1);
+    file.by_ref().take(most as u64 + 1).read_to_end(&mut data).map_err(failed)?;
+    if numbers(before) != numbers(&file.metadata().map_err(failed)?) {
+        return Err(Error::new(Status::EFileIo, format!("{origin} was changed while it was read"))
+            .with_hint("load it again; who writes it should write another file and rename it"));
+    }
     Ok((data.len() <= most).then_some(data))
 }
 
-fn regular(metadata: &Metadata, origin: &str) -> Result<()> {
+fn regular(metadata: &Metadata, origin: &dyn fmt::Display) -> Result<()> {
     if metadata.is_file() {
         return Ok(());
     }
     Err(Error::new(Status::EWrongFileType, format!("{origin} is {}, not a file", kind(metadata))))
 }
 
-fn kind(metadata: &Metadata) -> &'static str {
+/// What stands at a path, in words.
+pub(super) fn kind(metadata: &Metadata) -> &'static str {
     if metadata.is_dir() {
         return "a directory";
     }
@@ -192,7 +236,7 @@ fn kind(metadata: &Metadata) -> &'static str {
     "neither a file nor a directory"
 }
 
-fn unreachable(error: &io::Error, what: &str, origin: &str) -> Error {
+fn unreachable(error: &io::Error, what: &str, origin: &dyn fmt::Display) -> Error {
     match error.kind() {
         ErrorKind::NotFound => Error::new(Status::ENotFound, format!("there is no {what} {origin}"))
             .with_hint("a relative path starts at the working directory of the process"),
@@ -204,12 +248,39 @@ fn unreachable(error: &io::Error, what: &str, origin: &str) -> Error {
 }
 
 /// The operating system's words, in the manner of our messages.
-fn plain(error: &io::Error) -> String {
+pub(super) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut characters = text.chars();
     match characters.next() {
         Some(first) => first.to_lowercase().chain(characters).collect(),
         None => "no reason given".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_refused() {
+        let path = std::env::temp_dir().join(format!("hostlock-changing-{}", std::process::id()));
+        for (change, is_same) in [(None, true), (Some("older"), false), (Some("o"), false)] {
+            fs::write(&path, "old").unwrap();
+            let file = File::open(&path).unwrap();
+            let before = file.metadata().unwrap();
+            if let Some(new) = change {
+                fs::write(&path, new).unwrap();
+            }
+            match read_settled(file, &before, &"the file", LARGEST_INPUT) {
+                Ok(data) => assert!(is_same && data.as_deref() == Some(b"old")),
+                Err(error) => {
+                    assert!(!is_same);
+                    assert_eq!(error.status(), Status::EFileIo);
+                    assert_eq!(error.message(), "the file was changed while it was read");
+                }
+            }
+        }
+        fs::remove_file(&path).unwrap();
     }
 }

@@ -1,13 +1,21 @@
 //! Trust anchors: where they come from ([`source`] and the rooms behind it), what has been done to an `X509_STORE`
-//! ([`store`]), and which anchors are in force on a context ([`anchors`]).
+//! ([`store`]), which anchors are in force on a context ([`anchors`]), and what their source says against certificates
+//! ([`distrust`]).
 
 pub mod anchors;
+pub mod certdata;
 pub mod decode;
+pub mod describe;
+pub mod distrust;
 pub mod files;
+pub mod index;
+pub mod list;
 pub mod pem;
+pub mod replace;
 pub mod source;
 pub mod store;
 pub mod system;
 
 pub use anchors::Anchors;
 pub use decode::AnchorSet;
+pub use index::Index;

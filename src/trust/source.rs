@@ -4,42 +4,113 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use crate::error::{Error, Result, Status};
-use crate::trust::decode::{self, AnchorSet, Reader};
-use crate::trust::files;
-use crate::trust::system::Places;
+use crate::error::{Result, Status};
+use crate::trust::certdata::{self, Purpose};
+use crate::trust::decode::{AnchorSet, Broken, Reader};
+use crate::trust::distrust::Distrust;
+use crate::trust::index::shared::{self, Identity};
+use crate::trust::{Index, files, system};
 
-/// A file: PEM with one certificate or many, or one certificate in DER.
-pub fn file(path: &Path) -> Result<AnchorSet> {
-    files::load_file(path, &format!("{path:?}"))
+const MEMORY: &str = "the memory block";
+
+/// What a program names: a file, a directory, or memory.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// See [`file()`].
+    File(&'a Path),
+    /// See [`directory()`].
+    Directory(&'a Path),
+    /// See [`memory()`].
+    Memory(&'a [u8]),
+}
+
+impl Input<'_> {
+    fn origin(&self) -> String {
+        match self {
+            Input::File(path) | Input::Directory(path) => format!("{path:?}"),
+            Input::Memory(_) => MEMORY.to_owned(),
+        }
+    }
+}
+
+/// The anchors of `input`; `broken` is what becomes of broken certificates in it.
+pub fn index(input: Input<'_>, broken: Broken) -> Result<Arc<Index>> {
+    let whole = match input {
+        Input::File(path) => file(path),
+        Input::Directory(path) => directory(path),
+        Input::Memory(data) => memory(data),
+    };
+    match whole {
+        // Never shared under the identity of the input: other contexts must see it refused.
+        Err(error) if broken == Broken::Skip && error.status() == Status::EBadPem => {
+            Index::of_set(read(input, broken)?, &input.origin()).map(Arc::new)
+        }
+        whole => whole,
+    }
+}
+
+/// As [`index()`], with all certificates parsed, and with words about those that were left out.
+pub fn read(input: Input<'_>, broken: Broken) -> Result<AnchorSet> {
+    let origin = input.origin();
+    let mut reader = Reader::new(broken);
+    match input {
+        Input::File(path) => reader.read(&files::read_whole(path, &origin)?, &origin)?,
+        Input::Directory(path) => return files::anchors_of(&files::read_directory(path, &origin)?, &origin, broken),
+        Input::Memory(data) => reader.read(data, &origin)?,
+    }
+    Ok(reader.finish())
+}
+
+/// A file: PEM with one certificate or many, or one certificate in DER. A broken certificate refuses it.
+pub fn file(path: &Path) -> Result<Arc<Index>> {
+    named_file(path, &format!("{path:?}"))
+}
+
+/// As [`file()`], under another name in errors and lists.
+pub fn named_file(path: &Path, origin: &str) -> Result<Arc<Index>> {
+    let read = || Index::read(&files::read_whole(path, origin)?, origin).map(Arc::new);
+    shared::get_or_read(origin, || Identity::of_file(path), read)
 }
 
 /// A directory of such files.
-pub fn directory(path: &Path) -> Result<AnchorSet> {
-    files::load_directory(path, &format!("{path:?}"))
+pub fn directory(path: &Path) -> Result<Arc<Index>> {
+    let origin = format!("{path:?}");
+    let files = files::read_directory(path, &origin)?;
+    let index = match Index::of_common_pems(files.iter().map(|(_, data)| data.as_slice()), &origin) {
+        Some(index) => index,
+        None => Index::of_set(files::anchors_of(&files, &origin, Broken::Refuse)?, &origin)?,
+    };
+    Ok(Arc::new(index))
 }
 
 /// Memory: PEM with one certificate or many, or one certificate in DER.
-pub fn memory(data: &[u8]) -> Result<AnchorSet> {
-    decode::parse(data, "the memory block")
+pub fn memory(data: &[u8]) -> Result<Arc<Index>> {
+    shared::get_or_read(
+        MEMORY,
+        || Identity::Content(openssl::sha::sha256(data)),
+        || Index::read(data, MEMORY).map(Arc::new),
+    )
+}
+
+/// A certdata.txt of NSS: its roots for `purpose`, with what it says against certificates.
+pub fn certdata(path: &Path, purpose: Purpose) -> Result<(Arc<Index>, Distrust)> {
+    let origin = format!("{path:?}");
+    let (set, distrust) = certdata::load(path)?.anchors(purpose, &origin)?;
+    Ok((Arc::new(Index::of_set(set, &origin)?), distrust))
 }
 
 /// The system's roots, or the bundled ones where the system has none.
-pub fn system() -> Result<Arc<AnchorSet>> {
-    Places::now().roots()
+pub fn system() -> Result<Arc<Index>> {
+    system::roots()
 }
 
 /// Mozilla's roots, as bundled with hostlock.
-pub fn bundled() -> Result<Arc<AnchorSet>> {
-    static BUNDLED: OnceLock<Arc<AnchorSet>> = OnceLock::new();
-    if let Some(set) = BUNDLED.get() {
-        return Ok(Arc::clone(set));
+pub fn bundled() -> Result<Arc<Index>> {
+    static BUNDLED: OnceLock<Arc<Index>> = OnceLock::new();
+    if let Some(index) = BUNDLED.get() {
+        return Ok(Arc::clone(index));
     }
-    let mut reader = Reader::default();
-    reader.read_lenient(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| der.as_ref()));
-    let set = reader.finish();
-    if set.certificates.len() != webpki_root_certs::TLS_SERVER_ROOT_CERTS.len() {
-        return Err(Error::new(Status::EInternal, "this OpenSSL cannot read one of the bundled roots"));
-    }
-    Ok(Arc::clone(BUNDLED.get_or_init(|| Arc::new(set))))
+    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| der.as_ref());
+    let index = Arc::new(Index::of_static(roots, "the bundled roots")?);
+    Ok(Arc::clone(BUNDLED.get_or_init(|| index)))
 }

@@ -4,13 +4,14 @@
 use std::ptr;
 use std::sync::OnceLock;
 
-use foreign_types::ForeignType;
+use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::x509::store::{X509StoreBuilder, X509StoreRef};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::queue::Quiet;
 use crate::sys;
+use crate::trust::index::hooks;
 
 /// Whether nobody has put a certificate into `store`, or given it a way to find one. A call that tried and failed
 /// counts too: a program that names a file which is not there has named its roots, as raw OpenSSL code expects.
@@ -22,10 +23,8 @@ pub unsafe fn is_untouched(store: *mut ffi::X509_STORE) -> Result<bool> {
     if unsafe { lookup_count(store)? } > 0 {
         return Ok(false);
     }
-    // SAFETY: each call reads one field.
-    let has_finders = unsafe {
-        !sys::X509_STORE_get_get_issuer(store).is_null() || !sys::X509_STORE_get_lookup_certs(store).is_null()
-    };
+    // SAFETY: as above.
+    let has_finders = !hooks::is_ours(unsafe { X509StoreRef::from_ptr(store) });
     // SAFETY: the lock keeps other threads from adding while the length is read.
     let objects = unsafe {
         sys::X509_STORE_lock(store);
@@ -36,9 +35,10 @@ pub unsafe fn is_untouched(store: *mut ffi::X509_STORE) -> Result<bool> {
     Ok(objects <= 0 && !has_finders)
 }
 
-/// Whether `store` holds no certificate now. One with directories may still find some.
+/// Whether `store` holds no certificate now, and no index that it would find one in. One with directories may still
+/// find some.
 pub fn is_empty(store: &X509StoreRef) -> bool {
-    store.all_certificates().is_empty()
+    hooks::indexes(store).is_empty() && store.all_certificates().is_empty()
 }
 
 /// The error for a store that holds nothing.

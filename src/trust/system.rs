@@ -3,22 +3,78 @@
 //! never passed over in silence. A setuid process does not look at its environment, which its caller chose.
 
 use std::env;
+use std::ffi::{CString, OsString};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use rustls_native_certs::CertificateResult;
 
 use crate::error::{Error, Result, Status};
-use crate::trust::decode::{AnchorSet, Reader};
+use crate::trust::decode::{self, AnchorSet, Broken, Reader};
 use crate::trust::files::{self, Stamp};
-use crate::trust::source;
+use crate::trust::index::shared::{self, Identity, lock_soon};
+use crate::trust::{Index, source};
 
 const FILE_VARIABLE: &str = "SSL_CERT_FILE";
 const DIRECTORY_VARIABLE: &str = "SSL_CERT_DIR";
+const ORIGIN: &str = "the system's roots";
+
+/// How long the files of a directory are taken to be what they were, where the directory itself has not changed.
+const RECHECK: Duration = Duration::from_secs(1);
+
+/// See the module's text.
+pub fn roots() -> Result<Arc<Index>> {
+    static RECENT: Mutex<Option<Arc<Recent>>> = Mutex::new(None);
+    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+    let environment_is_set = variable(FILE_VARIABLE).is_some() || variable(DIRECTORY_VARIABLE).is_some();
+    let named = (environment_is_set && !is_privileged()).then(|| Places::of_environment(variable));
+    let recent = lock_soon(&RECENT).and_then(|recent| recent.clone());
+    if let Some(recent) = recent.filter(|recent| recent.is_of(named.as_ref()) && recent.is_current()) {
+        return Ok(Arc::clone(&recent.index));
+    }
+    // The state is taken before the files are read: what changes meanwhile is seen by the next context.
+    let checked = Instant::now();
+    let places = named.unwrap_or_else(|| Places::usual(environment_is_set));
+    let outside = places.outside();
+    let (index, is_settled) = places.roots()?;
+    // Where nothing was found, something may be put anywhere.
+    let can_be_watched = !outside.is_empty() || cfg!(any(not(unix), target_os = "macos"));
+    if is_settled
+        && can_be_watched
+        && let Some(mut recent) = lock_soon(&RECENT)
+    {
+        *recent = Some(Arc::new(Recent { places, outside, checked, index: Arc::clone(&index) }));
+    }
+    Ok(index)
+}
+
+/// What was found the last time, and how to see quickly that it still stands: looking at each file of a directory costs
+/// more than all else that a context needs.
+struct Recent {
+    places: Places,
+    outside: Vec<Stamp>,
+    checked: Instant,
+    index: Arc<Index>,
+}
+
+impl Recent {
+    fn is_of(&self, named: Option<&Places>) -> bool {
+        match named {
+            Some(named) => *named == self.places,
+            None => !self.places.from_environment,
+        }
+    }
+
+    fn is_current(&self) -> bool {
+        let is_fresh = !self.places.reads_directories() || self.checked.elapsed() < RECHECK;
+        is_fresh && self.places.outside() == self.outside
+    }
+}
 
 /// Where to look for the system's roots.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Places {
+struct Places {
     file: Option<PathBuf>,
     directories: Vec<PathBuf>,
     /// Whether the environment named them; then each must be good.
@@ -26,38 +82,14 @@ pub struct Places {
 }
 
 impl Places {
-    /// The places as the environment has them now. A context asks when it is made, not in a handshake, where another
-    /// thread of a C program could be changing the environment.
-    pub fn now() -> Places {
-        Places::named(is_privileged(), |name| env::var_os(name))
-    }
-
-    /// The roots that are there now.
-    pub fn roots(&self) -> Result<Arc<AnchorSet>> {
-        static CACHE: Mutex<Option<(Key, Arc<AnchorSet>)>> = Mutex::new(None);
-        // The state of the files is taken before they are read: what changes meanwhile is read again the next time.
-        let key = Key::of(self.clone());
-        // The lock is held for a look only, so that a slow disk, or a fork at a bad moment, stops nobody else.
-        let cached = CACHE.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((known, set)) = cached
-            && known == key
-        {
-            return Ok(set);
-        }
-        let set = self.load()?;
-        *CACHE.lock().unwrap_or_else(PoisonError::into_inner) = Some((key, Arc::clone(&set)));
-        Ok(set)
-    }
-
-    fn named(privileged: bool, variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Places {
-        let value = |name| variable(name).filter(|value| !value.is_empty());
-        let (file, directories) = (value(FILE_VARIABLE), value(DIRECTORY_VARIABLE));
-        let is_named = file.is_some() || directories.is_some();
-        if !is_named || privileged {
-            return Places::usual(is_named);
-        }
+    fn of_environment(variable: impl Fn(&str) -> Option<OsString>) -> Places {
+        let directories = variable(DIRECTORY_VARIABLE);
         let directories = directories.iter().flat_map(env::split_paths).filter(|path| !path.as_os_str().is_empty());
-        Places { file: file.map(PathBuf::from), directories: directories.collect(), from_environment: true }
+        Places {
+            file: variable(FILE_VARIABLE).map(PathBuf::from),
+            directories: directories.collect(),
+            from_environment: true,
+        }
     }
 
     /// Where systems keep them. `openssl_probe` takes the file from the environment too, so where that must not be
@@ -75,29 +107,83 @@ impl Places {
         Places { file: None, directories: Vec::new(), from_environment: false }
     }
 
-    fn load(&self) -> Result<Arc<AnchorSet>> {
-        if self.from_environment { self.load_named().map(Arc::new) } else { or_bundled(self.load_usual()) }
+    fn roots(&self) -> Result<(Arc<Index>, bool)> {
+        let read = || if self.from_environment { self.load_named() } else { self.load() };
+        shared::get_or_read_settled(ORIGIN, || self.identity(), read)
     }
 
-    fn load_named(&self) -> Result<AnchorSet> {
-        let mut set = AnchorSet::default();
+    /// Whether the files of the directories are read. Beside a file, the usual ones are only searched by OpenSSL.
+    fn reads_directories(&self) -> bool {
+        !self.directories.is_empty() && (self.from_environment || self.file.is_none())
+    }
+
+    /// The state of the file and of the directories themselves.
+    fn outside(&self) -> Vec<Stamp> {
+        self.file.iter().chain(&self.directories).map(|path| Stamp::of(path)).collect()
+    }
+
+    /// The state of all that is read.
+    fn identity(&self) -> Identity {
+        let mut stamps: Vec<(PathBuf, Stamp)> = self.file.iter().map(|path| (path.clone(), Stamp::of(path))).collect();
+        for path in &self.directories {
+            let inside = if self.reads_directories() { Stamp::of_directory(path) } else { vec![Stamp::of(path)] };
+            stamps.extend(inside.into_iter().map(|stamp| (path.clone(), stamp)));
+        }
+        Identity::Places(stamps)
+    }
+
+    fn load_named(&self) -> Result<Arc<Index>> {
+        let mut file = None;
         let mut nothing = None;
         if let Some(path) = &self.file {
-            set.absorb(files::load_file(path, &format!("{path:?} (named by {FILE_VARIABLE})"))?);
+            let origin = format!("{path:?} (named by {FILE_VARIABLE})");
+            let data = files::read_whole(path, &origin)?;
+            if self.directories.is_empty() {
+                return Index::read(&data, &origin).map(Arc::new);
+            }
+            file = Some((origin, data));
         }
+        let mut by_directory = Vec::new();
         for path in &self.directories {
-            match files::load_directory(path, &format!("{path:?} (named by {DIRECTORY_VARIABLE})")) {
-                Ok(found) => set.absorb(found),
+            let origin = format!("{path:?} (named by {DIRECTORY_VARIABLE})");
+            match files::read_directory(path, &origin) {
+                Ok(found) => by_directory.push((origin, found)),
                 Err(error) if error.status() == Status::EEmpty => nothing = Some(error),
                 Err(error) => return Err(error),
             }
+        }
+        let members = by_directory.iter().flat_map(|(_, found)| found).map(|(_, data)| data);
+        let all = file.iter().map(|(_, data)| data).chain(members);
+        if let Some(index) = Index::of_common_pems(all.map(Vec::as_slice), ORIGIN) {
+            return Ok(Arc::new(index));
+        }
+        let mut set = AnchorSet::default();
+        if let Some((origin, data)) = &file {
+            set.absorb(decode::parse(data, origin)?);
+        }
+        for (origin, found) in &by_directory {
+            set.absorb(files::anchors_of(found, origin, Broken::Refuse)?);
         }
         match nothing {
             Some(error) if set.certificates.is_empty() => Err(error),
             _ if set.certificates.is_empty() => {
                 Err(Error::new(Status::EEmpty, format!("{DIRECTORY_VARIABLE} names no directory")))
             }
-            _ => Ok(set),
+            _ => Index::of_set(set, ORIGIN).map(Arc::new),
+        }
+    }
+
+    /// The file's roots, and behind them the directories, in which OpenSSL finds a root by the hash of its name. Where
+    /// there is no such file or it is in doubt, all is read, and what cannot be read is left out.
+    fn load(&self) -> Result<Arc<Index>> {
+        let indexed = self.file.as_ref().and_then(|path| {
+            let text = files::read_whole(path, &format!("{path:?}")).ok()?;
+            Index::of_common_pem(&text, &format!("{path:?}"))
+        });
+        let c_path = |path: &PathBuf| CString::new(path.as_os_str().as_encoded_bytes()).ok();
+        match indexed {
+            Some(index) => Ok(Arc::new(index.with_directories(self.directories.iter().filter_map(c_path).collect()))),
+            None => or_bundled(self.load_usual()),
         }
     }
 
@@ -123,28 +209,13 @@ impl Places {
     }
 }
 
-/// Places, and the state of what is there.
-#[derive(Clone, PartialEq, Eq)]
-struct Key {
-    places: Places,
-    stamps: Vec<Vec<Stamp>>,
-}
-
-impl Key {
-    fn of(places: Places) -> Key {
-        let file = places.file.iter().map(|path| vec![Stamp::of(path)]);
-        let stamps = file.chain(places.directories.iter().map(|path| Stamp::of_directory(path))).collect();
-        Key { places, stamps }
-    }
-}
-
 /// The bundled roots stand in where the system has none, but not where it has some that cannot be read.
-fn or_bundled(found: CertificateResult) -> Result<Arc<AnchorSet>> {
+fn or_bundled(found: CertificateResult) -> Result<Arc<Index>> {
     let mut reader = Reader::default();
     reader.read_lenient(found.certs.iter().map(|der| der.as_ref()));
     let set = reader.finish();
     if !set.certificates.is_empty() {
-        return Ok(Arc::new(set));
+        return Index::of_set(set, ORIGIN).map(Arc::new);
     }
     match found.errors.first() {
         None => source::bundled(),
@@ -199,26 +270,23 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_names_the_places_unless_it_is_empty_or_the_process_is_privileged() {
-        let named = Places::named(false, variables(Some("/a.pem"), Some("/b::/c")));
+    fn the_environment_names_a_file_and_a_list_of_directories() {
+        let named = Places::of_environment(variables(Some("/a.pem"), Some("/b::/c")));
         assert_eq!(named.file, Some("/a.pem".into()));
         assert_eq!(named.directories, [PathBuf::from("/b"), "/c".into()]);
         assert!(named.from_environment);
-        for unheeded in [
-            Places::named(false, variables(None, None)),
-            Places::named(false, variables(Some(""), Some(""))),
-            Places::named(true, variables(Some("/a.pem"), Some("/b"))),
-        ] {
-            assert!(!unheeded.from_environment);
-            assert_ne!(unheeded.file, Some("/a.pem".into()));
-            assert!(!unheeded.directories.contains(&"/b".into()));
-        }
+    }
+
+    #[test]
+    fn the_usual_places_never_hold_what_the_environment_named_where_it_must_not_be_heeded() {
+        let usual = Places::usual(true);
+        assert!(!usual.from_environment && usual.file.is_none());
     }
 
     #[test]
     fn bundled_roots_stand_in_for_none_but_not_for_unreadable_ones() {
         let set = or_bundled(CertificateResult::default()).unwrap();
-        assert_eq!(set.certificates.len(), webpki_root_certs::TLS_SERVER_ROOT_CERTS.len());
+        assert_eq!(set.certificates().count(), webpki_root_certs::TLS_SERVER_ROOT_CERTS.len());
         let unreadable = rustls_native_certs::load_certs_from_paths(Some(Path::new("/nonexistent.pem")), None);
         let error = or_bundled(unreadable).err().unwrap();
         assert_eq!(error.status(), Status::EFileIo);

@@ -6,6 +6,7 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::identity::{Budget, NameConstraints, same_name};
+use crate::trust::distrust;
 use crate::verify::engine::{self, Outcome};
 use crate::verify::explain;
 use crate::verify::fields::{Certificate, Known};
@@ -29,7 +30,9 @@ pub fn check(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error,
         certificates.push(parsed);
     }
     check_depth(case, &certificates, chain).map_err(|error| (error, Extent::Anchor))?;
-    check_name_constraints(&certificates, chain).map_err(|error| (error, Extent::Anchor))
+    check_name_constraints(&certificates, chain).map_err(|error| (error, Extent::Anchor))?;
+    distrust::check(chain.iter().map(|certificate| &**certificate), &case.distrust)
+        .map_err(|error| (error, Extent::Anchor))
 }
 
 fn place(depth: usize, length: usize) -> Place {

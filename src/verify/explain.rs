@@ -2,12 +2,13 @@
 
 use std::ffi::{CStr, c_int};
 
-use openssl::asn1::{Asn1Time, Asn1TimeRef};
+use openssl::asn1::Asn1TimeRef;
 use openssl::nid::Nid;
 use openssl::x509::{X509, X509NameRef, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Status};
+pub use crate::moment::unix_seconds;
 use crate::verify::rules::{Breach, REISSUE};
 
 /// Whether the code means that no chain to an anchor was found, rather than that one was found wanting.
@@ -212,13 +213,6 @@ fn dated(status: Status, message: String, time: &Asn1TimeRef) -> Error {
     }
 }
 
-/// A certificate's time as Unix seconds.
-pub fn unix_seconds(time: &Asn1TimeRef) -> Option<i64> {
-    let epoch = Asn1Time::from_unix(0).ok()?;
-    let difference = epoch.diff(time).ok()?;
-    Some(i64::from(difference.days) * 86_400 + i64::from(difference.secs))
-}
-
 fn time_text(time: &Asn1TimeRef) -> String {
     time.to_string()
 }
@@ -272,15 +266,4 @@ fn signature_text(certificate: &X509Ref) -> String {
 pub fn code_text(code: c_int) -> String {
     // SAFETY: gives a static string for every number.
     unsafe { CStr::from_ptr(ffi::X509_verify_cert_error_string(code.into())) }.to_string_lossy().into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_certificates_time_becomes_unix_seconds() {
-        let time = Asn1Time::from_unix(1_700_000_000).unwrap();
-        assert_eq!(unix_seconds(&time), Some(1_700_000_000));
-    }
 }

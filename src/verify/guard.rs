@@ -14,6 +14,8 @@ use crate::identity::{MatchRules, Reference};
 use crate::policy::{Check, Choice, Policy};
 use crate::sys;
 use crate::trust::Anchors;
+use crate::trust::certdata::Purpose;
+use crate::trust::decode::Broken;
 use crate::verify::exact::ExactCertificates;
 use crate::verify::insecure::{Waiver, Waivers};
 use crate::verify::pins::Pin;
@@ -26,6 +28,19 @@ pub enum Role {
     Client,
     /// It accepts, and judges clients that show a certificate.
     Server,
+}
+
+impl Role {
+    /// What the roots of a certdata.txt must be trusted for, to judge the peers of this side.
+    pub fn certdata_purpose(self) -> Result<Purpose> {
+        match self {
+            Role::Client => Ok(Purpose::ServerAuth),
+            Role::Server => {
+                Err(Error::new(Status::EUnsupported, "a certdata.txt does not say whose client certificates to trust")
+                    .with_hint("load your own CA's certificate with hostlock_ctx_trust_file"))
+            }
+        }
+    }
 }
 
 /// Set-up calls that cure each other's failure: a later success of one clears what an earlier failure poisoned.
@@ -93,6 +108,8 @@ pub struct Guard {
     pub role: Role,
     /// The trust anchors.
     pub anchors: Anchors,
+    /// What becomes of broken certificates among those that the program names.
+    pub broken_anchors: Broken,
     /// The security callback that was in place before ours.
     pub previous_security: Option<sys::SecurityCallback>,
     /// Random, so that a session's mark fits this context only.
@@ -120,6 +137,7 @@ impl Guard {
             .map_err(|e| Error::new(Status::EInternal, format!("OpenSSL gives no random bytes: {e}")))?;
         Ok(Guard {
             policy: choice.policy,
+            broken_anchors: if choice.skip_broken { Broken::Skip } else { Broken::Refuse },
             role,
             anchors,
             previous_security,

@@ -4,6 +4,7 @@
 //! It verifies with parameters of its own: what a program asked for can make them stricter, never laxer.
 
 use std::ffi::{c_int, c_ulong};
+use std::sync::Arc;
 
 use openssl::x509::store::X509StoreRef;
 use openssl::x509::{X509, X509Ref};
@@ -12,6 +13,7 @@ use openssl_sys as ffi;
 use crate::error::{Error, Result};
 use crate::policy::{Check, Policy};
 use crate::sys;
+use crate::trust::distrust::Distrust;
 use crate::trust::store;
 use crate::verify::certificate;
 use crate::verify::chain;
@@ -58,6 +60,8 @@ pub struct Case<'a> {
     pub pins: Vec<Pin>,
     /// Certificates that are trusted as they are.
     pub exact: ExactCertificates,
+    /// What the sources of the anchors say against certificates.
+    pub distrust: Arc<Distrust>,
 }
 
 impl<'a> Case<'a> {
@@ -86,6 +90,7 @@ impl<'a> Case<'a> {
             revocation: settings.revocation.clone(),
             pins: settings.pins.clone(),
             exact: settings.exact.clone(),
+            distrust: guard.anchors.distrust(),
         }
     }
 

@@ -1,4 +1,5 @@
 //! What the integration tests share.
+pub mod certdata;
 pub mod child;
 pub mod crl;
 pub mod doors;
@@ -10,3 +11,4 @@ pub mod pem;
 pub mod pki;
 pub mod raw;
 pub mod scratch;
+pub mod universe;

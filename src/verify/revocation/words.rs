@@ -8,6 +8,7 @@ use openssl::x509::{ReasonCode, X509CrlRef, X509Ref, X509RevokedRef};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Status};
+use crate::moment;
 use crate::verify::explain;
 use crate::verify::revocation::crls::Crls;
 
@@ -30,7 +31,7 @@ pub fn revoked(certificate: &X509Ref, depth: usize, crl: Option<&X509CrlRef>) ->
         .with_hint("do not use this certificate; its owner needs a new one from the CA")
         .with_x509_code(ffi::X509_V_ERR_CERT_REVOKED)
         .with_certificate(depth as u32, subject);
-    timed(error, entry.and_then(|entry| explain::unix_seconds(entry.revocation_date())))
+    timed(error, entry.and_then(|entry| moment::unix_seconds(entry.revocation_date())))
 }
 
 fn entry<'a>(crl: &'a X509CrlRef, certificate: &X509Ref) -> Option<&'a X509RevokedRef> {
@@ -81,12 +82,12 @@ pub fn refusal(
             let until = crl.next_update().map_or_else(|| "?".to_owned(), ToString::to_string);
             let error =
                 stale(format!("the CRL of {whose} was to be replaced by {until}, so {who} may be revoked by now"));
-            timed(error, crl.next_update().and_then(explain::unix_seconds)).with_hint(refetch)
+            timed(error, crl.next_update().and_then(moment::unix_seconds)).with_hint(refetch)
         }
         (ffi::X509_V_ERR_CRL_NOT_YET_VALID, Some(crl)) => {
             let from = crl.last_update();
             let error = stale(format!("the CRL of {whose}, needed for {who}, is valid only from {from}"));
-            timed(error, explain::unix_seconds(from)).with_hint("check this machine's clock first: it may be behind")
+            timed(error, moment::unix_seconds(from)).with_hint("check this machine's clock first: it may be behind")
         }
         (ffi::X509_V_ERR_CRL_SIGNATURE_FAILURE | ffi::X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE, _) => {
             invalid(format!("the CRL of {whose}, needed for {who}, is not signed with the key of that CA"))

@@ -1,0 +1,113 @@
+//! `hostlock roots diff`
+
+use std::collections::HashMap;
+
+use hostlock::error::Result;
+use hostlock::moment;
+use hostlock::trust::describe::Description;
+use serde_json::{Value, json};
+
+use super::Outcome;
+use crate::anchors::{Source, Tolerance, as_json, date, short_hash};
+use crate::output::{Style, is_coloured, show};
+use crate::table::Table;
+
+/// The arguments.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// One source
+    a: Source,
+    /// The other source
+    b: Source,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    tolerance: Tolerance,
+}
+
+struct Difference<'a> {
+    only_in_a: Vec<&'a Description>,
+    only_in_b: Vec<&'a Description>,
+    /// In both, with another date of distrust.
+    changed: Vec<(&'a Description, &'a Description)>,
+    same: usize,
+}
+
+/// Runs it.
+pub fn run(arguments: &Arguments) -> Result<Outcome> {
+    let (a, b) = (arguments.a.roots((&arguments.tolerance).into())?, arguments.b.roots((&arguments.tolerance).into())?);
+    let difference = compare(&a, &b);
+    if arguments.json {
+        show(&format!("{:#}\n", difference.json(arguments)))?;
+    } else {
+        show(&difference.text(arguments, is_coloured()))?;
+    }
+    let is_equal = difference.only_in_a.is_empty() && difference.only_in_b.is_empty() && difference.changed.is_empty();
+    Ok(if is_equal { Outcome::Fine } else { Outcome::Found })
+}
+
+fn compare<'a>(a: &'a [Description], b: &'a [Description]) -> Difference<'a> {
+    let in_a: HashMap<_, _> = a.iter().map(|root| (root.sha256, root)).collect();
+    let in_b: HashMap<_, _> = b.iter().map(|root| (root.sha256, root)).collect();
+    let both = a.iter().filter_map(|root| in_b.get(&root.sha256).map(|other| (root, *other)));
+    let (same, changed): (Vec<_>, Vec<_>) = both.partition(|(one, other)| one.distrust_after == other.distrust_after);
+    Difference {
+        only_in_a: a.iter().filter(|root| !in_b.contains_key(&root.sha256)).collect(),
+        only_in_b: b.iter().filter(|root| !in_a.contains_key(&root.sha256)).collect(),
+        changed,
+        same: same.len(),
+    }
+}
+
+impl Difference<'_> {
+    fn json(&self, arguments: &Arguments) -> Value {
+        let list = |roots: &[&Description]| roots.iter().map(|root| as_json(root)).collect::<Vec<_>>();
+        let changed = |(one, other): &(&Description, &Description)| {
+            let mut item = as_json(one);
+            if let Value::Object(keys) = &mut item {
+                keys.remove("distrust_after");
+                keys.insert("distrust_after_a".to_owned(), json!(one.distrust_after.map(moment::text)));
+                keys.insert("distrust_after_b".to_owned(), json!(other.distrust_after.map(moment::text)));
+            }
+            item
+        };
+        json!({
+            "a": arguments.a.to_string(),
+            "b": arguments.b.to_string(),
+            "only_in_a": list(&self.only_in_a),
+            "only_in_b": list(&self.only_in_b),
+            "changed": self.changed.iter().map(changed).collect::<Vec<_>>(),
+            "same": self.same,
+        })
+    }
+
+    fn text(&self, arguments: &Arguments, coloured: bool) -> String {
+        let mut table = Table::new(&["", "NAME", "EXPIRES", "DISTRUST AFTER", "SHA-256"]);
+        let distrust = |seconds: Option<i64>| seconds.map_or("never".to_owned(), date);
+        let mut row = |mark: &str, style: Style, root: &Description, distrust: String| {
+            table
+                .row(style, vec![mark.to_owned(), root.name.clone(), date(root.not_after), distrust, short_hash(root)]);
+        };
+        for root in &self.only_in_a {
+            row("-", Style::Red, root, root.distrust_after.map(date).unwrap_or_default());
+        }
+        for root in &self.only_in_b {
+            row("+", Style::Green, root, root.distrust_after.map(date).unwrap_or_default());
+        }
+        for (one, other) in &self.changed {
+            let change = format!("{} -> {}", distrust(one.distrust_after), distrust(other.distrust_after));
+            row("~", Style::Yellow, one, change);
+        }
+        format!(
+            "{}{} only in {} (-), {} only in {} (+), {} with another date (~), {} the same\n",
+            table.text(coloured),
+            self.only_in_a.len(),
+            arguments.a,
+            self.only_in_b.len(),
+            arguments.b,
+            self.changed.len(),
+            self.same,
+        )
+    }
+}

@@ -1,0 +1,15 @@
+//! What the command does, one file a verb.
+
+pub mod diff;
+pub mod expiring;
+pub mod from_certdata;
+pub mod list;
+
+/// How a command ended that could do its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All is well.
+    Fine,
+    /// It found what it looks for.
+    Found,
+}

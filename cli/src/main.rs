@@ -1,0 +1,74 @@
+//! The command `hostlock`: looks at trust anchors with the library's own eyes. It reads nothing that the library does not
+//! read for it, and it changes nothing but the file that it was told to write.
+
+mod anchors;
+mod commands;
+mod output;
+mod progress;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use commands::{diff, expiring, from_certdata, list};
+
+const EXIT_CODES: &str = "Exit codes:
+  0  all is well
+  1  something was found: a difference (diff), a root that expires (expiring)
+  2  the command was not understood
+  3  something could not be read or written";
+
+const SOURCES: &str = "Sources:
+  system   the roots that a client of hostlock trusts when it names none (SSL_CERT_FILE and SSL_CERT_DIR count)
+  bundled  Mozilla's roots, as they come with hostlock
+  PATH     a file (PEM, one certificate in DER, or NSS's certdata.txt: its roots for servers), or a directory of such
+           files but certdata.txt; a file that is called \"system\" is \"./system\"";
+
+/// Looks at trust anchors with the eyes of hostlock
+#[derive(Parser)]
+#[command(name = "hostlock", version, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    noun: Noun,
+}
+
+#[derive(Subcommand)]
+enum Noun {
+    /// Lists, compares and converts roots (trust anchors)
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Roots(Roots),
+}
+
+#[derive(Subcommand)]
+enum Roots {
+    /// Lists the roots of one source or more
+    #[command(after_help = format!("{SOURCES}\n\n{EXIT_CODES}"))]
+    List(list::Arguments),
+    /// Writes the roots of a certdata.txt as PEM, with a header for each
+    #[command(after_help = EXIT_CODES)]
+    FromCertdata(from_certdata::Arguments),
+    /// Says which roots only one of two sources has, and which have another date of distrust
+    #[command(after_help = format!("{SOURCES}\n\n{EXIT_CODES}"))]
+    Diff(diff::Arguments),
+    /// Lists the roots that have expired or expire soon
+    #[command(after_help = format!("{SOURCES}\n\n{EXIT_CODES}"))]
+    Expiring(expiring::Arguments),
+}
+
+fn main() -> ExitCode {
+    let Noun::Roots(command) = Arguments::parse().noun;
+    let outcome = match command {
+        Roots::List(arguments) => list::run(&arguments),
+        Roots::FromCertdata(arguments) => from_certdata::run(&arguments),
+        Roots::Diff(arguments) => diff::run(&arguments),
+        Roots::Expiring(arguments) => expiring::run(&arguments),
+    };
+    match outcome {
+        Ok(commands::Outcome::Fine) => ExitCode::SUCCESS,
+        Ok(commands::Outcome::Found) => ExitCode::from(1),
+        Err(error) => {
+            output::complain(&error);
+            ExitCode::from(3)
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The times in certificates: as Unix seconds to reckon with, and as text that sorts. They never depend on this
+//! machine's clock or time zone.
+
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
+
+const DAY: i64 = 86_400;
+
+/// A certificate's time as Unix seconds; `None` where it is not one.
+pub fn unix_seconds(time: &Asn1TimeRef) -> Option<i64> {
+    let epoch = Asn1Time::from_unix(0).ok()?;
+    let difference = epoch.diff(time).ok()?;
+    Some(i64::from(difference.days) * DAY + i64::from(difference.secs))
+}
+
+/// Unix seconds as `2024-11-30T23:59:59Z` (RFC 3339).
+pub fn text(seconds: i64) -> String {
+    let (days, second) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{}T{hour:02}:{minute:02}:{second:02}Z", date(days))
+}
+
+/// The moment of a text as [`text`] writes it.
+pub fn parse(text: &str) -> Option<i64> {
+    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i64>().ok();
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    // The year begins in March, as in `date`.
+    let (month, year) = if month > 2 { (month - 3, year) } else { (month + 9, year - 1) };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * month + 2) / 5 + day - 1;
+    let days = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
+    let seconds = days * DAY + hour * 3600 + minute * 60 + second;
+    // What is no moment, such as the 30th of February, comes back as another one.
+    (self::text(seconds) == text).then_some(seconds)
+}
+
+/// The date of a day, counted from 1970-01-01, in the Gregorian calendar.
+fn date(days: i64) -> String {
+    // Counted from 0000-03-01, so that a leap day is the last day of its year; 400 years are 146,097 days.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // March is month 0; five months have 153 days.
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    format!("{:04}-{month:02}-{day:02}", era * 400 + year_of_era + carry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificates_time_becomes_unix_seconds() {
+        let time = Asn1Time::from_unix(1_700_000_000).unwrap();
+        assert_eq!(unix_seconds(&time), Some(1_700_000_000));
+    }
+
+    #[test]
+    fn seconds_become_the_date_that_openssl_reads_back() {
+        assert_eq!(text(0), "1970-01-01T00:00:00Z");
+        assert_eq!(text(951_827_696), "2000-02-29T12:34:56Z");
+        assert_eq!(text(-1), "1969-12-31T23:59:59Z");
+        for days in (-7_000..110_000).step_by(13) {
+            let seconds = days * DAY + 3_661;
+            let generalized = text(seconds).replace(['-', ':', 'T'], "");
+            let read = Asn1Time::from_str(&generalized).unwrap();
+            assert_eq!(unix_seconds(&read), Some(seconds), "{generalized}");
+            assert_eq!(parse(&text(seconds)), Some(seconds));
+        }
+    }
+
+    #[test]
+    fn what_is_no_moment_of_the_calendar_is_not_read() {
+        assert_eq!(parse("2024-02-29T23:59:59Z"), Some(1_709_251_199));
+        for wrong in [
+            "",
+            "2024-02-29",
+            "2023-02-29T00:00:00Z",
+            "2024-13-01T00:00:00Z",
+            "2024-00-01T00:00:00Z",
+            "2024-01-01T24:00:00Z",
+            "2024-01-01T00:00:60Z",
+            "2024-01-01T00:00:00",
+            "2024-01-01 00:00:00Z",
+            "+024-01-01T00:00:00Z",
+            "2024-01-\u{e9}1T00:00:00Z",
+        ] {
+            assert_eq!(parse(wrong), None, "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! An `X509_STORE` that finds its roots in indexes. Before OpenSSL searches the store for a name, all indexed roots of
+//! that name are put into it; then OpenSSL's own search decides, so that its answer is the one of a store that was
+//! filled at once. Nothing here judges a certificate.
+
+use std::ffi::{c_char, c_int, c_long, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use foreign_types::{ForeignType, ForeignTypeRef};
+use openssl::x509::store::{X509Store, X509StoreRef};
+use openssl_sys as ffi;
+
+use crate::error::{Error, Result, Status};
+use crate::queue::Quiet;
+use crate::sys;
+use crate::trust::index::{Index, name, name_der};
+
+/// Gives the store to search in place of one that its program has left as it was.
+pub trait StandIn: Send + Sync {
+    /// The store to search in place of `store`, or `None` where `store` is to be searched itself.
+    fn stand_in(&self, store: *mut ffi::X509_STORE) -> Result<Option<X509Store>>;
+}
+
+/// What hangs on a store: the indexes, in the order in which they were named. Nobody waits to read the list.
+#[derive(Default)]
+struct Attached {
+    stand_in: Option<Arc<dyn StandIn>>,
+    first: OnceLock<Box<Link>>,
+}
+
+struct Link {
+    index: Arc<Index>,
+    /// Which roots are in the store.
+    loaded: Box<[AtomicBool]>,
+    next: OnceLock<Box<Link>>,
+}
+
+/// Lets `store` find roots in the indexes that [`attach`] will name, and until then in what `stand_in` gives.
+///
+/// # Safety
+/// `store` is live, and no other thread uses it yet.
+pub unsafe fn install(store: *mut ffi::X509_STORE, stand_in: Option<Arc<dyn StandIn>>) -> Result<()> {
+    let raw = Box::into_raw(Box::new(Attached { stand_in, ..Attached::default() }));
+    // SAFETY: the caller promises `store`; the index is ours, and `free` gives the box back when the store goes.
+    if unsafe { sys::X509_STORE_set_ex_data(store, ex_index(), raw.cast()) } != 1 {
+        // SAFETY: OpenSSL did not take the pointer.
+        drop(unsafe { Box::from_raw(raw) });
+        return Err(Error::new(Status::EInternal, "OpenSSL could not store the certificate store's data"));
+    }
+    // SAFETY: as above; both are our own functions of the type that OpenSSL wants.
+    unsafe {
+        sys::X509_STORE_set_get_issuer(store, Some(get_issuer));
+        sys::X509_STORE_set_lookup_certs(store, Some(lookup_certs));
+    }
+    Ok(())
+}
+
+/// Adds the roots of `index` to a store that was given to [`install`].
+pub fn attach(store: &X509StoreRef, index: Arc<Index>) -> Result<()> {
+    // SAFETY: the store is live as long as the reference.
+    let attached = unsafe { Attached::of(store.as_ptr()) }
+        .ok_or_else(|| Error::new(Status::EInternal, "this certificate store has no place for an index"))?;
+    let _quiet = Quiet::begin();
+    if attached.links().any(|link| Arc::ptr_eq(&link.index, &index)) {
+        return Ok(());
+    }
+    for crl in &index.crls {
+        // SAFETY: both are live; the store locks itself and adds an owner.
+        added(unsafe { sys::X509_STORE_add_crl(store.as_ptr(), crl.as_ptr()) })?;
+    }
+    add_directories(store, &index)?;
+    let loaded = index.roots.iter().map(|_| AtomicBool::new(false)).collect();
+    let mut link = Box::new(Link { index, loaded, next: OnceLock::new() });
+    // Where another thread appends at the same time, the list goes on behind its link.
+    let mut end = &attached.first;
+    while let Err(refused) = end.set(link) {
+        link = refused;
+        match end.get() {
+            Some(taken) => end = &taken.next,
+            None => return Err(Error::new(Status::EInternal, "the list of indexes is broken")),
+        }
+    }
+    // Where the program searches in its own way, or a name cannot be looked up, all must be there, in their order.
+    let lacks_key = attached.links().any(|link| link.index.lacks_key);
+    if is_ours(store) && !lacks_key { Ok(()) } else { attached.load_all(store.as_ptr()) }
+}
+
+/// Puts all roots of the store's indexes into it, for programs that look at it themselves.
+pub fn materialize(store: &X509StoreRef) -> Result<()> {
+    let _quiet = Quiet::begin();
+    // SAFETY: the store is live as long as the reference.
+    match unsafe { Attached::of(store.as_ptr()) } {
+        Some(attached) => attached.load_all(store.as_ptr()),
+        None => Ok(()),
+    }
+}
+
+/// The indexes of a store, in the order in which they were named.
+pub fn indexes(store: &X509StoreRef) -> Vec<Arc<Index>> {
+    // SAFETY: the store is live as long as the reference.
+    let attached = unsafe { Attached::of(store.as_ptr()) };
+    attached.map(|attached| attached.links().map(|link| Arc::clone(&link.index)).collect()).unwrap_or_default()
+}
+
+/// Whether OpenSSL searches `store` through our functions, or by its own.
+pub fn is_ours(store: &X509StoreRef) -> bool {
+    // SAFETY: each call reads one field of the live store.
+    let (issuer, certs) =
+        unsafe { (sys::X509_STORE_get_get_issuer(store.as_ptr()), sys::X509_STORE_get_lookup_certs(store.as_ptr())) };
+    let ours = |found: *mut c_void, our: *const ()| found.is_null() || found.cast_const().cast() == our;
+    ours(issuer, get_issuer as *const ()) && ours(certs, lookup_certs as *const ())
+}
+
+fn add_directories(store: &X509StoreRef, index: &Index) -> Result<()> {
+    const X509_L_ADD_DIR: c_int = 2;
+    for directory in &index.directories {
+        // SAFETY: the store is live; it owns the lookup, which copies the path.
+        added(unsafe {
+            let lookup = sys::X509_STORE_add_lookup(store.as_ptr(), sys::X509_LOOKUP_hash_dir());
+            if lookup.is_null() {
+                0
+            } else {
+                let kind = c_long::from(ffi::X509_FILETYPE_PEM);
+                sys::X509_LOOKUP_ctrl(lookup, X509_L_ADD_DIR, directory.as_ptr(), kind, ptr::null_mut::<*mut c_char>())
+            }
+        })?;
+    }
+    Ok(())
+}
+
+impl Attached {
+    /// # Safety
+    /// `store` is live, and outlives the result.
+    unsafe fn of<'a>(store: *mut ffi::X509_STORE) -> Option<&'a Attached> {
+        // SAFETY: what is stored under our index is NULL or came from `install`, and lives as long as the store.
+        unsafe { (sys::X509_STORE_get_ex_data(store, ex_index()) as *const Attached).as_ref() }
+    }
+
+    fn links(&self) -> impl Iterator<Item = &Link> {
+        std::iter::successors(self.first.get(), |link| link.next.get()).map(|link| &**link)
+    }
+
+    /// Puts the roots of a name into the store; where the name has no key, all roots.
+    fn load_named(&self, store: *mut ffi::X509_STORE, name: &[u8]) -> Result<()> {
+        match name::key(name) {
+            Ok(key) => self.links().try_for_each(|link| link.index.named(key).try_for_each(|at| link.load(store, at))),
+            Err(_) => self.load_all(store),
+        }
+    }
+
+    fn load_all(&self, store: *mut ffi::X509_STORE) -> Result<()> {
+        self.links().try_for_each(|link| (0..).take(link.loaded.len()).try_for_each(|at| link.load(store, at)))
+    }
+}
+
+impl Link {
+    /// Puts one root into the store, which leaves out what it has already. The flag is set behind the deed, so that a
+    /// thread which does not find it set does the same again, and none searches too early.
+    fn load(&self, store: *mut ffi::X509_STORE, position: u32) -> Result<()> {
+        let Some(loaded) = self.loaded.get(position as usize).filter(|loaded| !loaded.load(Ordering::Acquire)) else {
+            return Ok(());
+        };
+        let certificate = self.index.parse(position).ok_or_else(|| {
+            let origin = self.index.origin();
+            Error::new(Status::EInternal, format!("OpenSSL cannot read certificate {} of {origin}", position + 1))
+        })?;
+        // SAFETY: both are live; the store locks itself and adds an owner.
+        added(unsafe { ffi::X509_STORE_add_cert(store, certificate.as_ptr()) })?;
+        loaded.store(true, Ordering::Release);
+        Ok(())
+    }
+}
+
+/// OpenSSL leaves out what is in the store already; it fails only where there is no memory left.
+fn added(answer: c_int) -> Result<()> {
+    match answer {
+        1 => Ok(()),
+        _ => Err(Error::new(Status::EInternal, "OpenSSL could not add to the certificate store")),
+    }
+}
+
+/// Finds the issuer of `certificate`: 1 and one owner, 0, or -1 where that could not be found out.
+unsafe extern "C" fn get_issuer(
+    issuer: *mut *mut ffi::X509,
+    context: *mut ffi::X509_STORE_CTX,
+    certificate: *mut ffi::X509,
+) -> c_int {
+    let search = |context: *mut ffi::X509_STORE_CTX| {
+        // SAFETY: OpenSSL's own search, with what OpenSSL brought or a context that is set up alike.
+        unsafe { sys::X509_STORE_CTX_get1_issuer(issuer, context, certificate) }
+    };
+    // SAFETY: OpenSSL brings live pointers; the name belongs to the certificate.
+    let outcome =
+        catch_unwind(AssertUnwindSafe(|| unsafe { prepared(context, ffi::X509_get_issuer_name(certificate), search) }));
+    outcome.ok().and_then(Result::ok).unwrap_or(-1)
+}
+
+/// Finds the certificates of a name: a list with owners of its own, or NULL.
+unsafe extern "C" fn lookup_certs(
+    context: *mut ffi::X509_STORE_CTX,
+    name: *const ffi::X509_NAME,
+) -> *mut ffi::stack_st_X509 {
+    let search = |context: *mut ffi::X509_STORE_CTX| {
+        // SAFETY: as in `get_issuer`.
+        unsafe { sys::X509_STORE_CTX_get1_certs(context, name) }
+    };
+    // SAFETY: as in `get_issuer`.
+    let outcome = catch_unwind(AssertUnwindSafe(|| unsafe { prepared(context, name, search) }));
+    outcome.ok().and_then(Result::ok).unwrap_or(ptr::null_mut())
+}
+
+/// Runs OpenSSL's own `search` when the roots of `name` are in the store that is to be searched.
+///
+/// # Safety
+/// For the hooks, with what OpenSSL brought.
+unsafe fn prepared<T>(
+    context: *mut ffi::X509_STORE_CTX,
+    name: *const ffi::X509_NAME,
+    search: impl FnOnce(*mut ffi::X509_STORE_CTX) -> T,
+) -> Result<T> {
+    // SAFETY: as the caller promises, here and below.
+    let store = unsafe { sys::X509_STORE_CTX_get0_store(context) };
+    if store.is_null() {
+        return Ok(search(context));
+    }
+    // SAFETY: as above.
+    let Some(attached) = (unsafe { Attached::of(store) }) else { return Ok(search(context)) };
+    let stand_in = match &attached.stand_in {
+        Some(stand_in) => stand_in.stand_in(store)?,
+        None => None,
+    };
+    let Some(other) = stand_in else {
+        // SAFETY: as above.
+        attached.load_named(store, unsafe { name_der(name) })?;
+        return Ok(search(context));
+    };
+    // SAFETY: as above; the other store lives until the end of this function.
+    unsafe {
+        if let Some(attached) = Attached::of(other.as_ptr()) {
+            attached.load_named(other.as_ptr(), name_der(name))?;
+        }
+        let twin = Twin::of(context, &other)?;
+        Ok(search(twin.0))
+    }
+}
+
+/// A context that searches another store by the same parameters (the time, above all).
+struct Twin(*mut ffi::X509_STORE_CTX);
+
+impl Twin {
+    /// # Safety
+    /// `context` is live, and `store` outlives the result.
+    unsafe fn of(context: *mut ffi::X509_STORE_CTX, store: &X509StoreRef) -> Result<Twin> {
+        let failed = || Error::new(Status::EInternal, "OpenSSL has no memory left for the verification");
+        // SAFETY: no arguments.
+        let twin = Twin(unsafe { ffi::X509_STORE_CTX_new() });
+        // SAFETY: as the caller promises; NULL is a certificate that is not there.
+        let done = !twin.0.is_null()
+            && unsafe { ffi::X509_STORE_CTX_init(twin.0, store.as_ptr(), ptr::null_mut(), ptr::null_mut()) } == 1
+            // SAFETY: both are live, and each owns its parameters.
+            && unsafe {
+                sys::X509_VERIFY_PARAM_set1(
+                    sys::X509_STORE_CTX_get0_param(twin.0),
+                    sys::X509_STORE_CTX_get0_param(context),
+                )
+            } == 1;
+        if done { Ok(twin) } else { Err(failed()) }
+    }
+}
+
+impl Drop for Twin {
+    fn drop(&mut self) {
+        // SAFETY: made in `of`, freed once; NULL is left alone.
+        unsafe { ffi::X509_STORE_CTX_free(self.0) };
+    }
+}
+
+fn ex_index() -> c_int {
+    static INDEX: OnceLock<c_int> = OnceLock::new();
+    *INDEX.get_or_init(|| {
+        // SAFETY: the callback is ours and stays loaded (the library is linked with -z nodelete).
+        unsafe {
+            ffi::CRYPTO_get_ex_new_index(sys::CRYPTO_EX_INDEX_X509_STORE, 0, ptr::null_mut(), None, None, Some(free))
+        }
+    })
+}
+
+unsafe extern "C" fn free(
+    _store: *mut c_void,
+    data: *mut c_void,
+    _all: *mut ffi::CRYPTO_EX_DATA,
+    _index: c_int,
+    _argl: c_long,
+    _argp: *mut c_void,
+) {
+    if !data.is_null() {
+        // SAFETY: `data` came from `install`, and OpenSSL calls this once.
+        drop(unsafe { Box::from_raw(data as *mut Attached) });
+    }
+}

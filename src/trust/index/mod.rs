@@ -1,0 +1,246 @@
+//! Trust anchors by the name that a handshake will ask for. Reading a root costs OpenSSL a thousand times what finding
+//! it costs, and a handshake needs one of them: so a source is decoded and its names are indexed when it is read, and a
+//! root is parsed when it is asked for. An index never changes; contexts share it, and the certificates parsed from it.
+//! What is in an index is what an eager reader ([`AnchorSet`]) finds, or the eager reader is asked.
+
+mod base64;
+pub mod hooks;
+mod name;
+mod parsed;
+mod scan;
+mod shape;
+pub mod shared;
+
+use std::ffi::CString;
+use std::ops::Range;
+
+use foreign_types::ForeignTypeRef;
+use openssl::x509::{X509, X509Crl, X509Ref};
+
+use crate::error::{Error, Result, Status};
+use crate::queue::Quiet;
+use crate::sys;
+use crate::trust::decode::{self, AnchorSet};
+use parsed::Parsed;
+use scan::Kind;
+
+/// See the module's text.
+#[derive(Default)]
+pub struct Index {
+    origin: String,
+    der: Vec<u8>,
+    roots: Vec<Root>,
+    /// The roots' positions by the keys of their names; of one key, in the order of the source.
+    by_key: Vec<(u64, u32)>,
+    /// Whether there is a root whose name has no key.
+    lacks_key: bool,
+    crls: Vec<X509Crl>,
+    directories: Vec<CString>,
+}
+
+struct Root {
+    der: Der,
+    parsed: Parsed,
+    key: Option<u64>,
+}
+
+/// Where the bytes of a root lie.
+enum Der {
+    Inside(Range<usize>),
+    Static(&'static [u8]),
+}
+
+impl Index {
+    /// What PEM text or one certificate in DER holds: at least one certificate. `origin` is what errors and lists call it.
+    pub fn read(data: &[u8], origin: &str) -> Result<Index> {
+        match Index::of_common_pem(data, origin) {
+            Some(index) => Ok(index),
+            None => Index::of_set(decode::parse(data, origin)?, origin),
+        }
+    }
+
+    /// What PEM text holds, where it is in the common form and no certificate of it is in doubt.
+    pub fn of_common_pem(text: &[u8], origin: &str) -> Option<Index> {
+        Index::of_common_pems([text].into_iter(), origin)
+    }
+
+    /// What several texts hold together, each with something in it.
+    pub fn of_common_pems<'a>(texts: impl Iterator<Item = &'a [u8]>, origin: &str) -> Option<Index> {
+        let mut index = Index { origin: origin.to_owned(), ..Index::default() };
+        let quiet = Quiet::begin();
+        for text in texts {
+            index.append(text, &quiet)?;
+        }
+        if index.roots.is_empty() {
+            return None;
+        }
+        index.sort();
+        Some(index)
+    }
+
+    fn append(&mut self, text: &[u8], quiet: &Quiet) -> Option<()> {
+        let blocks = scan::scan(text, &mut self.der)?;
+        if blocks.is_empty() {
+            return None;
+        }
+        self.roots.reserve(blocks.len());
+        for (kind, range) in blocks {
+            let bytes = self.der.get(range.clone())?;
+            if kind == Kind::Certificate
+                && let Ok(key) = shape::subject_key(bytes)
+            {
+                self.roots.push(Root { der: Der::Inside(range), parsed: Parsed::default(), key: Some(key) });
+                continue;
+            }
+            let mut reader = decode::Reader::default();
+            match kind {
+                Kind::Certificate => reader.add_certificate(bytes, false, quiet).ok()?,
+                Kind::Trusted => reader.add_certificate(bytes, true, quiet).ok()?,
+                Kind::Crl => reader.add_crl(bytes, quiet).ok()?,
+            }
+            let set = reader.finish();
+            for certificate in set.certificates {
+                // Trust settings lie behind the certificate; two that differ only in them are the same to OpenSSL.
+                let len = certificate.to_der().ok()?.len();
+                let key = key_of(&certificate);
+                let der = Der::Inside(range.start..range.start + len);
+                self.roots.push(Root { der, parsed: Parsed::done(certificate), key });
+            }
+            self.crls.extend(set.crls);
+        }
+        Some(())
+    }
+
+    /// Certificates that are parsed already, and the CRLs beside them.
+    pub fn of_set(set: AnchorSet, origin: &str) -> Result<Index> {
+        let mut index = Index { origin: origin.to_owned(), crls: set.crls, ..Index::default() };
+        for certificate in set.certificates {
+            let der = certificate
+                .to_der()
+                .map_err(|_| Error::new(Status::EInternal, "OpenSSL could not write a certificate that it has read"))?;
+            let start = index.der.len();
+            index.der.extend(der);
+            let key = key_of(&certificate);
+            let der = Der::Inside(start..index.der.len());
+            index.roots.push(Root { der, parsed: Parsed::done(certificate), key });
+        }
+        index.sort();
+        Ok(index)
+    }
+
+    /// Certificates in DER that live as long as the process.
+    pub fn of_static(certificates: impl Iterator<Item = &'static [u8]>, origin: &str) -> Result<Index> {
+        let mut index = Index { origin: origin.to_owned(), ..Index::default() };
+        for der in certificates {
+            let key = shape::subject_key(der)
+                .map_err(|_| Error::new(Status::EInternal, format!("a certificate of {origin} is malformed")))?;
+            index.roots.push(Root { der: Der::Static(der), parsed: Parsed::default(), key: Some(key) });
+        }
+        index.sort();
+        Ok(index)
+    }
+
+    /// Adds hashed directories, in which OpenSSL looks for what the index does not have.
+    pub fn with_directories(mut self, directories: Vec<CString>) -> Index {
+        self.directories = directories;
+        self
+    }
+
+    /// What lists call the source.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The certificates in DER, in the order of the source, without those that are there twice.
+    pub fn certificates(&self) -> impl Iterator<Item = &[u8]> {
+        self.roots.iter().map(|root| self.bytes(&root.der))
+    }
+
+    /// All certificates, parsed: for who needs more of them than chains do.
+    pub fn parsed(&self) -> Result<Vec<X509>> {
+        (0..self.roots.len())
+            .map(|at| u32::try_from(at).ok().and_then(|position| self.parse(position)))
+            .map(|root| {
+                root.ok_or_else(|| Error::new(Status::EInternal, "OpenSSL could not read an indexed certificate"))
+            })
+            .collect()
+    }
+
+    /// About how much memory the index takes, without the certificates that are parsed.
+    pub fn size(&self) -> usize {
+        self.der.len() + self.roots.len() * size_of::<Root>()
+    }
+
+    fn bytes<'a>(&'a self, der: &'a Der) -> &'a [u8] {
+        match der {
+            Der::Inside(range) => self.der.get(range.clone()).unwrap_or_default(),
+            Der::Static(bytes) => bytes,
+        }
+    }
+
+    /// The positions of the roots whose name may be the one with this key.
+    fn named(&self, key: u64) -> impl Iterator<Item = u32> {
+        let start = self.by_key.partition_point(|&(other, _)| other < key);
+        self.by_key.iter().skip(start).take_while(move |&&(other, _)| other == key).map(|&(_, position)| position)
+    }
+
+    fn parse(&self, position: u32) -> Option<X509> {
+        let root = self.roots.get(usize::try_from(position).ok()?)?;
+        root.parsed.get_or_parse(self.bytes(&root.der))
+    }
+
+    /// Puts the names in order, and takes out what is there twice, as X509_STORE_add_cert does.
+    fn sort(&mut self) {
+        self.by_key = self.keys();
+        let twice: Vec<u32> = self
+            .by_key
+            .chunk_by(|(one, _), (other, _)| one == other)
+            .filter(|same| same.len() > 1)
+            .flat_map(|same| {
+                let bytes = |at: u32| self.roots.get(at as usize).map(|root| self.bytes(&root.der));
+                let again = |(count, &(_, at)): (usize, &(u64, u32))| {
+                    same.iter().take(count).any(|&(_, before)| bytes(before) == bytes(at)).then_some(at)
+                };
+                same.iter().enumerate().filter_map(again).collect::<Vec<u32>>()
+            })
+            .collect();
+        if !twice.is_empty() {
+            let mut position = 0;
+            self.roots.retain(|_| {
+                position += 1;
+                !twice.contains(&(position - 1))
+            });
+            self.by_key = self.keys();
+        }
+        self.lacks_key = self.by_key.len() < self.roots.len();
+    }
+
+    fn keys(&self) -> Vec<(u64, u32)> {
+        let mut keys: Vec<(u64, u32)> =
+            self.roots.iter().zip(0..).filter_map(|(root, position)| Some((root.key?, position))).collect();
+        keys.sort_unstable();
+        keys
+    }
+}
+
+fn key_of(certificate: &X509Ref) -> Option<u64> {
+    // SAFETY: the name lives as long as the certificate.
+    name::key(unsafe { name_der(openssl_sys::X509_get_subject_name(certificate.as_ptr())) }).ok()
+}
+
+/// The DER of a name, as it was read; empty where there is none.
+///
+/// # Safety
+/// `name` is NULL or live, and outlives the result unchanged.
+unsafe fn name_der<'a>(name: *const openssl_sys::X509_NAME) -> &'a [u8] {
+    let (mut der, mut len) = (std::ptr::null(), 0);
+    // SAFETY: as the caller promises; the name owns the bytes.
+    if name.is_null() || unsafe { sys::X509_NAME_get0_der(name, &mut der, &mut len) } != 1 || der.is_null() {
+        return &[];
+    }
+    // SAFETY: as above.
+    unsafe { std::slice::from_raw_parts(der, len) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! The anchors that a store holds or would find in its indexes, told without parsing any: how many, and what they are.
+//! It reads only; what a directory or a URI would give is not known before a handshake asks for it.
+
+use std::collections::HashSet;
+use std::fmt::Write;
+
+use openssl::asn1::Asn1Time;
+use openssl::x509::store::X509StoreRef;
+use openssl::x509::{X509Name, X509NameRef};
+
+use crate::error::{Error, Result, Status};
+use crate::identity::der::{Malformed, Reader, SEQUENCE};
+use crate::json::Object;
+use crate::queue::Quiet;
+use crate::trust::index::hooks;
+
+/// One anchor.
+pub struct Listed {
+    der: Vec<u8>,
+    source: String,
+}
+
+/// The anchors of `store`, each once, those of its indexes first.
+pub fn of(store: &X509StoreRef) -> Result<Vec<Listed>> {
+    let mut seen = HashSet::new();
+    let mut listed = Vec::new();
+    for index in hooks::indexes(store) {
+        for der in index.certificates() {
+            if seen.insert(der.to_vec()) {
+                listed.push(Listed { der: der.to_vec(), source: index.origin().to_owned() });
+            }
+        }
+    }
+    for certificate in store.all_certificates() {
+        let der = certificate
+            .to_der()
+            .map_err(|_| Error::new(Status::EInternal, "OpenSSL could not write a certificate of the store"))?;
+        if seen.insert(der.clone()) {
+            listed.push(Listed { der, source: "the program".to_owned() });
+        }
+    }
+    Ok(listed)
+}
+
+/// The anchors as a JSON array of objects: `subject` (one line), `expires` (Unix seconds), `sha256` (of the DER, in
+/// hexadecimal), `source`. What cannot be read is null.
+pub fn to_json(anchors: &[Listed]) -> Result<String> {
+    let _quiet = Quiet::begin();
+    let objects: Vec<String> = anchors.iter().map(object).collect();
+    Ok(format!("[{}]", objects.join(",")))
+}
+
+fn object(anchor: &Listed) -> String {
+    let mut object = Object::new();
+    let facts = facts(&anchor.der).ok();
+    object.optional("subject", facts.as_ref().map(|(subject, _)| subject.as_str()));
+    match facts.and_then(|(_, expires)| expires) {
+        Some(seconds) => object.number("expires", seconds),
+        None => object.raw("expires", "null"),
+    };
+    let digest = openssl::sha::sha256(&anchor.der).iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    object.text("sha256", &digest).text("source", &anchor.source);
+    object.finish()
+}
+
+/// The subject and the end of the validity (RFC 5280 section 4.1), read without the public key, which is what costs.
+fn facts(der: &[u8]) -> std::result::Result<(String, Option<i64>), Malformed> {
+    const VERSION: u8 = 0xa0;
+    let mut tbs = Reader::new(Reader::whole(der, SEQUENCE)?.expect(SEQUENCE)?);
+    if tbs.next()?.0 == VERSION {
+        tbs.next()?;
+    }
+    tbs.expect(SEQUENCE)?;
+    tbs.expect(SEQUENCE)?;
+    let mut validity = Reader::new(tbs.expect(SEQUENCE)?);
+    validity.next()?;
+    let expires = unix_seconds(validity.next()?);
+    let contents = tbs.expect(SEQUENCE)?;
+    Ok((name_text(&*X509Name::from_der(&sequence(contents)).map_err(|_| Malformed)?), expires))
+}
+
+fn sequence(contents: &[u8]) -> Vec<u8> {
+    let length = contents.len().to_be_bytes();
+    let octets = length.iter().position(|&octet| octet != 0).map_or(&[][..], |at| length.get(at..).unwrap_or_default());
+    let mut der = vec![SEQUENCE];
+    match octets {
+        [] => der.push(0),
+        [short @ 0..0x80] => der.push(*short),
+        _ => {
+            der.push(0x80 | octets.len() as u8);
+            der.extend(octets);
+        }
+    }
+    der.extend(contents);
+    der
+}
+
+fn unix_seconds((tag, text): (u8, &[u8])) -> Option<i64> {
+    const UTC_TIME: u8 = 0x17;
+    let text = std::str::from_utf8(text).ok()?;
+    // RFC 5280 section 4.1.2.5.1: two digits below 50 are of this century.
+    let century = match (tag, text.get(..2)?) {
+        (UTC_TIME, year) if year < "50" => "20",
+        (UTC_TIME, _) => "19",
+        _ => "",
+    };
+    let time = Asn1Time::from_str(&format!("{century}{text}")).ok()?;
+    let difference = Asn1Time::from_unix(0).ok()?.diff(&time).ok()?;
+    Some(i64::from(difference.days) * 86_400 + i64::from(difference.secs))
+}
+
+fn name_text(name: &X509NameRef) -> String {
+    let parts: Vec<String> = name
+        .entries()
+        .map(|entry| {
+            let key = entry.object().nid().short_name().unwrap_or("?");
+            let value = entry.data().to_string().unwrap_or_else(|_| "?".to_owned());
+            format!("{key}={}", value.escape_debug())
+        })
+        .collect();
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use openssl::x509::X509;
+
+    #[test]
+    fn subject_and_expiry_are_those_that_openssl_reads() {
+        for der in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
+            let certificate = X509::from_der(der).unwrap();
+            let (subject, expires) = facts(der).unwrap();
+            assert_eq!(subject, name_text(certificate.subject_name()));
+            let epoch = Asn1Time::from_unix(0).unwrap();
+            let difference = epoch.diff(certificate.not_after()).unwrap();
+            assert_eq!(expires, Some(i64::from(difference.days) * 86_400 + i64::from(difference.secs)));
+        }
+    }
+}
