@@ -384,7 +384,8 @@ const char *hostlock_error_json(const hostlock_error *error);
  *
  * policy is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. "2026-11-webpki" adds the
  * rules of the public web (CA/Browser Forum). "+cn-fallback" behind a name lets a certificate without any subjectAltName
- * be matched by its common name (for old devices; RFC 9525 forbids it).
+ * be matched by its common name (for old devices; RFC 9525 forbids it); "+skip-broken" leaves broken certificates out of
+ * what hostlock_ctx_trust_file, _dir and _mem name, instead of refusing it whole.
  *
  * The result *is* an SSL_CTX: give it to SSL_new, or to hostlock_connect. Free it with hostlock_ctx_free or
  * SSL_CTX_free. NULL on failure (hostlock_last_error says why). A context may be shared by threads once it is set up.
