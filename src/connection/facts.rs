@@ -104,8 +104,13 @@ impl Agreed {
         object.truth("session_reused", unsafe { ffi::SSL_session_reused(self.0) } == 1);
         object.optional("alpn", self.alpn().as_deref());
         // SAFETY: see `of`.
-        let policy = unsafe { Guard::of_ssl(self.0) }.map(|guard| guard.policy.name);
-        object.optional("policy", policy);
+        let guard = unsafe { Guard::of_ssl(self.0) };
+        object.optional("policy", guard.map(|guard| guard.policy.name));
+        let waived = |guard: &Guard| -> Vec<String> {
+            let settings = guard.settings();
+            settings.waivers.iter().map(|(waiver, _)| waiver.name().to_string_lossy().into_owned()).collect()
+        };
+        object.texts("insecure", &guard.map(waived).unwrap_or_default());
         // SAFETY: see `of`.
         object.text("peer", &gather::peer_address(unsafe { gather::descriptors(self.0) }.0));
         let certificate = self.with_leaf(&mut |leaf| {

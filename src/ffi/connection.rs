@@ -283,8 +283,9 @@ pub unsafe extern "C" fn hostlock_conn_peer_chain(conn: *const hostlock_conn) ->
 }
 
 /// What was agreed, as one JSON object in ASCII: "version", "cipher", "group", "verified_host", "session_reused", "alpn",
-/// "policy", "peer" (its address), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since
-/// 1970). What is not known is null. Free it with hostlock_string_free. NULL on failure.
+/// "policy", "insecure" (the checks that the program gave up, by the names of hostlock_ctx_insecure_name), "peer" (its
+/// address), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since 1970). What is not known is
+/// null. Free it with hostlock_string_free. NULL on failure.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` that no other thread uses now.

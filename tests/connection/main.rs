@@ -50,6 +50,7 @@ fn a_host_is_reached_by_name_and_by_address_and_the_facts_are_told() {
         assert_eq!(info["session_reused"], false);
         assert_eq!(info["alpn"], serde_json::Value::Null);
         assert_eq!(info["policy"], "2026-11");
+        assert_eq!(info["insecure"], serde_json::json!([]));
         assert_eq!(info["peer"], format!("127.0.0.1:{port}"));
         assert_eq!(info["certificate"]["subject"], format!("\"CN={HOST}\""));
         let until = info["certificate"]["not_after"].as_i64().unwrap();
@@ -68,6 +69,18 @@ fn a_host_is_reached_by_name_and_by_address_and_the_facts_are_told() {
             assert!(format!("{:?}", chain[0].subject_name()).contains(HOST));
         }
     }
+}
+
+#[test]
+fn the_facts_name_the_checks_that_the_program_gave_up() {
+    let ca = ca();
+    let port = peer::greeter(&Recipe::server("other.example", &["other.example"]).issued_by(&ca));
+    let ctx = Ctx::trusting(&[&ca.certificate]);
+    // SAFETY: the context is live.
+    let given = unsafe { hostlock::ffi::insecure::hostlock_insecure_no_hostname(ctx.0, c"a test".as_ptr()) };
+    assert_eq!(given, 0);
+    let info = ctx.connect(HOST, port).unwrap().info();
+    assert_eq!(info["insecure"], serde_json::json!(["no_hostname"]));
 }
 
 #[test]
