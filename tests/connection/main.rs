@@ -72,6 +72,7 @@ fn a_host_is_reached_by_name_and_by_address_and_the_facts_are_told() {
 }
 
 #[test]
+#[allow(deprecated, reason = "it is what the test is about")]
 fn the_facts_name_the_checks_that_the_program_gave_up() {
     let ca = ca();
     let port = peer::greeter(&Recipe::server("other.example", &["other.example"]).issued_by(&ca));
