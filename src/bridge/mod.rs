@@ -1,3 +1,5 @@
-//! Contexts that someone else made: what they are like, and how they are made safe in place.
+//! Contexts that someone else made: what they are like, and how they are made safe in place. Nothing here judges a
+//! certificate: that is [`verify`](crate::verify)'s.
 
 pub mod hidden;
+pub mod libssl;

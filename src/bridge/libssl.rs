@@ -1,0 +1,129 @@
+//! Which copy of libssl an object belongs to. Two copies in one process fail silently before they crash, so every call
+//! that is given an object made elsewhere asks here first. It must never call libssl on an object before it is known to
+//! be of the same copy: another version keeps other fields at the same places.
+
+use std::ffi::{CStr, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use openssl_sys as ffi;
+
+use crate::error::{Error, Result, Status};
+
+/// Whether `method`, what a program's own `TLS_method()` gave, lies in the libssl that hostlock uses. It is only compared.
+pub fn check_method(method: *const ffi::SSL_METHOD) -> Result<()> {
+    if method.is_null() {
+        return Err(Error::new(Status::EArg, "method is NULL"));
+    }
+    if is_ours(method.addr()) {
+        return Ok(());
+    }
+    match Image::of(method.addr()) {
+        Some(image) => Err(foreign(format!("the program uses the libssl in {:?}", image.path))),
+        None => Err(foreign("the method does not belong to any libssl that is loaded now".to_owned())),
+    }
+}
+
+/// Whether `ctx` was made by the libssl that hostlock uses.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX` of any libssl.
+pub unsafe fn check_ctx(ctx: *const ffi::SSL_CTX) -> Result<()> {
+    // SAFETY: as the caller promises.
+    unsafe { check_object(ctx.cast(), "ctx", "SSL_CTX") }
+}
+
+/// Whether `ssl` was made by the libssl that hostlock uses.
+///
+/// # Safety
+/// `ssl` is NULL or a live `SSL` of any libssl.
+pub unsafe fn check_ssl(ssl: *const ffi::SSL) -> Result<()> {
+    // SAFETY: as the caller promises.
+    unsafe { check_object(ssl.cast(), "ssl", "SSL") }
+}
+
+/// So many words at the start of an `SSL_CTX` and of an `SSL` hold the method, in every version from 1.0.2 to 4.0. The
+/// other ones are small numbers, pointers to the heap, or a libcrypto's default library context, which comes before the
+/// method.
+const WORDS: usize = 4;
+
+/// # Safety
+/// `object` is NULL or a live object of `kind` of any libssl.
+#[inline]
+unsafe fn check_object(object: *const AtomicUsize, name: &str, kind: &str) -> Result<()> {
+    if object.is_null() || !object.is_aligned() {
+        let what = if object.is_null() { "NULL".to_owned() } else { format!("not the address of an {kind}") };
+        return Err(Error::new(Status::EArg, format!("{name} is {what}")));
+    }
+    // SAFETY: both objects are larger than four words in every version. Another thread may set some of them meanwhile,
+    // though never the method, so they are read as atomics.
+    let words: [usize; WORDS] = std::array::from_fn(|i| unsafe { &*object.add(i) }.load(Ordering::Relaxed));
+    if words.into_iter().any(is_known) || words.into_iter().any(is_ours) {
+        return Ok(());
+    }
+    match words.into_iter().rev().find_map(Image::of) {
+        Some(image) => Err(foreign(format!("this {kind} belongs to the libssl in {:?}", image.path))),
+        None => Err(foreign(format!("this {kind} does not belong to any libssl that is loaded now"))),
+    }
+}
+
+fn foreign(what: String) -> Error {
+    let ours = Image::of(our_method()).map_or_else(String::new, |image| image.path);
+    Error::new(Status::EForeignLibssl, format!("{what}, but hostlock uses the one in {ours:?}"))
+        .with_hint("build hostlock against the libssl that the program loads; objects of two copies cannot be mixed")
+}
+
+/// The lowest and the highest address that was found in our libssl. A loaded object is one span of addresses and ours
+/// is never unloaded, so what lies between the two is known without asking the loader, which takes microseconds.
+static LOWEST: AtomicUsize = AtomicUsize::new(usize::MAX);
+static HIGHEST: AtomicUsize = AtomicUsize::new(0);
+
+#[inline]
+fn is_known(address: usize) -> bool {
+    LOWEST.load(Ordering::Relaxed) <= address && address <= HIGHEST.load(Ordering::Relaxed)
+}
+
+/// Whether `address` lies in the libssl that hostlock uses.
+fn is_ours(address: usize) -> bool {
+    if is_known(address) {
+        return true;
+    }
+    let (Some(own), Some(image)) = (Image::of(our_method()), Image::of(address)) else { return false };
+    if own.base != image.base {
+        return false;
+    }
+    LOWEST.fetch_min(address, Ordering::Relaxed);
+    HIGHEST.fetch_max(address, Ordering::Relaxed);
+    true
+}
+
+fn our_method() -> usize {
+    // SAFETY: no arguments; gives a pointer into libssl's data.
+    unsafe { ffi::TLS_method() }.addr()
+}
+
+/// A shared object, or the program itself, as the loader knows it.
+struct Image {
+    base: usize,
+    path: String,
+}
+
+impl Image {
+    /// The one that `address` lies in.
+    fn of(address: usize) -> Option<Image> {
+        let mut info = libc::Dl_info {
+            dli_fname: ptr::null(),
+            dli_fbase: ptr::null_mut(),
+            dli_sname: ptr::null(),
+            dli_saddr: ptr::null_mut(),
+        };
+        // SAFETY: dladdr only compares the address with the ranges of the loaded objects.
+        let found = unsafe { libc::dladdr(ptr::without_provenance::<c_void>(address), &mut info) };
+        if found == 0 || info.dli_fname.is_null() {
+            return None;
+        }
+        // SAFETY: dladdr answered with a NUL-terminated path that lives as long as the object is loaded.
+        let path = unsafe { CStr::from_ptr(info.dli_fname) }.to_string_lossy().into_owned();
+        Some(Image { base: info.dli_fbase.addr(), path })
+    }
+}
