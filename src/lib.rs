@@ -4,6 +4,7 @@
 //! The house, from the door inwards; arrows point down only:
 //!
 //! - [`ffi`]: the C ABI. It converts pointers and calls; it decides nothing.
+//! - [`bridge`]: contexts that someone else made: what is wrong with them.
 //! - [`connection`]: handshake, read, write, and what was agreed.
 //! - [`context`]: an `SSL_CTX` made from a policy.
 //! - [`verify`]: the hooks on that context, and the one function that judges a chain.
@@ -12,6 +13,7 @@
 //! - [`policy`]: what "secure" means, as data.
 //! - [`error`], [`json`], [`moment`], [`queue`], [`sys`]: failures, their texts, times, OpenSSL's error queue, and the declarations that `openssl-sys` lacks.
 
+pub mod bridge;
 pub mod connection;
 pub mod context;
 pub mod error;
