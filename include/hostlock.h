@@ -33,6 +33,9 @@ typedef struct ssl_st hostlock_conn;
 /* A failure: its words and facts. */
 typedef struct hostlock_error hostlock_error;
 
+/* What was found wrong with a context or a connection. */
+typedef struct hostlock_report hostlock_report;
+
 /* The compiler warns where an answer is ignored. */
 #if defined(__GNUC__) || defined(__clang__)
 #define HOSTLOCK_MUST_USE __attribute__((warn_unused_result))
@@ -911,6 +914,32 @@ const char *hostlock_ctx_insecure_name(hostlock_ctx *ctx,
  * The reason that was given for it; NULL where index is too large. Owned by the context.
  */
 const char *hostlock_ctx_insecure_reason(hostlock_ctx *ctx, size_t index);
+
+/**
+ * The report as a table for a person, in several lines of UTF-8: how many findings of which severity, and of each what
+ * was found, what was seen, why it matters (a CVE or an RFC) and the call that fixes it. Owned by the report; "" for NULL.
+ */
+const char *hostlock_report_text(const hostlock_report *report);
+
+/**
+ * The report as one JSON object in ASCII: "schema" (1), "subject", "policy", "counts" (one number a severity), "findings"
+ * (the worst first; each with "id", "severity", "what", "detail", "items", "why", "fix"). docs/audit.md lists the ids.
+ * Owned by the report; "{}" for NULL.
+ */
+const char *hostlock_report_json(const hostlock_report *report);
+
+/**
+ * How many findings of severity ("critical", "high", "medium", "low" or "info") the report has; NULL counts all.
+ * HOSTLOCK_E_ARG where report is NULL or the word is none of these.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_report_count(const hostlock_report *report,
+                          const char *severity);
+
+/**
+ * Frees a report and the texts that it lent out. NULL is fine.
+ */
+void hostlock_report_free(hostlock_report *report);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,5 +1,6 @@
 //! Contexts that someone else made: what they are like, and how they are made safe in place. Nothing here judges a
-//! certificate: that is [`verify`](crate::verify)'s.
+//! certificate: that is [`verify`](crate::verify)'s. [`report`] is what is said about one.
 
 pub mod hidden;
 pub mod libssl;
+pub mod report;

@@ -1,6 +1,7 @@
 //! The C ABI: one file per section of the header. It converts pointers and calls the core; it decides nothing.
 #![allow(non_camel_case_types)]
 
+pub mod audit;
 pub mod boundary;
 pub mod certdata;
 pub mod connection;
@@ -20,6 +21,8 @@ pub type hostlock_ctx = openssl_sys::SSL_CTX;
 pub type hostlock_conn = openssl_sys::SSL;
 /// A failure, with its words and facts.
 pub type hostlock_error = crate::error::Detail;
+/// What was found wrong with a context or a connection.
+pub type hostlock_report = crate::bridge::report::Report;
 /// OpenSSL's `SSL_METHOD`.
 pub type ssl_method_st = openssl_sys::SSL_METHOD;
 
