@@ -15,6 +15,7 @@ const SECTIONS: &[&str] = &[
     "revocation",
     "pins",
     "insecure",
+    "harden",
     "audit",
 ];
 

@@ -11,7 +11,7 @@ use crate::policy::{Choice, Policy, suite_list};
 use crate::queue::Quiet;
 use crate::sys;
 use crate::trust::Anchors;
-use crate::verify::guard::{Guard, Role};
+use crate::verify::guard::{Displaced, Guard, Post, Regime, Role};
 use crate::verify::recipe;
 
 /// An owner of an `SSL_CTX` that carries a guard.
@@ -50,8 +50,10 @@ impl Context {
         // SAFETY: the context is new, live, and ours alone until this function returns.
         unsafe {
             let anchors = Anchors::of_new_context(context.as_ptr(), role == Role::Client)?;
-            let previous = sys::SSL_CTX_get_security_callback(context.as_ptr());
-            Arc::new(Guard::new(choice, role, anchors, previous)?).attach(context.as_ptr())?;
+            let security = sys::SSL_CTX_get_security_callback(context.as_ptr());
+            let displaced = Displaced { security, ..Displaced::default() };
+            let post = Post { role, either_side: false, regime: Regime::Own, displaced };
+            Arc::new(Guard::new(choice, anchors, post)?).attach(context.as_ptr())?;
             recipe::install(context.as_ptr(), context.guard()?)?;
         }
         Ok(context)
@@ -97,29 +99,45 @@ impl Context {
         demand(unsafe { ffi::SSL_CTX_set_cipher_list(ctx, tls12.as_ptr()) } == 1, "TLS 1.2 cipher suites")?;
         // SAFETY: as above.
         demand(unsafe { ffi::SSL_CTX_set_ciphersuites(ctx, tls13.as_ptr()) } == 1, "TLS 1.3 cipher suites")?;
-        self.apply_groups(policy)?;
-        demand(self.set_list(sys::SSL_CTRL_SET_SIGALGS_LIST, policy.signature_algorithms), "signature algorithms")
+        // SAFETY: the context is live.
+        unsafe { set_groups(ctx, policy)? };
+        // SAFETY: as above.
+        unsafe { set_signature_algorithms(ctx, policy) }
     }
+}
 
-    /// OpenSSL 3.0 refuses any list that names a hybrid group, so what it takes is found out once per process.
-    fn apply_groups(&self, policy: &Policy) -> Result<()> {
-        static HYBRID: OnceLock<bool> = OnceLock::new();
-        let mut set = false;
-        let hybrid = *HYBRID.get_or_init(|| {
-            set = self.set_list(sys::SSL_CTRL_SET_GROUPS_LIST, policy.groups_hybrid);
-            set
-        });
-        if set {
-            return Ok(());
-        }
-        let list = if hybrid { policy.groups_hybrid } else { policy.groups };
-        demand(self.set_list(sys::SSL_CTRL_SET_GROUPS_LIST, list), "key exchange groups")
-    }
+/// Sets the policy's groups. OpenSSL 3.0 refuses any list that names a hybrid group, so what it takes is found out once
+/// per process.
+///
+/// # Safety
+/// `ctx` is a live `SSL_CTX` of our libssl.
+pub unsafe fn set_groups(ctx: *mut ffi::SSL_CTX, policy: &Policy) -> Result<()> {
+    static HYBRID: OnceLock<bool> = OnceLock::new();
+    // SAFETY: as the caller promises.
+    let set = |list| unsafe { set_list(ctx, sys::SSL_CTRL_SET_GROUPS_LIST, list) };
+    let mut done = false;
+    let hybrid = *HYBRID.get_or_init(|| {
+        done = set(policy.groups_hybrid);
+        done
+    });
+    demand(done || set(if hybrid { policy.groups_hybrid } else { policy.groups }), "key exchange groups")
+}
 
-    fn set_list(&self, command: c_int, list: &std::ffi::CStr) -> bool {
-        // SAFETY: the context is live; the control reads the string and copies what it means.
-        unsafe { ffi::SSL_CTX_ctrl(self.as_ptr(), command, 0, list.as_ptr() as *mut _) == 1 }
-    }
+/// Sets the policy's signature algorithms.
+///
+/// # Safety
+/// As for [`set_groups`].
+pub unsafe fn set_signature_algorithms(ctx: *mut ffi::SSL_CTX, policy: &Policy) -> Result<()> {
+    // SAFETY: as the caller promises.
+    let done = unsafe { set_list(ctx, sys::SSL_CTRL_SET_SIGALGS_LIST, policy.signature_algorithms) };
+    demand(done, "signature algorithms")
+}
+
+/// # Safety
+/// As for [`set_groups`].
+unsafe fn set_list(ctx: *mut ffi::SSL_CTX, command: c_int, list: &std::ffi::CStr) -> bool {
+    // SAFETY: as the caller promises; the control reads the string and copies what it means.
+    unsafe { ffi::SSL_CTX_ctrl(ctx, command, 0, list.as_ptr() as *mut _) == 1 }
 }
 
 impl Drop for Context {
@@ -129,7 +147,8 @@ impl Drop for Context {
     }
 }
 
-fn demand(done: bool, what: &str) -> Result<()> {
+/// The error for a value that OpenSSL does not take.
+pub fn demand(done: bool, what: &str) -> Result<()> {
     if done {
         return Ok(());
     }
@@ -138,6 +157,7 @@ fn demand(done: bool, what: &str) -> Result<()> {
     ))
 }
 
-fn c_string(text: String) -> Result<CString> {
+/// A text for OpenSSL.
+pub fn c_string(text: String) -> Result<CString> {
     CString::new(text).map_err(|_| Error::new(Status::EInternal, "a NUL in a policy"))
 }

@@ -217,6 +217,9 @@ const P2026_11: Policy = Policy {
     checks: CHECKS,
 };
 
+/// The versions that the policies permit, each with the option that switches it off.
+const VERSION_SWITCHES: &[(c_int, u64)] = &[(ffi::TLS1_2_VERSION, 1 << 27), (ffi::TLS1_3_VERSION, 1 << 29)];
+
 /// For programs that meet only the public web.
 const P2026_11_WEBPKI: Policy = Policy { name: "2026-11-webpki", checks: CHECKS_WEBPKI, ..P2026_11 };
 
@@ -234,6 +237,9 @@ pub struct Choice {
     /// "+skip-broken": a broken certificate among the trust anchors that the program names is left out, and the others
     /// count. Without it the whole file is refused.
     pub skip_broken: bool,
+    /// "+replace": hardening takes the place of a program's own certificate verify callback where OpenSSL does not show
+    /// it, so that it cannot be called any more.
+    pub replace: bool,
 }
 
 impl Choice {
@@ -245,9 +251,10 @@ impl Choice {
             match word {
                 "cn-fallback" => choice.cn_fallback = true,
                 "skip-broken" => choice.skip_broken = true,
+                "replace" => choice.replace = true,
                 _ => {
                     return Err(Error::new(Status::EArg, format!("there is no policy option {word:?}"))
-                        .with_hint("the options are \"+cn-fallback\" and \"+skip-broken\""));
+                        .with_hint("the options are \"+cn-fallback\", \"+skip-broken\" and \"+replace\""));
                 }
             }
         }
@@ -257,7 +264,7 @@ impl Choice {
 
 impl From<&'static Policy> for Choice {
     fn from(policy: &'static Policy) -> Choice {
-        Choice { policy, cn_fallback: false, skip_broken: false }
+        Choice { policy, cn_fallback: false, skip_broken: false, replace: false }
     }
 }
 
@@ -291,6 +298,20 @@ impl Policy {
     /// The option bits to clear.
     pub fn options_to_clear(&self) -> u64 {
         self.clear_options.iter().fold(0, |bits, option| bits | option.bit)
+    }
+
+    /// The option bits to clear so that versions from `least` to `most` are not all switched off; 0 where one is left.
+    pub fn options_that_leave_no_version(least: c_int, most: c_int, options: u64) -> u64 {
+        let mut bits = 0;
+        for (version, bit) in VERSION_SWITCHES {
+            if (least..=most).contains(version) {
+                if options & bit == 0 {
+                    return 0;
+                }
+                bits |= bit;
+            }
+        }
+        bits
     }
 
     /// Whether certificates must keep `check`.
@@ -341,6 +362,18 @@ mod tests {
         for policy in POLICIES {
             assert_eq!(policy.options_to_set(true) & policy.options_to_clear(), 0, "{}", policy.name);
         }
+    }
+
+    #[test]
+    fn a_program_that_switched_off_every_permitted_version_gets_them_back() {
+        let (tls12, tls13) = (ffi::TLS1_2_VERSION, ffi::TLS1_3_VERSION);
+        let clear = Policy::options_that_leave_no_version;
+        assert_eq!(clear(tls12, tls13, 0), 0);
+        assert_eq!(clear(tls12, tls13, 1 << 27), 0);
+        assert_eq!(clear(tls12, tls13, 1 << 29 | 1 << 26), 0);
+        assert_eq!(clear(tls12, tls13, 1 << 27 | 1 << 29), 1 << 27 | 1 << 29);
+        assert_eq!(clear(tls12, tls12, 1 << 27), 1 << 27);
+        assert_eq!(clear(tls13, tls13, 1 << 27), 0);
     }
 
     #[test]

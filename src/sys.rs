@@ -104,6 +104,11 @@ unsafe extern "C" {
     pub fn SSL_get_info_callback(ssl: *const SSL) -> Option<InfoCallback>;
 
     pub fn SSL_CTX_get_ssl_method(ctx: *const SSL_CTX) -> *const SSL_METHOD;
+    pub fn SSL_get_options(ssl: *const SSL) -> u64;
+    pub fn SSL_CTX_set_verify(ctx: *mut SSL_CTX, mode: c_int, callback: Option<VerifyCallback>);
+    pub fn SSL_CTX_get_verify_callback(ctx: *const SSL_CTX) -> Option<VerifyCallback>;
+    pub fn SSL_CTX_get_ciphers(ctx: *const SSL_CTX) -> *mut stack_st_SSL_CIPHER;
+    pub fn SSL_CTX_set_ssl_version(ctx: *mut SSL_CTX, method: *const SSL_METHOD) -> c_int;
     pub fn SSL_set_options(ssl: *mut SSL, options: u64) -> u64;
     pub fn SSL_clear_options(ssl: *mut SSL, options: u64) -> u64;
 

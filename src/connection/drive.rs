@@ -135,6 +135,8 @@ impl<'a> Drive<'a> {
             // SAFETY: see `new`.
             let answer = unsafe {
                 match guard.role {
+                    // The program has said which side this is, or libssl complains.
+                    _ if guard.either_side => ffi::SSL_do_handshake(self.ssl),
                     Role::Client => ffi::SSL_connect(self.ssl),
                     Role::Server => ffi::SSL_accept(self.ssl),
                 }
@@ -156,7 +158,8 @@ impl<'a> Drive<'a> {
 
     /// The handshake is complete; whether it also was verified.
     fn verified(&mut self, guard: &Guard) -> Result<Progress> {
-        if guard.role == Role::Client {
+        // SAFETY: see `new`.
+        if unsafe { guard.role_on(self.ssl) } == Role::Client {
             // SAFETY: see `new`.
             let verdict = unsafe { Watch::of(self.ssl) }.map(|watch| watch.state().verdict.clone());
             match verdict {

@@ -131,7 +131,8 @@ unsafe fn host(ssl: *mut ffi::SSL) -> Option<String> {
     if let Some(Verdict::Verified { host: Some(host) }) = watch.map(|watch| watch.state().verdict.clone()) {
         return Some(host);
     }
-    if guard.role != Role::Client {
+    // SAFETY: as above.
+    if unsafe { guard.role_on(ssl) } != Role::Client {
         return None;
     }
     // SAFETY: as above.

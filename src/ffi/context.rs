@@ -79,7 +79,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_timeout(ctx: *mut hostlock_ctx, millis
 
 /// # Safety
 /// `name` is NULL or NUL-terminated.
-unsafe fn policy_of(name: *const c_char) -> Result<Choice> {
+pub(super) unsafe fn policy_of(name: *const c_char) -> Result<Choice> {
     if name.is_null() {
         return Policy::named("default").map(Choice::from);
     }

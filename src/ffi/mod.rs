@@ -7,6 +7,7 @@ pub mod certdata;
 pub mod connection;
 pub mod context;
 pub mod errors;
+pub mod harden;
 pub mod host;
 pub mod insecure;
 pub mod library;
@@ -39,6 +40,6 @@ unsafe fn guard_of<'a>(ctx: *mut hostlock_ctx) -> Result<&'a Guard> {
     // SAFETY: as the caller promises.
     unsafe { Guard::of(ctx) }.ok_or_else(|| {
         Error::new(Status::EState, "this SSL_CTX was not made by hostlock")
-            .with_hint("make it with hostlock_client_new")
+            .with_hint("make it with hostlock_client_new, or harden it with hostlock_harden")
     })
 }

@@ -27,6 +27,8 @@ use crate::trust::{Index, list, source, store};
 pub struct Anchors {
     /// The store that the context was born with, kept alive so that its address stays its own.
     born: X509Store,
+    /// Whether a program made the context: its store may be shared, so nothing is changed about how it is searched.
+    foreign: bool,
     /// Shared with the store that the context was born with, which may outlive the context.
     implicit: Arc<Implicit>,
     /// What the sources of the anchors say against certificates.
@@ -37,9 +39,11 @@ pub struct Anchors {
 struct Implicit {
     /// Whether one of our own trust calls has succeeded.
     chosen: AtomicBool,
-    /// The system's roots as they were when the context was made; a failure counts only where they are needed. `None`
-    /// where they may not stand in: they say nothing about a server's clients.
-    system: Option<Result<Arc<Index>>>,
+    /// Whether the system's roots may stand in: they say nothing about a server's clients.
+    may_stand_in: bool,
+    /// The system's roots as they were when the context was made, or for a program's context when they were first
+    /// needed; a failure counts only where they are needed.
+    system: OnceLock<Result<Arc<Index>>>,
     store: OnceLock<X509Store>,
 }
 
@@ -50,14 +54,37 @@ impl Anchors {
     /// # Safety
     /// `ctx` is a live `SSL_CTX` of our libssl that no other thread uses yet.
     pub unsafe fn of_new_context(ctx: *mut ffi::SSL_CTX, may_stand_in: bool) -> Result<Anchors> {
+        // SAFETY: as the caller promises.
+        let anchors = unsafe { Anchors::of(ctx, may_stand_in, false)? };
+        if may_stand_in {
+            let _ = anchors.implicit.system.set(source::system());
+        }
+        let stand_in = Arc::clone(&anchors.implicit) as Arc<dyn StandIn>;
+        // SAFETY: the context is new, and so is its store.
+        unsafe { hooks::install(anchors.born.as_ptr(), Some(stand_in))? };
+        Ok(anchors)
+    }
+
+    /// The anchors of a context that a program made, which may hold anchors already.
+    ///
+    /// # Safety
+    /// `ctx` is a live `SSL_CTX` of our libssl whose set-up no other thread changes now.
+    pub unsafe fn of_foreign_context(ctx: *mut ffi::SSL_CTX, may_stand_in: bool) -> Result<Anchors> {
+        // SAFETY: as the caller promises.
+        unsafe { Anchors::of(ctx, may_stand_in, true) }
+    }
+
+    unsafe fn of(ctx: *mut ffi::SSL_CTX, may_stand_in: bool, foreign: bool) -> Result<Anchors> {
         // SAFETY: the caller promises `ctx`, which owns its store.
         let born = unsafe { owner(ffi::SSL_CTX_get_cert_store(ctx)) };
-        let born = born.ok_or_else(|| Error::new(Status::EInternal, "the new context has no certificate store"))?;
-        let system = may_stand_in.then(source::system);
-        let implicit = Arc::new(Implicit { chosen: AtomicBool::new(false), system, store: OnceLock::new() });
-        // SAFETY: the context is new, and so is its store.
-        unsafe { hooks::install(born.as_ptr(), Some(Arc::clone(&implicit) as Arc<dyn StandIn>))? };
-        Ok(Anchors { born, implicit, distrust: RwLock::default() })
+        let born = born.ok_or_else(|| Error::new(Status::EInternal, "the context has no certificate store"))?;
+        let implicit = Implicit {
+            chosen: AtomicBool::new(false),
+            may_stand_in,
+            system: OnceLock::new(),
+            store: OnceLock::new(),
+        };
+        Ok(Anchors { born, foreign, implicit: Arc::new(implicit), distrust: RwLock::default() })
     }
 
     /// Adds anchors to those that our calls and the program's have named; from here on the system's roots stand back.
@@ -95,7 +122,7 @@ impl Anchors {
             Arc::make_mut(&mut self.distrust.write().unwrap_or_else(PoisonError::into_inner)).absorb(distrust);
         }
         let _quiet = Quiet::begin();
-        hooks::attach(&self.born, index)?;
+        if self.foreign { hooks::fill(&self.born, &index)? } else { hooks::attach(&self.born, index)? }
         self.implicit.chosen.store(true, Ordering::Release);
         Ok(())
     }
@@ -110,16 +137,17 @@ impl Anchors {
         self.implicit.chosen.store(true, Ordering::Release);
     }
 
-    /// The store to verify with, where libssl brought `offered`.
+    /// The store to verify with, where libssl brought `offered`. `servers`: whether it is servers that are judged, for
+    /// whom the system's roots may stand in.
     ///
     /// # Safety
     /// `offered` is NULL or a live store that outlives the result.
-    pub unsafe fn in_force(&self, offered: *mut ffi::X509_STORE) -> Result<&X509StoreRef> {
+    pub unsafe fn in_force(&self, offered: *mut ffi::X509_STORE, servers: bool) -> Result<&X509StoreRef> {
         if offered.is_null() {
             return Err(store::nothing_in_it());
         }
         // SAFETY: as the caller promises, here and below.
-        if offered == self.born.as_ptr() && unsafe { self.implicit.is_in_force(offered)? } {
+        if servers && offered == self.born.as_ptr() && unsafe { self.implicit.is_in_force(offered)? } {
             return Ok(self.implicit.store()?);
         }
         // SAFETY: as above.
@@ -176,7 +204,7 @@ impl Anchors {
             return Ok(Vec::new());
         }
         // SAFETY: the context keeps its store alive.
-        list::of(unsafe { self.in_force(offered)? })
+        list::of(unsafe { self.in_force(offered, true)? })
     }
 
     /// What the program put in place of the context's own store may be shared with other contexts, so nothing is added.
@@ -209,7 +237,7 @@ impl Implicit {
     /// # Safety
     /// `born` is live.
     unsafe fn is_in_force(&self, born: *mut ffi::X509_STORE) -> Result<bool> {
-        if self.system.is_none() || self.chosen.load(Ordering::Acquire) {
+        if !self.may_stand_in || self.chosen.load(Ordering::Acquire) {
             return Ok(false);
         }
         // SAFETY: as the caller promises.
@@ -217,7 +245,10 @@ impl Implicit {
     }
 
     fn system(&self) -> Result<Arc<Index>> {
-        self.system.clone().unwrap_or_else(|| Err(store::nothing_in_it()))
+        if !self.may_stand_in {
+            return Err(store::nothing_in_it());
+        }
+        self.system.get_or_init(source::system).clone()
     }
 
     fn store(&self) -> Result<&X509Store> {

@@ -1,17 +1,19 @@
 //! What must hold before the first byte of a handshake: our callbacks in place, the policy's values on the connection,
 //! no pre-shared key, and a session only where it is this host's own. What cannot be so ends the handshake here.
 
-use std::ffi::c_long;
+use std::ffi::{c_int, c_long};
 use std::ptr;
 
 use openssl_sys as ffi;
 
 use crate::error::{Error, Status};
+use crate::policy::Policy;
 use crate::queue::{self, Quiet};
 use crate::sys;
-use crate::verify::guard::{Guard, Role};
+use crate::verify::guard::{Guard, Regime, Role};
+use crate::verify::hidden::{self, Found};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{info, mark, security, staple, wanted};
+use crate::verify::{info, mark, outer, security, staple, wanted};
 
 /// Prepares the handshake that begins on `ssl` now.
 ///
@@ -38,6 +40,11 @@ pub unsafe fn prepare(ssl: *mut ffi::SSL) {
         // The security callback refuses everything on a connection without a guard, so no byte is sent.
         return halt(watch, unverified(CONTEXT_REPLACED));
     };
+    // SAFETY: as above.
+    unsafe { keep_cert_verify(ffi::SSL_get_SSL_CTX(ssl), guard) };
+    if guard.regime() == Regime::Watched {
+        return;
+    }
     // SAFETY: as above.
     unsafe { enforce(ssl, guard) };
     // SAFETY: as above.
@@ -74,6 +81,11 @@ pub unsafe fn review_hello(ssl: *mut ffi::SSL) -> bool {
         // SAFETY: as above.
         if let Some(guard) = unsafe { Guard::of_ssl(ssl) } {
             // SAFETY: as above.
+            unsafe { keep_cert_verify(ffi::SSL_get_SSL_CTX(ssl), guard) };
+            if guard.regime() == Regime::Watched {
+                return true;
+            }
+            // SAFETY: as above.
             unsafe { drop_pre_shared_keys(ssl) };
             // SAFETY: as above; most connections offer no session, and nothing is computed for them.
             if unsafe { mark::offers_session(ssl) } {
@@ -83,6 +95,36 @@ pub unsafe fn review_hello(ssl: *mut ffi::SSL) -> bool {
         }
     }
     !matches!(watch.state().verdict, Verdict::Refused(_))
+}
+
+/// Whether the context of `ssl` is one where nothing is to be changed or refused.
+///
+/// # Safety
+/// As for [`prepare`].
+pub unsafe fn is_only_watched(ssl: *const ffi::SSL) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { Guard::of_ssl(ssl) }.is_some_and(|guard| guard.regime() == Regime::Watched)
+}
+
+/// A program's context keeps the certificate verify callback that the program gives it, however late: ours takes its
+/// place and calls it. On a context of hostlock's own a replaced callback ends the handshake instead.
+///
+/// # Safety
+/// `ctx` is the live context of `guard`.
+pub unsafe fn keep_cert_verify(ctx: *mut ffi::SSL_CTX, guard: &Guard) {
+    if guard.regime() == Regime::Own {
+        return;
+    }
+    let mut slot = guard.app_cert_verify();
+    // SAFETY: as the caller promises; the lock keeps other connections from doing the same.
+    let current = unsafe { hidden::cert_verify_callback(ctx) };
+    *slot = match current {
+        Found::Ours | Found::Unknown => return,
+        Found::None => None,
+        Found::Program(own) => Some(own),
+    };
+    // SAFETY: as above.
+    unsafe { sys::SSL_CTX_set_cert_verify_callback(ctx, Some(outer::verify), ptr::null_mut()) };
 }
 
 /// Puts our info callback on the connection itself, where it stays when the context is replaced; a program's own is
@@ -118,20 +160,42 @@ unsafe fn enforce(ssl: *mut ffi::SSL, guard: &Guard) {
     let _quiet = Quiet::begin();
     let policy = guard.policy;
     // SAFETY: `ssl` is live in its own thread, here and below.
-    unsafe { sys::SSL_set_options(ssl, policy.options_to_set(guard.role == Role::Server)) };
+    let role = unsafe { guard.role_on(ssl) };
+    // SAFETY: as above.
+    unsafe { sys::SSL_set_options(ssl, policy.options_to_set(role == Role::Server)) };
     // SAFETY: as above.
     unsafe { sys::SSL_clear_options(ssl, policy.options_to_clear()) };
-    // SAFETY: as above; this control takes no pointer.
-    let least = unsafe { ffi::SSL_ctrl(ssl, sys::SSL_CTRL_GET_MIN_PROTO_VERSION, 0, ptr::null_mut()) };
-    if least < policy.min_version as c_long {
+    // SAFETY: as above; these controls take no pointer.
+    let control = |command, number: c_long| unsafe { ffi::SSL_ctrl(ssl, command, number, ptr::null_mut()) };
+    let least = control(sys::SSL_CTRL_GET_MIN_PROTO_VERSION, 0).max(policy.min_version.into());
+    if guard.regime() != Regime::Own {
         // SAFETY: as above.
-        unsafe {
-            ffi::SSL_ctrl(ssl, sys::SSL_CTRL_SET_MIN_PROTO_VERSION, policy.min_version as c_long, ptr::null_mut())
-        };
+        unsafe { widen(ssl, policy, least) };
     }
-    if guard.role == Role::Client {
+    control(sys::SSL_CTRL_SET_MIN_PROTO_VERSION, least);
+    if role == Role::Client {
         // SAFETY: as above.
         unsafe { drop_pre_shared_keys(ssl) };
+    }
+}
+
+/// A program that knows only old versions, or switched the new ones off, gets those that the policy permits.
+unsafe fn widen(ssl: *mut ffi::SSL, policy: &Policy, least: c_long) {
+    // SAFETY: `ssl` is live in its own thread, here and below; these controls take no pointer.
+    let control = |command, number: c_long| unsafe { ffi::SSL_ctrl(ssl, command, number, ptr::null_mut()) };
+    let most = match control(sys::SSL_CTRL_GET_MAX_PROTO_VERSION, 0) {
+        most if most >= least => most,
+        _ => {
+            control(sys::SSL_CTRL_SET_MAX_PROTO_VERSION, policy.max_version.into());
+            policy.max_version.into()
+        }
+    };
+    // SAFETY: as above.
+    let options = unsafe { sys::SSL_get_options(ssl) };
+    let switched_off = Policy::options_that_leave_no_version(least as c_int, most as c_int, options);
+    if switched_off != 0 {
+        // SAFETY: as above.
+        unsafe { sys::SSL_clear_options(ssl, switched_off) };
     }
 }
 

@@ -4,7 +4,7 @@
 use std::ffi::{c_int, c_long, c_ulong, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use openssl_sys as ffi;
@@ -41,6 +41,54 @@ impl Role {
             }
         }
     }
+}
+
+/// Who made a context, and with it how far hostlock goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Regime {
+    /// hostlock made it.
+    Own,
+    /// A program made it and had it hardened.
+    Hardened,
+    /// A program made it and knows nothing of hostlock: what its servers ask of their clients stays as it was set up.
+    Sealed,
+    /// As above; and nothing is changed or refused, only looked at.
+    Watched,
+}
+
+impl Regime {
+    fn of_byte(byte: u8) -> Regime {
+        [Regime::Own, Regime::Hardened, Regime::Sealed, Regime::Watched]
+            .into_iter()
+            .find(|regime| *regime as u8 == byte)
+            .unwrap_or(Regime::Own)
+    }
+}
+
+/// The certificate verify callback of a program, with its argument.
+#[derive(Clone, Copy, Debug)]
+pub struct CertVerify {
+    /// The function.
+    pub function: sys::CertVerifyCallback,
+    /// What it is called with.
+    pub argument: *mut c_void,
+}
+
+// SAFETY: the program gave the pair to a context that threads may share; OpenSSL itself calls it from any of them.
+unsafe impl Send for CertVerify {}
+// SAFETY: as above.
+unsafe impl Sync for CertVerify {}
+
+/// What the hooks stand in front of on a context that a program made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Displaced {
+    /// Its security callback, or libssl's own.
+    pub security: Option<sys::SecurityCallback>,
+    /// Its info callback.
+    pub info: Option<sys::InfoCallback>,
+    /// Its certificate verify callback.
+    pub cert_verify: Option<CertVerify>,
 }
 
 /// Set-up calls that cure each other's failure: a later success of one clears what an earlier failure poisoned.
@@ -104,14 +152,19 @@ pub struct Settings {
 pub struct Guard {
     /// The policy that the context keeps.
     pub policy: &'static Policy,
-    /// The side it is for.
+    /// The side it is for; where it serves either, the one that calls without a connection mean.
     pub role: Role,
+    /// Whether it serves either side: each connection says which.
+    pub either_side: bool,
     /// The trust anchors.
     pub anchors: Anchors,
     /// What becomes of broken certificates among those that the program names.
     pub broken_anchors: Broken,
     /// The security callback that was in place before ours.
     pub previous_security: Option<sys::SecurityCallback>,
+    regime: AtomicU8,
+    app_info: Option<sys::InfoCallback>,
+    app_cert_verify: Mutex<Option<CertVerify>>,
     /// Random, so that a session's mark fits this context only.
     nonce: [u8; 32],
     /// How many marks that fit no session were given out.
@@ -124,28 +177,40 @@ pub struct Guard {
 /// Thirty seconds: long enough for a slow network, short enough that nothing hangs.
 pub const DEFAULT_TIMEOUT_MS: u32 = 30_000;
 
+/// What a guard is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Post {
+    /// The side.
+    pub role: Role,
+    /// Whether each connection says which side it is.
+    pub either_side: bool,
+    /// Who made the context.
+    pub regime: Regime,
+    /// What the hooks will stand in front of.
+    pub displaced: Displaced,
+}
+
 impl Guard {
-    /// A guard for a context that has just been made.
-    pub fn new(
-        choice: Choice,
-        role: Role,
-        anchors: Anchors,
-        previous_security: Option<sys::SecurityCallback>,
-    ) -> Result<Guard> {
+    /// A guard for a context.
+    pub fn new(choice: Choice, anchors: Anchors, post: Post) -> Result<Guard> {
         let mut nonce = [0; 32];
         openssl::rand::rand_bytes(&mut nonce)
             .map_err(|e| Error::new(Status::EInternal, format!("OpenSSL gives no random bytes: {e}")))?;
         Ok(Guard {
             policy: choice.policy,
             broken_anchors: if choice.skip_broken { Broken::Skip } else { Broken::Refuse },
-            role,
+            role: post.role,
+            either_side: post.either_side,
             anchors,
-            previous_security,
+            previous_security: post.displaced.security,
+            regime: AtomicU8::new(post.regime as u8),
+            app_info: post.displaced.info,
+            app_cert_verify: Mutex::new(post.displaced.cert_verify),
             nonce,
             unmatchable: AtomicU64::new(0),
             settings: RwLock::new(Settings {
                 host: None,
-                host_from_sni: false,
+                host_from_sni: post.regime != Regime::Own,
                 match_rules: MatchRules { cn_fallback: choice.cn_fallback, ..MatchRules::default() },
                 timeout_ms: DEFAULT_TIMEOUT_MS,
                 waivers: Waivers::default(),
@@ -163,6 +228,40 @@ impl Guard {
             loading: Mutex::new(()),
             app_status: Mutex::new(None),
         })
+    }
+
+    /// The side of one connection, inside of its handshake or after it.
+    ///
+    /// # Safety
+    /// `ssl` is a live `SSL` of our libssl.
+    pub unsafe fn role_on(&self, ssl: *const ffi::SSL) -> Role {
+        if !self.either_side {
+            return self.role;
+        }
+        // SAFETY: as the caller promises.
+        if unsafe { ffi::SSL_is_server(ssl) } == 1 { Role::Server } else { Role::Client }
+    }
+
+    /// Who made the context.
+    pub fn regime(&self) -> Regime {
+        Regime::of_byte(self.regime.load(Ordering::Acquire))
+    }
+
+    /// From here on the context is treated as one that the program wants hardened.
+    pub fn harden(&self) {
+        if self.regime() != Regime::Own {
+            self.regime.store(Regime::Hardened as u8, Ordering::Release);
+        }
+    }
+
+    /// The info callback that the program had set on the context before ours was.
+    pub fn app_info(&self) -> Option<sys::InfoCallback> {
+        self.app_info
+    }
+
+    /// The program's own certificate verify callback, which ours calls: it may refuse, never accept.
+    pub fn app_cert_verify(&self) -> MutexGuard<'_, Option<CertVerify>> {
+        self.app_cert_verify.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The settings as they are now.

@@ -87,14 +87,17 @@ unsafe fn application_callback(ssl: *mut ffi::SSL) -> Option<sys::InfoCallback> 
     };
     // SAFETY: as above.
     let context = || unsafe { sys::SSL_CTX_get_info_callback(ffi::SSL_get_SSL_CTX(ssl)) };
-    let callback = own.or_else(context).filter(|callback| !is_ours(*callback))?;
+    // SAFETY: as above.
+    let displaced = || unsafe { Guard::of_ssl(ssl) }.and_then(Guard::app_info);
+    let context = || context().filter(|callback| !is_ours(*callback)).or_else(displaced);
+    let callback = own.filter(|callback| !is_ours(*callback)).or_else(context)?;
     watch?.state().in_app_info = true;
     Some(callback)
 }
 
 unsafe fn finish(ssl: *mut ffi::SSL) {
     // SAFETY: `ssl` is live in its own thread, here and below.
-    if unsafe { ffi::SSL_is_server(ssl) } == 1 {
+    if unsafe { ffi::SSL_is_server(ssl) == 1 || begin::is_only_watched(ssl) } {
         return;
     }
     // libssl also calls when a client has sent its hello and may send early data.
@@ -187,7 +190,8 @@ pub const NOT_CALLED: &str = "hostlock's verification was not called: the certif
 unsafe fn stopped(ssl: *mut ffi::SSL) {
     // SAFETY: `ssl` is live in its own thread, here and below.
     let Some(watch) = (unsafe { Watch::of(ssl) }) else { return };
-    if matches!(watch.state().verdict, Verdict::Refused(_)) {
+    // SAFETY: as above.
+    if matches!(watch.state().verdict, Verdict::Refused(_)) || unsafe { begin::is_only_watched(ssl) } {
         return;
     }
     let Some(found) = failure::of_handshake() else { return };

@@ -68,6 +68,7 @@ impl<'a> Case<'a> {
     /// The case of a certificate shown to a context, by the context's own settings.
     pub fn of(
         guard: &'a Guard,
+        role: Role,
         leaf: &'a X509Ref,
         untrusted: *mut ffi::stack_st_X509,
         store: &'a X509StoreRef,
@@ -77,7 +78,7 @@ impl<'a> Case<'a> {
         let settings = guard.settings();
         Case {
             policy: guard.policy,
-            role: guard.role,
+            role,
             leaf,
             untrusted,
             store,

@@ -6,7 +6,7 @@
 //! byte. [`judge`] decides: `engine` lets OpenSSL verify one chain, `path` searches others, `chain` and `rules` are what
 //! it must keep; [`explain`] puts the verdict into words. [`revocation`] says which certificates are asked about,
 //! [`exact`] which need no chain, [`pins`] which keys must be in it; [`insecure`] is what a program gave up. [`guard`] is
-//! what a context knows, [`watch`] what a connection knows.
+//! what a context knows, [`watch`] what a connection knows, [`hidden`] what OpenSSL does not tell about a context.
 
 pub mod begin;
 pub mod bundle;
@@ -19,6 +19,7 @@ pub mod failure;
 pub(crate) mod fields;
 pub mod guard;
 pub mod hello;
+pub mod hidden;
 pub mod host;
 pub mod info;
 pub mod insecure;

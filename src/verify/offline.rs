@@ -40,14 +40,14 @@ pub unsafe fn verify(ctx: *mut ffi::SSL_CTX, guard: &Guard, bytes: &[u8], host: 
     // SAFETY: as the caller promises, here and below.
     let offered = unsafe { effective_store(ctx) };
     // SAFETY: as above; the store lives as long as the context.
-    let store = unsafe { guard.anchors.in_force(offered)? };
+    let store = unsafe { guard.anchors.in_force(offered, guard.role == Role::Client)? };
     // SAFETY: as above.
     let wishes = unsafe {
         Wishes::read(ffi::SSL_CTX_get0_param(ctx))
             .and(Wishes::read(sys::X509_STORE_get0_param(store.as_ptr())))
             .at_level(ffi::SSL_CTX_get_security_level(ctx))
     };
-    let case = Case::of(guard, &bundle.leaf, others.as_ptr(), store, wanted.as_ref(), wishes);
+    let case = Case::of(guard, guard.role, &bundle.leaf, others.as_ptr(), store, wanted.as_ref(), wishes);
     judge::judge(&case).map(|_| ()).map_err(|refusal| refusal.error)
 }
 

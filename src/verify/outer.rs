@@ -1,12 +1,13 @@
 //! The certificate verify callback of a context: libssl calls it in place of its own verification, inside the
 //! handshake and before a client certificate is sent. It turns verification on again where a program turned it off,
-//! lets [`judge`] decide, and asks the application's own verify callback last: that may refuse, never
+//! lets [`judge`] decide, and asks the application's own callbacks last: they may refuse, never
 //! accept. It answers 0 or 1, never a negative number, which libssl would read as "try again".
 //!
 //! Only here a session gets the mark that lets it be resumed.
 
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::x509::{X509, X509Ref};
@@ -16,7 +17,7 @@ use crate::error::{Error, Result, Status};
 use crate::queue::{self, Quiet};
 use crate::sys;
 use crate::verify::engine;
-use crate::verify::guard::{Guard, Role};
+use crate::verify::guard::{CertVerify, Guard, Regime, Role};
 use crate::verify::insecure::Waiver;
 use crate::verify::judge::{self, Case, Refusal, Wishes};
 use crate::verify::recipe::is_tripwire;
@@ -31,11 +32,14 @@ use crate::verify::{begin, mark};
 pub unsafe extern "C" fn verify(store_ctx: *mut ffi::X509_STORE_CTX, _argument: *mut c_void) -> c_int {
     // SAFETY: libssl hands its own live X509_STORE_CTX, in the connection's thread.
     let outcome = catch_unwind(AssertUnwindSafe(|| unsafe { verify_checked(store_ctx) }));
+    if let Ok(Ok(Answer::Programs(answer))) = outcome {
+        return answer;
+    }
     // libssl reads the mode only now; a program's verify callback may have turned verification off meanwhile.
     // SAFETY: as above.
     let _ = catch_unwind(AssertUnwindSafe(|| unsafe { arm(connection(store_ctx)) }));
     let refusal = match outcome {
-        Ok(Ok(())) => return 1,
+        Ok(Ok(_)) => return 1,
         Ok(Err(error)) => error,
         Err(_) => Error::new(Status::EInternal, "a defect inside hostlock stopped the verification"),
     };
@@ -47,6 +51,14 @@ pub unsafe extern "C" fn verify(store_ctx: *mut ffi::X509_STORE_CTX, _argument: 
         watch.state().verdict = Verdict::Refused(refusal);
     }
     0
+}
+
+/// Whose answer it is.
+enum Answer {
+    /// Ours: the chain is valid and belongs to the host asked for.
+    Good,
+    /// That of the program's own set-up, which stands.
+    Programs(c_int),
 }
 
 fn code_for_libssl(error: &Error) -> c_int {
@@ -70,7 +82,7 @@ pub unsafe fn connection(store_ctx: *mut ffi::X509_STORE_CTX) -> *mut ffi::SSL {
     unsafe { ffi::X509_STORE_CTX_get_ex_data(store_ctx, ffi::SSL_get_ex_data_X509_STORE_CTX_idx()) as *mut ffi::SSL }
 }
 
-unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<()> {
+unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<Answer> {
     // SAFETY: `store_ctx` is live, here and below.
     let ssl = unsafe { connection(store_ctx) };
     if ssl.is_null() {
@@ -84,8 +96,93 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<()> {
     let guard = unsafe { Guard::of_ssl(ssl) }
         .ok_or_else(|| Error::new(Status::EState, "the context of this connection is not hostlock's any more"))?;
     watch.state().guard = Some(guard.share());
+    // SAFETY: as above.
+    let role = unsafe { guard.role_on(ssl) };
+    match guard.regime() {
+        Regime::Own | Regime::Hardened => {}
+        // SAFETY: as above.
+        Regime::Sealed if role == Role::Server => return Ok(Answer::Programs(unsafe { as_program(store_ctx, guard) })),
+        Regime::Sealed => {}
+        Regime::Watched => {
+            if role == Role::Client {
+                // SAFETY: as above.
+                let verdict = unsafe { judge(store_ctx, ssl, guard, role, watch) };
+                watch.state().verdict = match verdict {
+                    Ok(judged) => judged.verdict(),
+                    Err(error) => Verdict::Refused(error),
+                };
+            }
+            // SAFETY: as above.
+            return Ok(Answer::Programs(unsafe { as_program(store_ctx, guard) }));
+        }
+    }
+    // SAFETY: as above.
+    let judged = unsafe { judge(store_ctx, ssl, guard, role, watch)? };
+    // SAFETY: as above.
+    unsafe { give_chain(store_ctx, judged.chain()) };
+    // SAFETY: as above.
+    unsafe { ask_application(store_ctx, ssl, guard, &judged.answer)? };
+    let verdict = judged.verdict();
+    if let Err(refusal) = judged.answer {
+        return Err(refusal.error);
+    }
+    watch.state().verdict = verdict;
+    if let Some(wanted) = &judged.wanted {
+        let generation = watch.state().generation;
+        // SAFETY: as above.
+        unsafe { mark::put(ssl, &mark::compute(guard, generation, wanted)) };
+    }
+    // SAFETY: as above.
+    unsafe { ffi::X509_STORE_CTX_set_error(store_ctx, ffi::X509_V_OK) };
+    Ok(Answer::Good)
+}
+
+/// What the program's own set-up says: its certificate verify callback, or libssl's verification with its callbacks.
+unsafe fn as_program(store_ctx: *mut ffi::X509_STORE_CTX, guard: &Guard) -> c_int {
+    let own = *guard.app_cert_verify();
+    match own {
+        // SAFETY: `store_ctx` is live; the pair is as the program gave it.
+        Some(own) => unsafe { (own.function)(store_ctx, own.argument) },
+        // SAFETY: as above.
+        None => unsafe { ffi::X509_verify_cert(store_ctx) },
+    }
+}
+
+/// A certificate that has been judged.
+struct Judged {
+    wanted: Option<Wanted>,
+    answer: std::result::Result<Vec<X509>, Refusal>,
+}
+
+impl Judged {
+    fn chain(&self) -> &[X509] {
+        match &self.answer {
+            Ok(chain) => chain,
+            Err(refusal) => &refusal.chain,
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        match &self.answer {
+            Ok(_) => {
+                let host = self.wanted.as_ref().and_then(Wanted::first).map(|host| host.text().into_owned());
+                Verdict::Verified { host }
+            }
+            Err(refusal) => Verdict::Refused(refusal.error.clone()),
+        }
+    }
+}
+
+/// Judges what libssl was shown, and changes nothing.
+unsafe fn judge(
+    store_ctx: *mut ffi::X509_STORE_CTX,
+    ssl: *mut ffi::SSL,
+    guard: &Guard,
+    role: Role,
+    watch: &Watch,
+) -> Result<Judged> {
     guard.check_not_poisoned()?;
-    let wanted = match guard.role {
+    let wanted = match role {
         // SAFETY: as above.
         Role::Client => match unsafe { wanted::of_connection(ssl, guard, Some(watch)) } {
             Ok(wanted) => Some(wanted),
@@ -96,30 +193,14 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<()> {
         Role::Server => None,
     };
     // SAFETY: as above.
-    let answer = unsafe { decide(store_ctx, guard, wanted.as_ref()) };
-    // SAFETY: as above.
-    unsafe { ask_application(store_ctx, ssl, &answer)? };
-    match answer {
-        Ok(_) => {
-            let host = wanted.as_ref().and_then(Wanted::first).map(|host| host.text().into_owned());
-            watch.state().verdict = Verdict::Verified { host };
-            if let Some(wanted) = &wanted {
-                let generation = watch.state().generation;
-                // SAFETY: as above.
-                unsafe { mark::put(ssl, &mark::compute(guard, generation, wanted)) };
-            }
-            // SAFETY: as above.
-            unsafe { ffi::X509_STORE_CTX_set_error(store_ctx, ffi::X509_V_OK) };
-            Ok(())
-        }
-        Err(refusal) => Err(refusal.error),
-    }
+    let answer = unsafe { decide(store_ctx, guard, role, wanted.as_ref()) };
+    Ok(Judged { wanted, answer })
 }
 
-/// Judges what libssl was shown, and gives libssl the chain that was built.
 unsafe fn decide(
     store_ctx: *mut ffi::X509_STORE_CTX,
     guard: &Guard,
+    role: Role,
     wanted: Option<&Wanted>,
 ) -> std::result::Result<Vec<X509>, Refusal> {
     // SAFETY: `store_ctx` is live, here and below; everything borrowed from it lives as long as it does.
@@ -130,11 +211,14 @@ unsafe fn decide(
     // SAFETY: as above.
     let param = unsafe { sys::X509_STORE_CTX_get0_param(store_ctx) };
     // SAFETY: as above.
-    let store = unsafe { guard.anchors.in_force(sys::X509_STORE_CTX_get0_store(store_ctx))? };
+    let offered = unsafe { sys::X509_STORE_CTX_get0_store(store_ctx) };
+    // SAFETY: as above.
+    let store = unsafe { guard.anchors.in_force(offered, role == Role::Client)? };
     // SAFETY: as above; the pointers are live for the length of the call.
     let case = unsafe {
         Case::of(
             guard,
+            role,
             X509Ref::from_ptr(leaf),
             sys::X509_STORE_CTX_get0_untrusted(store_ctx),
             store,
@@ -142,23 +226,60 @@ unsafe fn decide(
             Wishes::read(param),
         )
     };
-    let quiet = Quiet::begin();
-    let judged = judge::judge(&case);
-    drop(quiet);
-    let chain = match &judged {
-        Ok(chain) => chain,
-        Err(refusal) => &refusal.chain,
-    };
+    let _quiet = Quiet::begin();
+    judge::judge(&case)
+}
+
+/// Gives libssl the chain that was built.
+unsafe fn give_chain(store_ctx: *mut ffi::X509_STORE_CTX, chain: &[X509]) {
     if let Ok(copy) = engine::stack(chain) {
-        // SAFETY: takes the stack, and frees the one it held.
+        // SAFETY: `store_ctx` is live; takes the stack, and frees the one it held.
         unsafe { sys::X509_STORE_CTX_set0_verified_chain(store_ctx, copy.as_ptr()) };
         std::mem::forget(copy);
     }
-    judged
+}
+
+/// Asks the application as libssl would: its certificate verify callback alone where it has one, else its verify
+/// callback, which is shown the chain.
+unsafe fn ask_application(
+    store_ctx: *mut ffi::X509_STORE_CTX,
+    ssl: *mut ffi::SSL,
+    guard: &Guard,
+    answer: &std::result::Result<Vec<X509>, Refusal>,
+) -> Result<()> {
+    let own = *guard.app_cert_verify();
+    match own {
+        // SAFETY: as the caller promises.
+        Some(own) => unsafe { ask_cert_verify(store_ctx, own, answer) },
+        // SAFETY: as the caller promises.
+        None => unsafe { ask_verify(store_ctx, ssl, answer) },
+    }
+}
+
+/// A callback that verifies by itself finds the X509_STORE_CTX as libssl would hand it over: with nothing built yet.
+unsafe fn ask_cert_verify(
+    store_ctx: *mut ffi::X509_STORE_CTX,
+    own: CertVerify,
+    answer: &std::result::Result<Vec<X509>, Refusal>,
+) -> Result<()> {
+    let Ok(chain) = answer else { return Ok(()) };
+    // SAFETY: `store_ctx` is live, here and below; this frees the chain that it held.
+    unsafe { sys::X509_STORE_CTX_set0_verified_chain(store_ctx, ptr::null_mut()) };
+    // SAFETY: the pair is as the program gave it.
+    let accepted = unsafe { (own.function)(store_ctx, own.argument) } > 0;
+    // SAFETY: as above.
+    unsafe { give_chain(store_ctx, chain) };
+    if accepted {
+        return Ok(());
+    }
+    // SAFETY: as above.
+    let code = unsafe { ffi::X509_STORE_CTX_get_error(store_ctx) };
+    Err(Error::new(Status::EApplicationRefused, "the application's own certificate verify callback refused the chain")
+        .with_x509_code(if code == ffi::X509_V_OK { sys::X509_V_ERR_APPLICATION_VERIFICATION } else { code }))
 }
 
 /// Shows the application's verify callback the chain as libssl would: from the anchor down, or at the failure.
-unsafe fn ask_application(
+unsafe fn ask_verify(
     store_ctx: *mut ffi::X509_STORE_CTX,
     ssl: *mut ffi::SSL,
     answer: &std::result::Result<Vec<X509>, Refusal>,

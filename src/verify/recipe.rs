@@ -9,8 +9,8 @@ use openssl_sys as ffi;
 use crate::error::{Error, Result, Status};
 use crate::queue;
 use crate::sys;
-use crate::verify::begin::{CONTEXT_REPLACED, unverified};
-use crate::verify::guard::{Guard, Role};
+use crate::verify::begin::{self, CONTEXT_REPLACED, unverified};
+use crate::verify::guard::{Guard, Regime, Role};
 use crate::verify::watch::{Verdict, Watch};
 use crate::verify::{hello, info, outer, security, staple};
 
@@ -25,13 +25,21 @@ pub unsafe fn install(ctx: *mut ffi::SSL_CTX, guard: &Guard) -> Result<()> {
     unsafe { sys::SSL_CTX_set_security_callback(ctx, Some(security::decide)) };
     // SAFETY: as above.
     unsafe { sys::SSL_CTX_set_info_callback(ctx, Some(info::observe)) };
+    let regime = guard.regime();
+    if regime != Regime::Watched {
+        // SAFETY: as above.
+        unsafe { set_verify(ctx, guard) };
+    }
+    if guard.role == Role::Server {
+        return Ok(());
+    }
     // SAFETY: as above.
-    unsafe { ffi::SSL_CTX_set_verify(ctx, ffi::SSL_VERIFY_PEER, Some(tripwire)) };
-    if guard.role == Role::Client {
-        // SAFETY: as above.
-        unsafe { hello::install(ctx)? };
-        // SAFETY: as above.
+    unsafe { hello::install(ctx)? };
+    if regime == Regime::Own {
+        // SAFETY: as above. On other contexts each connection does so, as they may hold a callback of the program.
         unsafe { staple::install(ctx) };
+    }
+    if !guard.either_side && regime != Regime::Watched {
         // Every connection begins with a mark that no session bears, so that none is resumed unseen.
         let mark = guard.unmatchable_mark();
         // SAFETY: as above; the bytes are copied.
@@ -40,6 +48,37 @@ pub unsafe fn install(ctx: *mut ffi::SSL_CTX, guard: &Guard) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Puts back what may be put back without losing what a program has set since: its security and info callbacks are called
+/// by ours on each connection.
+///
+/// # Safety
+/// As for [`install`].
+pub unsafe fn restore(ctx: *mut ffi::SSL_CTX, guard: &Guard) {
+    if guard.regime() == Regime::Own {
+        // SAFETY: as the caller promises.
+        unsafe { sys::SSL_CTX_set_cert_verify_callback(ctx, Some(outer::verify), ptr::null_mut()) };
+    } else {
+        // SAFETY: as above.
+        unsafe { begin::keep_cert_verify(ctx, guard) };
+    }
+    // SAFETY: as above.
+    unsafe { set_verify(ctx, guard) };
+}
+
+/// A program's own verify callback stays, and is called by ours. Where a context may serve, its mode stays too: a server
+/// would ask for client certificates. A client's is turned on in every handshake.
+unsafe fn set_verify(ctx: *mut ffi::SSL_CTX, guard: &Guard) {
+    // SAFETY: `ctx` is live, here and below.
+    let (mode, own) = unsafe { (ffi::SSL_CTX_get_verify_mode(ctx), sys::SSL_CTX_get_verify_callback(ctx)) };
+    let mode = match guard.regime() {
+        Regime::Own => ffi::SSL_VERIFY_PEER,
+        Regime::Hardened if guard.role == Role::Client && !guard.either_side => mode | ffi::SSL_VERIFY_PEER,
+        _ => mode,
+    };
+    // SAFETY: as above; the callback is ours or the program's.
+    unsafe { sys::SSL_CTX_set_verify(ctx, mode, own.or(Some(tripwire))) };
 }
 
 /// A connection copies its context's verify callback when it is made, and keeps it when the program gives it another

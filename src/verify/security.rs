@@ -15,7 +15,7 @@ use crate::policy::Policy;
 use crate::queue;
 use crate::sys;
 use crate::verify::begin;
-use crate::verify::guard::{Guard, Role};
+use crate::verify::guard::{Guard, Regime, Role};
 use crate::verify::info;
 use crate::verify::watch::{Verdict, Watch};
 
@@ -36,6 +36,10 @@ pub unsafe extern "C" fn decide(
         // SAFETY: libssl hands a live SSL or a live SSL_CTX.
         let guard = unsafe { if ssl.is_null() { Guard::of(ctx) } else { Guard::of_ssl(ssl) } };
         let Some(guard) = guard else { return false };
+        if guard.regime() == Regime::Watched {
+            // SAFETY: the callbacks that stood here before ours, with libssl's own arguments.
+            return unsafe { previous_permit(guard, ssl, ctx, operation, bits, nid, other, extra) };
+        }
         // SAFETY: libssl calls from inside the connection's own thread.
         if !ssl.is_null() && !unsafe { on_course(ssl as *mut ffi::SSL, guard, operation) } {
             return false;
@@ -133,7 +137,10 @@ unsafe fn on_course(ssl: *mut ffi::SSL, guard: &Guard, operation: c_int) -> bool
     match &state.verdict {
         // Between two handshakes it is the verdict on the last one, and set-up calls go on.
         Verdict::Refused(_) => before && operation != sys::SSL_SECOP_VERSION,
-        Verdict::Pending if operation == sys::SSL_SECOP_SIGALG_CHECK && guard.role == Role::Client => {
+        // SAFETY: as above.
+        Verdict::Pending
+            if operation == sys::SSL_SECOP_SIGALG_CHECK && unsafe { guard.role_on(ssl) } == Role::Client =>
+        {
             let error = begin::unverified(info::NOT_CALLED);
             queue::raise(&error);
             state.verdict = Verdict::Refused(error);

@@ -98,6 +98,9 @@ unsafe fn set_callback(ctx: *mut ffi::SSL_CTX) {
     }
 }
 
+/// SSL_TLSEXT_ERR_NOACK: what a server without an answer says.
+const NOTHING_TO_STAPLE: c_int = 3;
+
 /// libssl's question about the answer: positive lets the handshake go on, 0 refuses it.
 unsafe extern "C" fn answer(ssl: *mut ffi::SSL, argument: *mut c_void) -> c_int {
     // SAFETY: libssl hands its own live SSL, in the connection's thread.
@@ -105,6 +108,8 @@ unsafe extern "C" fn answer(ssl: *mut ffi::SSL, argument: *mut c_void) -> c_int 
     let refusal = match outcome {
         // SAFETY: as above; the argument is the program's own.
         Ok(Ok(Some(application))) => return unsafe { application(ssl, argument) },
+        // SAFETY: as above.
+        Ok(Ok(None)) if unsafe { ffi::SSL_is_server(ssl) } == 1 => return NOTHING_TO_STAPLE,
         Ok(Ok(None)) => return 1,
         Ok(Err(error)) => error,
         Err(_) => Error::new(Status::EInternal, "a defect inside hostlock stopped the check of the OCSP answer"),

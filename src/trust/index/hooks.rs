@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use foreign_types::{ForeignType, ForeignTypeRef};
+use openssl::x509::X509;
 use openssl::x509::store::{X509Store, X509StoreRef};
 use openssl_sys as ffi;
 
@@ -66,10 +67,7 @@ pub fn attach(store: &X509StoreRef, index: Arc<Index>) -> Result<()> {
     if attached.links().any(|link| Arc::ptr_eq(&link.index, &index)) {
         return Ok(());
     }
-    for crl in &index.crls {
-        // SAFETY: both are live; the store locks itself and adds an owner.
-        added(unsafe { sys::X509_STORE_add_crl(store.as_ptr(), crl.as_ptr()) })?;
-    }
+    add_crls(store, &index)?;
     add_directories(store, &index)?;
     let loaded = index.roots.iter().map(|_| AtomicBool::new(false)).collect();
     let mut link = Box::new(Link { index, loaded, next: OnceLock::new() });
@@ -85,6 +83,16 @@ pub fn attach(store: &X509StoreRef, index: Arc<Index>) -> Result<()> {
     // Where the program searches in its own way, or a name cannot be looked up, all must be there, in their order.
     let lacks_key = attached.links().any(|link| link.index.lacks_key);
     if is_ours(store) && !lacks_key { Ok(()) } else { attached.load_all(store.as_ptr()) }
+}
+
+/// Puts everything that `index` holds into any store, at once: one that others may share is searched as it always was.
+pub fn fill(store: &X509StoreRef, index: &Index) -> Result<()> {
+    let _quiet = Quiet::begin();
+    let certificates = (0..index.roots.len()).map(|position| parsed(index, position as u32)).collect::<Result<Vec<_>>>()?;
+    add_crls(store, index)?;
+    add_directories(store, index)?;
+    // SAFETY: both are live; the store locks itself and adds an owner.
+    certificates.iter().try_for_each(|one| added(unsafe { ffi::X509_STORE_add_cert(store.as_ptr(), one.as_ptr()) }))
 }
 
 /// Puts all roots of the store's indexes into it, for programs that look at it themselves.
@@ -111,6 +119,11 @@ pub fn is_ours(store: &X509StoreRef) -> bool {
         unsafe { (sys::X509_STORE_get_get_issuer(store.as_ptr()), sys::X509_STORE_get_lookup_certs(store.as_ptr())) };
     let ours = |found: *mut c_void, our: *const ()| found.is_null() || found.cast_const().cast() == our;
     ours(issuer, get_issuer as *const ()) && ours(certs, lookup_certs as *const ())
+}
+
+fn add_crls(store: &X509StoreRef, index: &Index) -> Result<()> {
+    // SAFETY: both are live; the store locks itself and adds an owner.
+    index.crls.iter().try_for_each(|crl| added(unsafe { sys::X509_STORE_add_crl(store.as_ptr(), crl.as_ptr()) }))
 }
 
 fn add_directories(store: &X509StoreRef, index: &Index) -> Result<()> {
@@ -162,15 +175,19 @@ impl Link {
         let Some(loaded) = self.loaded.get(position as usize).filter(|loaded| !loaded.load(Ordering::Acquire)) else {
             return Ok(());
         };
-        let certificate = self.index.parse(position).ok_or_else(|| {
-            let origin = self.index.origin();
-            Error::new(Status::EInternal, format!("OpenSSL cannot read certificate {} of {origin}", position + 1))
-        })?;
+        let certificate = parsed(&self.index, position)?;
         // SAFETY: both are live; the store locks itself and adds an owner.
         added(unsafe { ffi::X509_STORE_add_cert(store, certificate.as_ptr()) })?;
         loaded.store(true, Ordering::Release);
         Ok(())
     }
+}
+
+fn parsed(index: &Index, position: u32) -> Result<X509> {
+    index.parse(position).ok_or_else(|| {
+        let origin = index.origin();
+        Error::new(Status::EInternal, format!("OpenSSL cannot read certificate {} of {origin}", position + 1))
+    })
 }
 
 /// OpenSSL leaves out what is in the store already; it fails only where there is no memory left.

@@ -10,6 +10,7 @@ use openssl_sys as ffi;
 
 use crate::queue::Quiet;
 use crate::sys::{self, CertVerifyCallback};
+use crate::verify::guard::CertVerify;
 use crate::verify::outer;
 
 /// The certificate verify callback of a context.
@@ -19,8 +20,8 @@ pub enum Found {
     None,
     /// hostlock's.
     Ours,
-    /// The program's, with the argument that it is called with.
-    Program(CertVerifyCallback, *mut c_void),
+    /// The program's.
+    Program(CertVerify),
     /// This OpenSSL does not show it.
     Unknown,
 }
@@ -42,7 +43,7 @@ pub unsafe fn cert_verify_callback(ctx: *const ffi::SSL_CTX) -> Found {
     }
     // SAFETY: the word is the function pointer that SSL_CTX_set_cert_verify_callback stored, and it is not NULL.
     let function = unsafe { std::mem::transmute::<*const (), CertVerifyCallback>(function as *const ()) };
-    Found::Program(function, argument as *mut c_void)
+    Found::Program(CertVerify { function, argument: argument as *mut c_void })
 }
 
 /// How many words of a context are looked at. An `SSL_CTX` has had more than a thousand bytes since OpenSSL 1.1.1, and
@@ -127,9 +128,9 @@ mod tests {
         unsafe {
             assert!(matches!(cert_verify_callback(scratch.0), Found::None));
             sys::SSL_CTX_set_cert_verify_callback(scratch.0, Some(of_program), argument);
-            let Found::Program(function, found) = cert_verify_callback(scratch.0) else { panic!("not found") };
-            assert!(ptr::fn_addr_eq(function, of_program as CertVerifyCallback));
-            assert_eq!(found, argument);
+            let Found::Program(own) = cert_verify_callback(scratch.0) else { panic!("not found") };
+            assert!(ptr::fn_addr_eq(own.function, of_program as CertVerifyCallback));
+            assert_eq!(own.argument, argument);
             sys::SSL_CTX_set_cert_verify_callback(scratch.0, Some(outer::verify), ptr::null_mut());
             assert!(matches!(cert_verify_callback(scratch.0), Found::Ours));
         }

@@ -1,0 +1,124 @@
+//! A context that a program made becomes hostlock's in place: the hooks of [`recipe`], the policy's values, and roots
+//! where it has none. What the program chose stays where it is strong enough, and its callbacks are called by ours: they
+//! may refuse, never accept.
+
+use std::sync::Arc;
+
+use openssl_sys as ffi;
+
+use crate::bridge::side::Side;
+use crate::bridge::{libssl, values};
+use crate::error::{Error, Result, Status};
+use crate::identity::Reference;
+use crate::policy::Choice;
+use crate::queue::Quiet;
+use crate::sys;
+use crate::trust::Anchors;
+use crate::verify::guard::{Displaced, Family, Guard, Post, Regime, Role};
+use crate::verify::hidden::{self, Found};
+use crate::verify::recipe;
+
+const NAME: &str = "hostlock_harden";
+
+/// Hardens `ctx`; `host` gives the host of connections that name none of their own, if there is to be one.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX` that no other thread uses now.
+pub unsafe fn harden(
+    ctx: *mut ffi::SSL_CTX,
+    choice: Choice,
+    host: Option<impl FnOnce() -> Result<Reference>>,
+) -> Result<()> {
+    // SAFETY: as the caller promises, here and below.
+    unsafe { libssl::check_ctx(ctx)? };
+    // SAFETY: as above.
+    let side = unsafe { Side::of(ctx)? };
+    if host.is_some() && side.is_server_only() {
+        return Err(Error::new(Status::EState, "this context is for a server, which asks for no host")
+            .with_hint("pass NULL as the host of a server's context"));
+    }
+    // SAFETY: as above.
+    let guard = match unsafe { Guard::of(ctx) } {
+        Some(guard) => {
+            check_same_policy(guard, choice)?;
+            guard.harden();
+            // SAFETY: as above.
+            unsafe { recipe::restore(ctx, guard) };
+            guard
+        }
+        // SAFETY: as above.
+        None => unsafe { install_hooks(ctx, choice, Regime::Hardened, &side)? },
+    };
+    // SAFETY: as above.
+    let apply = || unsafe { values::apply(ctx, guard.policy, &side) };
+    guard.configure(Family::Setting(NAME), NAME, apply, |_, ()| ())?;
+    match host {
+        Some(host) => guard.configure(Family::Host, NAME, host, |settings, host| settings.host = Some(host)),
+        None => Ok(()),
+    }
+}
+
+/// Puts a guard and the hooks on a context that has none, and no value: also while SSL_CTX_new is still at work on it.
+///
+/// # Safety
+/// `ctx` is a live `SSL_CTX` of our libssl without a guard, which no other thread uses now.
+pub unsafe fn install_hooks<'a>(
+    ctx: *mut ffi::SSL_CTX,
+    choice: Choice,
+    regime: Regime,
+    side: &Side,
+) -> Result<&'a Guard> {
+    let _quiet = Quiet::begin();
+    // SAFETY: as the caller promises, here and below.
+    let displaced = unsafe { displaced(ctx, choice)? };
+    let role = side.role.unwrap_or(Role::Client);
+    // SAFETY: as above.
+    let anchors = unsafe { Anchors::of_foreign_context(ctx, role == Role::Client)? };
+    let post = Post { role, either_side: side.role.is_none(), regime, displaced };
+    // SAFETY: as above.
+    unsafe { Arc::new(Guard::new(choice, anchors, post)?).attach(ctx)? };
+    // SAFETY: as above.
+    let guard = unsafe { Guard::of(ctx) }
+        .ok_or_else(|| Error::new(Status::EInternal, "the context lost its guard"))?;
+    // SAFETY: as above.
+    unsafe { recipe::install(ctx, guard)? };
+    Ok(guard)
+}
+
+/// What the hooks will stand in front of. A program's own certificate verify callback that cannot be seen may be what
+/// pins its server's key: it is not dropped without a word.
+///
+/// # Safety
+/// As for [`install_hooks`].
+unsafe fn displaced(ctx: *mut ffi::SSL_CTX, choice: Choice) -> Result<Displaced> {
+    // SAFETY: as the caller promises, here and below.
+    let cert_verify = match unsafe { hidden::cert_verify_callback(ctx) } {
+        Found::Program(own) => Some(own),
+        Found::None | Found::Ours => None,
+        Found::Unknown if choice.replace => None,
+        Found::Unknown => {
+            return Err(Error::new(
+                Status::EUnsupported,
+                "this OpenSSL does not show whether the program verifies certificates by a callback of its own",
+            )
+            .with_hint(
+                "if it has none (SSL_CTX_set_cert_verify_callback), or one that may go, add \"+replace\" to the policy",
+            ));
+        }
+    };
+    // SAFETY: as above.
+    let (security, info) =
+        unsafe { (sys::SSL_CTX_get_security_callback(ctx), sys::SSL_CTX_get_info_callback(ctx)) };
+    Ok(Displaced { security, info, cert_verify })
+}
+
+fn check_same_policy(guard: &Guard, choice: Choice) -> Result<()> {
+    if guard.policy.name == choice.policy.name {
+        return Ok(());
+    }
+    Err(Error::new(
+        Status::EState,
+        format!("this context keeps the policy {:?} already, and cannot change to {:?}", guard.policy.name, choice.policy.name),
+    )
+    .with_hint("make a new context for another policy"))
+}

@@ -1,0 +1,126 @@
+//! The policy's values on a context that a program made: what it chose stays where it is strong enough, in its own order;
+//! what is weak is taken out. It touches no callback and no trust anchor.
+
+use std::ffi::{CStr, c_int, c_long};
+use std::ptr;
+
+use openssl_sys as ffi;
+
+use crate::bridge::side::Side;
+use crate::context::{c_string, demand, set_groups, set_signature_algorithms};
+use crate::error::Result;
+use crate::policy::{Policy, suite_list};
+use crate::sys;
+
+/// Makes every value of `ctx` at least the policy's.
+///
+/// # Safety
+/// `ctx` is a live `SSL_CTX` of our libssl that no other thread uses now.
+pub unsafe fn apply(ctx: *mut ffi::SSL_CTX, policy: &Policy, side: &Side) -> Result<()> {
+    // SAFETY: as the caller promises, here and in every call below. Another method forgets the suites.
+    let suites = unsafe { Suites::of(ctx, policy) };
+    if let Some(method) = side.better_method {
+        // SAFETY: as above; the method is static.
+        demand(unsafe { sys::SSL_CTX_set_ssl_version(ctx, method) } == 1, "method for all versions")?;
+    }
+    // SAFETY: as above.
+    unsafe {
+        set_versions(ctx, policy, side)?;
+        ffi::SSL_CTX_set_options(ctx, policy.options_to_set(side.is_server_only()));
+        ffi::SSL_CTX_clear_options(ctx, policy.options_to_clear());
+        let level = ffi::SSL_CTX_get_security_level(ctx).max(policy.security_level);
+        ffi::SSL_CTX_set_security_level(ctx, level);
+        suites.put(ctx, policy, side.better_method.is_some())?;
+        set_groups(ctx, policy)?;
+        set_signature_algorithms(ctx, policy)
+    }
+}
+
+/// # Safety
+/// As for [`apply`].
+unsafe fn set_versions(ctx: *mut ffi::SSL_CTX, policy: &Policy, side: &Side) -> Result<()> {
+    // SAFETY: as the caller promises; these controls take a number and no pointer.
+    let control = |command: c_int, number: c_long| unsafe { ffi::SSL_CTX_ctrl(ctx, command, number, ptr::null_mut()) };
+    let least = control(sys::SSL_CTRL_GET_MIN_PROTO_VERSION, 0).max(policy.min_version.into());
+    let most = match (side.only_version, control(sys::SSL_CTRL_GET_MAX_PROTO_VERSION, 0)) {
+        (Some(version), _) if version >= policy.min_version => version.into(),
+        (None, most) if most >= least => most.min(policy.max_version.into()),
+        _ => policy.max_version.into(),
+    };
+    demand(control(sys::SSL_CTRL_SET_MAX_PROTO_VERSION, most) == 1, "maximum version")?;
+    demand(control(sys::SSL_CTRL_SET_MIN_PROTO_VERSION, least) == 1, "minimum version")?;
+    // SAFETY: as the caller promises, here and below.
+    let options = unsafe { ffi::SSL_CTX_get_options(ctx) };
+    let switched_off = Policy::options_that_leave_no_version(least as c_int, most as c_int, options);
+    if switched_off != 0 {
+        // SAFETY: as above.
+        unsafe { ffi::SSL_CTX_clear_options(ctx, switched_off) };
+    }
+    Ok(())
+}
+
+/// The suites of a context that the policy permits, in its own order; `None` where all of a kind are permitted.
+struct Suites {
+    tls12: Option<String>,
+    tls13: Option<String>,
+}
+
+impl Suites {
+    /// # Safety
+    /// As for [`apply`].
+    unsafe fn of(ctx: *mut ffi::SSL_CTX, policy: &Policy) -> Suites {
+        let (mut tls12, mut tls13) = (Kept::default(), Kept::default());
+        // SAFETY: as the caller promises; the list is the context's, and so are the suites in it.
+        let list = unsafe { sys::SSL_CTX_get_ciphers(ctx) };
+        // SAFETY: as above; NULL has -1 entries.
+        for at in 0..unsafe { ffi::OPENSSL_sk_num(list.cast()) } {
+            // SAFETY: as above.
+            let suite = unsafe { ffi::OPENSSL_sk_value(list.cast(), at) as *const ffi::SSL_CIPHER };
+            // SAFETY: as above; the name is static.
+            let (id, name) = unsafe { (ffi::SSL_CIPHER_get_protocol_id(suite), ffi::SSL_CIPHER_get_name(suite)) };
+            // SAFETY: as above.
+            let name = unsafe { CStr::from_ptr(name) }.to_string_lossy();
+            let kept = if id >> 8 == TLS13_SUITES { &mut tls13 } else { &mut tls12 };
+            kept.add(&name, policy.permits_suite(id));
+        }
+        Suites { tls12: tls12.changed(), tls13: tls13.changed() }
+    }
+
+    /// # Safety
+    /// As for [`apply`].
+    unsafe fn put(self, ctx: *mut ffi::SSL_CTX, policy: &Policy, forgotten: bool) -> Result<()> {
+        let or_policy = |kept: String, all| if kept.is_empty() { suite_list(all) } else { kept };
+        let everything = || forgotten.then(String::new);
+        if let Some(kept) = self.tls12.or_else(everything) {
+            let list = c_string(or_policy(kept, policy.suites_tls12))?;
+            // SAFETY: as the caller promises; the text is copied.
+            demand(unsafe { ffi::SSL_CTX_set_cipher_list(ctx, list.as_ptr()) } == 1, "TLS 1.2 cipher suites")?;
+        }
+        if let Some(kept) = self.tls13.or_else(everything) {
+            let list = c_string(or_policy(kept, policy.suites_tls13))?;
+            // SAFETY: as above.
+            demand(unsafe { ffi::SSL_CTX_set_ciphersuites(ctx, list.as_ptr()) } == 1, "TLS 1.3 cipher suites")?;
+        }
+        Ok(())
+    }
+}
+
+/// The first octet of TLS 1.3's suites (RFC 8446 B.4).
+const TLS13_SUITES: u16 = 0x13;
+
+#[derive(Default)]
+struct Kept {
+    names: Vec<String>,
+    dropped: bool,
+}
+
+impl Kept {
+    fn add(&mut self, name: &str, permitted: bool) {
+        if permitted { self.names.push(name.to_owned()) } else { self.dropped = true }
+    }
+
+    /// A context without any suite of the kind, as one made for TLS 1.3 only, is left so.
+    fn changed(self) -> Option<String> {
+        self.dropped.then(|| self.names.join(":"))
+    }
+}
