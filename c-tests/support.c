@@ -520,9 +520,30 @@ void claim_failed(const struct outcome *outcome, int status, const char *format,
 
 /* The client */
 
+static const char *method_of_programs_context(void)
+{
+    return getenv("HOSTLOCK_TEST_CONTEXT");
+}
+
+int on_hardened_context(void)
+{
+    return method_of_programs_context() != NULL;
+}
+
+static SSL_CTX *hostlocks_context(void)
+{
+    if (!on_hardened_context())
+        return hostlock_client_new(NULL);
+    int either_side = strcmp(method_of_programs_context(), "TLS_method") == 0;
+    SSL_CTX *ctx = SSL_CTX_new(either_side ? TLS_method() : TLS_client_method());
+    need(ctx != NULL, "SSL_CTX_new failed");
+    need(hostlock_harden(ctx, NULL, NULL) == 0, hostlock_error_message(hostlock_last_error()));
+    return ctx;
+}
+
 SSL_CTX *client_context(void)
 {
-    SSL_CTX *ctx = hostlock_client_new(NULL);
+    SSL_CTX *ctx = hostlocks_context();
     need(ctx != NULL, hostlock_error_message(hostlock_last_error()));
     need(X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), trusted_ca()) == 1, "the store does not take the CA");
     return ctx;
@@ -532,6 +553,7 @@ SSL *client_connection(SSL_CTX *ctx, const char *host)
 {
     SSL *ssl = SSL_new(ctx);
     need(ssl != NULL, "SSL_new failed");
+    SSL_set_connect_state(ssl);
     if (host != NULL)
         need(hostlock_conn_set_host(ssl, host) == 0, hostlock_error_message(hostlock_last_error()));
     return ssl;

@@ -132,8 +132,12 @@ void claim_failed(const struct outcome *outcome, int status, const char *format,
     __attribute__((format(printf, 3, 4)));
 void show(const struct outcome *outcome);
 
-/* hostlock's default context, trusting trusted_ca(); and a connection of it for host, which may be NULL. */
+/*
+ * hostlock's default context, trusting trusted_ca(); and a connection of it for host, which may be NULL. c-tests/run lets
+ * many programs meet the same attacks on a context that SSL_CTX_new made and hostlock_harden hardened.
+ */
 SSL_CTX *client_context(void);
+int on_hardened_context(void);
 SSL *client_connection(SSL_CTX *ctx, const char *host);
 /* A context as careless programs make it: plain OpenSSL, VERIFY_NONE. */
 SSL_CTX *plain_context(void);
