@@ -78,8 +78,7 @@ pub unsafe fn install_hooks<'a>(
     // SAFETY: as above.
     unsafe { Arc::new(Guard::new(choice, anchors, post)?).attach(ctx)? };
     // SAFETY: as above.
-    let guard = unsafe { Guard::of(ctx) }
-        .ok_or_else(|| Error::new(Status::EInternal, "the context lost its guard"))?;
+    let guard = unsafe { Guard::of(ctx) }.ok_or_else(|| Error::new(Status::EInternal, "the context lost its guard"))?;
     // SAFETY: as above.
     unsafe { recipe::install(ctx, guard)? };
     Ok(guard)
@@ -107,8 +106,7 @@ unsafe fn displaced(ctx: *mut ffi::SSL_CTX, choice: Choice) -> Result<Displaced>
         }
     };
     // SAFETY: as above.
-    let (security, info) =
-        unsafe { (sys::SSL_CTX_get_security_callback(ctx), sys::SSL_CTX_get_info_callback(ctx)) };
+    let (security, info) = unsafe { (sys::SSL_CTX_get_security_callback(ctx), sys::SSL_CTX_get_info_callback(ctx)) };
     Ok(Displaced { security, info, cert_verify })
 }
 
@@ -118,7 +116,10 @@ fn check_same_policy(guard: &Guard, choice: Choice) -> Result<()> {
     }
     Err(Error::new(
         Status::EState,
-        format!("this context keeps the policy {:?} already, and cannot change to {:?}", guard.policy.name, choice.policy.name),
+        format!(
+            "this context keeps the policy {:?} already, and cannot change to {:?}",
+            guard.policy.name, choice.policy.name
+        ),
     )
     .with_hint("make a new context for another policy"))
 }

@@ -43,11 +43,16 @@ impl Side {
         let oldest = ffi::SSL3_VERSION;
         // SAFETY: both are methods of our libssl, which begin with their version.
         match unsafe { (version(method), version(any)) } {
-            (found @ Some(_), Some(TLS_ANY_VERSION)) if (oldest..=ffi::TLS1_3_VERSION).contains(&found.unwrap_or(0)) => {
+            (found @ Some(_), Some(TLS_ANY_VERSION))
+                if (oldest..=ffi::TLS1_3_VERSION).contains(&found.unwrap_or(0)) =>
+            {
                 Ok(Side { role: None, only_version: found, better_method: Some(any) })
             }
-            _ => Err(Error::new(Status::EUnsupported, "this context is not for TLS over a stream: it is made for DTLS or QUIC")
-                .with_hint("hostlock looks after contexts of TLS_method(), TLS_client_method() and TLS_server_method()")),
+            _ => Err(Error::new(
+                Status::EUnsupported,
+                "this context is not for TLS over a stream: it is made for DTLS or QUIC",
+            )
+            .with_hint("hostlock looks after contexts of TLS_method(), TLS_client_method() and TLS_server_method()")),
         }
     }
 

@@ -78,12 +78,8 @@ impl Anchors {
         // SAFETY: the caller promises `ctx`, which owns its store.
         let born = unsafe { owner(ffi::SSL_CTX_get_cert_store(ctx)) };
         let born = born.ok_or_else(|| Error::new(Status::EInternal, "the context has no certificate store"))?;
-        let implicit = Implicit {
-            chosen: AtomicBool::new(false),
-            may_stand_in,
-            system: OnceLock::new(),
-            store: OnceLock::new(),
-        };
+        let implicit =
+            Implicit { chosen: AtomicBool::new(false), may_stand_in, system: OnceLock::new(), store: OnceLock::new() };
         Ok(Anchors { born, foreign, implicit: Arc::new(implicit), distrust: RwLock::default() })
     }
 
@@ -122,7 +118,11 @@ impl Anchors {
             Arc::make_mut(&mut self.distrust.write().unwrap_or_else(PoisonError::into_inner)).absorb(distrust);
         }
         let _quiet = Quiet::begin();
-        if self.foreign { hooks::fill(&self.born, &index)? } else { hooks::attach(&self.born, index)? }
+        if self.foreign {
+            hooks::fill(&self.born, &index)?
+        } else {
+            hooks::attach(&self.born, index)?
+        }
         self.implicit.chosen.store(true, Ordering::Release);
         Ok(())
     }

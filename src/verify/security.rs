@@ -133,14 +133,13 @@ unsafe fn on_course(ssl: *mut ffi::SSL, guard: &Guard, operation: c_int) -> bool
     }
     // SAFETY: as above.
     let Some(watch) = (unsafe { Watch::of(ssl) }) else { return true };
+    // SAFETY: as above.
+    let judges_servers = operation == sys::SSL_SECOP_SIGALG_CHECK && unsafe { guard.role_on(ssl) } == Role::Client;
     let mut state = watch.state();
     match &state.verdict {
         // Between two handshakes it is the verdict on the last one, and set-up calls go on.
         Verdict::Refused(_) => before && operation != sys::SSL_SECOP_VERSION,
-        // SAFETY: as above.
-        Verdict::Pending
-            if operation == sys::SSL_SECOP_SIGALG_CHECK && unsafe { guard.role_on(ssl) } == Role::Client =>
-        {
+        Verdict::Pending if judges_servers => {
             let error = begin::unverified(info::NOT_CALLED);
             queue::raise(&error);
             state.verdict = Verdict::Refused(error);

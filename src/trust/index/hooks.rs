@@ -88,7 +88,8 @@ pub fn attach(store: &X509StoreRef, index: Arc<Index>) -> Result<()> {
 /// Puts everything that `index` holds into any store, at once: one that others may share is searched as it always was.
 pub fn fill(store: &X509StoreRef, index: &Index) -> Result<()> {
     let _quiet = Quiet::begin();
-    let certificates = (0..index.roots.len()).map(|position| parsed(index, position as u32)).collect::<Result<Vec<_>>>()?;
+    let certificates =
+        (0..index.roots.len()).map(|position| parsed(index, position as u32)).collect::<Result<Vec<_>>>()?;
     add_crls(store, index)?;
     add_directories(store, index)?;
     // SAFETY: both are live; the store locks itself and adds an owner.
