@@ -5,8 +5,8 @@ use std::ptr;
 
 use libc::ssize_t;
 
-use super::boundary::{accessor, fail, io, not_null, null, pointer, status, string_for_c, text_bytes};
-use super::{guard_of, hostlock_conn, hostlock_ctx};
+use super::boundary::{accessor, fail, io, not_null, pointer, status, string_for_c, text_bytes};
+use super::{check_conn, guard_of, hostlock_conn, hostlock_ctx};
 use crate::connection::drive::{Drive, Patience, Progress};
 use crate::connection::exchange;
 use crate::connection::facts::Agreed;
@@ -93,8 +93,9 @@ pub unsafe extern "C" fn hostlock_connect_fd(
 #[must_use]
 pub unsafe extern "C" fn hostlock_handshake(conn: *mut hostlock_conn) -> c_int {
     io(|| {
-        not_null(conn, "conn")?;
-        // SAFETY: as the caller promises.
+        // SAFETY: as the caller promises, here and below.
+        unsafe { check_conn(conn)? };
+        // SAFETY: as above.
         unsafe { Drive::new(conn, Phase::Handshake, Patience::Transport) }.handshake()
     }) as c_int
 }
@@ -193,10 +194,11 @@ pub unsafe extern "C" fn hostlock_write_all(conn: *mut hostlock_conn, buf: *cons
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_pending(conn: *const hostlock_conn) -> usize {
     accessor(0, || {
-        if conn.is_null() {
+        // SAFETY: as the caller promises, here and below.
+        if unsafe { check_conn(conn) }.is_err() {
             return 0;
         }
-        // SAFETY: as the caller promises.
+        // SAFETY: as above.
         usize::try_from(unsafe { openssl_sys::SSL_pending(conn) }).unwrap_or(0)
     })
 }
@@ -211,22 +213,28 @@ pub unsafe extern "C" fn hostlock_pending(conn: *const hostlock_conn) -> usize {
 #[must_use]
 pub unsafe extern "C" fn hostlock_shutdown(conn: *mut hostlock_conn) -> c_int {
     io(|| {
-        not_null(conn, "conn")?;
-        // SAFETY: as the caller promises.
+        // SAFETY: as the caller promises, here and below.
+        unsafe { check_conn(conn)? };
+        // SAFETY: as above.
         unsafe { exchange::shutdown(conn) }
     }) as c_int
 }
 
 /// Frees a connection, like SSL_free, and closes its descriptor where hostlock_connect opened it. Sends nothing: so a
 /// forked child may free what its parent goes on using. Call hostlock_shutdown before, where the peer shall know that the
-/// data is complete. NULL is fine.
+/// data is complete. NULL is fine; an SSL of another copy of libssl is left as it is.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` of which the caller owns a reference, and which no other thread uses.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_conn_free(conn: *mut hostlock_conn) {
-    // SAFETY: as the caller promises.
-    accessor((), || unsafe { openssl_sys::SSL_free(conn) })
+    accessor((), || {
+        // SAFETY: as the caller promises, here and below.
+        if unsafe { check_conn(conn) }.is_ok() {
+            // SAFETY: as above.
+            unsafe { openssl_sys::SSL_free(conn) }
+        }
+    })
 }
 
 /// The descriptor of the connection, for poll or select; -1 where it has none. It stays the connection's.
@@ -235,8 +243,14 @@ pub unsafe extern "C" fn hostlock_conn_free(conn: *mut hostlock_conn) {
 /// `conn` is NULL or a live `SSL` that no other thread uses now.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_conn_fd(conn: *const hostlock_conn) -> c_int {
-    // SAFETY: as the caller promises.
-    accessor(-1, || if conn.is_null() { -1 } else { unsafe { gather::descriptors(conn) }.0.unwrap_or(-1) })
+    accessor(-1, || {
+        // SAFETY: as the caller promises, here and below.
+        if unsafe { check_conn(conn) }.is_err() {
+            return -1;
+        }
+        // SAFETY: as above.
+        unsafe { gather::descriptors(conn) }.0.unwrap_or(-1)
+    })
 }
 
 /// The protocol version, such as "TLSv1.3"; NULL before the handshake is complete. Static.
@@ -351,20 +365,18 @@ unsafe fn write_slowly(conn: *mut hostlock_conn, buf: *const c_void, len: usize,
 /// # Safety
 /// `conn` is NULL or live and used by this thread only.
 unsafe fn agreed(conn: *const hostlock_conn) -> Option<Agreed> {
-    if conn.is_null() {
-        return None;
-    }
-    // SAFETY: as the caller promises; the facts are only read.
+    // SAFETY: as the caller promises, here and below.
+    unsafe { check_conn(conn) }.ok()?;
+    // SAFETY: as above; the facts are only read.
     unsafe { Agreed::of(conn as *mut hostlock_conn) }
 }
 
 /// # Safety
 /// As for [`agreed`].
 unsafe fn completed(conn: *const hostlock_conn) -> Result<Agreed> {
-    if conn.is_null() {
-        return Err(null("conn"));
-    }
-    // SAFETY: as the caller promises.
+    // SAFETY: as the caller promises, here and below.
+    unsafe { check_conn(conn)? };
+    // SAFETY: as above.
     unsafe { agreed(conn) }.ok_or_else(|| {
         Error::new(Status::EState, "the handshake of this connection is not complete")
             .with_hint("call hostlock_handshake first")

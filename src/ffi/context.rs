@@ -4,6 +4,7 @@ use std::ffi::{c_char, c_int};
 
 use super::boundary::{accessor, pointer, status, text};
 use super::{guard_of, hostlock_ctx};
+use crate::bridge::libssl::check_ctx;
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::policy::{Choice, Policy};
@@ -43,14 +44,20 @@ pub unsafe extern "C" fn hostlock_server_new(policy: *const c_char) -> *mut host
     pointer(|| Ok(Context::server(unsafe { policy_of(policy)? })?.into_raw()))
 }
 
-/// Frees a context, like SSL_CTX_free: connections that still use it keep it alive. NULL is fine.
+/// Frees a context, like SSL_CTX_free: connections that still use it keep it alive. NULL is fine; a
+/// context of another copy of libssl is left as it is.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX` of which the caller owns a reference.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_ctx_free(ctx: *mut hostlock_ctx) {
-    // SAFETY: as the caller promises.
-    accessor((), || unsafe { openssl_sys::SSL_CTX_free(ctx) })
+    accessor((), || {
+        // SAFETY: as the caller promises, here and below.
+        if unsafe { check_ctx(ctx) }.is_ok() {
+            // SAFETY: as above.
+            unsafe { openssl_sys::SSL_CTX_free(ctx) }
+        }
+    })
 }
 
 /// How long this context's connections may take, in milliseconds: resolving, connecting and the handshake together, and

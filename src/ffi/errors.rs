@@ -5,6 +5,7 @@ use std::ptr;
 
 use super::boundary::{accessor, last};
 use super::{hostlock_conn, hostlock_error};
+use crate::bridge::libssl::check_ssl;
 use crate::error::{Error, Status};
 use crate::verify::watch::{Verdict, Watch};
 
@@ -23,10 +24,11 @@ pub extern "C" fn hostlock_last_error() -> *const hostlock_error {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_conn_error(ssl: *const hostlock_conn) -> *const hostlock_error {
     accessor(ptr::null(), || {
-        if ssl.is_null() {
+        // SAFETY: as the caller promises, here and below.
+        if unsafe { check_ssl(ssl) }.is_err() {
             return ptr::null();
         }
-        // SAFETY: as the caller promises.
+        // SAFETY: as above.
         match unsafe { Watch::of(ssl) }.map(|watch| watch.state()) {
             Some(state) => match &state.verdict {
                 Verdict::Refused(error) => error.as_ptr(),

@@ -4,6 +4,7 @@ use std::ffi::{c_char, c_int};
 
 use super::boundary::{bytes, not_null, status, text, text_bytes};
 use super::{guard_of, hostlock_conn, hostlock_ctx};
+use crate::bridge::libssl::check_ssl;
 use crate::error::{Error, Status};
 use crate::identity::{MatchRules, Reference, normalize};
 use crate::verify::certificate;
@@ -21,8 +22,9 @@ use crate::verify::guard::Family;
 #[must_use]
 pub unsafe extern "C" fn hostlock_conn_set_host(ssl: *mut hostlock_conn, host: *const c_char) -> c_int {
     status(|| {
-        not_null(ssl, "ssl")?;
-        // SAFETY: as the caller promises.
+        // SAFETY: as the caller promises, here and below.
+        unsafe { check_ssl(ssl)? };
+        // SAFETY: as above.
         unsafe { crate::verify::host::set(ssl, || Reference::parse_bytes(text_bytes(host, "host")?)) }
     })
 }

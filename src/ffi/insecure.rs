@@ -123,6 +123,6 @@ unsafe fn give_up(ctx: *mut hostlock_ctx, waiver: Waiver, call: &str, why: *cons
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`.
 unsafe fn look<T: Copy>(ctx: *mut hostlock_ctx, fallback: T, body: impl FnOnce(&Guard) -> T) -> T {
-    // SAFETY: as the caller promises; NULL gives none.
-    accessor(fallback, || unsafe { Guard::of(ctx) }.map_or(fallback, body))
+    // SAFETY: as the caller promises.
+    accessor(fallback, || unsafe { guard_of(ctx) }.map_or(fallback, body))
 }

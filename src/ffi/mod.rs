@@ -27,6 +27,7 @@ pub type hostlock_report = crate::bridge::report::Report;
 /// OpenSSL's `SSL_METHOD`.
 pub type ssl_method_st = openssl_sys::SSL_METHOD;
 
+use crate::bridge::libssl::{check_ctx, check_ssl};
 use crate::error::{Error, Result, Status};
 use crate::verify::guard::Guard;
 use boundary::not_null;
@@ -34,12 +35,23 @@ use boundary::not_null;
 /// The guard of a context argument.
 ///
 /// # Safety
-/// `ctx` is NULL or a live `SSL_CTX`, and outlives the result.
+/// `ctx` is NULL or a live `SSL_CTX` of any libssl, and outlives the result.
 unsafe fn guard_of<'a>(ctx: *mut hostlock_ctx) -> Result<&'a Guard> {
-    not_null(ctx, "ctx")?;
     // SAFETY: as the caller promises.
+    unsafe { check_ctx(ctx)? };
+    // SAFETY: as the caller promises; it is of our libssl.
     unsafe { Guard::of(ctx) }.ok_or_else(|| {
         Error::new(Status::EState, "this SSL_CTX was not made by hostlock")
             .with_hint("make it with hostlock_client_new, or harden it with hostlock_harden")
     })
+}
+
+/// Refuses a connection argument that our libssl did not make.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` of any libssl.
+unsafe fn check_conn(conn: *const hostlock_conn) -> Result<()> {
+    not_null(conn, "conn")?;
+    // SAFETY: as the caller promises.
+    unsafe { check_ssl(conn) }
 }

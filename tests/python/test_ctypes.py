@@ -36,15 +36,23 @@ def ctype(declaration: str, *, named: bool) -> Any:
     return TYPES[words] if words in TYPES or "*" not in words else POINTER
 
 
-def prototypes() -> dict[str, tuple[Any, list[Any]]]:
-    """Every function of the header by name: what it answers, and what it takes."""
+def declarations() -> dict[str, tuple[str, list[str]]]:
+    """Every function of the header by name, in the words of C: what it answers, and what it takes."""
     code = re.sub(r"/\*.*?\*/|#.*?\n", "", HEADER.read_text(), flags=re.DOTALL)
     code = re.sub(r'HOSTLOCK_MUST_USE|HOSTLOCK_INSECURE\(".*?"\)', "", code)
     found = {}
     for answer, name, parameters in re.findall(r"([\w *]+?)\b(hostlock_\w+)\(([^()]*)\);", code.replace("\n", " ")):
         takes = [] if parameters.strip() == "void" else [p.strip() for p in parameters.split(",")]
-        found[name] = (ctype(answer.strip(), named=False), [ctype(take, named=True) for take in takes])
+        found[name] = (answer.strip(), takes)
     return found
+
+
+def prototypes() -> dict[str, tuple[Any, list[Any]]]:
+    """The same in the types of ctypes."""
+    return {
+        name: (ctype(answer, named=False), [ctype(take, named=True) for take in takes])
+        for name, (answer, takes) in declarations().items()
+    }
 
 
 def load() -> ctypes.CDLL:
