@@ -10,6 +10,32 @@ pub enum X509_LOOKUP {}
 pub enum X509_PUBKEY {}
 pub enum X509_LOOKUP_METHOD {}
 
+/// How libcrypto describes its own types (`openssl/asn1t.h`).
+#[repr(C)]
+pub struct ASN1_ITEM {
+    pub itype: c_char,
+    pub utype: c_long,
+    pub templates: *const ASN1_TEMPLATE,
+    pub tcount: c_long,
+    pub funcs: *const c_void,
+    pub size: c_long,
+    pub sname: *const c_char,
+}
+
+/// One field of such a type.
+#[repr(C)]
+pub struct ASN1_TEMPLATE {
+    pub flags: c_ulong,
+    pub tag: c_long,
+    pub offset: c_ulong,
+    pub field_name: *const c_char,
+    pub item: Option<unsafe extern "C" fn() -> *const ASN1_ITEM>,
+}
+
+pub const ASN1_ITYPE_SEQUENCE: c_char = 1;
+pub const ASN1_TFLG_EMBED: c_ulong = 1 << 12;
+pub enum X509_CINF {}
+
 pub type CertVerifyCallback = unsafe extern "C" fn(*mut X509_STORE_CTX, *mut c_void) -> c_int;
 pub type VerifyCallback = unsafe extern "C" fn(c_int, *mut X509_STORE_CTX) -> c_int;
 pub type GetIssuer = unsafe extern "C" fn(*mut *mut X509, *mut X509_STORE_CTX, *mut X509) -> c_int;
@@ -54,6 +80,10 @@ pub const SSL_CTRL_GET_VERIFY_CERT_STORE: c_int = 137;
 
 pub const SSL_SECOP_OTHER_TYPE: c_int = 0xffff_0000_u32 as c_int;
 pub const SSL_SECOP_OTHER_CIPHER: c_int = 1 << 16;
+pub const SSL_SECOP_CIPHER_SUPPORTED: c_int = 1 | SSL_SECOP_OTHER_CIPHER;
+pub const SSL_SECOP_CURVE_SUPPORTED: c_int = 4 | (2 << 16);
+pub const SSL_SECOP_SIGALG_SUPPORTED: c_int = 11 | (5 << 16);
+pub const SSL_SECOP_SIGALG_MASK: c_int = 14 | (5 << 16);
 pub const SSL_SECOP_VERSION: c_int = 9;
 pub const SSL_SECOP_TICKET: c_int = 10;
 pub const SSL_SECOP_COMPRESSION: c_int = 15;
@@ -196,6 +226,10 @@ unsafe extern "C" {
     pub fn d2i_X509_AUX(to: *mut *mut X509, from: *mut *const c_uchar, len: c_long) -> *mut X509;
     pub fn d2i_X509_CRL(to: *mut *mut X509_CRL, from: *mut *const c_uchar, len: c_long) -> *mut X509_CRL;
 
+    pub fn X509_it() -> *const ASN1_ITEM;
+    pub fn X509_CINF_it() -> *const ASN1_ITEM;
+    pub fn i2d_X509_CINF(signed: *const X509_CINF, der: *mut *mut c_uchar) -> c_int;
+    pub fn i2d_X509_ALGOR(algorithm: *const X509_ALGOR, der: *mut *mut c_uchar) -> c_int;
     pub fn X509_get_X509_PUBKEY(certificate: *const X509) -> *mut X509_PUBKEY;
     pub fn i2d_X509_PUBKEY(key: *mut X509_PUBKEY, der: *mut *mut c_uchar) -> c_int;
     pub fn X509_NAME_get0_der(name: *const X509_NAME, der: *mut *const c_uchar, len: *mut usize) -> c_int;

@@ -150,8 +150,9 @@ unsafe fn pin_security(ssl: *mut ffi::SSL, watch: &Watch) {
     let current = unsafe { sys::SSL_get_security_callback(ssl) };
     if !current.is_some_and(security::is_ours) {
         watch.state().app_security = current;
+        let ours = if current.is_some() { security::decide_with_application } else { security::decide };
         // SAFETY: as above.
-        unsafe { sys::SSL_set_security_callback(ssl, Some(security::decide)) };
+        unsafe { sys::SSL_set_security_callback(ssl, Some(ours)) };
     }
 }
 

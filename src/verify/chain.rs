@@ -12,27 +12,42 @@ use crate::verify::explain;
 use crate::verify::fields::{Certificate, Known};
 use crate::verify::judge::{Case, Extent};
 use crate::verify::rules::{self, Place};
+use crate::verify::signed::SignedPart;
 
 /// Our rules for a chain that OpenSSL finds good.
 pub fn check(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error, Extent)> {
-    let mut encoded = Vec::with_capacity(chain.len());
-    for certificate in chain {
-        encoded.push(certificate.to_der().map_err(|_| (engine::out_of_memory(), Extent::Leaf))?);
-    }
     let rules = case.rules();
-    let mut certificates = Vec::with_capacity(chain.len());
-    for (depth, (certificate, der)) in chain.iter().zip(&encoded).enumerate() {
+    let mut signed = SignedPart::default();
+    let mut is_constrained = false;
+    for (depth, certificate) in chain.iter().enumerate() {
         let extent = if depth == 0 { Extent::Leaf } else { Extent::Anchor };
-        let parsed = Certificate::parse(der).map_err(|_| (explain::not_der(depth, certificate), extent))?;
+        let bytes = signed.of(certificate).ok_or_else(|| (engine::out_of_memory(), extent))?;
+        let parsed = Certificate::parse_signed(bytes).map_err(|_| (explain::not_der(depth, certificate), extent))?;
         rules
             .check(&parsed, place(depth, chain.len()))
             .map_err(|breach| (explain::breach(breach, depth, certificate), extent))?;
-        certificates.push(parsed);
+        is_constrained |= depth > 0 && parsed.extension(Known::NameConstraints).is_some();
     }
-    check_depth(case, &certificates, chain).map_err(|error| (error, Extent::Anchor))?;
-    check_name_constraints(&certificates, chain).map_err(|error| (error, Extent::Anchor))?;
+    // Few chains need to be looked at as a whole.
+    if is_constrained || chain.len() > most_intermediates(case) + 2 {
+        check_together(case, chain).map_err(|error| (error, Extent::Anchor))?;
+    }
     distrust::check(chain.iter().map(|certificate| &**certificate), &case.distrust)
         .map_err(|error| (error, Extent::Anchor))
+}
+
+/// What one certificate of the chain says about the others.
+fn check_together(case: &Case<'_>, chain: &[X509]) -> Result<()> {
+    let mut encoded = Vec::with_capacity(chain.len());
+    for certificate in chain {
+        encoded.push(certificate.to_der().map_err(|_| engine::out_of_memory())?);
+    }
+    let mut certificates = Vec::with_capacity(chain.len());
+    for (depth, (certificate, der)) in chain.iter().zip(&encoded).enumerate() {
+        certificates.push(Certificate::parse(der).map_err(|_| explain::not_der(depth, certificate))?);
+    }
+    check_depth(case, &certificates, chain)?;
+    check_name_constraints(&certificates, chain)
 }
 
 fn place(depth: usize, length: usize) -> Place {
@@ -44,9 +59,13 @@ fn place(depth: usize, length: usize) -> Place {
     }
 }
 
+fn most_intermediates(case: &Case<'_>) -> usize {
+    usize::try_from(case.depth()).unwrap_or(0)
+}
+
 /// RFC 5280 6.1.4 (l): self-issued certificates do not count.
 fn check_depth(case: &Case<'_>, certificates: &[Certificate<'_>], chain: &[X509]) -> Result<()> {
-    let most = usize::try_from(case.depth()).unwrap_or(0);
+    let most = most_intermediates(case);
     if certificates.len() <= most + 2 {
         return Ok(());
     }

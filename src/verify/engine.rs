@@ -17,7 +17,7 @@ use crate::sys;
 use crate::verify::guard::Role;
 use crate::verify::insecure::Waiver;
 use crate::verify::judge::{Case, SELF_ISSUED_ALLOWANCE};
-use crate::verify::revocation::inquiry::{self, Inquiry};
+use crate::verify::revocation::inquiry::Inquiry;
 
 /// What OpenSSL found.
 pub struct Outcome {
@@ -73,11 +73,11 @@ pub fn run(case: &Case<'_>, material: &Material<'_>, extra_flags: c_ulong) -> Re
     }
     // SAFETY: the context takes the parameters, replacing all that the store's own said.
     unsafe { sys::X509_STORE_CTX_set0_param(context.0, parameters(case, extra_flags)?) };
-    let inquiry = Inquiry::new(&case.revocation);
+    let notes = Notes { case, inquiry: Inquiry::new(&case.revocation) };
     // SAFETY: the inquiry outlives the verification.
-    unsafe { inquiry.arm(context.0)? };
-    // SAFETY: the case outlives the verification, and only `review` reads it.
-    if unsafe { sys::X509_STORE_CTX_set_ex_data(context.0, case_index(), ptr::from_ref(case) as *mut c_void) } != 1 {
+    unsafe { notes.inquiry.arm(context.0) };
+    // SAFETY: the notes outlive the verification, and only `review` reads them.
+    if unsafe { sys::X509_STORE_CTX_set_ex_data(context.0, index(), ptr::from_ref(&notes) as *mut c_void) } != 1 {
         return Err(out_of_memory());
     }
     // SAFETY: the callback stops panics at its border.
@@ -94,8 +94,8 @@ pub fn run(case: &Case<'_>, material: &Material<'_>, extra_flags: c_ulong) -> Re
     };
     let chain = context.chain();
     let refusal = match code {
-        ffi::X509_V_OK => inquiry.overlooked(&chain).err(),
-        _ => inquiry.refusal(code),
+        ffi::X509_V_OK => notes.inquiry.overlooked(&chain).err(),
+        _ => notes.inquiry.refusal(code),
     };
     let code = refusal.as_ref().map_or(code, Error::x509_code);
     Ok(Outcome { code, depth: usize::try_from(depth).unwrap_or(0), refusal, chain })
@@ -147,9 +147,9 @@ unsafe extern "C" fn review(ok: c_int, context: *mut ffi::X509_STORE_CTX) -> c_i
 /// `context` is live and was set up by `run`.
 unsafe fn is_forgiven(context: *mut ffi::X509_STORE_CTX) -> bool {
     // SAFETY: as the caller promises.
-    let Some(case) = (unsafe { case_of(context) }) else { return false };
+    let Some(Notes { case, inquiry }) = (unsafe { Notes::of(context) }) else { return false };
     // SAFETY: as the caller promises.
-    if unsafe { inquiry::forgives(context) } {
+    if unsafe { inquiry.forgives(context) } {
         return true;
     }
     // SAFETY: as the caller promises.
@@ -223,25 +223,33 @@ fn parameters(case: &Case<'_>, extra_flags: c_ulong) -> Result<*mut ffi::X509_VE
     Ok(param)
 }
 
-/// The case of a verification; a CRL issuer's own chain is verified in a context of its own, with a parent.
-///
-/// # Safety
-/// `context` is live, and inside of a verification that `run` prepared.
-unsafe fn case_of<'a>(mut context: *mut ffi::X509_STORE_CTX) -> Option<&'a Case<'a>> {
-    while !context.is_null() {
-        // SAFETY: as the caller promises, here and below.
-        let case = unsafe { ffi::X509_STORE_CTX_get_ex_data(context, case_index()) } as *const Case<'a>;
-        if !case.is_null() {
-            // SAFETY: as above.
-            return Some(unsafe { &*case });
-        }
-        // SAFETY: as above.
-        context = unsafe { sys::X509_STORE_CTX_get0_parent_ctx(context) };
-    }
-    None
+/// What [`review`] must know of its verification.
+struct Notes<'a> {
+    case: &'a Case<'a>,
+    inquiry: Inquiry<'a>,
 }
 
-fn case_index() -> c_int {
+impl<'a> Notes<'a> {
+    /// The notes of a verification; a CRL issuer's own chain is verified in a context of its own, with a parent.
+    ///
+    /// # Safety
+    /// `context` is live, and inside of a verification that `run` prepared.
+    unsafe fn of(mut context: *mut ffi::X509_STORE_CTX) -> Option<&'a Notes<'a>> {
+        while !context.is_null() {
+            // SAFETY: as the caller promises, here and below.
+            let notes = unsafe { ffi::X509_STORE_CTX_get_ex_data(context, index()) } as *const Notes<'a>;
+            if !notes.is_null() {
+                // SAFETY: as above.
+                return Some(unsafe { &*notes });
+            }
+            // SAFETY: as above.
+            context = unsafe { sys::X509_STORE_CTX_get0_parent_ctx(context) };
+        }
+        None
+    }
+}
+
+fn index() -> c_int {
     static INDEX: OnceLock<c_int> = OnceLock::new();
     *INDEX.get_or_init(|| {
         // SAFETY: no callbacks; what is stored is borrowed.

@@ -196,9 +196,21 @@ impl<'a> Certificate<'a> {
     /// Reads the DER of a certificate.
     pub fn parse(der: &'a [u8]) -> Result<Certificate<'a>, Malformed> {
         let mut outer = Reader::whole(der, SEQUENCE)?;
-        let mut tbs = Reader::new(outer.expect(SEQUENCE)?);
+        let tbs = outer.expect(SEQUENCE)?;
         let outer_algorithm = outer.expect(SEQUENCE)?;
         outer.expect(BIT_STRING)?;
+        Certificate::read(Reader::new(tbs), outer_algorithm)
+    }
+
+    /// Reads what is signed of a certificate, and behind it the AlgorithmIdentifier that stands beside the signature.
+    pub fn parse_signed(parts: &'a [u8]) -> Result<Certificate<'a>, Malformed> {
+        let mut parts = Reader::new(parts);
+        let tbs = parts.expect(SEQUENCE)?;
+        let (SEQUENCE, outer_algorithm) = parts.only()? else { return Err(Malformed) };
+        Certificate::read(Reader::new(tbs), outer_algorithm)
+    }
+
+    fn read(mut tbs: Reader<'a>, outer_algorithm: &'a [u8]) -> Result<Certificate<'a>, Malformed> {
         let mut field = tbs.next()?;
         if field.0 == VERSION {
             field = tbs.next()?;

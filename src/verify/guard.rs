@@ -18,6 +18,7 @@ use crate::trust::certdata::Purpose;
 use crate::trust::decode::Broken;
 use crate::verify::exact::ExactCertificates;
 use crate::verify::insecure::{Waiver, Waivers};
+use crate::verify::mark::LastMark;
 use crate::verify::pins::Pin;
 use crate::verify::revocation::{Revocation, ocsp};
 
@@ -167,6 +168,8 @@ pub struct Guard {
     app_cert_verify: Mutex<Option<CertVerify>>,
     /// Random, so that a session's mark fits this context only.
     nonce: [u8; 32],
+    /// The mark that was computed last.
+    pub(crate) last_mark: LastMark,
     /// How many marks that fit no session were given out.
     unmatchable: AtomicU64,
     settings: RwLock<Settings>,
@@ -207,6 +210,7 @@ impl Guard {
             app_info: post.displaced.info,
             app_cert_verify: Mutex::new(post.displaced.cert_verify),
             nonce,
+            last_mark: LastMark::default(),
             unmatchable: AtomicU64::new(0),
             settings: RwLock::new(Settings {
                 host: None,

@@ -9,6 +9,7 @@
 
 use std::ffi::c_uint;
 use std::slice;
+use std::sync::Mutex;
 
 use openssl_sys as ffi;
 
@@ -19,13 +20,30 @@ use crate::verify::wanted::Wanted;
 /// The mark of sessions that `guard` verified for `wanted`, in a handshake that began with this generation of settings:
 /// a change meanwhile neither refuses what has begun, nor lets its session outlive it.
 pub fn compute(guard: &Guard, generation: u64, wanted: &Wanted) -> [u8; 32] {
+    let mut meaning = Vec::with_capacity(96);
+    meaning.extend_from_slice(&generation.to_be_bytes());
+    meaning.extend_from_slice(guard.policy.name.as_bytes());
+    wanted.describe(|bytes| meaning.extend_from_slice(bytes));
+    // Where another thread looks just now, nobody waits.
+    let mut last = guard.last_mark.0.try_lock().ok();
+    if let Some(Some((known, mark))) = last.as_deref()
+        && *known == meaning
+    {
+        return *mark;
+    }
     let mut hash = openssl::sha::Sha256::new();
     hash.update(&guard.mark_nonce());
-    hash.update(&generation.to_be_bytes());
-    hash.update(guard.policy.name.as_bytes());
-    wanted.describe(|bytes| hash.update(bytes));
-    hash.finish()
+    hash.update(&meaning);
+    let mark = hash.finish();
+    if let Some(last) = last.as_deref_mut() {
+        *last = Some((meaning, mark));
+    }
+    mark
 }
+
+/// The mark that a context gave last, with all that it stands for: programs connect to the same host again and again.
+#[derive(Default)]
+pub struct LastMark(Mutex<Option<(Vec<u8>, [u8; 32])>>);
 
 /// Makes libssl refuse to resume a session on `ssl` that does not bear `mark`.
 ///

@@ -4,7 +4,7 @@
 //! suites and keys from being lowered, [`staple`] judges the OCSP answer, [`info`] refuses what no certificate callback
 //! sees, and [`hello`] brings them back where a program replaced them. [`begin`] says what must hold before the first
 //! byte. [`judge`] decides: `engine` lets OpenSSL verify one chain, `path` searches others, `chain` and `rules` are what
-//! it must keep; [`explain`] puts the verdict into words. [`revocation`] says which certificates are asked about,
+//! it must keep, read from the bytes that `signed` shows; [`explain`] puts the verdict into words. [`revocation`] says which certificates are asked about,
 //! [`exact`] which need no chain, [`pins`] which keys must be in it; [`insecure`] is what a program gave up. [`guard`] is
 //! what a context knows, [`watch`] what a connection knows, [`hidden`] what OpenSSL does not tell about a context.
 
@@ -35,6 +35,7 @@ pub mod recipe;
 pub mod revocation;
 pub(crate) mod rules;
 pub mod security;
+pub(crate) mod signed;
 pub mod staple;
 pub(crate) mod suffix;
 pub(crate) mod syntax;

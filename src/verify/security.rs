@@ -8,6 +8,7 @@
 
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
 
 use openssl_sys as ffi;
 
@@ -33,30 +34,77 @@ pub unsafe extern "C" fn decide(
     extra: *mut c_void,
 ) -> c_int {
     let permitted = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: libssl hands a live SSL or a live SSL_CTX.
-        let guard = unsafe { if ssl.is_null() { Guard::of(ctx) } else { Guard::of_ssl(ssl) } };
-        let Some(guard) = guard else { return false };
-        if guard.regime() == Regime::Watched {
-            // SAFETY: the callbacks that stood here before ours, with libssl's own arguments.
-            return unsafe { previous_permit(guard, ssl, ctx, operation, bits, nid, other, extra) };
-        }
+        // SAFETY: libssl calls with what it is asked about; the connection is in its own thread.
+        unsafe { permits(ssl, ctx, operation, bits, nid, other, extra) }
+    }));
+    permitted.unwrap_or(false) as c_int
+}
+
+/// [`decide`], for connections whose program has put a security callback of its own in its place: that is asked too.
+///
+/// # Safety
+/// As for [`decide`].
+pub unsafe extern "C" fn decide_with_application(
+    ssl: *const ffi::SSL,
+    ctx: *const ffi::SSL_CTX,
+    operation: c_int,
+    bits: c_int,
+    nid: c_int,
+    other: *mut c_void,
+    extra: *mut c_void,
+) -> c_int {
+    let permitted = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: libssl calls with what it is asked about; the connection is in its own thread, here and below.
+        let permitted = unsafe { permits(ssl, ctx, operation, bits, nid, other, extra) };
+        // SAFETY: as above.
+        permitted && unsafe { application_permits(ssl, ctx, operation, bits, nid, other, extra) }
+    }));
+    permitted.unwrap_or(false) as c_int
+}
+
+/// Whether `callback` is one of ours.
+pub fn is_ours(callback: sys::SecurityCallback) -> bool {
+    [decide as sys::SecurityCallback, decide_with_application].iter().any(|ours| ptr::fn_addr_eq(callback, *ours))
+}
+
+/// Whether the policy's floor and what was there before our callback both permit what libssl asks about.
+unsafe fn permits(
+    ssl: *const ffi::SSL,
+    ctx: *const ffi::SSL_CTX,
+    operation: c_int,
+    bits: c_int,
+    nid: c_int,
+    other: *mut c_void,
+    extra: *mut c_void,
+) -> bool {
+    // SAFETY: libssl hands a live SSL or a live SSL_CTX.
+    let guard = unsafe { if ssl.is_null() { Guard::of(ctx) } else { Guard::of_ssl(ssl) } };
+    let Some(guard) = guard else { return false };
+    if guard.regime() != Regime::Watched {
         // SAFETY: libssl calls from inside the connection's own thread.
-        if !ssl.is_null() && !unsafe { on_course(ssl as *mut ffi::SSL, guard, operation) } {
+        if !ssl.is_null() && !only_lists(operation) && !unsafe { on_course(ssl as *mut ffi::SSL, guard, operation) } {
             return false;
         }
         // SAFETY: for cipher operations `other` is the SSL_CIPHER in question.
         if !unsafe { floor_permits(guard.policy, operation, bits, nid, other) } {
             return false;
         }
-        // SAFETY: the callbacks that stood here before ours, with libssl's own arguments.
-        unsafe { previous_permit(guard, ssl, ctx, operation, bits, nid, other, extra) }
-    }));
-    permitted.unwrap_or(false) as c_int
+    }
+    // SAFETY: the callback that stood here before ours, with libssl's own arguments.
+    let ask = |callback: sys::SecurityCallback| unsafe { callback(ssl, ctx, operation, bits, nid, other, extra) } == 1;
+    guard.previous_security.is_none_or(ask)
 }
 
-/// Whether `callback` is [`decide`].
-pub fn is_ours(callback: sys::SecurityCallback) -> bool {
-    std::ptr::fn_addr_eq(callback, decide as sys::SecurityCallback)
+/// Most questions are about what a hello may list, and come between those about the version and our own look at the
+/// hello, which both end a handshake that is not to go on. What the peer has chosen is asked about again.
+fn only_lists(operation: c_int) -> bool {
+    matches!(
+        operation,
+        sys::SSL_SECOP_CIPHER_SUPPORTED
+            | sys::SSL_SECOP_CURVE_SUPPORTED
+            | sys::SSL_SECOP_SIGALG_SUPPORTED
+            | sys::SSL_SECOP_SIGALG_MASK
+    )
 }
 
 /// # Safety
@@ -76,9 +124,8 @@ unsafe fn floor_permits(policy: &Policy, operation: c_int, bits: c_int, nid: c_i
     }
 }
 
-#[allow(clippy::too_many_arguments, reason = "it is libssl's own signature, handed on")]
-unsafe fn previous_permit(
-    guard: &Guard,
+/// Asks the callback that the program put in place of ours.
+unsafe fn application_permits(
     ssl: *const ffi::SSL,
     ctx: *const ffi::SSL_CTX,
     operation: c_int,
@@ -87,11 +134,6 @@ unsafe fn previous_permit(
     other: *mut c_void,
     extra: *mut c_void,
 ) -> bool {
-    // SAFETY: a security callback of libssl or of the program, called as libssl calls it.
-    let ask = |callback: sys::SecurityCallback| unsafe { callback(ssl, ctx, operation, bits, nid, other, extra) } == 1;
-    if !guard.previous_security.is_none_or(ask) {
-        return false;
-    }
     if ssl.is_null() {
         return true;
     }
@@ -106,6 +148,8 @@ unsafe fn previous_permit(
         state.in_app_security = state.app_security.is_some();
         state.app_security
     };
+    // SAFETY: the program's own callback, called as libssl calls it.
+    let ask = |callback: sys::SecurityCallback| unsafe { callback(ssl, ctx, operation, bits, nid, other, extra) } == 1;
     let permitted = replaced.is_none_or(ask);
     watch.state().in_app_security = false;
     permitted

@@ -2,15 +2,14 @@
 //! again where OpenSSL's way through its checks passes a known revocation by.
 
 use std::cell::RefCell;
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 use std::ptr;
-use std::sync::OnceLock;
 
 use foreign_types::ForeignTypeRef;
 use openssl::x509::{X509, X509CrlRef, X509Ref};
 use openssl_sys as ffi;
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::sys;
 use crate::verify::explain;
 use crate::verify::revocation::crl::Crl;
@@ -38,21 +37,15 @@ impl<'a> Inquiry<'a> {
         Inquiry { revocation, notes: RefCell::default() }
     }
 
-    /// Gives the CRLs to a verification, and lets [`forgives`] find `self` in its reports.
+    /// Gives the CRLs to a verification.
     ///
     /// # Safety
     /// `context` is a live `X509_STORE_CTX` whose verification ends before `self` does.
-    pub unsafe fn arm(&self, context: *mut ffi::X509_STORE_CTX) -> Result<()> {
-        let this = ptr::from_ref(self) as *mut c_void;
-        // SAFETY: as the caller promises; the index holds nothing else.
-        if unsafe { sys::X509_STORE_CTX_set_ex_data(context, index(), this) } != 1 {
-            return Err(Error::new(Status::EInternal, "OpenSSL has no memory left for the verification"));
-        }
+    pub unsafe fn arm(&self, context: *mut ffi::X509_STORE_CTX) {
         if !self.revocation.crls.is_empty() {
             // SAFETY: OpenSSL borrows the stack, which lives as long as the revocation.
             unsafe { sys::X509_STORE_CTX_set0_crls(context, self.revocation.crls.stack()) };
         }
-        Ok(())
     }
 
     /// Why the verification ended with OpenSSL's `code`, where that is a matter of revocation.
@@ -96,9 +89,11 @@ impl<'a> Inquiry<'a> {
         })
     }
 
+    /// Answers OpenSSL's report of a failure: whether the verification goes on all the same.
+    ///
     /// # Safety
-    /// `context` is a live `X509_STORE_CTX` that reports a failure now.
-    unsafe fn answer(&self, context: *mut ffi::X509_STORE_CTX) -> bool {
+    /// `context` is a live `X509_STORE_CTX` that reports a failure now, in the verification that `self` was armed for.
+    pub unsafe fn forgives(&self, context: *mut ffi::X509_STORE_CTX) -> bool {
         // SAFETY: as the caller promises, here and below; each call reads one field.
         let (code, depth, chain, nested) = unsafe {
             (
@@ -139,38 +134,4 @@ impl<'a> Inquiry<'a> {
         }
         false
     }
-}
-
-/// Answers OpenSSL's report of a failure: whether the verification goes on all the same.
-///
-/// # Safety
-/// `context` is a live `X509_STORE_CTX` inside of a verification for which an [`Inquiry`] was armed.
-pub unsafe fn forgives(context: *mut ffi::X509_STORE_CTX) -> bool {
-    // SAFETY: as the caller promises.
-    unsafe { find(context) }.is_some_and(|inquiry| unsafe { inquiry.answer(context) })
-}
-
-/// A CRL issuer's own chain is verified in a context of its own, which has the other as its parent.
-unsafe fn find<'a>(mut context: *mut ffi::X509_STORE_CTX) -> Option<&'a Inquiry<'a>> {
-    while !context.is_null() {
-        // SAFETY: what is stored under our index is an Inquiry that outlives the verification.
-        let inquiry = unsafe { ffi::X509_STORE_CTX_get_ex_data(context, index()) } as *const Inquiry<'a>;
-        // SAFETY: as above.
-        if let Some(inquiry) = unsafe { inquiry.as_ref() } {
-            return Some(inquiry);
-        }
-        // SAFETY: the context is live, and its parent as long as it.
-        context = unsafe { sys::X509_STORE_CTX_get0_parent_ctx(context) };
-    }
-    None
-}
-
-fn index() -> c_int {
-    static INDEX: OnceLock<c_int> = OnceLock::new();
-    *INDEX.get_or_init(|| {
-        // SAFETY: no callbacks; what is stored is borrowed.
-        unsafe {
-            ffi::CRYPTO_get_ex_new_index(sys::CRYPTO_EX_INDEX_X509_STORE_CTX, 0, ptr::null_mut(), None, None, None)
-        }
-    })
 }
