@@ -26,7 +26,12 @@ pub unsafe fn prepare(ssl: *mut ffi::SSL) {
     let guard = unsafe { Guard::of_ssl(ssl) };
     {
         let mut state = watch.state();
-        state.verdict = Verdict::Pending;
+        let earlier = std::mem::take(&mut state.verdict);
+        state.earlier = match earlier {
+            // SAFETY: as above.
+            Verdict::Verified { .. } => Some((earlier, unsafe { finished(ssl) })),
+            _ => None,
+        };
         state.failure = None;
         state.staple_judged = false;
         state.generation = guard.map_or(0, Guard::generation);
@@ -198,6 +203,18 @@ unsafe fn widen(ssl: *mut ffi::SSL, policy: &Policy, least: c_long) {
         // SAFETY: as above.
         unsafe { sys::SSL_clear_options(ssl, switched_off) };
     }
+}
+
+/// The Finished message that `ssl` sent last; empty where it sent none. Each handshake's is another.
+///
+/// # Safety
+/// `ssl` is a live `SSL` in the thread that uses it.
+pub unsafe fn finished(ssl: *const ffi::SSL) -> Vec<u8> {
+    let mut bytes = vec![0; 2 * ffi::EVP_MAX_MD_SIZE as usize];
+    // SAFETY: `ssl` as the caller promises; libssl writes at most as many bytes as it is told.
+    let length = unsafe { ffi::SSL_get_finished(ssl, bytes.as_mut_ptr().cast(), bytes.len()) };
+    bytes.truncate(length);
+    bytes
 }
 
 /// A pre-shared key names no host: none is offered, and no early data goes out under one.

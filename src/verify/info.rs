@@ -147,6 +147,10 @@ unsafe fn review(ssl: *mut ffi::SSL, watch: &Watch) -> Result<Verdict> {
         Verdict::Pending => {}
     }
     // SAFETY: as above.
+    if let Some(earlier) = unsafe { earlier_verdict(ssl, watch) } {
+        return Ok(earlier);
+    }
+    // SAFETY: as above.
     if unsafe { ffi::SSL_session_reused(ssl) } != 1 {
         return Err(unverified(NOT_CALLED));
     }
@@ -157,6 +161,17 @@ unsafe fn review(ssl: *mut ffi::SSL, watch: &Watch) -> Result<Verdict> {
     // SAFETY: as above.
     let wanted = unsafe { own_session(ssl, &guard, watch)? };
     Ok(Verdict::Verified { host: wanted.first().map(|host| host.text().into_owned()) })
+}
+
+/// The verdict on the handshake before, where no other took place since: libssl reports a start and an end also where it
+/// declined a server's wish to renegotiate.
+///
+/// # Safety
+/// `ssl` is live in its own thread.
+unsafe fn earlier_verdict(ssl: *mut ffi::SSL, watch: &Watch) -> Option<Verdict> {
+    let (verdict, its_finished) = watch.state().earlier.take()?;
+    // SAFETY: as the caller promises.
+    (!its_finished.is_empty() && its_finished == unsafe { begin::finished(ssl) }).then_some(verdict)
 }
 
 /// Early data goes to whoever holds the session's keys, so the session must be this host's own.

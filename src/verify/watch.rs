@@ -38,6 +38,8 @@ pub struct State {
     pub poison: Option<Error>,
     /// The judgement.
     pub verdict: Verdict,
+    /// The verdict on the handshake before this one, and that handshake's Finished message.
+    pub earlier: Option<(Verdict, Vec<u8>)>,
     /// Whether the stapled OCSP answer, or its absence, has been judged.
     pub staple_judged: bool,
     /// The generation of the context's settings that the handshake began with.
@@ -121,6 +123,7 @@ unsafe extern "C" fn dup(
     let Some(original) = (unsafe { (*slot).as_ref() }) else { return 1 };
     let mut state = original.state().clone();
     state.verdict = Verdict::Pending;
+    state.earlier = None;
     state.staple_judged = false;
     state.failure = None;
     (state.in_app_info, state.in_app_security) = (false, false);
