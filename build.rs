@@ -15,7 +15,7 @@ const SECTIONS: &[&str] = &[
     "revocation",
     "pins",
     "insecure",
-    "harden",
+    "seal",
     "audit",
 ];
 

@@ -7,12 +7,12 @@ pub mod certdata;
 pub mod connection;
 pub mod context;
 pub mod errors;
-pub mod harden;
 pub mod host;
 pub mod insecure;
 pub mod library;
 pub mod pins;
 pub mod revocation;
+pub mod seal;
 pub mod trust;
 pub mod verify;
 

@@ -119,6 +119,19 @@ pub unsafe fn of_connection(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Wa
     if wanted.groups.is_empty() { Err(no_host()) } else { Ok(wanted) }
 }
 
+/// The first name by which a program says whom it wants, for a report: the host of its parameters, else the SNI.
+///
+/// # Safety
+/// As for [`of_connection`].
+pub unsafe fn named(ssl: *mut ffi::SSL) -> Option<String> {
+    // SAFETY: the caller promises `ssl`; each text is NULL or NUL-terminated and lives as long as it does.
+    let name = unsafe {
+        text(sys::X509_VERIFY_PARAM_get0_host(ffi::SSL_get0_param(ssl), 0))
+            .or_else(|| text(ffi::SSL_get_servername(ssl, TLSEXT_NAMETYPE_HOST_NAME)))
+    };
+    name.map(|name| String::from_utf8_lossy(name).into_owned())
+}
+
 /// What a certificate shown to `ctx` without a connection is meant for: the host of the call, which stands for that of
 /// `hostlock_conn_set_host`, and whatever the context itself says.
 ///
