@@ -44,13 +44,13 @@ unsafe fn end_of(
     done: bool,
 ) -> Option<End> {
     let watched = guard.regime() == Regime::Watched;
-    // libssl also says "done" when a client may send early data.
     // SAFETY: `ssl` is live in its own thread, here and below.
-    let complete = done && unsafe { ffi::SSL_is_init_finished(ssl) } == 1;
-    // SAFETY: as above.
     if unsafe { ffi::SSL_is_server(ssl) } == 1 {
-        return complete.then_some(End::Served);
+        return done.then_some(End::Served);
     }
+    // libssl also says "done" when a client may send early data.
+    // SAFETY: as above.
+    let complete = done && unsafe { ffi::SSL_is_init_finished(ssl) } == 1;
     if watched {
         return match (done, complete) {
             // SAFETY: as above.
@@ -65,6 +65,8 @@ unsafe fn end_of(
         Verdict::Excused(error) if complete => Some(End::Excused(error.clone())),
         Verdict::Verified { host } if complete => Some(End::Connected(host.clone())),
         _ if done => None,
+        // The program's own verification, or the peer, said no.
+        Verdict::Excused(error) if failure::is_on_queue() => Some(End::Failed(error.clone())),
         _ => state.failure.clone().map(End::Failed),
     }
 }

@@ -15,7 +15,7 @@ use crate::error::{Error, Result, Status};
 use crate::identity::{MatchRules, Presented, Reference, check};
 use crate::queue::Quiet;
 use crate::sys;
-use crate::verify::guard::Guard;
+use crate::verify::guard::{Guard, Regime};
 use crate::verify::watch::Watch;
 
 const X509_CHECK_FLAG_NO_WILDCARDS: u32 = 0x2;
@@ -116,7 +116,13 @@ pub unsafe fn of_connection(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Wa
             wanted.groups.push(vec![Reference::parse_bytes(name)?]);
         }
     }
-    if wanted.groups.is_empty() { Err(no_host()) } else { Ok(wanted) }
+    match guard.regime() {
+        _ if !wanted.groups.is_empty() => Ok(wanted),
+        Regime::Own | Regime::Hardened => Err(no_host()),
+        Regime::Sealed | Regime::Watched => Err(no_host().with_hint(
+            "have the program name it, by SNI or SSL_set1_host, or make an exception for the peer's address or certificate",
+        )),
+    }
 }
 
 /// The first name by which a program says whom it wants, for a report: the host of its parameters, else the SNI.
