@@ -15,8 +15,8 @@ const SECTIONS: &[&str] = &[
     "revocation",
     "pins",
     "insecure",
-    "seal",
     "harden",
+    "seal",
     "audit",
 ];
 
