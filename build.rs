@@ -16,6 +16,7 @@ const SECTIONS: &[&str] = &[
     "pins",
     "insecure",
     "harden",
+    "seal",
     "audit",
 ];
 

@@ -406,7 +406,8 @@ HOSTLOCK_MUST_USE
 hostlock_ctx *hostlock_server_new(const char *policy);
 
 /**
- * Frees a context, like SSL_CTX_free: connections that still use it keep it alive. NULL is fine.
+ * Frees a context, like SSL_CTX_free: connections that still use it keep it alive. NULL is fine; a
+ * context of another copy of libssl is left as it is.
  */
 void hostlock_ctx_free(hostlock_ctx *ctx);
 
@@ -693,7 +694,7 @@ int hostlock_shutdown(hostlock_conn *conn);
 /**
  * Frees a connection, like SSL_free, and closes its descriptor where hostlock_connect opened it. Sends nothing: so a
  * forked child may free what its parent goes on using. Call hostlock_shutdown before, where the peer shall know that the
- * data is complete. NULL is fine.
+ * data is complete. NULL is fine; an SSL of another copy of libssl is left as it is.
  */
 void hostlock_conn_free(hostlock_conn *conn);
 
@@ -940,6 +941,74 @@ HOSTLOCK_MUST_USE
 int hostlock_harden(hostlock_ctx *ctx,
                     const char *policy,
                     const char *host);
+
+/**
+ * Seals the process: every context that any code of it makes from now on with the libssl that hostlock uses is guarded as
+ * hostlock_harden guards one, whatever that code then sets on it. Client connections verify the certificate and the host;
+ * no host named means HOSTLOCK_E_NO_HOST. The host is that of SSL_set1_host (or the connection's X509_VERIFY_PARAM), else
+ * the SNI that the program sends. Servers go on as they were set up, with the policy's versions, suites and keys; what
+ * they ask of their clients stays theirs.
+ *
+ * policy is as for hostlock_client_new. 0, also where the process is sealed so already; HOSTLOCK_E_STATE where it is
+ * sealed with another policy or mode. A seal cannot be taken off. Contexts that exist already are sealed by
+ * hostlock_seal_ctx, those of other TLS libraries not at all; a context for DTLS or QUIC refuses every handshake. Call it
+ * early, from any thread.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_seal_process(const char *policy);
+
+/**
+ * Seals a context that was made before hostlock_seal_process was called; connections that it has made already keep
+ * what they have. HOSTLOCK_E_STATE where the process is not sealed, HOSTLOCK_E_FOREIGN_LIBSSL for a context of another
+ * copy of libssl. A context that hostlock guards already stays as it is.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_seal_ctx(hostlock_ctx *ctx);
+
+/**
+ * What the seal has seen, as one JSON object: mode and policy; contexts and connections, counted; entries, each
+ * with outcome, host, status, code, message, hint, peer (the address, where there is a socket), count,
+ * first and last; left_out, how many connections found no place among at most 256 entries; allowed, the
+ * exceptions with their reasons and uses; other_tls, the other TLS libraries in the process, which are not sealed.
+ *
+ * On success *json is the text: free it with hostlock_string_free. The child of a fork begins with its parent's counts.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_seal_report(char **json);
+
+/**
+ * Appends one line of JSON to the file path for every event of the seal, as it happens and by one write, so that
+ * several processes can share the file. Each line has event, pid and time; connections have what an entry of
+ * hostlock_seal_report has. The file is opened for each line and made with mode 0600 where it is not there. A second
+ * file is HOSTLOCK_E_STATE.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_seal_log(const char *path);
+
+/**
+ * Seals the process in the mode that only reports: each connection is judged and recorded, nothing is refused, and no
+ * option, version, suite or verdict of the program is altered.
+ *
+ * policy is as for hostlock_client_new; why is kept for the report and must say something. HOSTLOCK_E_STATE where the
+ * process is sealed otherwise already.
+ */
+HOSTLOCK_MUST_USE
+HOSTLOCK_INSECURE("nothing is refused; define HOSTLOCK_ALLOW_INSECURE if that is meant")
+int hostlock_insecure_seal_report_only(const char *policy,
+                                       const char *why);
+
+/**
+ * Makes an exception: connections of sealed contexts that what fits are judged as the program set them up, where
+ * hostlock would refuse the certificate or knows no host. Versions, suites and keys keep the policy's floor.
+ *
+ * what is "host:NAME" (the host that the program asks for), "address:IP" (where the socket leads) or "sha256:HEX" (of
+ * the peer's own certificate in DER). Anything else is HOSTLOCK_E_ARG. why must say something; it and each use are in
+ * the report. It may be called before the process is sealed, and cannot be taken back.
+ */
+HOSTLOCK_MUST_USE
+HOSTLOCK_INSECURE("anyone can pose as what is named; define HOSTLOCK_ALLOW_INSECURE if that is meant")
+int hostlock_insecure_seal_allow(const char *what,
+                                 const char *why);
 
 /**
  * The report as a table for a person, in several lines of UTF-8: how many findings of which severity, and of each what

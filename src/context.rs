@@ -12,7 +12,7 @@ use crate::queue::Quiet;
 use crate::sys;
 use crate::trust::Anchors;
 use crate::verify::guard::{Displaced, Guard, Post, Regime, Role};
-use crate::verify::recipe;
+use crate::verify::{own, recipe};
 
 /// An owner of an `SSL_CTX` that carries a guard.
 pub struct Context(ptr::NonNull<ffi::SSL_CTX>);
@@ -41,7 +41,7 @@ impl Context {
         openssl::init();
         let quiet = Quiet::begin();
         // SAFETY: the method is static.
-        let raw = unsafe { ffi::SSL_CTX_new(method) };
+        let raw = unsafe { own::new_context(method) };
         let context = ptr::NonNull::new(raw).map(Context).ok_or_else(|| {
             let why = quiet.newest_reason().unwrap_or_else(|| "no reason given".to_owned());
             Error::new(Status::EInternal, format!("OpenSSL could not make a context: {why}"))

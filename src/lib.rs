@@ -4,7 +4,7 @@
 //! The house, from the door inwards; arrows point down only:
 //!
 //! - [`ffi`]: the C ABI. It converts pointers and calls; it decides nothing.
-//! - [`bridge`]: contexts that someone else made: audited, and hardened in place.
+//! - [`bridge`]: contexts that someone else made: audited, and hardened in place, and sealed for a whole process.
 //! - [`connection`]: handshake, read, write, and what was agreed.
 //! - [`context`]: an `SSL_CTX` made from a policy.
 //! - [`verify`]: the hooks on that context, and the one function that judges a chain.

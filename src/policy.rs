@@ -262,6 +262,16 @@ impl Choice {
     }
 }
 
+impl Choice {
+    /// The choice as a text that [`Choice::parse`] reads, with the policy's dated name.
+    pub fn name(&self) -> String {
+        let cn_fallback = if self.cn_fallback { "+cn-fallback" } else { "" };
+        let skip_broken = if self.skip_broken { "+skip-broken" } else { "" };
+        let replace = if self.replace { "+replace" } else { "" };
+        format!("{}{cn_fallback}{skip_broken}{replace}", self.policy.name)
+    }
+}
+
 impl From<&'static Policy> for Choice {
     fn from(policy: &'static Policy) -> Choice {
         Choice { policy, cn_fallback: false, skip_broken: false, replace: false }

@@ -163,7 +163,7 @@ impl<'a> Drive<'a> {
             // SAFETY: see `new`.
             let verdict = unsafe { Watch::of(self.ssl) }.map(|watch| watch.state().verdict.clone());
             match verdict {
-                Some(Verdict::Verified { .. }) => {}
+                Some(Verdict::Verified { .. } | Verdict::Excused(_)) => {}
                 Some(Verdict::Refused(error)) => return Err(error),
                 Some(Verdict::Pending) | None => {
                     // SAFETY: see `new`; after this libssl itself refuses to read and write.

@@ -13,6 +13,7 @@ pub mod insecure;
 pub mod library;
 pub mod pins;
 pub mod revocation;
+pub mod seal;
 pub mod trust;
 pub mod verify;
 

@@ -33,6 +33,7 @@ pub unsafe fn prepare(ssl: *mut ffi::SSL) {
             _ => None,
         };
         state.failure = None;
+        state.told = false;
         state.staple_judged = false;
         state.generation = guard.map_or(0, Guard::generation);
         state.guard = guard.map(Guard::share);
@@ -76,10 +77,11 @@ pub unsafe fn review_hello(ssl: *mut ffi::SSL) -> bool {
         unsafe { prepare(ssl) };
     } else {
         // A verdict belongs to an earlier handshake of this connection: this one has shown no certificate yet.
-        if matches!(watch.state().verdict, Verdict::Verified { .. }) {
+        if matches!(watch.state().verdict, Verdict::Verified { .. } | Verdict::Excused(_)) {
             let mut state = watch.state();
             state.verdict = Verdict::Pending;
             state.staple_judged = false;
+            state.told = false;
         }
         // SAFETY: as above.
         unsafe { pin_security(ssl, watch) };

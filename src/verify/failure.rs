@@ -44,6 +44,13 @@ pub fn of_handshake() -> Option<Found> {
     explain(ffi::ERR_GET_REASON(code), &queue::reason_text(code).unwrap_or_default())
 }
 
+/// Whether libssl has said that something failed.
+pub fn is_on_queue() -> bool {
+    // SAFETY: reads the newest entry of this thread's queue.
+    let code = unsafe { ffi::ERR_peek_last_error() };
+    code != 0 && ffi::ERR_GET_LIB(code) == sys::ERR_LIB_SSL
+}
+
 fn explain(reason: c_int, text: &str) -> Option<Found> {
     let (status, what) = match reason {
         SESSION_IN_DIFFERENT_CONTEXT => return Some(Found::Verdict(begin::foreign_session())),

@@ -19,6 +19,7 @@ use crate::trust::decode::Broken;
 use crate::verify::exact::ExactCertificates;
 use crate::verify::insecure::{Waiver, Waivers};
 use crate::verify::mark::LastMark;
+use crate::verify::overseer::Overseer;
 use crate::verify::pins::Pin;
 use crate::verify::revocation::{Revocation, ocsp};
 
@@ -166,6 +167,7 @@ pub struct Guard {
     regime: AtomicU8,
     app_info: Option<sys::InfoCallback>,
     app_cert_verify: Mutex<Option<CertVerify>>,
+    overseer: OnceLock<&'static dyn Overseer>,
     /// Random, so that a session's mark fits this context only.
     nonce: [u8; 32],
     /// The mark that was computed last.
@@ -209,6 +211,7 @@ impl Guard {
             regime: AtomicU8::new(post.regime as u8),
             app_info: post.displaced.info,
             app_cert_verify: Mutex::new(post.displaced.cert_verify),
+            overseer: OnceLock::new(),
             nonce,
             last_mark: LastMark::default(),
             unmatchable: AtomicU64::new(0),
@@ -266,6 +269,16 @@ impl Guard {
     /// The program's own certificate verify callback, which ours calls: it may refuse, never accept.
     pub fn app_cert_verify(&self) -> MutexGuard<'_, Option<CertVerify>> {
         self.app_cert_verify.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who learns how this context's connections end.
+    pub fn overseer(&self) -> Option<&'static dyn Overseer> {
+        self.overseer.get().copied()
+    }
+
+    /// Names who learns how this context's connections end; the first name stays.
+    pub fn set_overseer(&self, overseer: &'static dyn Overseer) {
+        let _ = self.overseer.set(overseer);
     }
 
     /// The settings as they are now.

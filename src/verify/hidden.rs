@@ -11,7 +11,7 @@ use openssl_sys as ffi;
 use crate::queue::Quiet;
 use crate::sys::{self, CertVerifyCallback};
 use crate::verify::guard::CertVerify;
-use crate::verify::outer;
+use crate::verify::{outer, own};
 
 /// The certificate verify callback of a context.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +72,7 @@ struct Scratch(*mut ffi::SSL_CTX);
 impl Scratch {
     fn new() -> Option<Scratch> {
         // SAFETY: the method is static.
-        let ctx = unsafe { ffi::SSL_CTX_new(ffi::TLS_method()) };
+        let ctx = unsafe { own::new_context(ffi::TLS_method()) };
         (!ctx.is_null()).then_some(Scratch(ctx))
     }
 

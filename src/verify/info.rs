@@ -16,7 +16,7 @@ use crate::verify::begin::{self, unverified};
 use crate::verify::guard::Guard;
 use crate::verify::wanted::{self, Wanted};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{failure, mark, staple};
+use crate::verify::{ends, failure, mark, staple};
 
 /// See the module's text.
 ///
@@ -40,6 +40,8 @@ pub unsafe extern "C" fn observe(ssl: *const ffi::SSL, place: c_int, value: c_in
             // SAFETY: as above, when the handshake has stopped.
             unsafe { stopped(ssl) };
         }
+        // SAFETY: as above.
+        unsafe { ends::tell(ssl, place, value) };
         // SAFETY: as above.
         if by_program { None } else { unsafe { application_callback(ssl) } }
     }));
@@ -143,6 +145,8 @@ unsafe fn review(ssl: *mut ffi::SSL, watch: &Watch) -> Result<Verdict> {
             unsafe { staple::judge_late(ssl, &guard, watch)? };
             return Ok(verdict);
         }
+        // What was excused is not verified either: no staple is asked for, and its session bears no mark.
+        Verdict::Excused(_) => return Ok(verdict),
         Verdict::Refused(error) => return Err(error),
         Verdict::Pending => {}
     }

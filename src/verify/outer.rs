@@ -20,6 +20,7 @@ use crate::verify::engine;
 use crate::verify::guard::{CertVerify, Guard, Regime, Role};
 use crate::verify::insecure::Waiver;
 use crate::verify::judge::{self, Case, Refusal, Wishes};
+use crate::verify::overseer::Occasion;
 use crate::verify::recipe::is_tripwire;
 use crate::verify::wanted::{self, Wanted};
 use crate::verify::watch::{Verdict, Watch};
@@ -117,7 +118,14 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<Answer> 
         }
     }
     // SAFETY: as above.
-    let judged = unsafe { judge(store_ctx, ssl, guard, role, watch)? };
+    let judged = unsafe { judge(store_ctx, ssl, guard, role, watch) };
+    // SAFETY: as above.
+    if let Some(refusal) = unsafe { excused(store_ctx, ssl, guard, &judged) } {
+        watch.state().verdict = Verdict::Excused(refusal);
+        // SAFETY: as above.
+        return Ok(Answer::Programs(unsafe { as_program(store_ctx, guard) }));
+    }
+    let judged = judged?;
     // SAFETY: as above.
     unsafe { give_chain(store_ctx, judged.chain()) };
     // SAFETY: as above.
@@ -146,6 +154,27 @@ unsafe fn as_program(store_ctx: *mut ffi::X509_STORE_CTX, guard: &Guard) -> c_in
         // SAFETY: as above.
         None => unsafe { ffi::X509_verify_cert(store_ctx) },
     }
+}
+
+/// The refusal, where the context's overseer lets the connection through in spite of it.
+unsafe fn excused(
+    store_ctx: *mut ffi::X509_STORE_CTX,
+    ssl: *mut ffi::SSL,
+    guard: &Guard,
+    judged: &Result<Judged>,
+) -> Option<Error> {
+    let overseer = guard.overseer()?;
+    let (error, wanted) = match judged {
+        Ok(Judged { answer: Err(refusal), wanted }) => (&refusal.error, wanted.as_ref()),
+        Ok(_) => return None,
+        Err(error) => (error, None),
+    };
+    // SAFETY: `store_ctx` is live, and so is the certificate in it.
+    let leaf = unsafe { sys::X509_STORE_CTX_get0_cert(store_ctx) };
+    // SAFETY: as above.
+    let leaf = (!leaf.is_null()).then(|| unsafe { X509Ref::from_ptr(leaf) });
+    // SAFETY: `ssl` is live in this thread.
+    unsafe { overseer.excuses(&Occasion { ssl, leaf, wanted }) }.then(|| error.clone())
 }
 
 /// A certificate that has been judged.

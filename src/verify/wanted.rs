@@ -15,7 +15,7 @@ use crate::error::{Error, Result, Status};
 use crate::identity::{MatchRules, Presented, Reference, check};
 use crate::queue::Quiet;
 use crate::sys;
-use crate::verify::guard::Guard;
+use crate::verify::guard::{Guard, Regime};
 use crate::verify::watch::Watch;
 
 const X509_CHECK_FLAG_NO_WILDCARDS: u32 = 0x2;
@@ -116,7 +116,26 @@ pub unsafe fn of_connection(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Wa
             wanted.groups.push(vec![Reference::parse_bytes(name)?]);
         }
     }
-    if wanted.groups.is_empty() { Err(no_host()) } else { Ok(wanted) }
+    match guard.regime() {
+        _ if !wanted.groups.is_empty() => Ok(wanted),
+        Regime::Own | Regime::Hardened => Err(no_host()),
+        Regime::Sealed | Regime::Watched => Err(no_host().with_hint(
+            "have the program name it, by SNI or SSL_set1_host, or make an exception for the peer's address or certificate",
+        )),
+    }
+}
+
+/// The first name by which a program says whom it wants, for a report: the host of its parameters, else the SNI.
+///
+/// # Safety
+/// As for [`of_connection`].
+pub unsafe fn named(ssl: *mut ffi::SSL) -> Option<String> {
+    // SAFETY: the caller promises `ssl`; each text is NULL or NUL-terminated and lives as long as it does.
+    let name = unsafe {
+        text(sys::X509_VERIFY_PARAM_get0_host(ffi::SSL_get0_param(ssl), 0))
+            .or_else(|| text(ffi::SSL_get_servername(ssl, TLSEXT_NAMETYPE_HOST_NAME)))
+    };
+    name.map(|name| String::from_utf8_lossy(name).into_owned())
 }
 
 /// What a certificate shown to `ctx` without a connection is meant for: the host of the call, which stands for that of

@@ -25,6 +25,8 @@ pub enum Verdict {
     },
     /// Refused, and why.
     Refused(Error),
+    /// Refused for this reason, and let through because the process was told to, by name.
+    Excused(Error),
 }
 
 /// The changeable part of a [`Watch`].
@@ -44,6 +46,8 @@ pub struct State {
     pub staple_judged: bool,
     /// The generation of the context's settings that the handshake began with.
     pub generation: u64,
+    /// Whether the context's overseer knows how the handshake ended.
+    pub told: bool,
     /// Why libssl itself ended the handshake, where it was not for a verdict.
     pub failure: Option<Error>,
     /// The application's info callback, which ours calls.
@@ -126,6 +130,7 @@ unsafe extern "C" fn dup(
     state.earlier = None;
     state.staple_judged = false;
     state.failure = None;
+    state.told = false;
     (state.in_app_info, state.in_app_security) = (false, false);
     // SAFETY: the slot is writable; what is written there belongs to the copy and is freed with it.
     unsafe { *slot = Box::into_raw(Box::new(Watch(Mutex::new(state)))) };

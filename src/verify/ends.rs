@@ -1,0 +1,82 @@
+//! Tells the overseer of a context, once, how each handshake ended. It only looks.
+
+use std::ffi::c_int;
+
+use openssl_sys as ffi;
+
+use crate::sys;
+use crate::verify::failure::{self, Found};
+use crate::verify::guard::{Guard, Regime};
+use crate::verify::late;
+use crate::verify::overseer::{End, Overseer};
+use crate::verify::watch::{Verdict, Watch};
+
+/// Tells the overseer of the connection's context, if there is one and the handshake has come to its end.
+///
+/// # Safety
+/// `ssl` is a live `SSL` in the thread that uses it, and `place` and `value` are what libssl told its info callback.
+pub unsafe fn tell(ssl: *mut ffi::SSL, place: c_int, value: c_int) {
+    let done = place & sys::SSL_CB_HANDSHAKE_DONE != 0;
+    if !done && !(place == sys::SSL_CB_CONNECT_EXIT && value <= 0) {
+        return;
+    }
+    // SAFETY: `ssl` is live in its own thread, here and below.
+    let Some(watch) = (unsafe { Watch::of(ssl) }) else { return };
+    let guard = watch.state().guard.clone();
+    // SAFETY: as above.
+    let Some(guard) = guard.as_deref().or_else(|| unsafe { Guard::of_ssl(ssl) }) else { return };
+    let Some(overseer) = guard.overseer() else { return };
+    if watch.state().told {
+        return;
+    }
+    // SAFETY: as above.
+    let Some(end) = (unsafe { end_of(ssl, guard, watch, overseer, done) }) else { return };
+    watch.state().told = true;
+    // SAFETY: as above.
+    unsafe { overseer.ended(ssl, &end) };
+}
+
+unsafe fn end_of(
+    ssl: *mut ffi::SSL,
+    guard: &Guard,
+    watch: &Watch,
+    overseer: &'static dyn Overseer,
+    done: bool,
+) -> Option<End> {
+    let watched = guard.regime() == Regime::Watched;
+    // SAFETY: `ssl` is live in its own thread, here and below.
+    if unsafe { ffi::SSL_is_server(ssl) } == 1 {
+        return done.then_some(End::Served);
+    }
+    // libssl also says "done" when a client may send early data.
+    // SAFETY: as above.
+    let complete = done && unsafe { ffi::SSL_is_init_finished(ssl) } == 1;
+    if watched {
+        return match (done, complete) {
+            // SAFETY: as above.
+            (_, true) => Some(unsafe { late::end_of_watched(ssl, guard, watch, overseer) }),
+            (true, false) => None,
+            (false, _) => failed(watch),
+        };
+    }
+    let state = watch.state();
+    match &state.verdict {
+        Verdict::Refused(error) => Some(End::Refused(error.clone())),
+        Verdict::Excused(error) if complete => Some(End::Excused(error.clone())),
+        Verdict::Verified { host } if complete => Some(End::Connected(host.clone())),
+        _ if done => None,
+        // The program's own verification, or the peer, said no.
+        Verdict::Excused(error) if failure::is_on_queue() => Some(End::Failed(error.clone())),
+        _ => state.failure.clone().map(End::Failed),
+    }
+}
+
+/// Why a handshake that is only watched was ended by libssl or the program, if it was: it may only wait.
+fn failed(watch: &Watch) -> Option<End> {
+    match (failure::of_handshake(), &watch.state().verdict) {
+        (Some(Found::Verdict(error) | Found::Libssl(error)), _) => Some(End::Failed(error)),
+        // The program's own verification said no, and so do we.
+        (None, Verdict::Refused(error)) if failure::is_on_queue() => Some(End::Failed(error.clone())),
+        (None, _) => None,
+    }
+}
