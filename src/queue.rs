@@ -1,7 +1,8 @@
 //! OpenSSL's error queue: our reasons go on it so that an old program which prints `ERR_error_string` shows them too,
 //! and set-up calls leave the caller's own entries as they were.
 
-use std::ffi::{CStr, CString, c_int};
+use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
+use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -25,7 +26,7 @@ pub fn raise(error: &Error) {
 fn library() -> c_int {
     static LIBRARY: OnceLock<c_int> = OnceLock::new();
     // OpenSSL forgets the table when the process ends; kept here it is no leak for those who look for leaks.
-    static TABLE: AtomicPtr<ffi::ERR_STRING_DATA> = AtomicPtr::new(std::ptr::null_mut());
+    static TABLE: AtomicPtr<ffi::ERR_STRING_DATA> = AtomicPtr::new(ptr::null_mut());
     *LIBRARY.get_or_init(|| {
         // SAFETY: takes no arguments and touches only OpenSSL's own counter.
         let library = unsafe { ffi::ERR_get_next_error_library() };
@@ -35,7 +36,7 @@ fn library() -> c_int {
         };
         let mut table = vec![entry(0, "hostlock")];
         table.extend(Status::ALL.iter().filter(|s| s.code() < 0).map(|s| entry(-s.code(), s.title())));
-        table.push(ffi::ERR_STRING_DATA { error: 0, string: std::ptr::null() });
+        table.push(ffi::ERR_STRING_DATA { error: 0, string: ptr::null() });
         let table = Vec::leak(table).as_mut_ptr();
         TABLE.store(table, Ordering::Relaxed);
         // SAFETY: OpenSSL keeps pointers into the table, which is leaked on purpose: it lives as long as the process.
@@ -59,9 +60,7 @@ impl Quiet {
 
     /// The newest entry that was added since [`Quiet::begin`], in OpenSSL's words.
     pub fn newest_reason(&self) -> Option<String> {
-        // SAFETY: reads the newest entry of this thread's queue.
-        let code = unsafe { ffi::ERR_peek_last_error() };
-        reason_text(code)
+        newest_reason()
     }
 }
 
@@ -72,8 +71,73 @@ impl Drop for Quiet {
     }
 }
 
+/// The newest entry on this thread's queue, in OpenSSL's words.
+pub fn newest_reason() -> Option<String> {
+    // SAFETY: reads the newest entry of this thread's queue.
+    reason_text(unsafe { ffi::ERR_peek_last_error() })
+}
+
+/// The entries of this thread's queue, taken off it for a call that empties the queue; dropped, they are all that is on
+/// it again. Marks are not kept.
+pub struct Kept(Vec<Entry>);
+
+struct Entry {
+    code: c_ulong,
+    line: c_int,
+    file: CString,
+    function: CString,
+    data: Option<CString>,
+}
+
+impl Kept {
+    /// Takes all entries.
+    pub fn take() -> Kept {
+        let mut entries = Vec::new();
+        loop {
+            let (mut file, mut function, mut data) = (ptr::null(), ptr::null(), ptr::null());
+            let (mut line, mut flags) = (0, 0);
+            // SAFETY: every place may be written to; the strings live until the next call of this thread, and are copied.
+            let code = unsafe { ffi::ERR_get_error_all(&mut file, &mut line, &mut function, &mut data, &mut flags) };
+            if code == 0 {
+                return Kept(entries);
+            }
+            // SAFETY: NULL or NUL-terminated.
+            let copy = |text: *const c_char| (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_owned());
+            entries.push(Entry {
+                code,
+                line,
+                file: copy(file).unwrap_or_default(),
+                function: copy(function).unwrap_or_default(),
+                data: copy(data).filter(|data| flags & ERR_TXT_STRING != 0 && !data.is_empty()),
+            });
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // SAFETY: empties this thread's queue.
+        unsafe { ffi::ERR_clear_error() };
+        for entry in &self.0 {
+            let (library, reason) = (ffi::ERR_GET_LIB(entry.code), ffi::ERR_GET_REASON(entry.code));
+            // SAFETY: OpenSSL copies all strings; the format is a literal with one %s, or NULL for no data.
+            unsafe {
+                ffi::ERR_new();
+                ffi::ERR_set_debug(entry.file.as_ptr(), entry.line, entry.function.as_ptr());
+                match &entry.data {
+                    Some(data) => ffi::ERR_set_error(library, reason, c"%s".as_ptr(), data.as_ptr()),
+                    None => ffi::ERR_set_error(library, reason, ptr::null()),
+                }
+            }
+        }
+    }
+}
+
+/// That the data of an entry is a text.
+const ERR_TXT_STRING: c_int = 0x02;
+
 /// OpenSSL's words for an error code.
-pub fn reason_text(code: std::ffi::c_ulong) -> Option<String> {
+pub fn reason_text(code: c_ulong) -> Option<String> {
     if code == 0 {
         return None;
     }
@@ -110,5 +174,25 @@ mod tests {
         let stack = openssl::error::ErrorStack::get();
         assert_eq!(stack.errors().len(), 1);
         assert_eq!(stack.errors()[0].data(), Some("the caller's"));
+    }
+    #[test]
+    fn kept_entries_come_back_whole_and_alone() {
+        raise(&Error::new(Status::EArg, "the caller's 100 %s"));
+        raise(&Error::new(Status::EIo, ""));
+        let all = || {
+            let stack = openssl::error::ErrorStack::get();
+            let described =
+                stack.errors().iter().map(|e| (e.code(), e.line(), e.file().to_owned(), e.data().map(str::to_owned)));
+            described.collect::<Vec<_>>()
+        };
+        let before = all();
+        assert_eq!(before.len(), 2);
+        raise(&Error::new(Status::EArg, "the caller's 100 %s"));
+        raise(&Error::new(Status::EIo, ""));
+        {
+            let _kept = Kept::take();
+            raise(&Error::new(Status::EState, "ours"));
+        }
+        assert_eq!(all(), before);
     }
 }

@@ -41,6 +41,7 @@ pub type VerifyCallback = unsafe extern "C" fn(c_int, *mut X509_STORE_CTX) -> c_
 pub type GetIssuer = unsafe extern "C" fn(*mut *mut X509, *mut X509_STORE_CTX, *mut X509) -> c_int;
 pub type LookupCerts = unsafe extern "C" fn(*mut X509_STORE_CTX, *const X509_NAME) -> *mut stack_st_X509;
 pub type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
+pub type KeylogCallback = unsafe extern "C" fn(*const SSL, *const c_char);
 pub type StatusCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
 pub type SecurityCallback =
     unsafe extern "C" fn(*const SSL, *const SSL_CTX, c_int, c_int, c_int, *mut c_void, *mut c_void) -> c_int;
@@ -77,6 +78,8 @@ pub const SSL_CTRL_GET_MAX_PROTO_VERSION: c_int = 131;
 pub const SSL_CTRL_SET_GROUPS_LIST: c_int = 92;
 pub const SSL_CTRL_SET_SIGALGS_LIST: c_int = 98;
 pub const SSL_CTRL_GET_VERIFY_CERT_STORE: c_int = 137;
+pub const SSL_CTRL_GET_SESS_CACHE_MODE: c_int = 45;
+pub const SSL_CTRL_GET_CHAIN_CERTS: c_int = 115;
 
 pub const SSL_SECOP_OTHER_TYPE: c_int = 0xffff_0000_u32 as c_int;
 pub const SSL_SECOP_OTHER_CIPHER: c_int = 1 << 16;
@@ -95,6 +98,26 @@ pub const NID_TLSFEATURE: c_int = 1020;
 pub const NID_ANY_POLICY: c_int = 746;
 
 pub const CRYPTO_EX_INDEX_X509_STORE: c_int = 4;
+
+/// The parts of a cipher suite, as SSL_CIPHER_get_kx_nid and SSL_CIPHER_get_auth_nid name them.
+pub const NID_MD5: c_int = 4;
+pub const NID_RC4: c_int = 5;
+pub const NID_DES_CBC: c_int = 31;
+pub const NID_IDEA_CBC: c_int = 34;
+pub const NID_RC2_CBC: c_int = 37;
+pub const NID_DES_EDE3_CBC: c_int = 44;
+pub const NID_KX_RSA: c_int = 1037;
+pub const NID_KX_ECDHE: c_int = 1038;
+pub const NID_KX_DHE: c_int = 1039;
+pub const NID_KX_ECDHE_PSK: c_int = 1040;
+pub const NID_KX_DHE_PSK: c_int = 1041;
+pub const NID_KX_RSA_PSK: c_int = 1042;
+pub const NID_KX_PSK: c_int = 1043;
+pub const NID_KX_SRP: c_int = 1044;
+pub const NID_KX_ANY: c_int = 1063;
+pub const NID_AUTH_PSK: c_int = 1048;
+pub const NID_AUTH_SRP: c_int = 1052;
+pub const NID_AUTH_NULL: c_int = 1053;
 
 pub const X509_TRUST_SSL_CLIENT: c_int = 2;
 pub const X509_TRUST_SSL_SERVER: c_int = 3;
@@ -133,11 +156,18 @@ unsafe extern "C" {
     pub fn SSL_set_info_callback(ssl: *mut SSL, cb: Option<InfoCallback>);
     pub fn SSL_get_info_callback(ssl: *const SSL) -> Option<InfoCallback>;
 
+    pub fn SSL_CTX_get_verify_callback(ctx: *const SSL_CTX) -> Option<VerifyCallback>;
+    pub fn SSL_CTX_get_keylog_callback(ctx: *const SSL_CTX) -> Option<KeylogCallback>;
+    pub fn SSL_CTX_get_quiet_shutdown(ctx: *const SSL_CTX) -> c_int;
+    pub fn SSL_get_quiet_shutdown(ssl: *const SSL) -> c_int;
+    pub fn SSL_CTX_get_ciphers(ctx: *const SSL_CTX) -> *mut stack_st_SSL_CIPHER;
+    pub fn SSL_CIPHER_get_kx_nid(cipher: *const SSL_CIPHER) -> c_int;
+    pub fn SSL_CIPHER_get_auth_nid(cipher: *const SSL_CIPHER) -> c_int;
+    pub fn SSL_CIPHER_is_aead(cipher: *const SSL_CIPHER) -> c_int;
+
     pub fn SSL_CTX_get_ssl_method(ctx: *const SSL_CTX) -> *const SSL_METHOD;
     pub fn SSL_get_options(ssl: *const SSL) -> u64;
     pub fn SSL_CTX_set_verify(ctx: *mut SSL_CTX, mode: c_int, callback: Option<VerifyCallback>);
-    pub fn SSL_CTX_get_verify_callback(ctx: *const SSL_CTX) -> Option<VerifyCallback>;
-    pub fn SSL_CTX_get_ciphers(ctx: *const SSL_CTX) -> *mut stack_st_SSL_CIPHER;
     pub fn SSL_CTX_set_ssl_version(ctx: *mut SSL_CTX, method: *const SSL_METHOD) -> c_int;
     pub fn SSL_set_options(ssl: *mut SSL, options: u64) -> u64;
     pub fn SSL_clear_options(ssl: *mut SSL, options: u64) -> u64;
@@ -168,6 +198,14 @@ unsafe extern "C" {
     pub fn X509_get0_pubkey_bitstr(certificate: *const X509) -> *mut ASN1_BIT_STRING;
     pub fn ASN1_STRING_cmp(one: *const ASN1_STRING, other: *const ASN1_STRING) -> c_int;
     pub fn X509_cmp_time(time: *const ASN1_TIME, seconds: *mut time_t) -> c_int;
+    pub fn X509_check_private_key(certificate: *const X509, key: *const EVP_PKEY) -> c_int;
+    pub fn X509_get_signature_info(
+        certificate: *mut X509,
+        digest: *mut c_int,
+        key: *mut c_int,
+        bits: *mut c_int,
+        flags: *mut u32,
+    ) -> c_int;
     pub fn X509_check_issued(issuer: *mut X509, subject: *mut X509) -> c_int;
     pub fn X509_self_signed(certificate: *mut X509, verify_signature: c_int) -> c_int;
     pub fn X509_STORE_CTX_set_verify_cb(ctx: *mut X509_STORE_CTX, cb: Option<VerifyCallback>);

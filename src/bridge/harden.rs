@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use openssl_sys as ffi;
 
-use crate::bridge::side::Side;
+use crate::bridge::method::{self, Carrier, Method, Side};
 use crate::bridge::{libssl, values};
 use crate::error::{Error, Result, Status};
 use crate::identity::Reference;
@@ -32,8 +32,8 @@ pub unsafe fn harden(
     // SAFETY: as the caller promises, here and below.
     unsafe { libssl::check_ctx(ctx)? };
     // SAFETY: as above.
-    let side = unsafe { Side::of(ctx)? };
-    if host.is_some() && side.is_server_only() {
+    let (method, side) = unsafe { stream_method(ctx)? };
+    if host.is_some() && side == Side::Server {
         return Err(Error::new(Status::EState, "this context is for a server, which asks for no host")
             .with_hint("pass NULL as the host of a server's context"));
     }
@@ -47,15 +47,31 @@ pub unsafe fn harden(
             guard
         }
         // SAFETY: as above.
-        None => unsafe { install_hooks(ctx, choice, Regime::Hardened, &side)? },
+        None => unsafe { install_hooks(ctx, choice, Regime::Hardened, side)? },
     };
     // SAFETY: as above.
-    let apply = || unsafe { values::apply(ctx, guard.policy, &side) };
+    let apply = || unsafe { values::apply(ctx, guard.policy, method, side) };
     guard.configure(Family::Setting(NAME), NAME, apply, |_, ()| ())?;
     match host {
         Some(host) => guard.configure(Family::Host, NAME, host, |settings, host| settings.host = Some(host)),
         None => Ok(()),
     }
+}
+
+/// The method of `ctx` and its side; an error for contexts of DTLS and QUIC.
+///
+/// # Safety
+/// `ctx` is a live `SSL_CTX` of our libssl.
+pub unsafe fn stream_method(ctx: *const ffi::SSL_CTX) -> Result<(Method, Side)> {
+    // SAFETY: as the caller promises.
+    let (method, side) = unsafe { method::of(ctx) };
+    let carrier = match method.carrier {
+        Carrier::Stream => return Ok((method, side)),
+        Carrier::Datagrams => "DTLS",
+        Carrier::Quic => "QUIC",
+    };
+    Err(Error::new(Status::EUnsupported, format!("this context is made for {carrier}, not for TLS over a stream"))
+        .with_hint("hostlock looks after contexts of TLS_method(), TLS_client_method() and TLS_server_method()"))
 }
 
 /// Puts a guard and the hooks on a context that has none, and no value: also while SSL_CTX_new is still at work on it.
@@ -66,15 +82,15 @@ pub unsafe fn install_hooks<'a>(
     ctx: *mut ffi::SSL_CTX,
     choice: Choice,
     regime: Regime,
-    side: &Side,
+    side: Side,
 ) -> Result<&'a Guard> {
     let _quiet = Quiet::begin();
     // SAFETY: as the caller promises, here and below.
     let displaced = unsafe { displaced(ctx, choice)? };
-    let role = side.role.unwrap_or(Role::Client);
+    let role = if side == Side::Server { Role::Server } else { Role::Client };
     // SAFETY: as above.
     let anchors = unsafe { Anchors::of_foreign_context(ctx, role == Role::Client)? };
-    let post = Post { role, either_side: side.role.is_none(), regime, displaced };
+    let post = Post { role, either_side: side == Side::Either, regime, displaced };
     // SAFETY: as above.
     unsafe { Arc::new(Guard::new(choice, anchors, post)?).attach(ctx)? };
     // SAFETY: as above.

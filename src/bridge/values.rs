@@ -6,7 +6,7 @@ use std::ptr;
 
 use openssl_sys as ffi;
 
-use crate::bridge::side::Side;
+use crate::bridge::method::{Method, Side};
 use crate::context::{c_string, demand, set_groups, set_signature_algorithms};
 use crate::error::Result;
 use crate::policy::{Policy, suite_list};
@@ -16,33 +16,44 @@ use crate::sys;
 ///
 /// # Safety
 /// `ctx` is a live `SSL_CTX` of our libssl that no other thread uses now.
-pub unsafe fn apply(ctx: *mut ffi::SSL_CTX, policy: &Policy, side: &Side) -> Result<()> {
+pub unsafe fn apply(ctx: *mut ffi::SSL_CTX, policy: &Policy, method: Method, side: Side) -> Result<()> {
     // SAFETY: as the caller promises, here and in every call below. Another method forgets the suites.
     let suites = unsafe { Suites::of(ctx, policy) };
-    if let Some(method) = side.better_method {
+    if method.only.is_some() {
         // SAFETY: as above; the method is static.
-        demand(unsafe { sys::SSL_CTX_set_ssl_version(ctx, method) } == 1, "method for all versions")?;
+        demand(unsafe { sys::SSL_CTX_set_ssl_version(ctx, of_all_versions(side)) } == 1, "method for all versions")?;
     }
     // SAFETY: as above.
     unsafe {
-        set_versions(ctx, policy, side)?;
-        ffi::SSL_CTX_set_options(ctx, policy.options_to_set(side.is_server_only()));
+        set_versions(ctx, policy, method.only)?;
+        ffi::SSL_CTX_set_options(ctx, policy.options_to_set(side == Side::Server));
         ffi::SSL_CTX_clear_options(ctx, policy.options_to_clear());
         let level = ffi::SSL_CTX_get_security_level(ctx).max(policy.security_level);
         ffi::SSL_CTX_set_security_level(ctx, level);
-        suites.put(ctx, policy, side.better_method.is_some())?;
+        suites.put(ctx, policy, method.only.is_some())?;
         set_groups(ctx, policy)?;
         set_signature_algorithms(ctx, policy)
     }
 }
 
+fn of_all_versions(side: Side) -> *const ffi::SSL_METHOD {
+    // SAFETY: no arguments; each gives a static method.
+    unsafe {
+        match side {
+            Side::Client => ffi::TLS_client_method(),
+            Side::Server => ffi::TLS_server_method(),
+            Side::Either => ffi::TLS_method(),
+        }
+    }
+}
+
 /// # Safety
 /// As for [`apply`].
-unsafe fn set_versions(ctx: *mut ffi::SSL_CTX, policy: &Policy, side: &Side) -> Result<()> {
+unsafe fn set_versions(ctx: *mut ffi::SSL_CTX, policy: &Policy, only: Option<c_int>) -> Result<()> {
     // SAFETY: as the caller promises; these controls take a number and no pointer.
     let control = |command: c_int, number: c_long| unsafe { ffi::SSL_CTX_ctrl(ctx, command, number, ptr::null_mut()) };
     let least = control(sys::SSL_CTRL_GET_MIN_PROTO_VERSION, 0).max(policy.min_version.into());
-    let most = match (side.only_version, control(sys::SSL_CTRL_GET_MAX_PROTO_VERSION, 0)) {
+    let most = match (only, control(sys::SSL_CTRL_GET_MAX_PROTO_VERSION, 0)) {
         (Some(version), _) if version >= policy.min_version => version.into(),
         (None, most) if most >= least => most.min(policy.max_version.into()),
         _ => policy.max_version.into(),

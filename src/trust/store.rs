@@ -25,20 +25,38 @@ pub unsafe fn is_untouched(store: *mut ffi::X509_STORE) -> Result<bool> {
     }
     // SAFETY: as above.
     let has_finders = !hooks::is_ours(unsafe { X509StoreRef::from_ptr(store) });
-    // SAFETY: the lock keeps other threads from adding while the length is read.
-    let objects = unsafe {
+    // SAFETY: as above.
+    Ok(unsafe { object_count(store) } == 0 && !has_finders)
+}
+
+/// # Safety
+/// `store` is live.
+unsafe fn object_count(store: *mut ffi::X509_STORE) -> usize {
+    // SAFETY: as the caller promises; the lock keeps other threads from adding while the length is read.
+    let count = unsafe {
         sys::X509_STORE_lock(store);
         let count = ffi::OPENSSL_sk_num(ffi::X509_STORE_get0_objects(store).cast());
         sys::X509_STORE_unlock(store);
         count
     };
-    Ok(objects <= 0 && !has_finders)
+    usize::try_from(count).unwrap_or(0)
 }
 
 /// Whether `store` holds no certificate now, and no index that it would find one in. One with directories may still
 /// find some.
 pub fn is_empty(store: &X509StoreRef) -> bool {
     hooks::indexes(store).is_empty() && store.all_certificates().is_empty()
+}
+
+/// How many objects `store` holds now, and how many ways it has to find others, where this OpenSSL shows that.
+///
+/// # Safety
+/// `store` is live.
+pub unsafe fn contents(store: *mut ffi::X509_STORE) -> (usize, Option<usize>) {
+    // SAFETY: as the caller promises, here and below.
+    let (objects, lookups) = unsafe { (object_count(store), lookup_count(store)) };
+    let indexes = hooks::indexes(unsafe { X509StoreRef::from_ptr(store) }).len();
+    (objects, lookups.ok().map(|lookups| usize::try_from(lookups).unwrap_or(0) + indexes))
 }
 
 /// The error for a store that holds nothing.

@@ -123,7 +123,7 @@ impl Client {
                 assert_eq!(&greeting, b"hello");
                 Ok(())
             }
-            Verdict::Pending => panic!("nothing was judged: {outcome:?}"),
+            other => panic!("not judged by the policy: {other:?}, {outcome:?}"),
         }
     }
 

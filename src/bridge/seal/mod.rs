@@ -19,12 +19,12 @@ use std::sync::OnceLock;
 
 use openssl_sys as ffi;
 
-use crate::bridge::side::Side;
+use crate::bridge::method::Side;
 use crate::bridge::{harden, libssl};
 use crate::error::{Error, Result, Status};
 use crate::policy::Choice;
 use crate::sys;
-use crate::verify::guard::{Guard, Regime, Role};
+use crate::verify::guard::{Guard, Regime};
 use crate::verify::{own, security};
 use state::{Mode, Seal};
 
@@ -59,8 +59,8 @@ pub unsafe fn context(ctx: *mut ffi::SSL_CTX) -> Result<()> {
         return Ok(());
     }
     // SAFETY: as above.
-    let role = unsafe { put_on(ctx, seal, seal.choice)? };
-    seal.register.count_context(role, true);
+    let side = unsafe { put_on(ctx, seal, seal.choice)? };
+    seal.register.count_context(side, true);
     Ok(())
 }
 
@@ -127,7 +127,7 @@ unsafe extern "C" fn construct(
     // SAFETY: OpenSSL hands the context that it makes now, which no other thread knows.
     let sealed = catch_unwind(AssertUnwindSafe(|| unsafe { put_on(ctx, seal, choice) }));
     match sealed {
-        Ok(Ok(role)) => seal.register.count_context(role, false),
+        Ok(Ok(side)) => seal.register.count_context(side, false),
         _ => {
             if seal.mode == Mode::Enforce {
                 // Without a guard it permits nothing.
@@ -143,15 +143,15 @@ unsafe extern "C" fn construct(
 ///
 /// # Safety
 /// As for [`context`].
-unsafe fn put_on(ctx: *mut ffi::SSL_CTX, seal: &'static Seal, choice: Choice) -> Result<Option<Role>> {
+unsafe fn put_on(ctx: *mut ffi::SSL_CTX, seal: &'static Seal, choice: Choice) -> Result<Side> {
     let regime = match seal.mode {
         Mode::Enforce => Regime::Sealed,
         Mode::ReportOnly(_) => Regime::Watched,
     };
     // SAFETY: as the caller promises, here and below.
-    let side = unsafe { Side::of(ctx)? };
+    let (_, side) = unsafe { harden::stream_method(ctx)? };
     // SAFETY: as above.
-    let guard = unsafe { harden::install_hooks(ctx, choice, regime, &side)? };
+    let guard = unsafe { harden::install_hooks(ctx, choice, regime, side)? };
     guard.set_overseer(seal);
-    Ok(side.role)
+    Ok(side)
 }

@@ -7,10 +7,10 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::thread;
 use std::time::Duration;
 
+use crate::bridge::method::Side;
 use crate::error::{Error, Status};
 use crate::json::Object;
 use crate::moment;
-use crate::verify::guard::Role;
 
 /// The most pairs of host and status that are kept; what comes after them is only counted.
 pub const MOST_ENTRIES: usize = 256;
@@ -113,11 +113,11 @@ pub struct Register {
 
 impl Register {
     /// Counts a context by the side that its method is for; `later`: it was made before the process was sealed.
-    pub fn count_context(&self, role: Option<Role>, later: bool) {
-        let side = match role {
-            Some(Role::Client) => 0,
-            Some(Role::Server) => 1,
-            None => 2,
+    pub fn count_context(&self, side: Side, later: bool) {
+        let side = match side {
+            Side::Client => 0,
+            Side::Server => 1,
+            Side::Either => 2,
         };
         self.contexts[side].fetch_add(1, Ordering::Relaxed);
         self.later.fetch_add(later.into(), Ordering::Relaxed);
@@ -257,8 +257,8 @@ mod tests {
     #[test]
     fn contexts_are_counted_by_side() {
         let register = Register::default();
-        register.count_context(Some(Role::Client), false);
-        register.count_context(None, true);
+        register.count_context(Side::Client, false);
+        register.count_context(Side::Either, true);
         register.count_unsealed();
         let contexts = &report(&register)["contexts"];
         assert_eq!((contexts["total"].as_i64(), contexts["client"].as_i64()), (Some(2), Some(1)));

@@ -1,0 +1,48 @@
+//! What a security callback is, told by comparison with that of a context which nobody has touched. OpenSSL keeps its own
+//! one to itself.
+
+use std::sync::OnceLock;
+
+use openssl_sys as ffi;
+
+use super::facts::Security;
+use crate::queue::Quiet;
+use crate::sys::{self, SecurityCallback};
+use crate::verify::guard::Guard;
+use crate::verify::security;
+
+/// Whose callback it is.
+pub fn whose(callback: Option<SecurityCallback>) -> Security {
+    match callback {
+        None => Security::Level,
+        Some(callback) if security::is_ours(callback) => Security::Hostlock,
+        Some(callback) if openssls_own().is_some_and(|own| std::ptr::fn_addr_eq(own, callback)) => Security::Level,
+        Some(_) => Security::Program,
+    }
+}
+
+/// The callback of a context that has just been made.
+fn openssls_own() -> Option<SecurityCallback> {
+    static OWN: OnceLock<Option<SecurityCallback>> = OnceLock::new();
+    *OWN.get_or_init(|| {
+        let _quiet = Quiet::begin();
+        // SAFETY: the method is static.
+        let ctx = unsafe { ffi::SSL_CTX_new(ffi::TLS_method()) };
+        if ctx.is_null() {
+            return None;
+        }
+        // SAFETY: the context is live and ours alone, here and below.
+        let callback = unsafe { sys::SSL_CTX_get_security_callback(ctx) };
+        // In a process where every new context is hostlock's, the one before ours is meant.
+        let before = match callback {
+            // SAFETY: as above.
+            Some(callback) if security::is_ours(callback) => {
+                unsafe { Guard::of(ctx) }.and_then(|g| g.previous_security)
+            }
+            other => other,
+        };
+        // SAFETY: as above, freed once.
+        unsafe { ffi::SSL_CTX_free(ctx) };
+        before
+    })
+}
