@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SUITES = {
     "rust": ["cargo", "test", "--workspace", "--no-fail-fast"],
     "c": ["sh", "-c", "cargo build --quiet && c-tests/run"],
+    "drop-in": ["sh", "-c", "cargo build --quiet && c-tests/dropin/run"],
     "python": [sys.executable, "-W", "error", "-m", "unittest", "discover", "-v", "-s", "tests/python"],
 }
 # These take minutes; whether they ended well is their one claim.

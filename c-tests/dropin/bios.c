@@ -1,4 +1,4 @@
-/* Connections as BIOs: BIO_f_ssl alone and under a buffer, made by BIO_new_ssl and by hand, and what the controls say. */
+/* Connections as BIOs: BIO_f_ssl alone and under a buffer, made by BIO_new_ssl and by hand. */
 #include "dropin.h"
 
 #include <string.h>

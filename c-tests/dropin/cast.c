@@ -28,8 +28,9 @@ static void write_certificate(const char *directory, const char *name, X509 *cer
 int main(int count, char **arguments)
 {
     /* In the order of enum who. */
-    static const char *const names[WHO_COUNT] = {"right",   "impostor",  "expired",  "not-yet", "unknown", "self-signed",
-                                                 "cn-only", "wrong-use", "weak-key", "address", "client"};
+    static const char *const names[WHO_COUNT] = {"right",       "impostor", "expired",   "not-yet",  "unknown",
+                                                 "self-signed", "cn-only",  "wrong-use", "weak-key", "address",
+                                                 "client"};
     need(count == 2, "usage: cast DIRECTORY");
     for (int who = 0; who < WHO_COUNT; who++) {
         const struct identity *member = identity(who);

@@ -33,8 +33,9 @@ static int wait_once(SSL *ssl, X509 **certificate, EVP_PKEY **key)
 static int choose(SSL *ssl, void *argument)
 {
     const unsigned char *types;
-    called("certificate callback, %zu types, %d signature algorithms, argument %s", SSL_get0_certificate_types(ssl, &types),
-           SSL_get_sigalgs(ssl, -1, NULL, NULL, NULL, NULL, NULL), (const char *)argument);
+    called("certificate callback, %zu types, %d signature algorithms, argument %s",
+           SSL_get0_certificate_types(ssl, &types), SSL_get_sigalgs(ssl, -1, NULL, NULL, NULL, NULL, NULL),
+           (const char *)argument);
     return SSL_use_certificate(ssl, own_certificate) == 1 && SSL_use_PrivateKey(ssl, own_key) == 1;
 }
 
@@ -130,8 +131,11 @@ int main(void)
     static const struct {
         const char *name;
         void (*prepare)(SSL_CTX *);
-    } means[] = {{"of a file", of_file}, {"of a callback", of_callback}, {"of a callback that gives nothing", of_no_use},
-                 {"of a callback that waits", of_waiting}, {"of a certificate callback", of_choice},
+    } means[] = {{"of a file", of_file},
+                 {"of a callback", of_callback},
+                 {"of a callback that gives nothing", of_no_use},
+                 {"of a callback that waits", of_waiting},
+                 {"of a certificate callback", of_choice},
                  {"of nobody", of_nobody}};
     SSL_CTX *store = peer_client(0);
     show(store, "client");

@@ -1,4 +1,7 @@
-/* Connections that are duplicated, cleared and used again, given another context; and data that a program hangs on them. */
+/*
+ * Connections that are duplicated, cleared and used again, given another context; and data that a program hangs on
+ * them.
+ */
 #include "dropin.h"
 
 #include <string.h>
@@ -8,8 +11,9 @@ static void look(const char *what, SSL *ssl)
     char key[96];
     snprintf(key, sizeof(key), "%s: settings", what);
     say(key, "options 0x%llx, mode 0x%lx, verify mode %d, depth %d, versions 0x%lx to 0x%lx, read ahead %d",
-        (unsigned long long)SSL_get_options(ssl), SSL_get_mode(ssl), SSL_get_verify_mode(ssl), SSL_get_verify_depth(ssl),
-        SSL_get_min_proto_version(ssl), SSL_get_max_proto_version(ssl), SSL_get_read_ahead(ssl));
+        (unsigned long long)SSL_get_options(ssl), SSL_get_mode(ssl), SSL_get_verify_mode(ssl),
+        SSL_get_verify_depth(ssl), SSL_get_min_proto_version(ssl), SSL_get_max_proto_version(ssl),
+        SSL_get_read_ahead(ssl));
     snprintf(key, sizeof(key), "%s: state", what);
     say(key, "%s, server %d, shutdown %d, session %s, reused %d, verify result %ld", SSL_state_string_long(ssl),
         SSL_is_server(ssl), SSL_get_shutdown(ssl), SSL_get_session(ssl) != NULL ? "there" : "none",

@@ -58,9 +58,9 @@ static const char *queue(void)
 
 const char *error_name(int error)
 {
-    static const char *const names[] = {"none",  "ssl",         "want read",    "want write",  "want x509 lookup", "syscall",
-                                        "closed", "want connect", "want accept", "want async", "want async job",
-                                        "want client hello cb", "want retry verify"};
+    static const char *const names[] = {"none",       "ssl",     "want read",    "want write",  "want x509 lookup",
+                                        "syscall",    "closed",  "want connect", "want accept", "want async",
+                                        "want a job", "want hello", "want retry verify"};
     need(error >= 0 && (size_t)error < sizeof(names) / sizeof(names[0]), "an unknown SSL_ERROR");
     return names[error];
 }
@@ -115,7 +115,8 @@ void watch_messages(int sent, int version, int type, const void *data, size_t le
     if (type == SSL3_RT_HEADER || type == SSL3_RT_INNER_CONTENT_TYPE || length == 0)
         return;
     /* A signature of ECDSA has no fixed length. */
-    if (type == SSL3_RT_HANDSHAKE && (bytes[0] == SSL3_MT_CERTIFICATE_VERIFY || bytes[0] == SSL3_MT_SERVER_KEY_EXCHANGE))
+    if (type == SSL3_RT_HANDSHAKE &&
+        (bytes[0] == SSL3_MT_CERTIFICATE_VERIFY || bytes[0] == SSL3_MT_SERVER_KEY_EXCHANGE))
         called("%s 0x%x handshake %d", way, (unsigned)version, bytes[0]);
     else
         called("%s 0x%x type %d first %d, %zu bytes", way, (unsigned)version, type, bytes[0], length);

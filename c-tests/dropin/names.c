@@ -27,17 +27,16 @@ static int servername(SSL *ssl, int *alert, void *argument)
 static int hello(SSL *ssl, int *alert, void *argument)
 {
     const unsigned char *data;
-    size_t length = 0;
+    size_t length;
     (void)alert, (void)argument;
-    called("hello callback, version 0x%x, ciphers %zu bytes, SNI %d, groups %d, versions %d", SSL_client_hello_get0_legacy_version(ssl),
-           SSL_client_hello_get0_ciphers(ssl, &data), SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &length),
-           SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_groups, &data, &length),
-           SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &data, &length));
+    called("hello callback, version 0x%x, ciphers %zu bytes", SSL_client_hello_get0_legacy_version(ssl),
+           SSL_client_hello_get0_ciphers(ssl, &data));
     int *extensions = NULL;
     size_t count = 0;
     if (SSL_client_hello_get1_extensions_present(ssl, &extensions, &count)) {
         for (size_t i = 0; i < count; i++)
-            called("extension %d", extensions[i]);
+            called("extension %d, %zu bytes", extensions[i],
+                   SSL_client_hello_get0_ext(ssl, (unsigned)extensions[i], &data, &length) ? length : 0);
         OPENSSL_free(extensions);
     }
     return SSL_CLIENT_HELLO_SUCCESS;

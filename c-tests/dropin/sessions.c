@@ -37,7 +37,8 @@ static void describe(const char *key, const SSL_SESSION *session)
         SSL_SESSION_has_ticket(session), SSL_SESSION_get_ticket_lifetime_hint(session),
         SSL_SESSION_get0_hostname(session) != NULL ? SSL_SESSION_get0_hostname(session) : "none",
         SSL_SESSION_is_resumable(session), SSL_SESSION_get_max_early_data(session),
-        SSL_SESSION_get_compress_id(session), SSL_SESSION_get0_peer((SSL_SESSION *)session) != NULL ? "known" : "unknown");
+        SSL_SESSION_get_compress_id(session),
+        SSL_SESSION_get0_peer((SSL_SESSION *)session) != NULL ? "known" : "unknown");
 }
 
 static void connect_once(const char *key, SSL_CTX *client, SSL_CTX *server, SSL_SESSION *session)

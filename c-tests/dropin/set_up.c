@@ -73,7 +73,7 @@ static void files(SSL_CTX *ctx)
     say_set("another key", SSL_CTX_use_PrivateKey_file(ctx, pem("right"), SSL_FILETYPE_PEM));
     say_set("a certificate of none", SSL_CTX_use_certificate_file(ctx, "no/such/file", SSL_FILETYPE_PEM));
     say_set("a key of none", SSL_CTX_use_PrivateKey_file(ctx, "no/such/file", SSL_FILETYPE_PEM));
-    say_set("a certificate that is a key of 1024 bits", SSL_CTX_use_certificate_file(ctx, pem("weak-key"), SSL_FILETYPE_PEM));
+    say_set("a key of 1024 bits", SSL_CTX_use_certificate_file(ctx, pem("weak-key"), SSL_FILETYPE_PEM));
     say_set("SSL_CTX_set0_chain", SSL_CTX_set0_chain(ctx, NULL));
     X509_STORE *store = SSL_CTX_get_cert_store(ctx);
     say_set("the CA again", SSL_CTX_load_verify_locations(ctx, pem("ca"), NULL));

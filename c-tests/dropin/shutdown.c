@@ -107,7 +107,8 @@ static void ending(int test_server, int version, const char *name, void (*end)(v
     far = test_server ? one : two;
     end();
     say_calls("callbacks");
-    say("session", "resumable %d", SSL_get_session(near) != NULL ? SSL_SESSION_is_resumable(SSL_get_session(near)) : -1);
+    SSL_SESSION *session = SSL_get_session(near);
+    say("session", "%s", session == NULL ? "none" : SSL_SESSION_is_resumable(session) ? "resumable" : "not resumable");
     SSL_free(near);
     SSL_free(far);
     SSL_CTX_free(client);
