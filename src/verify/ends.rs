@@ -17,7 +17,8 @@ use crate::verify::watch::{Verdict, Watch};
 /// `ssl` is a live `SSL` in the thread that uses it, and `place` and `value` are what libssl told its info callback.
 pub unsafe fn tell(ssl: *mut ffi::SSL, place: c_int, value: c_int) {
     let done = place & sys::SSL_CB_HANDSHAKE_DONE != 0;
-    if !done && !(place == sys::SSL_CB_CONNECT_EXIT && value <= 0) {
+    let stopped = place == sys::SSL_CB_CONNECT_EXIT && value <= 0;
+    if !(done || stopped) {
         return;
     }
     // SAFETY: `ssl` is live in its own thread, here and below.
@@ -62,11 +63,11 @@ unsafe fn end_of(
     let state = watch.state();
     match &state.verdict {
         Verdict::Refused(error) => Some(End::Refused(error.clone())),
-        Verdict::Excused(error) if complete => Some(End::Excused(error.clone())),
+        Verdict::Excused(excused) if complete => Some(End::Excused(excused.clone())),
         Verdict::Verified { host } if complete => Some(End::Connected(host.clone())),
         _ if done => None,
         // The program's own verification, or the peer, said no.
-        Verdict::Excused(error) if failure::is_on_queue() => Some(End::Failed(error.clone())),
+        Verdict::Excused(excused) if failure::is_on_queue() => Some(End::Failed(excused.refusal.clone())),
         _ => state.failure.clone().map(End::Failed),
     }
 }

@@ -13,7 +13,7 @@ use crate::queue::Quiet;
 use crate::trust::anchors::effective_store;
 use crate::verify::guard::{Guard, Role};
 use crate::verify::judge::{self, Case, Wishes};
-use crate::verify::overseer::{End, Occasion, Overseer};
+use crate::verify::overseer::{End, Excused, Occasion, Overseer};
 use crate::verify::wanted::{self, Wanted};
 use crate::verify::watch::{Verdict, Watch};
 
@@ -33,23 +33,21 @@ pub unsafe fn end_of_watched(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch, o
     let verdict = watch.state().verdict.clone();
     // SAFETY: as above.
     let judged = unsafe { check_agreement(ssl, guard.policy) }.and_then(|()| match (verdict, &wanted) {
-        (Verdict::Refused(error) | Verdict::Excused(error), _) => Err(error),
-        (Verdict::Verified { .. }, _) => Ok(()),
+        (Verdict::Refused(error), _) => Err(error),
+        (Verdict::Verified { .. } | Verdict::Excused(_), _) => Ok(()),
         // A session was resumed, or a callback replaced: the certificate went past the hooks.
         (Verdict::Pending, Err(error)) => Err(error.clone()),
         // SAFETY: as above.
         (Verdict::Pending, Ok(wanted)) => unsafe { judge(ssl, guard, leaf.as_ref(), wanted) },
     });
     let wanted = wanted.ok();
-    match judged {
-        Ok(()) => End::Connected(wanted.as_ref().and_then(Wanted::first).map(|host| host.text().into_owned())),
-        // SAFETY: as above.
-        Err(error)
-            if unsafe { overseer.excuses(&Occasion { ssl, leaf: leaf.as_deref(), wanted: wanted.as_ref() }) } =>
-        {
-            End::Excused(error)
-        }
-        Err(error) => End::WouldRefuse(error),
+    let Err(refusal) = judged else {
+        return End::Connected(wanted.as_ref().and_then(Wanted::first).map(|host| host.text().into_owned()));
+    };
+    // SAFETY: as above.
+    match unsafe { overseer.exception(&Occasion { ssl, leaf: leaf.as_deref(), wanted: wanted.as_ref() }) } {
+        Some(by) => End::Excused(Excused { refusal, by }),
+        None => End::WouldRefuse(refusal),
     }
 }
 

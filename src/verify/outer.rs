@@ -20,7 +20,7 @@ use crate::verify::engine;
 use crate::verify::guard::{CertVerify, Guard, Regime, Role};
 use crate::verify::insecure::Waiver;
 use crate::verify::judge::{self, Case, Refusal, Wishes};
-use crate::verify::overseer::Occasion;
+use crate::verify::overseer::{Excused, Occasion};
 use crate::verify::recipe::is_tripwire;
 use crate::verify::wanted::{self, Wanted};
 use crate::verify::watch::{Verdict, Watch};
@@ -120,8 +120,8 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<Answer> 
     // SAFETY: as above.
     let judged = unsafe { judge(store_ctx, ssl, guard, role, watch) };
     // SAFETY: as above.
-    if let Some(refusal) = unsafe { excused(store_ctx, ssl, guard, &judged) } {
-        watch.state().verdict = Verdict::Excused(refusal);
+    if let Some(excused) = unsafe { excused(store_ctx, ssl, guard, &judged) } {
+        watch.state().verdict = Verdict::Excused(excused);
         // SAFETY: as above.
         return Ok(Answer::Programs(unsafe { as_program(store_ctx, guard) }));
     }
@@ -162,9 +162,9 @@ unsafe fn excused(
     ssl: *mut ffi::SSL,
     guard: &Guard,
     judged: &Result<Judged>,
-) -> Option<Error> {
+) -> Option<Excused> {
     let overseer = guard.overseer()?;
-    let (error, wanted) = match judged {
+    let (refusal, wanted) = match judged {
         Ok(Judged { answer: Err(refusal), wanted }) => (&refusal.error, wanted.as_ref()),
         Ok(_) => return None,
         Err(error) => (error, None),
@@ -174,7 +174,8 @@ unsafe fn excused(
     // SAFETY: as above.
     let leaf = (!leaf.is_null()).then(|| unsafe { X509Ref::from_ptr(leaf) });
     // SAFETY: `ssl` is live in this thread.
-    unsafe { overseer.excuses(&Occasion { ssl, leaf, wanted }) }.then(|| error.clone())
+    let by = unsafe { overseer.exception(&Occasion { ssl, leaf, wanted }) }?;
+    Some(Excused { refusal: refusal.clone(), by })
 }
 
 /// A certificate that has been judged.

@@ -9,16 +9,16 @@ use crate::verify::wanted::Wanted;
 
 /// What stands over the contexts of a process.
 pub trait Overseer: Send + Sync {
-    /// Whether the connection goes on although its certificate was refused.
+    /// What lets the connection go on although its certificate was refused, if anything does.
     ///
     /// # Safety
     /// `occasion.ssl` is a live `SSL` in the thread that uses it.
-    unsafe fn excuses(&self, occasion: &Occasion<'_>) -> bool;
+    unsafe fn exception(&self, occasion: &Occasion<'_>) -> Option<String>;
 
     /// How a handshake on `ssl` ended.
     ///
     /// # Safety
-    /// As for `excuses`.
+    /// As for `exception`.
     unsafe fn ended(&self, ssl: *mut ffi::SSL, end: &End);
 }
 
@@ -32,6 +32,15 @@ pub struct Occasion<'a> {
     pub wanted: Option<&'a Wanted>,
 }
 
+/// A refusal that was set aside.
+#[derive(Clone, Debug)]
+pub struct Excused {
+    /// Why it would have been refused.
+    pub refusal: Error,
+    /// What let it through.
+    pub by: String,
+}
+
 /// The end of a handshake.
 #[derive(Debug)]
 pub enum End {
@@ -42,7 +51,7 @@ pub enum End {
     /// Only watched, it went on; it would have been refused.
     WouldRefuse(Error),
     /// It would have been refused for this, and was excused by name.
-    Excused(Error),
+    Excused(Excused),
     /// Ended by libssl, by the program's own verification or by the peer.
     Failed(Error),
     /// A server's handshake is complete.

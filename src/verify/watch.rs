@@ -11,6 +11,7 @@ use crate::error::{Error, Result, Status};
 use crate::identity::Reference;
 use crate::sys;
 use crate::verify::guard::Guard;
+use crate::verify::overseer::Excused;
 
 /// How far the judgement of a handshake has come.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +27,7 @@ pub enum Verdict {
     /// Refused, and why.
     Refused(Error),
     /// Refused for this reason, and let through because the process was told to, by name.
-    Excused(Error),
+    Excused(Excused),
 }
 
 /// The changeable part of a [`Watch`].

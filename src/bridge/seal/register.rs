@@ -97,6 +97,9 @@ struct Entry {
     first: i64,
 }
 
+/// By outcome, host and status.
+type Entries = HashMap<(Outcome, Option<String>, i32), Entry>;
+
 /// The sides that a context can be for; the method of the last does not say.
 const SIDES: [&str; 3] = ["client", "server", "either"];
 
@@ -108,7 +111,7 @@ pub struct Register {
     unsealed: AtomicU64,
     connections: [AtomicU64; Outcome::ALL.len()],
     left_out: AtomicU64,
-    entries: Mutex<HashMap<(Outcome, Option<String>, i32), Entry>>,
+    entries: Mutex<Entries>,
 }
 
 impl Register {
@@ -193,7 +196,7 @@ impl Register {
     }
 
     /// The table; `None` where it stays locked. The child of a fork may find it locked by a thread that it does not have.
-    fn entries(&self) -> Option<MutexGuard<'_, HashMap<(Outcome, Option<String>, i32), Entry>>> {
+    fn entries(&self) -> Option<MutexGuard<'_, Entries>> {
         const PATIENCE: u32 = 200;
         for _ in 0..PATIENCE {
             match self.entries.try_lock() {

@@ -101,52 +101,32 @@ impl Seal {
     }
 }
 
-/// The exception that fits a connection whose certificate was refused, if there is one; its use is counted.
-///
-/// # Safety
-/// As for [`Overseer::excuses`].
-pub unsafe fn exception(occasion: &Occasion<'_>) -> Option<String> {
-    if allow::is_empty() {
-        return None;
-    }
-    let mut hosts: Vec<String> = Vec::new();
-    if let Some(wanted) = occasion.wanted {
-        hosts.extend(wanted.references().map(|reference| reference.text().into_owned()));
-    }
-    let leaf = occasion.leaf.and_then(|leaf| leaf.to_der().ok()).map(|der| sha256(&der));
-    // SAFETY: as the caller promises.
-    let address = unsafe { peer::address(occasion.ssl) };
-    allow::find(&Seen { hosts, address: address.map(|address| address.ip()), leaf }, now())
-}
-
-/// An event with what the connection itself tells.
-///
-/// # Safety
-/// `ssl` is a live `SSL` in the thread that uses it.
-pub unsafe fn event(ssl: *mut ffi::SSL, outcome: Outcome, host: Option<String>, error: Option<Error>) -> Event {
-    // SAFETY: as the caller promises.
-    let peer = unsafe { peer::address(ssl) }.as_ref().map(SocketAddr::to_string);
-    // SAFETY: as above.
-    let named = || unsafe { wanted::named(ssl) };
-    Event { outcome, host: host.or_else(named), error, peer, allowed: None, time: now() }
-}
-
 impl Overseer for Seal {
-    unsafe fn excuses(&self, occasion: &Occasion<'_>) -> bool {
+    unsafe fn exception(&self, occasion: &Occasion<'_>) -> Option<String> {
+        if allow::is_empty() {
+            return None;
+        }
+        let hosts = occasion.wanted.map(|wanted| wanted.references().map(|host| host.text().into_owned()).collect());
+        let leaf = occasion.leaf.and_then(|leaf| leaf.to_der().ok()).map(|der| sha256(&der));
         // SAFETY: as the caller promises.
-        unsafe { exception(occasion) }.is_some()
+        let address = unsafe { peer::address(occasion.ssl) }.map(|address| address.ip());
+        allow::find(&Seen { hosts: hosts.unwrap_or_default(), address, leaf }, now())
     }
 
     unsafe fn ended(&self, ssl: *mut ffi::SSL, end: &End) {
-        let (outcome, host, error) = match end {
-            End::Connected(host) => (Outcome::Connected, host.clone(), None),
-            End::Refused(error) => (Outcome::Refused, error.host().map(str::to_owned), Some(error.clone())),
-            End::WouldRefuse(error) => (Outcome::WouldRefuse, error.host().map(str::to_owned), Some(error.clone())),
-            End::Excused(error) => (Outcome::Excused, error.host().map(str::to_owned), Some(error.clone())),
-            End::Failed(error) => (Outcome::Failed, None, Some(error.clone())),
-            End::Served => (Outcome::Served, None, None),
+        let (outcome, host, error, allowed) = match end {
+            End::Connected(host) => (Outcome::Connected, host.clone(), None, None),
+            End::Refused(error) => (Outcome::Refused, None, Some(error), None),
+            End::WouldRefuse(error) => (Outcome::WouldRefuse, None, Some(error), None),
+            End::Excused(excused) => (Outcome::Excused, None, Some(&excused.refusal), Some(excused.by.clone())),
+            End::Failed(error) => (Outcome::Failed, None, Some(error), None),
+            End::Served => (Outcome::Served, None, None, None),
         };
-        // SAFETY: as the caller promises.
-        self.record(unsafe { event(ssl, outcome, host, error) });
+        // SAFETY: as the caller promises, here and below.
+        let peer = unsafe { peer::address(ssl) }.as_ref().map(SocketAddr::to_string);
+        let of_error = || error.and_then(|error| error.host()).map(str::to_owned);
+        // SAFETY: as above.
+        let host = host.or_else(of_error).or_else(|| unsafe { wanted::named(ssl) });
+        self.record(Event { outcome, host, error: error.cloned(), peer, allowed, time: now() });
     }
 }

@@ -1,0 +1,92 @@
+//! `libhostlock_preload.so`: one function that runs when the library is loaded, by `LD_PRELOAD` or `dlopen`, and seals the
+//! process as the environment says. Without `HOSTLOCK_SEAL` it does nothing at all; it exports nothing and replaces
+//! nothing.
+//!
+//! - `HOSTLOCK_SEAL`: `enforce` or `report`.
+//! - `HOSTLOCK_SEAL_POLICY`: a policy's name; the default is the newest.
+//! - `HOSTLOCK_SEAL_ALLOW`: exceptions, separated by commas.
+//! - `HOSTLOCK_SEAL_REPORT`: a file to which every event is appended as a line of JSON.
+//!
+//! Where sealing was asked for and fails, the program must not run on as if it were sealed: the reason goes to standard
+//! error and the process ends with status 125. Where only a report was asked for it runs on.
+
+#![cfg(target_os = "linux")]
+
+mod library;
+
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::panic::catch_unwind;
+
+use library::Library;
+
+/// What `env`, `timeout` and `nohup` answer when they themselves fail.
+const FAILED: i32 = 125;
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static AT_LOAD: extern "C" fn() = at_load;
+
+extern "C" fn at_load() {
+    // SAFETY: reads the auxiliary vector. A program with more rights than its caller takes no orders from the environment.
+    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+        return;
+    }
+    let Some(word) = std::env::var_os("HOSTLOCK_SEAL") else { return };
+    let outcome = catch_unwind(|| Mode::of(&word).and_then(seal));
+    let why = match outcome {
+        Ok(Ok(())) => return,
+        Ok(Err(why)) => why,
+        Err(_) => "a defect inside of the initialiser".to_owned(),
+    };
+    let only_reports = word == "report";
+    let consequence = if only_reports { "the program runs without a report" } else { "the program is not run" };
+    eprintln!("hostlock: this process could not be sealed: {why}; {consequence}");
+    if !only_reports {
+        // SAFETY: ends the process at once; nothing of the program has run yet.
+        unsafe { libc::_exit(FAILED) };
+    }
+}
+
+enum Mode {
+    Enforce,
+    Report,
+}
+
+impl Mode {
+    fn of(word: &OsString) -> Result<Mode, String> {
+        match word.to_str() {
+            Some("enforce") => Ok(Mode::Enforce),
+            Some("report") => Ok(Mode::Report),
+            _ => Err(format!("HOSTLOCK_SEAL is {word:?}, and neither \"enforce\" nor \"report\"")),
+        }
+    }
+}
+
+fn seal(mode: Mode) -> Result<(), String> {
+    let hostlock = Library::open()?;
+    if let Some(path) = text("HOSTLOCK_SEAL_REPORT")? {
+        hostlock.call_1(c"hostlock_seal_log", &path)?;
+    }
+    for exception in text("HOSTLOCK_SEAL_ALLOW")?.unwrap_or_default().to_bytes().split(|byte| *byte == b',') {
+        if !exception.trim_ascii().is_empty() {
+            let exception = CString::new(exception.trim_ascii()).map_err(|_| "a NUL in HOSTLOCK_SEAL_ALLOW")?;
+            hostlock.call_2(c"hostlock_insecure_seal_allow", Some(&exception), c"named in HOSTLOCK_SEAL_ALLOW")?;
+        }
+    }
+    let policy = text("HOSTLOCK_SEAL_POLICY")?;
+    match mode {
+        Mode::Enforce => hostlock.call_0_or_1(c"hostlock_seal_process", policy.as_deref()),
+        Mode::Report => {
+            hostlock.call_2(c"hostlock_insecure_seal_report_only", policy.as_deref(), c"HOSTLOCK_SEAL is \"report\"")
+        }
+    }
+}
+
+/// A variable of the environment; an empty one counts as none.
+fn text(name: &str) -> Result<Option<CString>, String> {
+    match std::env::var_os(name).filter(|value| !value.is_empty()) {
+        Some(value) => CString::new(value.into_vec()).map(Some).map_err(|_| format!("a NUL in {name}")),
+        None => Ok(None),
+    }
+}
