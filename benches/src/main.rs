@@ -1,23 +1,62 @@
-//! Side-by-side measurements of hostlock against raw OpenSSL: `hostlock-benches report` prints a table of ratios and
-//! writes JSON, `hostlock-benches work NAME PEER COUNT` does one piece of work (for callgrind, perf, time).
-//!
-//! Instructions are counted with valgrind's callgrind in a child process, as the difference between two counts of
-//! repetitions, so that start-up cancels out. Times are medians of runs in turn.
+//! Side-by-side measurements of hostlock and its peers: `hostlock-benches report` prints a table, `hostlock-benches work
+//! SUBJECT PIECE PEER COUNT` does one piece of work (for callgrind, perf, gdb). The measurements of one subject are one
+//! file in `subjects/`; docs/benchmarks.md says how to read them.
 
+mod goal;
+mod measure;
 mod pair;
+mod peers;
 mod report;
-mod work;
+mod row;
+mod step;
+mod subjects;
+mod versions;
 
-fn main() {
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: hostlock-benches report [--gate] [--json FILE] [SUBJECT ...]
+       hostlock-benches work SUBJECT PIECE PEER COUNT";
+
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["work", name, peer, count] => work::run(name, peer, count.parse().expect("COUNT is a number")),
-        ["report"] => report::print(None),
-        ["report", "--json", path] => report::print(Some(path)),
-        _ => {
-            eprintln!("usage: hostlock-benches report [--json FILE] | work NAME PEER COUNT");
-            std::process::exit(2);
+        ["work", subject, piece, peer, count] => {
+            subjects::named(subject).work(piece, peer, count.parse().expect("COUNT is a number"));
+            step::print();
+            ExitCode::SUCCESS
+        }
+        ["report", options @ ..] => report(options),
+        _ => usage(),
+    }
+}
+
+fn report(mut options: &[&str]) -> ExitCode {
+    let (mut gate, mut json) = (false, None);
+    loop {
+        options = match options {
+            ["--gate", rest @ ..] => {
+                gate = true;
+                rest
+            }
+            ["--json", path, rest @ ..] => {
+                json = Some(*path);
+                rest
+            }
+            [unknown, ..] if unknown.starts_with('-') => return usage(),
+            names => {
+                let subjects = if names.is_empty() {
+                    subjects::ALL.iter().collect()
+                } else {
+                    names.iter().map(|name| subjects::named(name)).collect()
+                };
+                return report::run(subjects, gate, json);
+            }
         }
     }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("{USAGE}");
+    ExitCode::from(2)
 }

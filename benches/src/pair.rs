@@ -17,6 +17,9 @@ use openssl::x509::extension::{
 use openssl::x509::{X509, X509Builder, X509NameBuilder};
 use openssl_sys as ffi;
 
+use crate::peers::HOSTLOCK;
+use crate::step::counted;
+
 pub const HOST: &CStr = c"bench.example";
 
 unsafe extern "C" {
@@ -27,7 +30,7 @@ unsafe extern "C" {
 pub struct Pki {
     pub ca: X509,
     pub server: X509,
-    key: PKey<Private>,
+    pub key: PKey<Private>,
 }
 
 impl Pki {
@@ -112,8 +115,17 @@ impl Pair {
 
     /// Drives both sides to the end of the handshake.
     pub fn handshake(&self) {
+        self.drive(client_step);
+    }
+
+    /// The same, where the client's part counts.
+    pub fn counted_handshake(&self) {
+        self.drive(|client| counted(|| client_step(client)));
+    }
+
+    fn drive(&self, step: impl Fn(*mut ffi::SSL) -> c_int) {
         for _ in 0..10 {
-            let done = client_step(self.client);
+            let done = step(self.client);
             // SAFETY: the server's side is live.
             let served = unsafe { ffi::SSL_do_handshake(self.server) };
             if done == 1 && served == 1 {
@@ -134,17 +146,22 @@ impl Drop for Pair {
     }
 }
 
-/// The client's part of a handshake: callgrind counts only what happens in here.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn client_step(client: *mut ffi::SSL) -> c_int {
+fn client_step(client: *mut ffi::SSL) -> c_int {
     // SAFETY: the client is live.
     unsafe { ffi::SSL_do_handshake(client) }
 }
 
+/// A client context of `peer` that trusts the CA, and how it names the host.
+pub fn client(peer: &str, pki: &Pki) -> (SslContext, fn(*mut ffi::SSL)) {
+    match peer {
+        HOSTLOCK => (hostlock_context(&pki.ca), name_host_hostlock),
+        _ => (careful_raw_context(&pki.ca), name_host_raw),
+    }
+}
+
 /// What careful OpenSSL code does: verify, name the host, send SNI; the suites, groups and algorithms are the policy's,
 /// so that the difference is hostlock's own work.
-pub fn careful_raw_context(ca: &X509) -> SslContext {
+fn careful_raw_context(ca: &X509) -> SslContext {
     let policy = hostlock::policy::Policy::named("default").unwrap();
     let mut builder = SslContext::builder(SslMethod::tls_client()).unwrap();
     builder.set_verify(openssl::ssl::SslVerifyMode::PEER);
@@ -169,7 +186,7 @@ pub fn name_host_raw(ssl: *mut ffi::SSL) {
 }
 
 /// A hostlock context that trusts `ca`.
-pub fn hostlock_context(ca: &X509) -> SslContext {
+fn hostlock_context(ca: &X509) -> SslContext {
     let policy = hostlock::policy::Policy::named("default").unwrap();
     let context = hostlock::context::Context::client(policy).unwrap();
     // SAFETY: the context is new; then it gives up its one reference.

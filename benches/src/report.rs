@@ -1,122 +1,91 @@
-//! Runs the work in child processes, side by side, and prints what came out as ratios.
+//! Prints the rows as a table for people, writes them as JSON, and says whether each goal is reached.
 
-use std::process::Command;
-use std::time::Instant;
+use std::process::ExitCode;
 
-struct Row {
-    what: &'static str,
-    unit: &'static str,
-    hostlock: f64,
-    raw: f64,
+use serde_json::{Value, json};
+
+use crate::goal::{Goal, number, ratio};
+use crate::row::Row;
+use crate::subjects::{Bench, Subject};
+use crate::versions;
+
+/// Measures `subjects`. With `gate` only what has a goal that the gate holds, and a goal that is missed is a failure.
+pub fn run(subjects: Vec<&Subject>, gate: bool, json: Option<&str>) -> ExitCode {
+    let bench = Bench::new(gate);
+    let mut items = Vec::new();
+    let mut missed = Vec::new();
+    print_heading();
+    for subject in subjects {
+        for row in (subject.rows)(&bench).iter().filter(|row| !gate || row.is_gated()) {
+            print(row);
+            items.push(item(subject.name, row));
+            let goals = row.goals.iter().filter(|goal| row.is_gated() && !goal.holds(row));
+            missed.extend(goals.map(|goal| format!("{} ({}): {}", row.what, row.unit.name(), shortfall(row, goal))));
+        }
+    }
+    if let Some(path) = json {
+        let all = json!({ "machine": versions::machine(), "versions": versions::all(), "rows": items });
+        std::fs::write(path, format!("{all:#}\n")).unwrap_or_else(|error| panic!("{path} cannot be written: {error}"));
+    }
+    for line in &missed {
+        eprintln!("missed: {line}");
+    }
+    if gate && !missed.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// What is measured by counting instructions: name, the function in which they are counted, repetitions.
-const COUNTED: &[(&str, &str, &str, usize)] = &[
-    ("context", "context creation", "context_step", 4),
-    ("handshake-1.2", "handshake TLS 1.2, client side", "client_step", 20),
-    ("handshake-1.3", "handshake TLS 1.3, client side", "client_step", 20),
-    ("verify-chain", "verify_chain, two certificates", "verify_step", 20),
-    ("bulk-16k", "read of 16 KiB", "read_step", 50),
-    ("read-16", "read of 16 bytes", "read_step", 2000),
-];
+fn shortfall(row: &Row, goal: &Goal) -> String {
+    let reached = goal.reached(row);
+    let reached = if goal.against.is_some() { ratio(reached) } else { number(reached) };
+    format!("{reached}, where {} is asked for", goal.text())
+}
 
-/// What is measured by the clock: name and repetitions.
-const TIMED: &[(&str, &str, usize)] = &[
-    ("context", "context creation", 50),
-    ("handshake-1.2", "handshake TLS 1.2, both sides", 500),
-    ("handshake-1.3", "handshake TLS 1.3, both sides", 500),
-    ("bulk-16k", "read of 16 KiB, both sides", 20_000),
-];
+fn print_heading() {
+    println!("{:<52} {:<13} {:>14}  {:<22} {:>14} {:>8}", "what", "unit", "hostlock", "peer", "it", "ratio");
+}
 
-/// Prints the table, and writes it as JSON to `path`.
-pub fn print(path: Option<&str>) {
-    let mut rows = Vec::new();
-    for &(name, what, function, count) in COUNTED {
-        rows.push(Row {
-            what,
-            unit: "instructions",
-            hostlock: instructions(name, "hostlock", function, count),
-            raw: instructions(name, "raw", function, count),
-        });
+fn print(row: &Row) {
+    let (what, unit, hostlock) = (row.what, row.unit.name(), number(row.hostlock));
+    let mut start = format!("{what:<52} {unit:<13} {hostlock:>14}");
+    for (peer, value) in &row.peers {
+        println!("{start}  {peer:<22} {:>14} {:>8}", number(*value), ratio(row.hostlock / value));
+        start = " ".repeat(81);
     }
-    for &(name, what, count) in TIMED {
-        let (hostlock, raw) = times(name, count);
-        rows.push(Row { what, unit: "microseconds", hostlock, raw });
+    if row.peers.is_empty() {
+        println!("{start}");
     }
-    let (hostlock, raw) = cold();
-    rows.push(Row { what: "process start to first context", unit: "microseconds", hostlock, raw });
-    println!("{:<34} {:<13} {:>14} {:>14} {:>9}", "what", "unit", "hostlock", "raw OpenSSL", "ratio");
-    for row in &rows {
-        let ratio = row.hostlock / row.raw;
-        println!("{:<34} {:<13} {:>14.1} {:>14.1} {:>9.4}", row.what, row.unit, row.hostlock, row.raw, ratio);
+    for goal in &row.goals {
+        let verdict = if goal.holds(row) { "reached" } else { "MISSED" };
+        let gated = if row.is_gated() { "" } else { " (not held by the gate: time)" };
+        println!("    goal: at most {}: {verdict}{gated}", goal.text());
     }
-    if let Some(path) = path {
-        let items: Vec<String> = rows
-            .iter()
-            .map(|r| {
-                format!(
-                    r#"  {{"what": "{}", "unit": "{}", "hostlock": {:.1}, "raw": {:.1}, "ratio": {:.5}}}"#,
-                    r.what,
-                    r.unit,
-                    r.hostlock,
-                    r.raw,
-                    r.hostlock / r.raw
-                )
+    if let Some(note) = row.note {
+        println!("    {note}");
+    }
+}
+
+fn item(subject: &str, row: &Row) -> Value {
+    let peers: serde_json::Map<String, Value> =
+        row.peers.iter().map(|(peer, value)| ((*peer).to_owned(), json!(value))).collect();
+    let goals: Vec<Value> = row
+        .goals
+        .iter()
+        .map(|goal| {
+            json!({
+                "against": goal.against,
+                "at_most": goal.at_most,
+                "reached": goal.reached(row),
+                "holds": goal.holds(row),
+                "gated": row.is_gated(),
             })
-            .collect();
-        std::fs::write(path, format!("[\n{}\n]\n", items.join(",\n"))).expect("the JSON file can be written");
-    }
-}
-
-/// Instructions of one repetition: callgrind's count for twice as many, less that for as many, divided.
-fn instructions(name: &str, peer: &str, function: &str, count: usize) -> f64 {
-    let total = |count: usize| {
-        let out = Command::new("valgrind")
-            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", &format!("--toggle-collect={function}")])
-            .arg(std::env::current_exe().expect("the program knows its path"))
-            .args(["work", name, peer, &count.to_string()])
-            .output()
-            .expect("valgrind is installed");
-        let text = String::from_utf8_lossy(&out.stderr);
-        assert!(out.status.success(), "{text}");
-        let line = text.lines().find(|line| line.contains("Collected :")).expect("callgrind says what it collected");
-        line.split_whitespace().last().and_then(|n| n.parse::<f64>().ok()).expect("a number")
-    };
-    (total(2 * count) - total(count)) / count as f64
-}
-
-/// Microseconds of one repetition, start-up of the process taken off; medians of five runs in turn.
-fn times(name: &str, count: usize) -> (f64, f64) {
-    let (mut hostlock, mut raw) = (Vec::new(), Vec::new());
-    for _ in 0..5 {
-        hostlock.push(whole(name, "hostlock", count) - whole(name, "hostlock", 0));
-        raw.push(whole(name, "raw", count) - whole(name, "raw", 0));
-    }
-    (median(hostlock) / count as f64, median(raw) / count as f64)
-}
-
-/// Microseconds from the start of a process to its first context, less an empty process.
-fn cold() -> (f64, f64) {
-    let (mut hostlock, mut raw) = (Vec::new(), Vec::new());
-    for _ in 0..21 {
-        let empty = whole("nothing", "raw", 0);
-        hostlock.push(whole("context", "hostlock", 1) - empty);
-        raw.push(whole("context", "raw", 1) - empty);
-    }
-    (median(hostlock), median(raw))
-}
-
-fn whole(name: &str, peer: &str, count: usize) -> f64 {
-    let start = Instant::now();
-    let status = Command::new(std::env::current_exe().expect("the program knows its path"))
-        .args(["work", name, peer, &count.to_string()])
-        .status()
-        .expect("the program can start itself");
-    assert!(status.success());
-    start.elapsed().as_secs_f64() * 1e6
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+        })
+        .collect();
+    json!({
+        "subject": subject,
+        "what": row.what,
+        "unit": row.unit.name(),
+        "hostlock": row.hostlock,
+        "peers": peers,
+        "goals": goals,
+        "note": row.note,
+    })
 }

@@ -16,19 +16,32 @@ static DIGITS: [[u32; 256]; 4] = tables();
 
 const fn tables() -> [[u32; 256]; 4] {
     let mut tables = [[INVALID; 256]; 4];
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut digit = 0;
-    while digit < 64 {
-        let mut position = 0;
-        while position < 4 {
-            let bits = (digit as u32) << (18 - 6 * position);
-            let [_, first, second, third] = bits.to_be_bytes();
-            tables[position][alphabet[digit] as usize] = u32::from_le_bytes([first, second, third, 0]);
-            position += 1;
+    let mut character = 0;
+    while character < 128u8 {
+        if let Some(digit) = digit(character) {
+            let mut position = 0;
+            while position < 4 {
+                let bits = (digit as u32) << (18 - 6 * position);
+                let [_, first, second, third] = bits.to_be_bytes();
+                tables[position][character as usize] = u32::from_le_bytes([first, second, third, 0]);
+                position += 1;
+            }
         }
-        digit += 1;
+        character += 1;
     }
     tables
+}
+
+/// The digit that a character stands for.
+const fn digit(character: u8) -> Option<u8> {
+    match character {
+        b'A'..=b'Z' => Some(character - b'A'),
+        b'a'..=b'z' => Some(character - b'a' + 26),
+        b'0'..=b'9' => Some(character - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    }
 }
 
 #[inline(always)]
@@ -93,7 +106,7 @@ fn decode_line(line: &[u8; LINE], out: &mut [u8; LINE_BYTES + SLACK]) -> bool {
 mod wide {
     use std::arch::x86_64::*;
 
-    use super::{LINE, LINE_BYTES, full_line};
+    use super::{LINE, LINE_BYTES, digit, full_line};
 
     #[target_feature(enable = "avx2")]
     pub fn decode_lines(text: &[u8], out: &mut [u8]) -> (usize, usize) {
@@ -113,11 +126,12 @@ mod wide {
     fn decode_line(line: &[u8; LINE], out: &mut [u8; LINE_BYTES]) -> bool {
         let ([first, second], []) = line.as_chunks::<32>() else { return false };
         let ([to_first, to_second], []) = out.as_chunks_mut::<24>() else { return false };
-        let (first, valid_first) = digits(load(first));
-        let (second, valid_second) = digits(load(second));
+        let (first, wrong_first) = digits(load(first));
+        let (second, wrong_second) = digits(load(second));
         store(first, to_first);
         store(second, to_second);
-        _mm256_movemask_epi8(_mm256_and_si256(valid_first, valid_second)) == -1
+        let wrong = _mm256_or_si256(wrong_first, wrong_second);
+        _mm256_testz_si256(wrong, wrong) == 1
     }
 
     #[inline]
@@ -128,30 +142,66 @@ mod wide {
         _mm256_set_epi64x(word(3), word(2), word(1), word(0))
     }
 
-    /// The digits that characters stand for, and which of them are digits.
+    /// For the high half of a character the bit of its row in the code table, and for the low half the rows in which it
+    /// makes no digit. A row without any digit has the last bit, which every low half has too.
+    const ROWS: ([u8; 16], [u8; 16]) = rows();
+    const NO_ROW: u8 = 0x80;
+    /// For the high half of a character what is added to it to give its digit, in the order of memory. '/' shares its row
+    /// with '+', and takes the place before it, whose row has no digit.
+    const OFFSETS: [u8; 16] = offsets();
+    const SLASH_ROW: usize = 2;
+
+    const fn rows() -> ([u8; 16], [u8; 16]) {
+        let (mut high, mut low) = ([NO_ROW; 16], [NO_ROW; 16]);
+        let mut row = 2;
+        while row < 8 {
+            high[row] = 1 << (row - 2);
+            let mut column = 0;
+            while column < 16 {
+                if digit((row << 4 | column) as u8).is_none() {
+                    low[column] |= high[row];
+                }
+                column += 1;
+            }
+            row += 1;
+        }
+        (high, low)
+    }
+
+    const fn offsets() -> [u8; 16] {
+        let mut offsets = [0; 16];
+        let mut character = 0;
+        while character < 128u8 {
+            if let Some(digit) = digit(character) {
+                let row = if character == b'/' { SLASH_ROW - 1 } else { (character >> 4) as usize };
+                offsets[row] = digit.wrapping_sub(character);
+            }
+            character += 1;
+        }
+        offsets
+    }
+
+    /// The digits that characters stand for, and a vector that is zero where all of them are digits.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn digits(characters: __m256i) -> (__m256i, __m256i) {
-        let constant = |value: u8| _mm256_set1_epi8(value as i8);
-        let between = |first: u8, last: u8| {
-            let above = _mm256_cmpgt_epi8(characters, constant(first - 1));
-            _mm256_and_si256(above, _mm256_cmpgt_epi8(constant(last + 1), characters))
-        };
-        // What is added to a character of each kind gives its digit; bytes from 128 on are negative, and of no kind.
-        let kinds = [
-            (between(b'A', b'Z'), 0u8.wrapping_sub(b'A')),
-            (between(b'a', b'z'), 26u8.wrapping_sub(b'a')),
-            (between(b'0', b'9'), 52u8.wrapping_sub(b'0')),
-            (_mm256_cmpeq_epi8(characters, constant(b'+')), 62u8.wrapping_sub(b'+')),
-            (_mm256_cmpeq_epi8(characters, constant(b'/')), 63u8.wrapping_sub(b'/')),
-        ];
-        let mut shift = _mm256_setzero_si256();
-        let mut known = _mm256_setzero_si256();
-        for (is_kind, offset) in kinds {
-            shift = _mm256_or_si256(shift, _mm256_and_si256(is_kind, constant(offset)));
-            known = _mm256_or_si256(known, is_kind);
-        }
-        (_mm256_add_epi8(characters, shift), known)
+        let half = _mm256_set1_epi8(0x0f);
+        let high = _mm256_and_si256(_mm256_srli_epi32::<4>(characters), half);
+        let low = _mm256_and_si256(characters, half);
+        let wrong =
+            _mm256_and_si256(_mm256_shuffle_epi8(twice(&ROWS.0), high), _mm256_shuffle_epi8(twice(&ROWS.1), low));
+        // Where a character is '/', the comparison gives -1.
+        let row = _mm256_add_epi8(high, _mm256_cmpeq_epi8(characters, _mm256_set1_epi8(b'/' as i8)));
+        (_mm256_add_epi8(characters, _mm256_shuffle_epi8(twice(&OFFSETS), row)), wrong)
+    }
+
+    /// A table of 16 bytes for both halves of a vector.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn twice(table: &[u8; 16]) -> __m256i {
+        let (words, _) = table.as_chunks::<8>();
+        let word = |index: usize| words.get(index).map_or(0, |word| i64::from_le_bytes(*word));
+        _mm256_set_epi64x(word(1), word(0), word(1), word(0))
     }
 
     /// Writes the three bytes of each four digits.

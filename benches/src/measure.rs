@@ -1,0 +1,109 @@
+//! Measures child processes: instructions by valgrind's callgrind, the same from run to run and machine to machine; time
+//! by the clock, as the least of several runs that take turns, which is what the work costs where nothing disturbs it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
+
+use crate::step;
+
+/// How often times are taken.
+const RUNS: usize = 9;
+/// What would make the peers read other roots than they were told to.
+const UNSET: &[&str] = &["SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "OPENSSL_CONF", "HTTPS_PROXY", "https_proxy"];
+
+/// A program with arguments and a known environment.
+#[derive(Clone, Debug)]
+pub struct Child {
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    environment: Vec<(&'static str, OsString)>,
+}
+
+impl Child {
+    /// A piece of work of this program.
+    pub fn work(subject: &str, piece: &str, peer: &str, count: usize) -> Child {
+        let program = std::env::current_exe().expect("the program knows its path");
+        Child::program(program).with(["work", subject, piece, peer, &count.to_string()])
+    }
+
+    /// Another program.
+    pub fn program(program: impl Into<PathBuf>) -> Child {
+        Child { program: program.into(), arguments: Vec::new(), environment: Vec::new() }
+    }
+
+    pub fn with(mut self, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Child {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    pub fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Child {
+        self.environment.push((name, value.into()));
+        self
+    }
+
+    /// What it prints, where it ends well.
+    pub fn output(&self) -> String {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments);
+        String::from_utf8(self.run(command).stdout).expect("it prints text")
+    }
+
+    fn run(&self, mut command: Command) -> Output {
+        UNSET.iter().for_each(|name| _ = command.env_remove(name));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+
+    fn under_callgrind(&self, options: &[&str]) -> f64 {
+        let mut command = Command::new("valgrind");
+        command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).args(options);
+        command.arg(&self.program).args(&self.arguments);
+        let output = self.run(command);
+        let text = String::from_utf8_lossy(&output.stderr);
+        let line = text.lines().find(|line| line.contains("Collected :")).expect("callgrind says what it collected");
+        line.split_whitespace().last().and_then(|number| number.parse().ok()).expect("a number")
+    }
+}
+
+/// The instructions of all counted steps of a piece of work.
+pub fn instructions_of_steps(child: &Child) -> f64 {
+    child.under_callgrind(&["--toggle-collect=counted_step"])
+}
+
+/// The instructions of a whole process.
+pub fn instructions(child: &Child) -> f64 {
+    child.under_callgrind(&[])
+}
+
+/// The microseconds that the counted steps of each piece of work take.
+pub fn times_of_steps(children: &[Child]) -> Vec<f64> {
+    least(children, |child| step::read(&child.output()).0 / 1e3)
+}
+
+/// The microseconds that each process takes.
+pub fn times(children: &[Child]) -> Vec<f64> {
+    least(children, |child| {
+        let start = Instant::now();
+        child.output();
+        start.elapsed().as_secs_f64() * 1e6
+    })
+}
+
+/// The bytes that a piece of work said it takes.
+pub fn bytes(child: &Child) -> f64 {
+    step::read(&child.output()).1
+}
+
+fn least(children: &[Child], measure: impl Fn(&Child) -> f64) -> Vec<f64> {
+    let mut best = vec![f64::INFINITY; children.len()];
+    for _ in 0..RUNS {
+        for (best, child) in best.iter_mut().zip(children) {
+            *best = best.min(measure(child));
+        }
+    }
+    best
+}

@@ -1,0 +1,62 @@
+//! What it costs to read a source of roots, each time as if for the first time.
+
+use std::hint::black_box;
+use std::path::Path;
+
+use hostlock::trust::{Index, files, source};
+
+use super::{Bench, Subject};
+use crate::goal::Goal;
+use crate::measure::instructions_of_steps;
+use crate::peers::{self, HOSTLOCK, ROOTS_VARIABLE, RUSTLS_MOZILLA, RUSTLS_NATIVE};
+use crate::row::Row;
+use crate::step::counted;
+
+pub const SUBJECT: Subject = Subject { name: "roots", work, rows };
+
+const INDEX: &str = "index of the system's roots";
+const SYSTEM: &[(&str, usize)] = &[(HOSTLOCK, 20), (RUSTLS_NATIVE, 4)];
+const BUNDLED: &[(&str, usize)] = &[(HOSTLOCK, 1), (RUSTLS_MOZILLA, 20)];
+
+fn work(piece: &str, peer: &str, count: usize) -> bool {
+    match (piece, peer) {
+        ("system", HOSTLOCK) => index(count),
+        ("system", RUSTLS_NATIVE) | ("bundled", RUSTLS_MOZILLA) => configuration(peer, count),
+        ("bundled", HOSTLOCK) => counted(|| drop(black_box(source::bundled().unwrap()))),
+        _ => return false,
+    }
+    true
+}
+
+fn rows(bench: &Bench) -> Vec<Row> {
+    let one_file = bench.with_file(bench.child("roots", "system", RUSTLS_NATIVE, 4));
+    let mut rows = vec![
+        bench
+            .counted(INDEX, ("roots", "system"), SYSTEM)
+            .beside("the same, one file", instructions_of_steps(&one_file) / 4.0)
+            .goal(Goal::of(RUSTLS_NATIVE, 1.0 / 30.0))
+            .goal(Goal::absolute(1e6)),
+        bench.counted("index of the bundled roots, first use", ("roots", "bundled"), BUNDLED),
+    ];
+    if bench.wants_time() {
+        let timed = bench.timed(INDEX, ("roots", "system"), SYSTEM);
+        rows.push(timed.goal(Goal::of(RUSTLS_NATIVE, 1.0 / 30.0)));
+    }
+    rows
+}
+
+fn index(count: usize) {
+    let path = std::env::var(ROOTS_VARIABLE).expect("the parent names the roots");
+    for _ in 0..count {
+        counted(|| {
+            let text = files::read_whole(Path::new(&path), "the file").unwrap();
+            drop(black_box(Index::read(&text, "the file").unwrap()));
+        });
+    }
+}
+
+fn configuration(peer: &str, count: usize) {
+    for _ in 0..count {
+        counted(|| drop(black_box(peers::context(peer))));
+    }
+}
