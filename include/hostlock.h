@@ -943,6 +943,20 @@ int hostlock_harden(hostlock_ctx *ctx,
                     const char *host);
 
 /**
+ * Says whether a context of hostlock_client_new, hostlock_server_new, hostlock_harden or a sealed process is still as
+ * hostlock left it, and what the program undid since: a lower version, level or weak suite, an option, verification
+ * switched off, a callback in the place of hostlock's. Its hooks keep nearly all of that from counting, so the findings
+ * are of "low" severity; "hooks-removed" (high) is a certificate verify callback that replaces hostlock's on a context of
+ * its own, whose handshakes are then refused. Callbacks that a program sets on connections are not looked at.
+ *
+ * On success *report is the report, to be freed with hostlock_report_free; hostlock_report_count(report, NULL) is 0
+ * where nothing was undone. HOSTLOCK_E_STATE for a context that hostlock does not guard, or only watches.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_check_intact(hostlock_ctx *ctx,
+                              hostlock_report **report);
+
+/**
  * Seals the process: every context that any code of it makes from now on with the libssl that hostlock uses is guarded as
  * hostlock_harden guards one, whatever that code then sets on it. Client connections verify the certificate and the host;
  * no host named means HOSTLOCK_E_NO_HOST. The host is that of SSL_set1_host (or the connection's X509_VERIFY_PARAM), else

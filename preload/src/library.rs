@@ -73,8 +73,9 @@ impl Library {
         }
         let (last, message) = (self.find(c"hostlock_last_error")?, self.find(c"hostlock_error_message")?);
         // SAFETY: the header of libhostlock declares them so.
-        let (last, message) =
-            unsafe { (mem::transmute::<*mut c_void, LastError>(last), mem::transmute::<*mut c_void, Message>(message)) };
+        let (last, message) = unsafe {
+            (mem::transmute::<*mut c_void, LastError>(last), mem::transmute::<*mut c_void, Message>(message))
+        };
         // SAFETY: the message of this thread's last error is NUL-terminated, and lives until the next one.
         Err(unsafe { CStr::from_ptr(message(last())) }.to_string_lossy().into_owned())
     }

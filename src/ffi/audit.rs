@@ -129,7 +129,7 @@ pub unsafe extern "C" fn hostlock_report_free(report: *mut hostlock_report) {
 
 /// # Safety
 /// `report` is NULL or writable.
-unsafe fn answer(report: *mut *mut hostlock_report, audit: impl FnOnce() -> Result<Report>) -> c_int {
+pub(super) unsafe fn answer(report: *mut *mut hostlock_report, audit: impl FnOnce() -> Result<Report>) -> c_int {
     status(|| {
         not_null(report, "report")?;
         let made = Box::into_raw(Box::new(audit()?));

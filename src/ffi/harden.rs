@@ -2,10 +2,11 @@
 
 use std::ffi::{c_char, c_int};
 
+use super::audit::answer;
 use super::boundary::{status, text_bytes};
 use super::context::policy_of;
-use super::hostlock_ctx;
-use crate::bridge::harden;
+use super::{hostlock_ctx, hostlock_report};
+use crate::bridge::{harden, intact};
 use crate::identity::Reference;
 
 /// Makes an `SSL_CTX` that the program made itself as safe as one of hostlock_client_new, in place: versions, options,
@@ -41,4 +42,22 @@ pub unsafe extern "C" fn hostlock_harden(ctx: *mut hostlock_ctx, policy: *const 
         // SAFETY: as above.
         unsafe { harden::harden(ctx, choice, host) }
     })
+}
+
+/// Says whether a context of hostlock_client_new, hostlock_server_new, hostlock_harden or a sealed process is still as
+/// hostlock left it, and what the program undid since: a lower version, level or weak suite, an option, verification
+/// switched off, a callback in the place of hostlock's. Its hooks keep nearly all of that from counting, so the findings
+/// are of "low" severity; "hooks-removed" (high) is a certificate verify callback that replaces hostlock's on a context of
+/// its own, whose handshakes are then refused. Callbacks that a program sets on connections are not looked at.
+///
+/// On success `*report` is the report, to be freed with hostlock_report_free; hostlock_report_count(report, NULL) is 0
+/// where nothing was undone. HOSTLOCK_E_STATE for a context that hostlock does not guard, or only watches.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX` whose set-up no other thread changes now; `report` is NULL or writable.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_ctx_check_intact(ctx: *mut hostlock_ctx, report: *mut *mut hostlock_report) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { answer(report, || intact::check(ctx)) }
 }

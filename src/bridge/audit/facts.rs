@@ -209,7 +209,7 @@ pub struct Habits {
 /// What hostlock knows of a context of its own.
 #[derive(Clone, Debug, Default)]
 pub struct Guarded {
-    /// Whether hostlock's callbacks for certificates and for security are in place.
+    /// Whether hostlock's verification is in place.
     pub in_place: bool,
     /// What was given up by which call, and why.
     pub waivers: Vec<(String, String)>,

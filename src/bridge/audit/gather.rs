@@ -17,7 +17,7 @@ use crate::bridge::method;
 use crate::queue::Quiet;
 use crate::sys;
 use crate::trust::{anchors, store};
-use crate::verify::guard::{Guard, Role};
+use crate::verify::guard::{Guard, Regime, Role};
 use crate::verify::hidden::{self, Found};
 use crate::verify::recipe;
 
@@ -59,11 +59,21 @@ impl Place {
         // SAFETY: as the caller promises, here and below.
         let (method, side_of_method) = unsafe { method::of(self.ctx()) };
         // SAFETY: as above.
-        let guard = unsafe { Guard::of(self.ctx()) };
+        let found = unsafe { Guard::of(self.ctx()) };
+        // Hooks that only watch change nothing: the context is what it would be without them.
+        let (watching, guard) = match found {
+            Some(guard) if guard.regime() == Regime::Watched => (Some(guard), None),
+            other => (None, other),
+        };
         // SAFETY: as above.
         let side = unsafe { self.side(guard, side_of_method) };
         // SAFETY: as above.
-        let (replaced, protocol) = unsafe { (replaced(self.ctx()), self.protocol()) };
+        let (mut replaced, mut protocol) = unsafe { (replaced(self.ctx()), self.protocol()) };
+        if let Some(watching) = watching {
+            let own = watching.app_cert_verify().is_some();
+            replaced = if own { Replaced::ByProgram } else { Replaced::No };
+            protocol.security = super::security::whose(watching.previous_security);
+        }
         Facts {
             object: if matches!(self, Place::Context(_)) { Object::Context } else { Object::Connection },
             method,
@@ -79,7 +89,7 @@ impl Place {
             own: unsafe { self.own_certificate() },
             // SAFETY: as above.
             habits: unsafe { self.habits() },
-            guarded: guard.map(|guard| guarded(guard, replaced, protocol.security)),
+            guarded: guard.map(|guard| guarded(guard, replaced)),
             // SAFETY: as above.
             handshake: unsafe { self.handshake() },
             probe: Probe::NotMade,
@@ -341,11 +351,12 @@ unsafe fn of_store(store: *mut ffi::X509_STORE) -> (std::ffi::c_ulong, bool, boo
     }
 }
 
-fn guarded(guard: &Guard, replaced: Replaced, security: Security) -> Guarded {
+fn guarded(guard: &Guard, replaced: Replaced) -> Guarded {
     let settings = guard.settings();
     let waivers = settings.waivers.iter();
     Guarded {
-        in_place: matches!(replaced, Replaced::ByHostlock | Replaced::Unknown) && security == Security::Hostlock,
+        // A program's context keeps the program's callback: the next handshake puts ours before it.
+        in_place: replaced != Replaced::ByProgram || guard.regime() != Regime::Own,
         waivers: waivers.map(|(waiver, why)| (lossy(waiver.name()), lossy(why))).collect(),
         cn_fallback: settings.match_rules.cn_fallback,
         poison: guard.check_not_poisoned().err().map(|error| error.message().to_owned()),

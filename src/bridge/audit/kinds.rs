@@ -318,12 +318,19 @@ kinds! {
     HOOKS_REMOVED: High "hooks-removed",
         "hostlock's verification was taken off this context",
         "it is a plain SSL_CTX now; the other findings say what it lets through",
-        "make the context with hostlock_client_new again, and leave SSL_CTX_set_cert_verify_callback and \
-         SSL_CTX_set_security_callback alone";
+        "call hostlock_harden on the context, and leave SSL_CTX_set_cert_verify_callback alone";
     ENFORCED: Info "enforced-anyway",
         "settings that would weaken a plain context, which hostlock's hooks keep from counting",
         "the program undid set-up that it need not undo",
         "leave those calls out";
+    UNDONE: Low "undone",
+        "a setting that hostlock had made was undone on this context",
+        "hostlock's hooks keep it from counting in its own handshakes; without them the context would be weak",
+        "";
+    CALLBACK_DISPLACED: Low "callback-displaced",
+        "the program put a callback in the place of hostlock's",
+        "hostlock's takes its place again in each handshake and calls the program's, which may refuse, never accept",
+        "";
     POISONED: Info "poisoned",
         "a set-up call failed, so every handshake is refused",
         "what it was to make stricter must not silently be missing",

@@ -62,6 +62,15 @@ pub unsafe fn with_probe(ctx: *mut ffi::SSL_CTX) -> Result<Report> {
     Ok(report(&facts, unsafe { policy_of(ctx) }))
 }
 
+/// The facts of a context: what an audit would compare.
+///
+/// # Safety
+/// `ctx` is a live `SSL_CTX` of our libssl whose set-up no other thread changes now.
+pub unsafe fn facts_of(ctx: *const ffi::SSL_CTX) -> Facts {
+    // SAFETY: as the caller promises.
+    unsafe { gather::of_context(ctx) }
+}
+
 fn report(facts: &Facts, policy: &'static Policy) -> Report {
     Report::new(subject(facts), policy.name, compare::findings(facts, policy))
 }

@@ -8,8 +8,7 @@ use openssl_sys as ffi;
 use super::facts::Security;
 use crate::queue::Quiet;
 use crate::sys::{self, SecurityCallback};
-use crate::verify::guard::Guard;
-use crate::verify::security;
+use crate::verify::{own, security};
 
 /// Whose callback it is.
 pub fn whose(callback: Option<SecurityCallback>) -> Security {
@@ -27,22 +26,14 @@ fn openssls_own() -> Option<SecurityCallback> {
     *OWN.get_or_init(|| {
         let _quiet = Quiet::begin();
         // SAFETY: the method is static.
-        let ctx = unsafe { ffi::SSL_CTX_new(ffi::TLS_method()) };
+        let ctx = unsafe { own::new_context(ffi::TLS_method()) };
         if ctx.is_null() {
             return None;
         }
         // SAFETY: the context is live and ours alone, here and below.
         let callback = unsafe { sys::SSL_CTX_get_security_callback(ctx) };
-        // In a process where every new context is hostlock's, the one before ours is meant.
-        let before = match callback {
-            // SAFETY: as above.
-            Some(callback) if security::is_ours(callback) => {
-                unsafe { Guard::of(ctx) }.and_then(|g| g.previous_security)
-            }
-            other => other,
-        };
         // SAFETY: as above, freed once.
         unsafe { ffi::SSL_CTX_free(ctx) };
-        before
+        callback
     })
 }

@@ -16,14 +16,7 @@ use crate::policy::Policy;
 
 /// Everything that `facts` are weak in, compared with `policy`.
 pub fn findings(facts: &Facts, policy: &Policy) -> Vec<Finding> {
-    let settings = [
-        verification::mode(facts),
-        protocol::versions(facts, policy),
-        protocol::options(facts, policy),
-        protocol::level(facts, policy),
-        suites::findings(facts, policy),
-    ]
-    .concat();
+    let settings = [verification::mode(facts), values(facts, policy)].concat();
     let mut found = match &facts.guarded {
         Some(guarded) if guarded.in_place => guarded::enforced(settings),
         _ => [settings, verification::names(facts), verification::parameters(facts, policy)].concat(),
@@ -35,6 +28,17 @@ pub fn findings(facts: &Facts, policy: &Policy) -> Vec<Finding> {
     found.extend(verification::outcome(facts));
     found.extend(habits(facts));
     found
+}
+
+/// The values of the policy's table that `facts` lack.
+pub fn values(facts: &Facts, policy: &Policy) -> Vec<Finding> {
+    [
+        protocol::versions(facts, policy),
+        protocol::options(facts, policy),
+        protocol::level(facts, policy),
+        suites::findings(facts, policy),
+    ]
+    .concat()
 }
 
 fn habits(facts: &Facts) -> Vec<Finding> {
