@@ -57,6 +57,7 @@ pub const SSL_CTRL_GET_CHAIN_CERTS: c_int = 115;
 
 pub const SSL_SECOP_OTHER_TYPE: c_int = 0xffff_0000_u32 as c_int;
 pub const SSL_SECOP_OTHER_CIPHER: c_int = 1 << 16;
+pub const SSL_SECOP_CIPHER_SUPPORTED: c_int = 1 | (1 << 16);
 pub const SSL_SECOP_VERSION: c_int = 9;
 pub const SSL_SECOP_TICKET: c_int = 10;
 pub const SSL_SECOP_COMPRESSION: c_int = 15;
@@ -120,6 +121,7 @@ unsafe extern "C" {
     pub fn SSL_CTX_set_security_callback(ctx: *mut SSL_CTX, cb: Option<SecurityCallback>);
     pub fn SSL_CTX_get_security_callback(ctx: *const SSL_CTX) -> Option<SecurityCallback>;
     pub fn SSL_set_security_callback(ssl: *mut SSL, cb: Option<SecurityCallback>);
+    pub fn SSL_set_security_level(ssl: *mut SSL, level: c_int);
     pub fn SSL_get_security_callback(ssl: *const SSL) -> Option<SecurityCallback>;
     pub fn SSL_CTX_set_info_callback(ctx: *mut SSL_CTX, cb: Option<InfoCallback>);
     pub fn SSL_CTX_get_info_callback(ctx: *const SSL_CTX) -> Option<InfoCallback>;
