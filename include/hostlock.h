@@ -916,6 +916,44 @@ const char *hostlock_ctx_insecure_name(hostlock_ctx *ctx,
 const char *hostlock_ctx_insecure_reason(hostlock_ctx *ctx, size_t index);
 
 /**
+ * Compares ctx, an SSL_CTX that anyone made, with the newest policy (one of hostlock's own with the policy that it
+ * keeps), and names each weakness: what it is, how bad, why it matters, and the call that fixes it.
+ *
+ * It only reads: nothing in the context changes, no function of the program's runs, and OpenSSL's error queue stays as it
+ * was. What a program checks after the handshake, and what it sets on single connections, cannot be seen here; of several
+ * own certificates the current one is looked at. Key exchange groups and signature algorithms are known to
+ * hostlock_audit_probe only.
+ *
+ * 0 and a report in *report, to be freed with hostlock_report_free, also where nothing is wrong; HOSTLOCK_E_ARG, or
+ * HOSTLOCK_E_FOREIGN_LIBSSL for a context of another libssl. No other thread may change the context meanwhile;
+ * connections on it may go on.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_audit(const hostlock_ctx *ctx,
+                   hostlock_report **report);
+
+/**
+ * The same for a connection, before its handshake or after it: with the host, the verify mode, the suites and the options
+ * that were set on the connection itself, and, after the handshake, whether the peer was accepted although OpenSSL had
+ * refused its certificate.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_audit_ssl(const hostlock_conn *ssl,
+                       hostlock_report **report);
+
+/**
+ * As hostlock_audit, with a trial hello: a connection of ctx writes its first message into memory and is thrown away, and
+ * what it offers is compared too (suites, key exchange groups, signature algorithms, pre-shared keys). Nothing is sent.
+ *
+ * The program's info, message, security, pre-shared key and ex_data callbacks may run, as for any connection, and the
+ * context counts one more that began (SSL_CTX_sess_connect). The error queue is put back as it was, but for marks. A
+ * server's context sends no hello; the report then says so.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_audit_probe(hostlock_ctx *ctx,
+                         hostlock_report **report);
+
+/**
  * The report as a table for a person, in several lines of UTF-8: how many findings of which severity, and of each what
  * was found, what was seen, why it matters (a CVE or an RFC) and the call that fixes it. Owned by the report; "" for NULL.
  */
