@@ -91,7 +91,7 @@ pub enum Replaced {
 }
 
 /// Versions, options and the security level.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Protocol {
     /// The lowest version, 0 for the lowest that there is.
     pub min: c_int,
@@ -103,8 +103,8 @@ pub struct Protocol {
     pub level: c_int,
     /// What decides about versions, suites and keys.
     pub security: Security,
-    /// Whether this libssl speaks SSL 3.0 at all.
-    pub knows_ssl3: bool,
+    /// The versions that this libssl speaks and that the level lets through.
+    pub permitted: Vec<c_int>,
 }
 
 /// The security callback.
@@ -138,6 +138,8 @@ pub struct Suite {
     pub bits: c_int,
     /// Whether encryption and authentication are one.
     pub aead: bool,
+    /// Whether the level lets it through.
+    pub permitted: bool,
 }
 
 impl Suite {

@@ -12,6 +12,8 @@ use openssl::x509::X509VerifyResult;
 use openssl_sys as ffi;
 
 use super::facts::*;
+use super::level::Level;
+use super::versions::VERSIONS;
 use super::{certificate, purpose};
 use crate::bridge::method;
 use crate::queue::Quiet;
@@ -74,15 +76,17 @@ impl Place {
             replaced = if own { Replaced::ByProgram } else { Replaced::No };
             protocol.security = super::security::whose(watching.previous_security);
         }
+        // What a callback of the program's permits is not asked.
+        let level = if protocol.security == Security::Program { None } else { Level::at(protocol.level) };
+        protocol.permitted = versions_at(level.as_ref());
         Facts {
             object: if matches!(self, Place::Context(_)) { Object::Context } else { Object::Connection },
             method,
             side,
             // SAFETY: as above.
             verification: unsafe { self.verification(replaced) },
-            protocol,
             // SAFETY: as above.
-            suites: unsafe { self.suites() },
+            suites: unsafe { self.suites(level.as_ref()) },
             // SAFETY: as above.
             trust: unsafe { self.trust(guard) },
             // SAFETY: as above.
@@ -90,6 +94,7 @@ impl Place {
             // SAFETY: as above.
             habits: unsafe { self.habits() },
             guarded: guard.map(|guard| guarded(guard, replaced)),
+            protocol,
             // SAFETY: as above.
             handshake: unsafe { self.handshake() },
             probe: Probe::NotMade,
@@ -208,11 +213,11 @@ impl Place {
             options,
             level,
             security: super::security::whose(callback),
-            knows_ssl3: method::knows_ssl3(),
+            permitted: Vec::new(),
         }
     }
 
-    unsafe fn suites(self) -> Vec<Suite> {
+    unsafe fn suites(self, level: Option<&Level>) -> Vec<Suite> {
         let list = match self {
             // SAFETY: see `facts`; the list belongs to the context or connection.
             Place::Context(ctx) => unsafe { sys::SSL_CTX_get_ciphers(ctx) },
@@ -223,7 +228,7 @@ impl Place {
             return Vec::new();
         }
         // SAFETY: as above; suites are static.
-        unsafe { StackRef::<SslCipher>::from_ptr(list) }.iter().map(|cipher| suite(cipher.as_ptr())).collect()
+        unsafe { StackRef::<SslCipher>::from_ptr(list) }.iter().map(|cipher| suite(cipher.as_ptr(), level)).collect()
     }
 
     /// The store that peers are verified with; may be NULL.
@@ -321,6 +326,13 @@ impl Place {
     }
 }
 
+/// The versions that libssl speaks and that the level lets through.
+fn versions_at(level: Option<&Level>) -> Vec<c_int> {
+    let known = VERSIONS.iter().map(|version| version.number);
+    let known = known.filter(|number| *number != ffi::SSL3_VERSION || method::knows_ssl3());
+    known.filter(|number| level.is_none_or(|level| level.permits_version(*number))).collect()
+}
+
 /// # Safety
 /// `ctx` is live and not changed by another thread.
 unsafe fn replaced(ctx: *const ffi::SSL_CTX) -> Replaced {
@@ -386,7 +398,7 @@ impl Names {
     }
 }
 
-fn suite(cipher: *const ffi::SSL_CIPHER) -> Suite {
+fn suite(cipher: *const ffi::SSL_CIPHER, level: Option<&Level>) -> Suite {
     // SAFETY: suites are static, as their names are; each call reads one field. NULL for the total bits asks for none.
     unsafe {
         Suite {
@@ -398,6 +410,7 @@ fn suite(cipher: *const ffi::SSL_CIPHER) -> Suite {
             digest: ffi::SSL_CIPHER_get_digest_nid(cipher),
             bits: ffi::SSL_CIPHER_get_bits(cipher, ptr::null_mut()),
             aead: sys::SSL_CIPHER_is_aead(cipher) == 1,
+            permitted: level.is_none_or(|level| level.permits_suite(cipher)),
         }
     }
 }

@@ -1,46 +1,65 @@
-//! What OpenSSL's own security callback lets through at a level (SSL_CTX_set_security_level(3)), as far as an audit needs
-//! it: the callback cannot be asked without a connection. A test compares it with libssl at every level.
+//! What OpenSSL's own security callback lets through at a level. OpenSSL's versions differ in that, so the callback itself
+//! is asked, on a scratch connection at the same level; no function of a program's is.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
+use std::ptr;
 
 use openssl_sys as ffi;
 
-use super::facts::Suite;
-use crate::sys;
+use super::security;
+use crate::sys::{self, SecurityCallback};
 
-/// The strength in bits that a level demands.
-pub fn bits(level: c_int) -> c_int {
-    match level {
-        ..=0 => 0,
-        1 => 80,
-        2 => 112,
-        3 => 128,
-        4 => 192,
-        5.. => 256,
+/// A scratch connection at one level.
+pub struct Level {
+    ctx: *mut ffi::SSL_CTX,
+    ssl: *mut ffi::SSL,
+    callback: SecurityCallback,
+}
+
+impl Level {
+    /// The level of that number; `None` where OpenSSL cannot be asked.
+    pub fn at(level: c_int) -> Option<Level> {
+        let callback = security::openssls_own()?;
+        // SAFETY: the method is static.
+        let ctx = unsafe { ffi::SSL_CTX_new(ffi::TLS_method()) };
+        // SAFETY: the context is NULL, which is refused, or live.
+        let this = Level { ctx, ssl: unsafe { ffi::SSL_new(ctx) }, callback };
+        if this.ssl.is_null() {
+            return None;
+        }
+        // SAFETY: the connection is live and ours alone.
+        unsafe { sys::SSL_set_security_level(this.ssl, level) };
+        Some(this)
+    }
+
+    /// Whether a version may be spoken.
+    pub fn permits_version(&self, version: c_int) -> bool {
+        self.permits(sys::SSL_SECOP_VERSION, 0, version, ptr::null())
+    }
+
+    /// Whether a suite may be used.
+    ///
+    /// # Safety
+    /// `suite` is one of libssl's.
+    pub unsafe fn permits_suite(&self, suite: *const ffi::SSL_CIPHER) -> bool {
+        // SAFETY: as the caller promises; suites are static. NULL for the total bits asks for none.
+        let bits = unsafe { ffi::SSL_CIPHER_get_bits(suite, ptr::null_mut()) };
+        self.permits(sys::SSL_SECOP_CIPHER_SUPPORTED, bits, 0, suite)
+    }
+
+    fn permits(&self, operation: c_int, bits: c_int, nid: c_int, suite: *const ffi::SSL_CIPHER) -> bool {
+        let other = suite.cast_mut().cast::<c_void>();
+        // SAFETY: the callback is OpenSSL's, called as libssl calls it for a connection.
+        unsafe { (self.callback)(self.ssl, ptr::null(), operation, bits, nid, other, ptr::null_mut()) == 1 }
     }
 }
 
-/// Whether a version may be spoken at `level`.
-pub fn permits_version(level: c_int, version: c_int) -> bool {
-    level <= 0 || version >= ffi::TLS1_2_VERSION
-}
-
-/// Whether a suite may be used at `level`.
-pub fn permits_suite(level: c_int, suite: &Suite) -> bool {
-    if level <= 0 {
-        return true;
+impl Drop for Level {
+    fn drop(&mut self) {
+        // SAFETY: made in `at`, freed once; NULL is fine.
+        unsafe {
+            ffi::SSL_free(self.ssl);
+            ffi::SSL_CTX_free(self.ctx);
+        }
     }
-    let forward_secret = suite.is_tls13()
-        || matches!(
-            suite.key_exchange,
-            sys::NID_KX_DHE | sys::NID_KX_ECDHE | sys::NID_KX_DHE_PSK | sys::NID_KX_ECDHE_PSK
-        );
-    suite.bits >= bits(level)
-        && suite.authentication != sys::NID_AUTH_NULL
-        && suite.digest != sys::NID_MD5
-        && (level < 3 || forward_secret)
-        && (level < 4 || suite.digest != SHA1)
 }
-
-/// `NID_sha1`: 160 bits are too few from level 4 on.
-const SHA1: c_int = 64;

@@ -8,11 +8,13 @@ pub mod facts;
 mod gather;
 pub mod hello;
 pub mod kinds;
-pub mod level;
+mod level;
 mod probe;
 mod purpose;
 pub mod registry;
 mod security;
+#[cfg(test)]
+mod tests;
 pub mod versions;
 
 use openssl_sys as ffi;

@@ -20,8 +20,8 @@ pub fn whose(callback: Option<SecurityCallback>) -> Security {
     }
 }
 
-/// The callback of a context that has just been made.
-fn openssls_own() -> Option<SecurityCallback> {
+/// OpenSSL's own callback: that of a context which has just been made.
+pub fn openssls_own() -> Option<SecurityCallback> {
     static OWN: OnceLock<Option<SecurityCallback>> = OnceLock::new();
     *OWN.get_or_init(|| {
         let _quiet = Quiet::begin();

@@ -5,8 +5,7 @@ use std::ffi::c_int;
 
 use openssl_sys as ffi;
 
-use super::facts::{Facts, Method, Protocol, Security};
-use super::level;
+use super::facts::{Facts, Method, Protocol};
 
 /// A version of the protocol.
 #[derive(Debug)]
@@ -41,16 +40,11 @@ impl Version {
     }
 
     fn is_enabled(&self, protocol: &Protocol, method: &Method) -> bool {
-        let permitted = match protocol.security {
-            Security::Program => true,
-            Security::Level | Security::Hostlock => level::permits_version(protocol.level, self.number),
-        };
-        permitted
+        protocol.permitted.contains(&self.number)
             && method.only.is_none_or(|only| only == self.number)
             && (protocol.min == 0 || self.number >= protocol.min)
             && (protocol.max == 0 || self.number <= protocol.max)
             && protocol.options & self.off == 0
-            && (protocol.knows_ssl3 || self.number != ffi::SSL3_VERSION)
     }
 }
 
@@ -95,6 +89,10 @@ mod tests {
     const ANY: Method =
         Method { name: Some("TLS_client_method"), only: None, carrier: crate::bridge::method::Carrier::Stream };
 
+    fn any() -> Protocol {
+        Protocol { permitted: [0x0304, 0x0303, 0x0302, 0x0301].to_vec(), ..Protocol::default() }
+    }
+
     fn spoken(protocol: Protocol) -> (Vec<&'static str>, Vec<&'static str>) {
         let spoken = Spoken::by(&protocol, &ANY);
         (names(&spoken.enabled), names(&spoken.offered))
@@ -102,34 +100,32 @@ mod tests {
 
     #[test]
     fn bounds_options_and_level_decide_together() {
-        let base = Protocol { level: 2, ..Protocol::default() };
         let modern = vec!["TLS 1.3", "TLS 1.2"];
-        assert_eq!(spoken(base), (modern.clone(), modern.clone()), "a level above 0 leaves the old ones out");
-        assert_eq!(spoken(Protocol { level: 0, ..base }).1, ["TLS 1.3", "TLS 1.2", "TLS 1.1", "TLS 1.0"]);
-        assert_eq!(spoken(Protocol { level: 0, knows_ssl3: true, ..base }).1.last(), Some(&"SSL 3.0"));
-        assert_eq!(spoken(Protocol { level: 0, min: ffi::TLS1_2_VERSION, ..base }).1, modern);
-        assert_eq!(spoken(Protocol { max: ffi::TLS1_2_VERSION, ..base }).1, ["TLS 1.2"]);
-        assert_eq!(spoken(Protocol { options: ffi::SSL_OP_NO_TLSv1_3, ..base }).1, ["TLS 1.2"]);
-        let program = Protocol { security: Security::Program, ..base };
-        assert_eq!(spoken(program).1.len(), 4, "the program's callback is not asked, so it may permit all");
+        assert_eq!(spoken(any()).1, ["TLS 1.3", "TLS 1.2", "TLS 1.1", "TLS 1.0"]);
+        let level = Protocol { permitted: vec![0x0304, 0x0303], ..any() };
+        assert_eq!(spoken(level), (modern.clone(), modern.clone()));
+        assert_eq!(spoken(Protocol { permitted: vec![0x0301, 0x0300], ..any() }).1, ["TLS 1.0", "SSL 3.0"]);
+        assert_eq!(spoken(Protocol { min: ffi::TLS1_2_VERSION, ..any() }).1, modern);
+        assert_eq!(spoken(Protocol { min: ffi::TLS1_2_VERSION, max: ffi::TLS1_2_VERSION, ..any() }).1, ["TLS 1.2"]);
+        let without = Protocol { min: ffi::TLS1_2_VERSION, options: ffi::SSL_OP_NO_TLSv1_3, ..any() };
+        assert_eq!(spoken(without).1, ["TLS 1.2"]);
     }
 
     #[test]
     fn of_two_runs_a_client_offers_the_lower() {
-        let hole = Protocol { options: ffi::SSL_OP_NO_TLSv1_1, ..Protocol::default() };
-        assert_eq!(spoken(hole), (vec!["TLS 1.3", "TLS 1.2", "TLS 1.0"], vec!["TLS 1.0"]));
-        let two = Protocol { options: ffi::SSL_OP_NO_TLSv1_2 | ffi::SSL_OP_NO_TLSv1, ..Protocol::default() };
+        let hole = Protocol { options: ffi::SSL_OP_NO_TLSv1_1, ..any() };
+        assert_eq!(spoken(hole.clone()), (vec!["TLS 1.3", "TLS 1.2", "TLS 1.0"], vec!["TLS 1.0"]));
+        let two = Protocol { options: ffi::SSL_OP_NO_TLSv1_2 | ffi::SSL_OP_NO_TLSv1, ..any() };
         assert_eq!(spoken(two), (vec!["TLS 1.3", "TLS 1.1"], vec!["TLS 1.1"]));
-        let bounded = Protocol { min: ffi::TLS1_2_VERSION, ..hole };
-        assert_eq!(spoken(bounded).1, ["TLS 1.3", "TLS 1.2"], "the bound leaves no hole");
+        let bounded = Protocol { min: ffi::TLS1_2_VERSION, ..hole.clone() };
+        assert_eq!(spoken(bounded.clone()).1, ["TLS 1.3", "TLS 1.2"], "the bound leaves no hole");
         assert!(!Spoken::by(&bounded, &ANY).has_hole() && Spoken::by(&hole, &ANY).has_hole());
     }
 
     #[test]
     fn a_method_for_one_version_speaks_that_one() {
         let only = Method { only: Some(ffi::TLS1_VERSION), ..ANY };
-        let spoken = Spoken::by(&Protocol::default(), &only);
-        assert_eq!(names(&spoken.enabled), ["TLS 1.0"]);
-        assert!(Spoken::by(&Protocol { level: 1, ..Protocol::default() }, &only).enabled.is_empty());
+        assert_eq!(names(&Spoken::by(&any(), &only).enabled), ["TLS 1.0"]);
+        assert!(Spoken::by(&Protocol { min: ffi::TLS1_2_VERSION, ..any() }, &only).enabled.is_empty());
     }
 }

@@ -1,8 +1,10 @@
 //! Cipher suites: each that can be agreed on is named once, under the worst that is said of it.
 
-use crate::bridge::audit::facts::{Facts, Probe, Security, Suite};
-use crate::bridge::audit::versions::Spoken;
-use crate::bridge::audit::{kinds, level};
+use openssl_sys as ffi;
+
+use crate::bridge::audit::facts::{Facts, Probe, Suite};
+use crate::bridge::audit::kinds;
+use crate::bridge::audit::versions::{Spoken, Version};
 use crate::bridge::method::Carrier;
 use crate::bridge::report::{Finding, Kind};
 use crate::policy::Policy;
@@ -41,18 +43,15 @@ pub fn findings(facts: &Facts, policy: &Policy) -> Vec<Finding> {
 fn usable(facts: &Facts) -> impl Iterator<Item = &Suite> {
     let spoken = Spoken::of(facts);
     let speaks = move |suite: &Suite| {
-        facts.method.carrier == Carrier::Datagrams
-            || spoken.enabled.iter().any(|version| (version.number >= 0x0304) == suite.is_tls13())
+        let of_its_kind = |version: &&Version| (version.number == ffi::TLS1_3_VERSION) == suite.is_tls13();
+        facts.method.carrier == Carrier::Datagrams || spoken.enabled.iter().any(of_its_kind)
     };
     let offered = match &facts.probe {
         Probe::Hello(hello) => Some(&hello.suites),
         _ => None,
     };
-    facts.suites.iter().filter(move |suite| {
-        let permitted =
-            facts.protocol.security == Security::Program || level::permits_suite(facts.protocol.level, suite);
-        permitted && speaks(suite) && offered.is_none_or(|offered| offered.contains(&suite.id))
-    })
+    let is_offered = move |suite: &Suite| offered.is_none_or(|offered| offered.contains(&suite.id));
+    facts.suites.iter().filter(move |suite| suite.permitted && speaks(suite) && is_offered(suite))
 }
 
 /// The worst that is said of a suite; `None` where the policy has it.
