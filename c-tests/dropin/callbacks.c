@@ -141,10 +141,10 @@ static void info_of_both(SSL_CTX *client, SSL_CTX *server)
     SSL_CTX_set_info_callback(server, watch_info);
 }
 
-static void meet(const char *what, void (*prepare)(SSL_CTX *, SSL_CTX *), int version)
+static void meet(const char *who, const char *what, void (*prepare)(SSL_CTX *, SSL_CTX *), int version)
 {
-    chapter("%s, %s", what, version_word(version));
-    SSL_CTX *client = tested_client(), *server = peer_server("right", version);
+    chapter("%s, %s, %s", who, what, version_word(version));
+    SSL_CTX *client = tested_client(), *server = peer_server(who, version);
     prepare(client, server);
     SSL *near = tested_connection(client), *far = SSL_new(server);
     join(near, far, 0);
@@ -171,6 +171,7 @@ int main(void)
                   {"padding", padded}, {"info callbacks of both sides", info_of_both}};
     for (int i = 0; i < 2; i++)
         for (size_t habit = 0; habit < sizeof(habits) / sizeof(habits[0]); habit++)
-            meet(habits[habit].name, habits[habit].prepare, versions[i]);
+            for (int impostor = 0; impostor < 2; impostor++)
+                meet(impostor ? "impostor" : "right", habits[habit].name, habits[habit].prepare, versions[i]);
     return 0;
 }

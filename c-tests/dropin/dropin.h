@@ -1,6 +1,6 @@
 /*
  * What the programs of this directory share. Each prints what it sees of its contexts and connections, one line a fact,
- * and is built twice: plain.c makes its contexts with OpenSSL alone, ours.c with hostlock. c-tests/dropin/run compares.
+ * and is built twice: plain.c gives it contexts of OpenSSL alone, ours.c of hostlock. c-tests/dropin/run compares.
  * Here no fact is judged.
  */
 #ifndef HOSTLOCK_DROPIN_H
@@ -14,6 +14,9 @@
 /* The contexts under test. plain.c and ours.c define them, and nothing else differs between the two builds. */
 SSL_CTX *new_client(void);
 SSL_CTX *new_server(void);
+/* With the policy's settings, by OpenSSL alone. */
+SSL_CTX *plain_client(void);
+SSL_CTX *plain_server(void);
 
 /* The same, made ready: trusting the CA; a server shows the certificate of WHO.pem. */
 SSL_CTX *tested_client(void);

@@ -29,6 +29,7 @@ pub unsafe fn harden(
     choice: Choice,
     host: Option<impl FnOnce() -> Result<Reference>>,
 ) -> Result<()> {
+    let _quiet = Quiet::begin();
     // SAFETY: as the caller promises, here and below.
     unsafe { libssl::check_ctx(ctx)? };
     // SAFETY: as above.
