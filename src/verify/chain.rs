@@ -17,7 +17,7 @@ use crate::verify::signed::SignedPart;
 /// Our rules for a chain that OpenSSL finds good.
 pub fn check(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error, Extent)> {
     let rules = case.rules();
-    let mut signed = SignedPart::default();
+    let mut signed = SignedPart::new();
     let mut is_constrained = false;
     for (depth, certificate) in chain.iter().enumerate() {
         let extent = if depth == 0 { Extent::Leaf } else { Extent::Anchor };

@@ -33,10 +33,9 @@ pub unsafe extern "C" fn decide(
     other: *mut c_void,
     extra: *mut c_void,
 ) -> c_int {
-    let permitted = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: libssl calls with what it is asked about; the connection is in its own thread.
-        unsafe { permits(ssl, ctx, operation, bits, nid, other, extra) }
-    }));
+    let question = Question { ssl, ctx, operation, bits, nid, other, extra };
+    // SAFETY: libssl asks, and the connection is in its own thread.
+    let permitted = catch_unwind(AssertUnwindSafe(|| unsafe { question.permits() }));
     permitted.unwrap_or(false) as c_int
 }
 
@@ -53,11 +52,12 @@ pub unsafe extern "C" fn decide_with_application(
     other: *mut c_void,
     extra: *mut c_void,
 ) -> c_int {
+    let question = Question { ssl, ctx, operation, bits, nid, other, extra };
     let permitted = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: libssl calls with what it is asked about; the connection is in its own thread, here and below.
-        let permitted = unsafe { permits(ssl, ctx, operation, bits, nid, other, extra) };
+        // SAFETY: libssl asks, and the connection is in its own thread, here and below.
+        let permitted = unsafe { question.permits() };
         // SAFETY: as above.
-        permitted && unsafe { application_permits(ssl, ctx, operation, bits, nid, other, extra) }
+        permitted && unsafe { question.application_permits() }
     }));
     permitted.unwrap_or(false) as c_int
 }
@@ -67,8 +67,8 @@ pub fn is_ours(callback: sys::SecurityCallback) -> bool {
     [decide as sys::SecurityCallback, decide_with_application].iter().any(|ours| ptr::fn_addr_eq(callback, *ours))
 }
 
-/// Whether the policy's floor and what was there before our callback both permit what libssl asks about.
-unsafe fn permits(
+/// What libssl asks a security callback.
+struct Question {
     ssl: *const ffi::SSL,
     ctx: *const ffi::SSL_CTX,
     operation: c_int,
@@ -76,83 +76,94 @@ unsafe fn permits(
     nid: c_int,
     other: *mut c_void,
     extra: *mut c_void,
-) -> bool {
-    // SAFETY: libssl hands a live SSL or a live SSL_CTX.
-    let guard = unsafe { if ssl.is_null() { Guard::of(ctx) } else { Guard::of_ssl(ssl) } };
-    let Some(guard) = guard else { return false };
-    if guard.regime() != Regime::Watched {
-        // SAFETY: libssl calls from inside the connection's own thread.
-        if !ssl.is_null() && !only_lists(operation) && !unsafe { on_course(ssl as *mut ffi::SSL, guard, operation) } {
-            return false;
+}
+
+impl Question {
+    /// Whether the policy's floor and what was there before our callback both permit it.
+    ///
+    /// # Safety
+    /// libssl asks, in the thread that uses the connection.
+    unsafe fn permits(&self) -> bool {
+        // SAFETY: libssl hands a live SSL or a live SSL_CTX.
+        let guard = unsafe { if self.ssl.is_null() { Guard::of(self.ctx) } else { Guard::of_ssl(self.ssl) } };
+        let Some(guard) = guard else { return false };
+        if guard.regime() != Regime::Watched {
+            let goes_on = self.ssl.is_null()
+                || self.only_lists()
+                // SAFETY: as the caller promises.
+                || unsafe { on_course(self.ssl as *mut ffi::SSL, guard, self.operation) };
+            // SAFETY: as the caller promises.
+            if !goes_on || !unsafe { self.is_above_floor(guard.policy) } {
+                return false;
+            }
         }
-        // SAFETY: for cipher operations `other` is the SSL_CIPHER in question.
-        if !unsafe { floor_permits(guard.policy, operation, bits, nid, other) } {
-            return false;
+        // SAFETY: the callback that stood here before ours.
+        guard.previous_security.is_none_or(|callback| unsafe { self.ask(callback) })
+    }
+
+    /// Most questions are about what a hello may list, and come between those about the version and our own look at the
+    /// hello, which both end a handshake that is not to go on. What the peer has chosen is asked about again.
+    fn only_lists(&self) -> bool {
+        matches!(
+            self.operation,
+            sys::SSL_SECOP_CIPHER_SUPPORTED
+                | sys::SSL_SECOP_CURVE_SUPPORTED
+                | sys::SSL_SECOP_SIGALG_SUPPORTED
+                | sys::SSL_SECOP_SIGALG_MASK
+        )
+    }
+
+    /// # Safety
+    /// As for [`Question::permits`].
+    unsafe fn is_above_floor(&self, policy: &Policy) -> bool {
+        if self.operation & sys::SSL_SECOP_OTHER_TYPE == sys::SSL_SECOP_OTHER_CIPHER {
+            // SAFETY: for cipher operations `other` is the SSL_CIPHER in question.
+            let id = unsafe { ffi::SSL_CIPHER_get_protocol_id(self.other as *const ffi::SSL_CIPHER) };
+            return self.bits >= policy.security_bits && policy.permits_suite(id);
+        }
+        match self.operation {
+            sys::SSL_SECOP_VERSION => (policy.min_version..=policy.max_version).contains(&self.nid),
+            sys::SSL_SECOP_COMPRESSION => false,
+            // Its "bits" say nothing about strength.
+            sys::SSL_SECOP_TICKET => true,
+            _ => self.bits >= policy.security_bits,
         }
     }
-    // SAFETY: the callback that stood here before ours, with libssl's own arguments.
-    let ask = |callback: sys::SecurityCallback| unsafe { callback(ssl, ctx, operation, bits, nid, other, extra) } == 1;
-    guard.previous_security.is_none_or(ask)
-}
 
-/// Most questions are about what a hello may list, and come between those about the version and our own look at the
-/// hello, which both end a handshake that is not to go on. What the peer has chosen is asked about again.
-fn only_lists(operation: c_int) -> bool {
-    matches!(
-        operation,
-        sys::SSL_SECOP_CIPHER_SUPPORTED
-            | sys::SSL_SECOP_CURVE_SUPPORTED
-            | sys::SSL_SECOP_SIGALG_SUPPORTED
-            | sys::SSL_SECOP_SIGALG_MASK
-    )
-}
+    /// Asks `callback` as libssl would.
+    ///
+    /// # Safety
+    /// `callback` is a security callback of libssl or of the program; and as for [`Question::permits`].
+    unsafe fn ask(&self, callback: sys::SecurityCallback) -> bool {
+        let Question { ssl, ctx, operation, bits, nid, other, extra } = *self;
+        // SAFETY: as the caller promises, with libssl's own arguments.
+        unsafe { callback(ssl, ctx, operation, bits, nid, other, extra) == 1 }
+    }
 
-/// # Safety
-/// `other` is an `SSL_CIPHER` for cipher operations.
-unsafe fn floor_permits(policy: &Policy, operation: c_int, bits: c_int, nid: c_int, other: *mut c_void) -> bool {
-    if operation & sys::SSL_SECOP_OTHER_TYPE == sys::SSL_SECOP_OTHER_CIPHER {
-        // SAFETY: as the caller promises.
-        let id = unsafe { ffi::SSL_CIPHER_get_protocol_id(other as *const ffi::SSL_CIPHER) };
-        return bits >= policy.security_bits && policy.permits_suite(id);
-    }
-    match operation {
-        sys::SSL_SECOP_VERSION => (policy.min_version..=policy.max_version).contains(&nid),
-        sys::SSL_SECOP_COMPRESSION => false,
-        // Its "bits" say nothing about strength.
-        sys::SSL_SECOP_TICKET => true,
-        _ => bits >= policy.security_bits,
-    }
-}
-
-/// Asks the callback that the program put in place of ours.
-unsafe fn application_permits(
-    ssl: *const ffi::SSL,
-    ctx: *const ffi::SSL_CTX,
-    operation: c_int,
-    bits: c_int,
-    nid: c_int,
-    other: *mut c_void,
-    extra: *mut c_void,
-) -> bool {
-    if ssl.is_null() {
-        return true;
-    }
-    // SAFETY: `ssl` is live.
-    let Some(watch) = (unsafe { Watch::of(ssl) }) else { return true };
-    let replaced = {
-        let mut state = watch.state();
-        // A program's callback that asks the one it replaced, which is ours, is not asked again by it.
-        if state.in_app_security {
+    /// Asks the callback that the program put in place of ours.
+    ///
+    /// # Safety
+    /// As for [`Question::permits`].
+    unsafe fn application_permits(&self) -> bool {
+        if self.ssl.is_null() {
             return true;
         }
-        state.in_app_security = state.app_security.is_some();
-        state.app_security
-    };
-    // SAFETY: the program's own callback, called as libssl calls it.
-    let ask = |callback: sys::SecurityCallback| unsafe { callback(ssl, ctx, operation, bits, nid, other, extra) } == 1;
-    let permitted = replaced.is_none_or(ask);
-    watch.state().in_app_security = false;
-    permitted
+        // SAFETY: `ssl` is live.
+        let Some(watch) = (unsafe { Watch::of(self.ssl) }) else { return true };
+        let replaced = {
+            let mut state = watch.state();
+            // A program's callback that asks the one it replaced, which is ours, is not asked again by it.
+            if state.in_app_security {
+                return true;
+            }
+            state.in_app_security = state.app_security.is_some();
+            state.app_security
+        };
+        // SAFETY: the program's own callback.
+        let permitted = replaced.is_none_or(|callback| unsafe { self.ask(callback) });
+        watch.state().in_app_security = false;
+        permitted
+    }
 }
 
 /// Whether the handshake may go on at all. Where a program replaced our info callback this is the first that we see of
@@ -160,6 +171,7 @@ unsafe fn application_permits(
 ///
 /// # Safety
 /// `ssl` is a live `SSL` in the thread that uses it.
+#[inline(never)]
 unsafe fn on_course(ssl: *mut ffi::SSL, guard: &Guard, operation: c_int) -> bool {
     // SAFETY: as the caller promises, here and below.
     let before = unsafe { sys::SSL_in_before(ssl) } == 1;
