@@ -22,6 +22,7 @@ use crate::verify::mark::LastMark;
 use crate::verify::overseer::Overseer;
 use crate::verify::pins::Pin;
 use crate::verify::revocation::{Revocation, ocsp};
+use crate::verify::security;
 
 /// Which side of a connection a context is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,6 +165,8 @@ pub struct Guard {
     pub broken_anchors: Broken,
     /// The security callback that was in place before ours.
     pub previous_security: Option<sys::SecurityCallback>,
+    /// Whether that is libssl's own.
+    pub previous_is_libssls: bool,
     regime: AtomicU8,
     app_info: Option<sys::InfoCallback>,
     app_cert_verify: Mutex<Option<CertVerify>>,
@@ -208,6 +211,7 @@ impl Guard {
             either_side: post.either_side,
             anchors,
             previous_security: post.displaced.security,
+            previous_is_libssls: post.displaced.security.is_some_and(security::is_libssls),
             regime: AtomicU8::new(post.regime as u8),
             app_info: post.displaced.info,
             app_cert_verify: Mutex::new(post.displaced.cert_verify),
