@@ -16,6 +16,7 @@ use crate::sys;
 use crate::trust::Anchors;
 use crate::trust::certdata::Purpose;
 use crate::trust::decode::Broken;
+use crate::verify::chain::KnownAnchor;
 use crate::verify::exact::ExactCertificates;
 use crate::verify::insecure::{Waiver, Waivers};
 use crate::verify::mark::LastMark;
@@ -175,6 +176,8 @@ pub struct Guard {
     nonce: [u8; 32],
     /// The mark that was computed last.
     pub(crate) last_mark: LastMark,
+    /// The anchor that kept the rules last.
+    pub(crate) known_anchor: KnownAnchor,
     /// How many marks that fit no session were given out.
     unmatchable: AtomicU64,
     settings: RwLock<Settings>,
@@ -218,6 +221,7 @@ impl Guard {
             overseer: OnceLock::new(),
             nonce,
             last_mark: LastMark::default(),
+            known_anchor: KnownAnchor::default(),
             unmatchable: AtomicU64::new(0),
             settings: RwLock::new(Settings {
                 host: None,

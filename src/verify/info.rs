@@ -25,9 +25,10 @@ use crate::verify::{ends, failure, mark, staple};
 pub unsafe extern "C" fn observe(ssl: *const ffi::SSL, place: c_int, value: c_int) {
     // Most reports are of a step between, which only a program's own callback wants to hear of.
     // SAFETY: libssl hands a live SSL.
-    if is_turn(place, value) || unsafe { context_has_another(ssl) } {
+    let another = unsafe { context_has_another(ssl) };
+    if another || is_turn(place, value) {
         // SAFETY: as the caller promises.
-        unsafe { observe_with_application(ssl, place, value) };
+        unsafe { heed(ssl as *mut ffi::SSL, place, value, another) };
     }
 }
 
@@ -36,7 +37,13 @@ pub unsafe extern "C" fn observe(ssl: *const ffi::SSL, place: c_int, value: c_in
 /// # Safety
 /// As for [`observe`].
 pub unsafe extern "C" fn observe_with_application(ssl: *const ffi::SSL, place: c_int, value: c_int) {
-    let ssl = ssl as *mut ffi::SSL;
+    // SAFETY: as the caller promises.
+    unsafe { heed(ssl as *mut ffi::SSL, place, value, true) };
+}
+
+/// # Safety
+/// As for [`observe`]. `for_application`: whether the program may have a callback of its own.
+unsafe fn heed(ssl: *mut ffi::SSL, place: c_int, value: c_int, for_application: bool) {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         // libssl would call the program's own: that one has called us, as the callback which it replaced.
         // SAFETY: libssl calls from the connection's own thread.
@@ -56,7 +63,7 @@ pub unsafe extern "C" fn observe_with_application(ssl: *const ffi::SSL, place: c
         // SAFETY: as above.
         unsafe { ends::tell(ssl, place, value) };
         // SAFETY: as above.
-        if by_program { None } else { unsafe { application_callback(ssl) } }
+        if by_program || !for_application { None } else { unsafe { application_callback(ssl) } }
     }));
     match outcome {
         Ok(Some(application)) => {
