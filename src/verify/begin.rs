@@ -147,7 +147,9 @@ pub unsafe fn pin_info(ssl: *mut ffi::SSL) {
     if !current.is_some_and(info::is_ours) {
         watch.state().app_info = current;
         // SAFETY: as above.
-        unsafe { sys::SSL_set_info_callback(ssl, Some(info::observe)) };
+        let displaced = || unsafe { Guard::of_ssl(ssl) }.and_then(Guard::app_info);
+        // SAFETY: as above.
+        unsafe { sys::SSL_set_info_callback(ssl, Some(info::callback(current.or_else(displaced)))) };
     }
 }
 
@@ -165,7 +167,6 @@ unsafe fn pin_security(ssl: *mut ffi::SSL, watch: &Watch) {
 
 /// Values that were lowered on the connection, or by the system's configuration, become the policy's again.
 unsafe fn enforce(ssl: *mut ffi::SSL, guard: &Guard) {
-    let _quiet = Quiet::begin();
     let policy = guard.policy;
     // SAFETY: `ssl` is live in its own thread, here and below.
     let role = unsafe { guard.role_on(ssl) };
@@ -175,12 +176,16 @@ unsafe fn enforce(ssl: *mut ffi::SSL, guard: &Guard) {
     unsafe { sys::SSL_clear_options(ssl, policy.options_to_clear()) };
     // SAFETY: as above; these controls take no pointer.
     let control = |command, number: c_long| unsafe { ffi::SSL_ctrl(ssl, command, number, ptr::null_mut()) };
-    let least = control(sys::SSL_CTRL_GET_MIN_PROTO_VERSION, 0).max(policy.min_version.into());
-    if guard.regime() != Regime::Own {
-        // SAFETY: as above.
-        unsafe { widen(ssl, policy, least) };
+    let set = control(sys::SSL_CTRL_GET_MIN_PROTO_VERSION, 0);
+    let least = set.max(policy.min_version.into());
+    if least != set || guard.regime() != Regime::Own {
+        let _quiet = Quiet::begin();
+        if guard.regime() != Regime::Own {
+            // SAFETY: as above.
+            unsafe { widen(ssl, policy, least) };
+        }
+        control(sys::SSL_CTRL_SET_MIN_PROTO_VERSION, least);
     }
-    control(sys::SSL_CTRL_SET_MIN_PROTO_VERSION, least);
     if role == Role::Client {
         // SAFETY: as above.
         unsafe { drop_pre_shared_keys(ssl) };

@@ -1,6 +1,8 @@
 //! Our rules for a whole chain that OpenSSL finds good: each certificate's own, the depth, and the name constraints. And
 //! better reasons than OpenSSL's code for one that it does not. Every function looks at bytes and decides nothing twice.
 
+use std::sync::Mutex;
+
 use openssl::x509::X509;
 use openssl_sys as ffi;
 
@@ -11,22 +13,28 @@ use crate::verify::engine::{self, Outcome};
 use crate::verify::explain;
 use crate::verify::fields::{Certificate, Known};
 use crate::verify::judge::{Case, Extent};
-use crate::verify::rules::{self, Place};
+use crate::verify::rules::{self, Place, Rules};
 use crate::verify::signed::SignedPart;
 
 /// Our rules for a chain that OpenSSL finds good.
 pub fn check(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error, Extent)> {
     let rules = case.rules();
-    let mut signed = SignedPart::default();
+    let mut signed = SignedPart::new();
     let mut is_constrained = false;
     for (depth, certificate) in chain.iter().enumerate() {
         let extent = if depth == 0 { Extent::Leaf } else { Extent::Anchor };
         let bytes = signed.of(certificate).ok_or_else(|| (engine::out_of_memory(), extent))?;
+        let place = place(depth, chain.len());
+        if place == Place::Anchor && case.known_anchor.is(rules, bytes) {
+            continue;
+        }
         let parsed = Certificate::parse_signed(bytes).map_err(|_| (explain::not_der(depth, certificate), extent))?;
-        rules
-            .check(&parsed, place(depth, chain.len()))
-            .map_err(|breach| (explain::breach(breach, depth, certificate), extent))?;
-        is_constrained |= depth > 0 && parsed.extension(Known::NameConstraints).is_some();
+        rules.check(&parsed, place).map_err(|breach| (explain::breach(breach, depth, certificate), extent))?;
+        let constrains = depth > 0 && parsed.extension(Known::NameConstraints).is_some();
+        if place == Place::Anchor && !constrains {
+            case.known_anchor.remember(rules, bytes);
+        }
+        is_constrained |= constrains;
     }
     // Few chains need to be looked at as a whole.
     if is_constrained || chain.len() > most_intermediates(case) + 2 {
@@ -34,6 +42,24 @@ pub fn check(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error,
     }
     distrust::check(chain.iter().map(|certificate| &**certificate), &case.distrust)
         .map_err(|error| (error, Extent::Anchor))
+}
+
+/// The bytes of the anchor that kept its rules last and has no name constraints: the same bytes keep the same rules.
+#[derive(Default)]
+pub struct KnownAnchor(Mutex<Option<(Rules, Vec<u8>)>>);
+
+impl KnownAnchor {
+    fn is(&self, rules: Rules, bytes: &[u8]) -> bool {
+        // Where another thread looks just now, nobody waits, here and below.
+        let Ok(known) = self.0.try_lock() else { return false };
+        known.as_ref().is_some_and(|(its_rules, its_bytes)| *its_rules == rules && its_bytes == bytes)
+    }
+
+    fn remember(&self, rules: Rules, bytes: &[u8]) {
+        if let Ok(mut known) = self.0.try_lock() {
+            *known = Some((rules, bytes.to_vec()));
+        }
+    }
 }
 
 /// What one certificate of the chain says about the others.

@@ -16,12 +16,14 @@ use crate::sys;
 use crate::trust::Anchors;
 use crate::trust::certdata::Purpose;
 use crate::trust::decode::Broken;
+use crate::verify::chain::KnownAnchor;
 use crate::verify::exact::ExactCertificates;
 use crate::verify::insecure::{Waiver, Waivers};
 use crate::verify::mark::LastMark;
 use crate::verify::overseer::Overseer;
 use crate::verify::pins::Pin;
 use crate::verify::revocation::{Revocation, ocsp};
+use crate::verify::security;
 
 /// Which side of a connection a context is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,6 +166,8 @@ pub struct Guard {
     pub broken_anchors: Broken,
     /// The security callback that was in place before ours.
     pub previous_security: Option<sys::SecurityCallback>,
+    /// Whether that is libssl's own.
+    pub previous_is_libssls: bool,
     regime: AtomicU8,
     app_info: Option<sys::InfoCallback>,
     app_cert_verify: Mutex<Option<CertVerify>>,
@@ -172,6 +176,8 @@ pub struct Guard {
     nonce: [u8; 32],
     /// The mark that was computed last.
     pub(crate) last_mark: LastMark,
+    /// The anchor that kept the rules last.
+    pub(crate) known_anchor: KnownAnchor,
     /// How many marks that fit no session were given out.
     unmatchable: AtomicU64,
     settings: RwLock<Settings>,
@@ -208,12 +214,14 @@ impl Guard {
             either_side: post.either_side,
             anchors,
             previous_security: post.displaced.security,
+            previous_is_libssls: post.displaced.security.is_some_and(security::is_libssls),
             regime: AtomicU8::new(post.regime as u8),
             app_info: post.displaced.info,
             app_cert_verify: Mutex::new(post.displaced.cert_verify),
             overseer: OnceLock::new(),
             nonce,
             last_mark: LastMark::default(),
+            known_anchor: KnownAnchor::default(),
             unmatchable: AtomicU64::new(0),
             settings: RwLock::new(Settings {
                 host: None,

@@ -23,7 +23,27 @@ use crate::verify::{ends, failure, mark, staple};
 /// # Safety
 /// For libssl to call, with a live `SSL`.
 pub unsafe extern "C" fn observe(ssl: *const ffi::SSL, place: c_int, value: c_int) {
-    let ssl = ssl as *mut ffi::SSL;
+    // Most reports are of a step between, which only a program's own callback wants to hear of.
+    // SAFETY: libssl hands a live SSL.
+    let another = unsafe { context_has_another(ssl) };
+    if another || is_turn(place, value) {
+        // SAFETY: as the caller promises.
+        unsafe { heed(ssl as *mut ffi::SSL, place, value, another) };
+    }
+}
+
+/// [`observe`], where the program had an info callback of its own on the connection or the context before ours.
+///
+/// # Safety
+/// As for [`observe`].
+pub unsafe extern "C" fn observe_with_application(ssl: *const ffi::SSL, place: c_int, value: c_int) {
+    // SAFETY: as the caller promises.
+    unsafe { heed(ssl as *mut ffi::SSL, place, value, true) };
+}
+
+/// # Safety
+/// As for [`observe`]. `for_application`: whether the program may have a callback of its own.
+unsafe fn heed(ssl: *mut ffi::SSL, place: c_int, value: c_int, for_application: bool) {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         // libssl would call the program's own: that one has called us, as the callback which it replaced.
         // SAFETY: libssl calls from the connection's own thread.
@@ -43,7 +63,7 @@ pub unsafe extern "C" fn observe(ssl: *const ffi::SSL, place: c_int, value: c_in
         // SAFETY: as above.
         unsafe { ends::tell(ssl, place, value) };
         // SAFETY: as above.
-        if by_program { None } else { unsafe { application_callback(ssl) } }
+        if by_program || !for_application { None } else { unsafe { application_callback(ssl) } }
     }));
     match outcome {
         Ok(Some(application)) => {
@@ -60,12 +80,33 @@ pub unsafe extern "C" fn observe(ssl: *const ffi::SSL, place: c_int, value: c_in
     }
 }
 
-/// Whether `callback` is [`observe`].
-pub fn is_ours(callback: sys::InfoCallback) -> bool {
-    std::ptr::fn_addr_eq(callback, observe as sys::InfoCallback)
+/// Whether a handshake starts, is complete or has stopped.
+fn is_turn(place: c_int, value: c_int) -> bool {
+    place & (sys::SSL_CB_HANDSHAKE_START | sys::SSL_CB_HANDSHAKE_DONE) != 0
+        || place == sys::SSL_CB_CONNECT_EXIT && value <= 0
 }
 
-/// Whether [`observe`] is what libssl calls for `ssl`.
+/// Which of ours to set where the program has had `application` there.
+pub fn callback(application: Option<sys::InfoCallback>) -> sys::InfoCallback {
+    if application.is_some() { observe_with_application } else { observe }
+}
+
+/// Whether `callback` is one of ours.
+pub fn is_ours(callback: sys::InfoCallback) -> bool {
+    [observe as sys::InfoCallback, observe_with_application].iter().any(|ours| std::ptr::fn_addr_eq(callback, *ours))
+}
+
+/// Whether a program has put an info callback of its own on the context, in place of ours.
+///
+/// # Safety
+/// `ssl` is live, in the thread that uses it.
+unsafe fn context_has_another(ssl: *const ffi::SSL) -> bool {
+    // SAFETY: as the caller promises.
+    let callback = unsafe { sys::SSL_CTX_get_info_callback(ffi::SSL_get_SSL_CTX(ssl)) };
+    callback.is_some_and(|callback| !is_ours(callback))
+}
+
+/// Whether one of ours is what libssl calls for `ssl`.
 ///
 /// # Safety
 /// `ssl` is live, in the thread that uses it.

@@ -16,7 +16,7 @@ use crate::sys;
 use crate::trust::distrust::Distrust;
 use crate::trust::store;
 use crate::verify::certificate;
-use crate::verify::chain;
+use crate::verify::chain::{self, KnownAnchor};
 use crate::verify::engine::{self, Material};
 use crate::verify::exact::{self, ExactCertificates};
 use crate::verify::explain;
@@ -62,6 +62,8 @@ pub struct Case<'a> {
     pub exact: ExactCertificates,
     /// What the sources of the anchors say against certificates.
     pub distrust: Arc<Distrust>,
+    /// The anchor that kept the rules last.
+    pub(crate) known_anchor: &'a KnownAnchor,
 }
 
 impl<'a> Case<'a> {
@@ -92,6 +94,7 @@ impl<'a> Case<'a> {
             pins: settings.pins.clone(),
             exact: settings.exact.clone(),
             distrust: guard.anchors.distrust(),
+            known_anchor: &guard.known_anchor,
         }
     }
 

@@ -24,7 +24,7 @@ pub unsafe fn install(ctx: *mut ffi::SSL_CTX, guard: &Guard) -> Result<()> {
     // SAFETY: as above.
     unsafe { sys::SSL_CTX_set_security_callback(ctx, Some(security::decide)) };
     // SAFETY: as above.
-    unsafe { sys::SSL_CTX_set_info_callback(ctx, Some(info::observe)) };
+    unsafe { sys::SSL_CTX_set_info_callback(ctx, Some(info::callback(guard.app_info()))) };
     let regime = guard.regime();
     if regime != Regime::Watched {
         // SAFETY: as above.

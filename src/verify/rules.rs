@@ -88,7 +88,7 @@ fn breach(code: i32, what: impl Into<String>, rule: &'static str) -> Breach {
 }
 
 /// The checks that are demanded, as one word.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     mask: u32,
     purpose: Option<Purpose>,

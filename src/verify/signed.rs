@@ -13,10 +13,14 @@ use crate::identity::der::{OID, Reader, SEQUENCE};
 use crate::sys;
 
 /// The bytes of one certificate after the other; what was allocated for one serves the next.
-#[derive(Default)]
 pub struct SignedPart(Vec<u8>);
 
 impl SignedPart {
+    /// Has no certificate yet, but room for most.
+    pub fn new() -> SignedPart {
+        SignedPart(Vec::with_capacity(1024))
+    }
+
     /// The DER of the TBSCertificate, and behind it that of the AlgorithmIdentifier beside the signature; `None` where
     /// OpenSSL has no memory left.
     pub fn of(&mut self, certificate: &X509Ref) -> Option<&[u8]> {
@@ -121,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_bytes_are_those_of_the_certificates_der() {
-        let (mut kept, mut cut) = (SignedPart::default(), SignedPart::default());
+        let (mut kept, mut cut) = (SignedPart::new(), SignedPart::new());
         for der in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
             let certificate = X509::from_der(der).unwrap();
             cut.0.clear();
@@ -134,13 +138,13 @@ mod tests {
     #[test]
     fn a_changed_certificate_shows_its_new_bytes() {
         let certificate = X509::from_der(webpki_root_certs::TLS_SERVER_ROOT_CERTS.first().unwrap()).unwrap();
-        let mut signed = SignedPart::default();
+        let mut signed = SignedPart::new();
         let before = signed.of(&certificate).unwrap().to_vec();
         // SAFETY: the certificate is ours alone.
         assert_eq!(unsafe { ffi::X509_set_version(certificate.as_ptr(), 1) }, 1);
         let after = signed.of(&certificate).unwrap();
         assert_ne!(after, before);
-        let mut cut = SignedPart::default();
+        let mut cut = SignedPart::new();
         cut.cut_out(&certificate.to_der().unwrap());
         assert_eq!(after, cut.0);
     }
