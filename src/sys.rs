@@ -1,7 +1,7 @@
 //! The OpenSSL declarations that `openssl-sys` lacks, and only those. Nothing here decides anything.
 #![allow(missing_docs, non_camel_case_types)]
 
-use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
+use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 
 use libc::time_t;
 use openssl_sys::*;
@@ -52,10 +52,11 @@ pub const SSL_CB_CONNECT_EXIT: c_int = 0x1002;
 
 pub const SSL_CTRL_GET_TLSEXT_STATUS_REQ_CB: c_int = 128;
 
-/// `SSL_get_state`: nothing has been sent; the handshake is complete; a client's hello was sent, no server hello has come.
+/// `SSL_get_state`: nothing has been sent; the handshake is complete. The numbers of other states differ between versions.
 pub const TLS_ST_BEFORE: c_int = 0;
 pub const TLS_ST_OK: c_int = 1;
-pub const TLS_ST_CW_CLNT_HELLO: c_int = 12;
+/// `SSL_state_string`: a client's hello was sent, no server hello has come.
+pub const CLIENT_HELLO_WRITTEN: &CStr = c"TWCH";
 
 pub const SSL_NOTHING: c_int = 1;
 pub const SSL_WRITING: c_int = 2;
@@ -239,6 +240,8 @@ unsafe extern "C" {
     ) -> c_int;
     pub fn X509_STORE_set_ex_data(store: *mut X509_STORE, index: c_int, data: *mut c_void) -> c_int;
     pub fn X509_STORE_get_ex_data(store: *const X509_STORE, index: c_int) -> *mut c_void;
+    #[cfg(ossl400)]
+    pub fn X509_STORE_get1_objects(store: *mut X509_STORE) -> *mut stack_st_X509_OBJECT;
     pub fn X509_STORE_set_get_issuer(store: *mut X509_STORE, function: Option<GetIssuer>);
     pub fn X509_STORE_set_lookup_certs(store: *mut X509_STORE, function: Option<LookupCerts>);
     pub fn X509_STORE_CTX_get1_issuer(

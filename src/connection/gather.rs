@@ -1,6 +1,6 @@
 //! Collects what the words of a failure need, once a call has failed. It changes nothing about the connection.
 
-use std::ffi::{c_int, c_long};
+use std::ffi::{CStr, c_int, c_long};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ptr;
 
@@ -53,7 +53,8 @@ pub unsafe fn failure(ssl: *mut ffi::SSL, phase: Phase, transport: Option<&Trans
             errno,
             ended: transport.is_some_and(|transport| transport.ended.get()),
             head,
-            before_server_hello: state == sys::TLS_ST_CW_CLNT_HELLO || state == sys::TLS_ST_BEFORE,
+            // SAFETY: as the caller promises.
+            before_server_hello: state == sys::TLS_ST_BEFORE || unsafe { waits_for_server_hello(ssl) },
             // SAFETY: as the caller promises.
             offer: unsafe { offer(ssl) },
         })
@@ -67,6 +68,13 @@ pub unsafe fn failure(ssl: *mut ffi::SSL, phase: Phase, transport: Option<&Trans
         }
         None => words(&[]),
     }
+}
+
+/// # Safety
+/// As for [`failure`].
+unsafe fn waits_for_server_hello(ssl: *mut ffi::SSL) -> bool {
+    // SAFETY: as the caller promises; the answer is a static text.
+    unsafe { CStr::from_ptr(ffi::SSL_state_string(ssl)) == sys::CLIENT_HELLO_WRITTEN }
 }
 
 /// The newest entry of this thread's error queue.
