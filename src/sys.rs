@@ -1,7 +1,7 @@
 //! The OpenSSL declarations that `openssl-sys` lacks, and only those. Nothing here decides anything.
 #![allow(missing_docs, non_camel_case_types)]
 
-use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
+use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 
 use libc::time_t;
 use openssl_sys::*;
@@ -49,14 +49,16 @@ pub type SecurityCallback =
 pub const SSL_CB_HANDSHAKE_START: c_int = 0x10;
 pub const SSL_CB_HANDSHAKE_DONE: c_int = 0x20;
 pub const SSL_CB_CONNECT_EXIT: c_int = 0x1002;
+pub const SSL_CB_WRITE_ALERT: c_int = 0x4008;
 
 pub const SSL_CTRL_GET_TLSEXT_STATUS_REQ_CB: c_int = 128;
 
-/// `SSL_get_state`: nothing has been sent; the handshake is complete. The numbers of other states differ between versions.
+/// `SSL_get_state`: nothing has been sent; the handshake is complete; a client's hello was sent, no server hello has come.
 pub const TLS_ST_BEFORE: c_int = 0;
 pub const TLS_ST_OK: c_int = 1;
-/// `SSL_state_string`: a client's hello was sent, no server hello has come.
-pub const CLIENT_HELLO_WRITTEN: &CStr = c"TWCH";
+pub const TLS_ST_CW_CLNT_HELLO: c_int = 12;
+/// The same since OpenSSL 3.2, which has compressed certificates before it.
+pub const TLS_ST_CW_CLNT_HELLO_3_2: c_int = 13;
 
 pub const SSL_NOTHING: c_int = 1;
 pub const SSL_WRITING: c_int = 2;

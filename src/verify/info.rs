@@ -36,6 +36,12 @@ pub unsafe extern "C" fn observe(ssl: *const ffi::SSL, place: c_int, value: c_in
             // SAFETY: as above, when the handshake is complete.
             unsafe { finish(ssl) };
         }
+        if place == sys::SSL_CB_WRITE_ALERT && value >> 8 == FATAL {
+            // SAFETY: as above.
+            if let Some(watch) = unsafe { Watch::of(ssl) } {
+                watch.state().sent_alert = Some(value as u8);
+            }
+        }
         if place == sys::SSL_CB_CONNECT_EXIT && value <= 0 {
             // SAFETY: as above, when the handshake has stopped.
             unsafe { stopped(ssl) };
@@ -59,6 +65,9 @@ pub unsafe extern "C" fn observe(ssl: *const ffi::SSL, place: c_int, value: c_in
         Err(_) => unsafe { shut(ssl) },
     }
 }
+
+/// The level of an alert that ends the connection (RFC 8446 section 6).
+const FATAL: c_int = 2;
 
 /// Whether `callback` is [`observe`].
 pub fn is_ours(callback: sys::InfoCallback) -> bool {
