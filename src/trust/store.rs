@@ -42,6 +42,7 @@ pub fn is_empty(store: &X509StoreRef) -> bool {
 pub unsafe fn contents(store: *mut ffi::X509_STORE) -> (usize, Option<usize>) {
     // SAFETY: as the caller promises, here and below.
     let (objects, lookups) = unsafe { (object_count(store), lookup_count(store)) };
+    // SAFETY: as above.
     let indexes = hooks::indexes(unsafe { X509StoreRef::from_ptr(store) }).len();
     (objects.unwrap_or(0), lookups.ok().map(|lookups| usize::try_from(lookups).unwrap_or(0) + indexes))
 }
