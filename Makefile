@@ -11,7 +11,7 @@ REAL := libhostlock.so.$(VERSION)
 # rustup's place, for shells that did not read its profile.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help release demo test test-long lint header header-check symbols install uninstall bench clean
+.PHONY: help release private demo test test-long test-private lint header header-check symbols install uninstall bench clean
 
 help:    ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' Makefile | column -t -s: -l 2
@@ -20,6 +20,10 @@ release: ## builds what is installed
 # Another user (sudo make install) may have no cargo: what was built before is then installed.
 	@if command -v cargo >/dev/null || ! test -f $(TARGET)/release/libhostlock.so; then \
 	    scripts/need cargo cc libssl && cargo build --release --lib; fi
+
+private: ## builds the library with a libssl of its own inside (minutes)
+	@scripts/need cargo cc perl make
+	@scripts/private build --release
 
 demo:    ## shows the attack, and who is fooled by it
 	@scripts/need cargo cc libssl openssl python3
@@ -30,8 +34,12 @@ test:    ## runs every test and ends with one line of totals
 	@python3 scripts/run_tests.py
 
 test-long: ## the same, with the tests that take long
-	@scripts/need cargo cc c++ libssl openssl python3 valgrind nm readelf
+	@scripts/need cargo cc c++ libssl openssl python3 valgrind nm readelf perl make
 	@python3 scripts/run_tests.py --long
+
+test-private: ## tests the build with a libssl of its own inside (minutes)
+	@scripts/need cargo cc c++ libssl openssl python3 nm readelf perl make
+	@python3 scripts/run_tests.py private-rust private-python
 
 lint:    ## format, warnings, docs, header, C and Python
 	@scripts/need cargo cc c++ libssl python3 venv shellcheck

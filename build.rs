@@ -24,18 +24,31 @@ fn main() {
     println!("cargo::rerun-if-changed=src");
     println!("cargo::rerun-if-changed=cbindgen.toml");
     println!("cargo::rerun-if-changed=build.rs");
+    let private = std::env::var_os("CARGO_FEATURE_PRIVATE_LIBSSL").is_some();
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
     let out = PathBuf::from(std::env::var("OUT_DIR").expect("cargo sets OUT_DIR"));
-    header(&root, &out);
+    header(&root, &out, private);
+    println!("cargo::rustc-check-cfg=cfg(ossl400)");
+    let version = std::env::var("DEP_OPENSSL_VERSION_NUMBER").unwrap_or_default();
+    if u64::from_str_radix(&version, 16).is_ok_and(|version| version >= 0x4000_0000) {
+        println!("cargo::rustc-cfg=ossl400");
+    }
     if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
-        println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libhostlock.so.0");
+        // A program that was built for the one must not be given the other: its handles are not what they were.
+        let soname = if private { "libhostlock-private.so.0" } else { "libhostlock.so.0" };
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,{soname}");
+        println!("cargo::rustc-cdylib-link-arg=-Wl,--exclude-libs,ALL");
         // OpenSSL keeps our callbacks: after a dlclose the next SSL_CTX_free would jump into nothing.
         println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete,-z,now");
     }
 }
 
-fn header(root: &std::path::Path, out: &std::path::Path) {
-    let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is well-formed");
+fn header(root: &std::path::Path, out: &std::path::Path, private: bool) {
+    let mut config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is well-formed");
+    if private {
+        config.header = config.header.map(|text| replaced(&text, SHARED_ABOUT, PRIVATE_ABOUT));
+        config.after_includes = config.after_includes.map(|text| replaced(&text, SHARED_HANDLES, PRIVATE_HANDLES));
+    }
     let mut builder = cbindgen::Builder::new().with_config(config).with_src(root.join("src/error.rs"));
     for section in SECTIONS {
         builder = builder.with_src(root.join(format!("src/ffi/{section}.rs")));
@@ -44,6 +57,39 @@ fn header(root: &std::path::Path, out: &std::path::Path) {
     builder.generate().expect("cbindgen understands src/ffi").write(&mut text);
     let text = String::from_utf8(text).expect("cbindgen writes UTF-8");
     std::fs::write(out.join("hostlock.h"), tidy(&text)).expect("OUT_DIR is writable");
+}
+
+/// What cbindgen.toml says of the handles, and what it says where hostlock has a libssl of its own.
+const SHARED_ABOUT: &str = "\
+ * A hostlock_ctx *is* an OpenSSL SSL_CTX and a hostlock_conn *is* an SSL: old code goes on with SSL_new, SSL_connect and
+ * SSL_read; new code stays inside hostlock and never links libssl.
+";
+const PRIVATE_ABOUT: &str = "\
+ * This is the build with a libssl of its own inside (the feature private-libssl). Its handles are nobody else's: giving
+ * one to a function of OpenSSL is an error of the compiler. Functions for contexts that the program made with OpenSSL
+ * answer HOSTLOCK_E_UNSUPPORTED. Link it as -lhostlock-private.
+";
+const SHARED_HANDLES: &str = "\
+/* The handles of OpenSSL, by their own tags: no OpenSSL header is needed, and one may be included beside this one. */
+struct ssl_ctx_st;
+struct ssl_st;
+struct ssl_method_st;
+typedef struct ssl_ctx_st hostlock_ctx;
+typedef struct ssl_st hostlock_conn;
+";
+const PRIVATE_HANDLES: &str = "\
+/* Handles with tags of their own; OpenSSL's headers may be included beside this one. */
+struct ssl_method_st;
+typedef struct hostlock_private_ctx hostlock_ctx;
+typedef struct hostlock_private_conn hostlock_conn;
+#if defined(__GNUC__) && !defined(__cplusplus)
+#pragma GCC diagnostic error \"-Wincompatible-pointer-types\"
+#endif
+";
+
+fn replaced(text: &str, old: &str, new: &str) -> String {
+    assert!(text.contains(old), "cbindgen.toml no longer says: {old}");
+    text.replace(old, new)
 }
 
 /// Rust's "# Safety" sections repeat for Rust readers what the C text says; names get the header's prefix.

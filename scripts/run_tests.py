@@ -20,8 +20,12 @@ SUITES = {
     "drop-in": ["sh", "-c", "cargo build --quiet && c-tests/dropin/run"],
     "python": [sys.executable, "-W", "error", "-m", "unittest", "discover", "-v", "-s", "tests/python"],
 }
-# These take minutes; whether they ended well is their one claim.
-LONG_SUITES = {"fuzz": ["sh", "-c", "fuzz/run && echo 'ok - every fuzz target ran for its time and found nothing'"]}
+# These take minutes. Whether they ended well is the one claim of those that are no test runners.
+LONG_SUITES = {
+    "fuzz": ["sh", "-c", "fuzz/run && echo 'ok - every fuzz target ran for its time and found nothing'"],
+    "private-rust": ["scripts/private", "test", "--no-fail-fast"],
+    "private-python": [sys.executable, "-W", "error", "-m", "unittest", "discover", "-v", "-s", "tests/private"],
+}
 
 
 @dataclass
@@ -89,12 +93,13 @@ def run(name: str, command: list[str]) -> Tally:
 def main(arguments: list[str]) -> int:
     """Runs the suites named in `arguments`, or all; 0 when nothing failed."""
     os.environ["HOSTLOCK_LIB_DIR"] = str(ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug")
-    suites = {name: list(command) for name, command in SUITES.items()}
+    suites = {name: list(command) for name, command in {**SUITES, **LONG_SUITES}.items()}
+    usual = list(SUITES)
     if "--long" in arguments:
         os.environ["HOSTLOCK_LONG"] = "1"
         suites["rust"] += ["--", "--include-ignored"]
-        suites.update(LONG_SUITES)
-    chosen = [name for name in arguments if name != "--long"] or list(suites)
+        usual = list(suites)
+    chosen = [name for name in arguments if name != "--long"] or usual
     if unknown := [name for name in chosen if name not in suites]:
         print(f"unknown suite {unknown[0]!r}: the suites are {', '.join(suites)}", file=sys.stderr)
         return 2

@@ -49,6 +49,7 @@ pub type SecurityCallback =
 pub const SSL_CB_HANDSHAKE_START: c_int = 0x10;
 pub const SSL_CB_HANDSHAKE_DONE: c_int = 0x20;
 pub const SSL_CB_CONNECT_EXIT: c_int = 0x1002;
+pub const SSL_CB_WRITE_ALERT: c_int = 0x4008;
 
 pub const SSL_CTRL_GET_TLSEXT_STATUS_REQ_CB: c_int = 128;
 
@@ -56,6 +57,8 @@ pub const SSL_CTRL_GET_TLSEXT_STATUS_REQ_CB: c_int = 128;
 pub const TLS_ST_BEFORE: c_int = 0;
 pub const TLS_ST_OK: c_int = 1;
 pub const TLS_ST_CW_CLNT_HELLO: c_int = 12;
+/// The same since OpenSSL 3.2, which has compressed certificates before it.
+pub const TLS_ST_CW_CLNT_HELLO_3_2: c_int = 13;
 
 pub const SSL_NOTHING: c_int = 1;
 pub const SSL_WRITING: c_int = 2;
@@ -240,6 +243,8 @@ unsafe extern "C" {
     ) -> c_int;
     pub fn X509_STORE_set_ex_data(store: *mut X509_STORE, index: c_int, data: *mut c_void) -> c_int;
     pub fn X509_STORE_get_ex_data(store: *const X509_STORE, index: c_int) -> *mut c_void;
+    #[cfg(ossl400)]
+    pub fn X509_STORE_get1_objects(store: *mut X509_STORE) -> *mut stack_st_X509_OBJECT;
     pub fn X509_STORE_set_get_issuer(store: *mut X509_STORE, function: Option<GetIssuer>);
     pub fn X509_STORE_set_lookup_certs(store: *mut X509_STORE, function: Option<LookupCerts>);
     pub fn X509_STORE_CTX_get1_issuer(

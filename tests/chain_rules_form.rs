@@ -141,6 +141,10 @@ fn what_must_be_critical_is_and_what_must_not_be_is_not() {
         ))
     };
     refused(constrained(false), Status::EBadCertificate, "policyConstraints extension that is not critical");
+    let ca = Raw::ca("Intermediate").instead(BASIC_CONSTRAINTS, false, &sequence(&[&[1, 1, 0xff]]));
+    refused(judge_intermediate(ca), Status::EBadCertificate, "basicConstraints are not critical");
+    let nameless = Raw { subject: empty_name(), ..Raw::leaf(HOST) };
+    refused(judge_leaf("default", nameless), Status::EBadCertificate, "its subjectAltName is not critical");
     let root = Raw::ca("Root").self_signed();
     let bad = Raw { authority_key: false, ..Raw::leaf(HOST) }
         .with(AUTHORITY_KEY_ID, true, &sequence(&[&der(0x80, &root.key_id)]))

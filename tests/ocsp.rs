@@ -82,6 +82,15 @@ impl Site {
     }
 }
 
+/// Whether OpenSSL's server staples what it was given; since 4.0 it reads that, and leaves out what does not fit.
+fn server_sends_anything() -> bool {
+    let older = openssl::version::number() < 0x4000_0000;
+    if !older {
+        println!("skipped: the server of this OpenSSL sends no such answer");
+    }
+    older
+}
+
 #[test]
 fn a_good_answer_of_the_ca_passes_however_it_names_signer_and_certificate() {
     let site = site();
@@ -157,6 +166,9 @@ fn no_time_ignores_the_dates_of_an_answer_but_not_what_it_says() {
 
 #[test]
 fn an_answer_about_another_certificate_is_refused() {
+    if !server_sends_anything() {
+        return;
+    }
     let site = site();
     let other = Recipe::server(HOST, &[HOST]).issued_by(&site.ca);
     let error = site.refusal(&OcspRecipe { about: other.certificate.clone(), ..site.good() }.der());
@@ -257,6 +269,9 @@ fn a_responder_that_a_loaded_crl_lists_is_refused() {
 
 #[test]
 fn garbage_and_refusals_of_the_responder_are_no_answer() {
+    if !server_sends_anything() {
+        return;
+    }
     let site = site();
     let good = site.good().der();
     for garbage in [&b"x"[..], b"not an OCSP answer", &good[..good.len() - 1], &[&good[..], b"x"].concat()] {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
-use hostlock::bridge::libssl::{check_ctx, check_method, check_ssl};
+use hostlock::bridge::libssl::{check_ctx, check_handle, check_method, check_shared, check_ssl};
 use hostlock::error::{Error, Status};
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslVersion};
 use openssl_sys::{SSL, SSL_CTX, SSL_METHOD};
@@ -116,8 +116,8 @@ fn contexts_and_connections_of_our_own_libssl_are_accepted_whatever_their_method
         let connection = Ssl::new(&context).unwrap();
         // SAFETY: both are live.
         unsafe {
-            check_ctx(context.as_ptr()).unwrap();
-            check_ssl(connection.as_ptr()).unwrap();
+            check_handle(context.as_ptr()).unwrap();
+            check_handle(connection.as_ptr()).unwrap();
         }
     }
     let identity = Recipe::server("host.example", &["host.example"]).self_signed();
@@ -133,8 +133,25 @@ fn contexts_and_connections_of_our_own_libssl_are_accepted_whatever_their_method
         let accepting = thread::spawn(move || server.accept(far).unwrap());
         // SAFETY: they are live, and after their handshake: OpenSSL 3.0 has put the version's own method in place.
         unsafe {
-            check_ssl(client.connect(near).unwrap().ssl().as_ptr()).unwrap();
-            check_ssl(accepting.join().unwrap().ssl().as_ptr()).unwrap();
+            check_handle(client.connect(near).unwrap().ssl().as_ptr()).unwrap();
+            check_handle(accepting.join().unwrap().ssl().as_ptr()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn contexts_of_the_program_are_taken_unless_the_libssl_is_hostlocks_own() {
+    let context = SslContext::builder(SslMethod::tls()).unwrap().build();
+    let connection = Ssl::new(&context).unwrap();
+    // SAFETY: both are live.
+    let answers = unsafe { [check_shared(), check_ctx(context.as_ptr()), check_ssl(connection.as_ptr())] };
+    for answer in answers {
+        if cfg!(feature = "private-libssl") {
+            let error = answer.unwrap_err();
+            assert_eq!(error.status(), Status::EUnsupported);
+            assert!(error.message().contains("a libssl of its own"), "{error}");
+        } else {
+            answer.unwrap();
         }
     }
 }
@@ -144,7 +161,12 @@ fn null_is_an_argument_error_and_so_is_what_can_be_no_object() {
     let odd = std::ptr::without_provenance::<u8>(0x1001);
     // SAFETY: neither is dereferenced.
     let refusals = unsafe {
-        [check_ctx(std::ptr::null()), check_ssl(std::ptr::null()), check_ctx(odd.cast()), check_ssl(odd.cast())]
+        [
+            check_handle::<SSL_CTX>(std::ptr::null()),
+            check_handle::<SSL>(std::ptr::null()),
+            check_handle::<SSL_CTX>(odd.cast()),
+            check_handle::<SSL>(odd.cast()),
+        ]
     };
     for refusal in refusals {
         assert_eq!(refusal.unwrap_err().status(), Status::EArg);

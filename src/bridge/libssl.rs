@@ -24,22 +24,63 @@ pub fn check_method(method: *const ffi::SSL_METHOD) -> Result<()> {
     }
 }
 
-/// Whether `ctx` was made by the libssl that hostlock uses.
+/// Whether the program can have made contexts with the libssl that hostlock uses: not where that is hostlock's own.
+pub fn check_shared() -> Result<()> {
+    if cfg!(feature = "private-libssl") {
+        return Err(Error::new(
+            Status::EUnsupported,
+            "this build of hostlock has a libssl of its own, so it cannot work on contexts that the program made",
+        )
+        .with_hint("use the build without private-libssl, which takes the libssl that the program loads"));
+    }
+    Ok(())
+}
+
+/// Whether `ctx`, which the program made, is of the libssl that hostlock uses.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX` of any libssl.
 pub unsafe fn check_ctx(ctx: *const ffi::SSL_CTX) -> Result<()> {
+    check_shared()?;
     // SAFETY: as the caller promises.
-    unsafe { check_object(ctx.cast(), "ctx", "SSL_CTX") }
+    unsafe { check_handle(ctx) }
 }
 
-/// Whether `ssl` was made by the libssl that hostlock uses.
+/// Whether `ssl`, which the program made, is of the libssl that hostlock uses.
 ///
 /// # Safety
 /// `ssl` is NULL or a live `SSL` of any libssl.
 pub unsafe fn check_ssl(ssl: *const ffi::SSL) -> Result<()> {
+    check_shared()?;
     // SAFETY: as the caller promises.
-    unsafe { check_object(ssl.cast(), "ssl", "SSL") }
+    unsafe { check_handle(ssl) }
+}
+
+/// The same for a handle that hostlock may have made itself.
+///
+/// # Safety
+/// `handle` is NULL or a live object of any libssl.
+pub unsafe fn check_handle<H: Handle>(handle: *const H) -> Result<()> {
+    // SAFETY: as the caller promises.
+    unsafe { check_object(handle.cast(), H::NAME, H::KIND) }
+}
+
+/// What a C program holds of libssl.
+pub trait Handle {
+    /// What our functions call such an argument.
+    const NAME: &str;
+    /// The type in C.
+    const KIND: &str;
+}
+
+impl Handle for ffi::SSL_CTX {
+    const NAME: &str = "ctx";
+    const KIND: &str = "SSL_CTX";
+}
+
+impl Handle for ffi::SSL {
+    const NAME: &str = "ssl";
+    const KIND: &str = "SSL";
 }
 
 /// So many words at the start of an `SSL_CTX` and of an `SSL` hold the method, in every version from 1.0.2 to 4.0. The

@@ -358,7 +358,10 @@ impl<'a> Drive<'a> {
     /// The words for a call that failed just now.
     fn failure(&self) -> Error {
         // SAFETY: see `new`.
-        unsafe { gather::failure(self.ssl, self.phase, self.transport, self.errno) }
+        let watch = unsafe { Watch::of(self.ssl) };
+        let first = watch.is_some_and(|watch| !std::mem::replace(&mut watch.state().end_reported, true));
+        // SAFETY: see `new`.
+        unsafe { gather::failure(self.ssl, self.phase, self.transport, self.errno, first) }
     }
 
     fn peer(&self) -> String {

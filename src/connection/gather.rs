@@ -10,8 +10,8 @@ use openssl::stack::StackRef;
 use openssl_sys as ffi;
 
 use crate::connection::failure::{Facts, Offer, Phase, Reason, begins_like_tls, explain};
-use crate::connection::resolve;
 use crate::connection::transport::Transport;
+use crate::connection::{alert, resolve};
 use crate::error::{Error, Status};
 use crate::queue::reason_text;
 use crate::sys;
@@ -20,27 +20,39 @@ use crate::verify::wanted;
 use crate::verify::watch::{Verdict, Watch};
 
 const ERR_LIB_SSL: c_int = 20;
+const RECORD_LAYER_FAILURE: c_int = 313;
 
-/// The error for a call on `ssl` that failed just now; `errno` is the system's complaint where the BIO is not ours.
+/// The error for a call on `ssl` that failed just now; `errno` is the system's complaint where the BIO is not ours, and
+/// `first` whether no call before this one met the connection's end.
 ///
 /// # Safety
 /// `ssl` is a live `SSL` of our libssl that no other thread uses now, and `transport` is its own.
-pub unsafe fn failure(ssl: *mut ffi::SSL, phase: Phase, transport: Option<&Transport>, errno: Option<c_int>) -> Error {
+pub unsafe fn failure(
+    ssl: *mut ffi::SSL,
+    phase: Phase,
+    transport: Option<&Transport>,
+    errno: Option<c_int>,
+    first: bool,
+) -> Error {
     // SAFETY: as the caller promises.
     let (state, want) = unsafe { (sys::SSL_get_state(ssl), sys::SSL_want(ssl)) };
     if !(sys::SSL_NOTHING..=sys::SSL_READING).contains(&want) {
         return Error::new(Status::EUnsupported, "libssl waits for a callback of the application to finish")
             .with_hint("drive this connection with SSL_do_handshake, whose SSL_get_error says which");
     }
+    // SAFETY: as the caller promises.
+    let newest = unsafe { newest_reason(ssl) };
+    let named = newest.as_ref().is_some_and(|reason| reason.from_libssl);
     let errno = match transport {
         Some(transport) => transport.errno.take(),
-        // libssl waits for a BIO that did not say "try again": the system refused.
-        None => errno.filter(|_| want != sys::SSL_NOTHING),
+        // libssl waits for a BIO that did not say "try again": the system refused. Since 3.2 it waits no more after
+        // that, so a complaint is believed once, and where libssl names no reason.
+        None => errno.filter(|errno| want != sys::SSL_NOTHING || (first && !named && is_of_a_socket(*errno))),
     };
     // SAFETY: as the caller promises.
     let alive = unsafe { ffi::SSL_is_init_finished(ssl) } == 1;
     // Where libssl itself can go on and the system complained, what is on the queue is an older entry.
-    let reason = newest_reason().filter(|_| !(alive && errno.is_some()));
+    let reason = newest.filter(|_| !(alive && errno.is_some()));
     // SAFETY: as the caller promises.
     let peer = peer_address(unsafe { descriptors(ssl) }.0);
     let established =
@@ -53,7 +65,7 @@ pub unsafe fn failure(ssl: *mut ffi::SSL, phase: Phase, transport: Option<&Trans
             errno,
             ended: transport.is_some_and(|transport| transport.ended.get()),
             head,
-            before_server_hello: state == sys::TLS_ST_CW_CLNT_HELLO || state == sys::TLS_ST_BEFORE,
+            before_server_hello: state == sys::TLS_ST_BEFORE || state == waiting_for_server_hello(),
             // SAFETY: as the caller promises.
             offer: unsafe { offer(ssl) },
         })
@@ -69,12 +81,36 @@ pub unsafe fn failure(ssl: *mut ffi::SSL, phase: Phase, transport: Option<&Trans
     }
 }
 
+/// The number of the state in which a client's hello was sent, in the libssl that runs. In words, as SSL_state_string
+/// gives it, it cannot be asked for once the handshake has failed.
+fn waiting_for_server_hello() -> c_int {
+    const OPENSSL_3_2: i64 = 0x3020_0000;
+    if openssl::version::number() < OPENSSL_3_2 { sys::TLS_ST_CW_CLNT_HELLO } else { sys::TLS_ST_CW_CLNT_HELLO_3_2 }
+}
+
 /// The newest entry of this thread's error queue.
-fn newest_reason() -> Option<Reason> {
+///
+/// # Safety
+/// As for [`failure`].
+unsafe fn newest_reason(ssl: *mut ffi::SSL) -> Option<Reason> {
     // SAFETY: reads this thread's queue.
     let code = unsafe { ffi::ERR_peek_last_error() };
-    let text = reason_text(code)?;
-    Some(Reason { from_libssl: ffi::ERR_GET_LIB(code) == ERR_LIB_SSL, code: ffi::ERR_GET_REASON(code), text })
+    let mut text = reason_text(code)?;
+    let (from_libssl, code) = (ffi::ERR_GET_LIB(code) == ERR_LIB_SSL, ffi::ERR_GET_REASON(code));
+    if from_libssl && code == RECORD_LAYER_FAILURE {
+        // What was wrong with the record stands below this entry, where nothing can look; the alert says it too.
+        // SAFETY: as the caller promises.
+        let alert = unsafe { Watch::of(ssl) }.and_then(|watch| watch.state().sent_alert);
+        text = alert.map_or(text, |alert| alert::name(alert).replace('_', " "));
+    }
+    Some(Reason { from_libssl, code, text })
+}
+
+/// Whether the system says so of a connection, and not of a file or a call that something else made meanwhile.
+fn is_of_a_socket(errno: c_int) -> bool {
+    use libc::{ECONNABORTED, ECONNRESET, EHOSTUNREACH, ENETDOWN, ENETRESET, ENETUNREACH, EPIPE, ETIMEDOUT};
+    let known = [ECONNABORTED, ECONNRESET, EHOSTUNREACH, ENETDOWN, ENETRESET, ENETUNREACH, EPIPE, ETIMEDOUT];
+    known.contains(&errno)
 }
 
 /// What the client `ssl` offers: the security callback keeps every other suite out of the hello.

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 
 use super::boundary::{accessor, pointer, status, text};
 use super::{guard_of, hostlock_ctx};
-use crate::bridge::libssl::check_ctx;
+use crate::bridge::libssl::check_handle;
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::policy::{Choice, Policy};
@@ -53,7 +53,7 @@ pub unsafe extern "C" fn hostlock_server_new(policy: *const c_char) -> *mut host
 pub unsafe extern "C" fn hostlock_ctx_free(ctx: *mut hostlock_ctx) {
     accessor((), || {
         // SAFETY: as the caller promises, here and below.
-        if unsafe { check_ctx(ctx) }.is_ok() {
+        if unsafe { check_handle(ctx) }.is_ok() {
             // SAFETY: as above.
             unsafe { openssl_sys::SSL_CTX_free(ctx) }
         }

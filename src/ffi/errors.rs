@@ -5,7 +5,7 @@ use std::ptr;
 
 use super::boundary::{accessor, last};
 use super::{hostlock_conn, hostlock_error};
-use crate::bridge::libssl::check_ssl;
+use crate::bridge::libssl::check_handle;
 use crate::error::{Error, Status};
 use crate::verify::watch::{Verdict, Watch};
 
@@ -25,7 +25,7 @@ pub extern "C" fn hostlock_last_error() -> *const hostlock_error {
 pub unsafe extern "C" fn hostlock_conn_error(ssl: *const hostlock_conn) -> *const hostlock_error {
     accessor(ptr::null(), || {
         // SAFETY: as the caller promises, here and below.
-        if unsafe { check_ssl(ssl) }.is_err() {
+        if unsafe { check_handle(ssl) }.is_err() {
             return ptr::null();
         }
         // SAFETY: as above.

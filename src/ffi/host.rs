@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 
 use super::boundary::{bytes, not_null, status, text, text_bytes};
 use super::{guard_of, hostlock_conn, hostlock_ctx};
-use crate::bridge::libssl::check_ssl;
+use crate::bridge::libssl::check_handle;
 use crate::error::{Error, Status};
 use crate::identity::{MatchRules, Reference, normalize};
 use crate::verify::certificate;
@@ -23,7 +23,7 @@ use crate::verify::guard::Family;
 pub unsafe extern "C" fn hostlock_conn_set_host(ssl: *mut hostlock_conn, host: *const c_char) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
-        unsafe { check_ssl(ssl)? };
+        unsafe { check_handle(ssl)? };
         // SAFETY: as above.
         unsafe { crate::verify::host::set(ssl, || Reference::parse_bytes(text_bytes(host, "host")?)) }
     })

@@ -28,7 +28,7 @@ pub type hostlock_report = crate::bridge::report::Report;
 /// OpenSSL's `SSL_METHOD`.
 pub type ssl_method_st = openssl_sys::SSL_METHOD;
 
-use crate::bridge::libssl::{check_ctx, check_ssl};
+use crate::bridge::libssl::check_handle;
 use crate::error::{Error, Result, Status};
 use crate::verify::guard::Guard;
 use boundary::not_null;
@@ -39,7 +39,7 @@ use boundary::not_null;
 /// `ctx` is NULL or a live `SSL_CTX` of any libssl, and outlives the result.
 unsafe fn guard_of<'a>(ctx: *mut hostlock_ctx) -> Result<&'a Guard> {
     // SAFETY: as the caller promises.
-    unsafe { check_ctx(ctx)? };
+    unsafe { check_handle(ctx)? };
     // SAFETY: as the caller promises; it is of our libssl.
     unsafe { Guard::of(ctx) }.ok_or_else(|| {
         Error::new(Status::EState, "this SSL_CTX was not made by hostlock")
@@ -54,5 +54,5 @@ unsafe fn guard_of<'a>(ctx: *mut hostlock_ctx) -> Result<&'a Guard> {
 unsafe fn check_conn(conn: *const hostlock_conn) -> Result<()> {
     not_null(conn, "conn")?;
     // SAFETY: as the caller promises.
-    unsafe { check_ssl(conn) }
+    unsafe { check_handle(conn) }
 }

@@ -26,20 +26,7 @@ pub unsafe fn is_untouched(store: *mut ffi::X509_STORE) -> Result<bool> {
     // SAFETY: as above.
     let has_finders = !hooks::is_ours(unsafe { X509StoreRef::from_ptr(store) });
     // SAFETY: as above.
-    Ok(unsafe { object_count(store) } == 0 && !has_finders)
-}
-
-/// # Safety
-/// `store` is live.
-unsafe fn object_count(store: *mut ffi::X509_STORE) -> usize {
-    // SAFETY: as the caller promises; the lock keeps other threads from adding while the length is read.
-    let count = unsafe {
-        sys::X509_STORE_lock(store);
-        let count = ffi::OPENSSL_sk_num(ffi::X509_STORE_get0_objects(store).cast());
-        sys::X509_STORE_unlock(store);
-        count
-    };
-    usize::try_from(count).unwrap_or(0)
+    Ok(!has_finders && unsafe { object_count(store)? } == 0)
 }
 
 /// Whether `store` holds no certificate now, and no index that it would find one in. One with directories may still
@@ -55,8 +42,9 @@ pub fn is_empty(store: &X509StoreRef) -> bool {
 pub unsafe fn contents(store: *mut ffi::X509_STORE) -> (usize, Option<usize>) {
     // SAFETY: as the caller promises, here and below.
     let (objects, lookups) = unsafe { (object_count(store), lookup_count(store)) };
+    // SAFETY: as above.
     let indexes = hooks::indexes(unsafe { X509StoreRef::from_ptr(store) }).len();
-    (objects, lookups.ok().map(|lookups| usize::try_from(lookups).unwrap_or(0) + indexes))
+    (objects.unwrap_or(0), lookups.ok().map(|lookups| usize::try_from(lookups).unwrap_or(0) + indexes))
 }
 
 /// The error for a store that holds nothing.
@@ -94,29 +82,67 @@ pub unsafe fn check_plain(store: *mut ffi::X509_STORE) -> Result<()> {
     ))
 }
 
+/// How many certificates and CRLs are in `store` now.
+///
+/// # Safety
+/// `store` is live.
+#[cfg(not(ossl400))]
+unsafe fn object_count(store: *mut ffi::X509_STORE) -> Result<usize> {
+    // SAFETY: the lock keeps other threads from adding while the length is read.
+    let count = unsafe {
+        sys::X509_STORE_lock(store);
+        let count = ffi::OPENSSL_sk_num(ffi::X509_STORE_get0_objects(store).cast());
+        sys::X509_STORE_unlock(store);
+        count
+    };
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// The same where objects are kept by name: X509_STORE_get0_objects would turn the store back into a list, for good.
+///
+/// # Safety
+/// `store` is live.
+#[cfg(ossl400)]
+unsafe fn object_count(store: *mut ffi::X509_STORE) -> Result<usize> {
+    // SAFETY: as the caller promises; the list is our own.
+    let objects = unsafe { sys::X509_STORE_get1_objects(store) };
+    if objects.is_null() {
+        return Err(Error::new(Status::EInternal, "OpenSSL could not list what is in the certificate store"));
+    }
+    let objects = objects.cast::<ffi::OPENSSL_STACK>();
+    // SAFETY: the list is ours, and so is each object on it.
+    let count = unsafe { ffi::OPENSSL_sk_num(objects) };
+    for _ in 0..count {
+        // SAFETY: as above.
+        unsafe { ffi::X509_OBJECT_free(ffi::OPENSSL_sk_pop(objects).cast()) };
+    }
+    // SAFETY: as above; nothing is on it any more.
+    unsafe { ffi::OPENSSL_sk_free(objects) };
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
 /// How many lookups (files, directories, URIs, the program's own) have been hung on `store`.
 ///
-/// Every call that loads certificates hangs one on, also when it then fails. OpenSSL has no function that tells; since
-/// 1.1.0 the list is the third word of a store. [`layout_is_known`] sees to that on a scratch store before it is relied
-/// upon, and where it is not so, the question is answered by an error.
+/// Every call that loads certificates hangs one on, also when it then fails. OpenSSL has no function that tells, but
+/// keeps the list before the store's parameters. [`place_of_lookups`] sees to that on a scratch store before it is
+/// relied upon, and where it is not so, the question is answered by an error.
 ///
 /// # Safety
 /// `store` is live.
 unsafe fn lookup_count(store: *mut ffi::X509_STORE) -> Result<i32> {
-    if !layout_is_known() {
+    let Some(place) = place_of_lookups() else {
         return Err(Error::new(
             Status::EUnsupported,
             "this OpenSSL does not show whether the program named trust anchors of its own",
         )
         .with_hint("name them with hostlock_ctx_trust_system, or another hostlock_ctx_trust_ function"));
-    }
+    };
     // SAFETY: the layout was checked, and OpenSSL's stacks know their own length.
-    Ok(unsafe { ffi::OPENSSL_sk_num(word(store, LOOKUPS)) })
+    Ok(unsafe { ffi::OPENSSL_sk_num(word(store, place)) })
 }
 
-const OBJECTS: usize = 1;
-const LOOKUPS: usize = 2;
-const PARAMETERS: usize = 3;
+/// Where a store's parameters may be, in words: at 3 since 1.1.0, and at 4 since 4.0.
+const PARAMETERS: std::ops::RangeInclusive<usize> = 3..=4;
 
 /// # Safety
 /// `store` is live, and `index` within the words that every OpenSSL's store has.
@@ -125,33 +151,31 @@ unsafe fn word<T>(store: *mut ffi::X509_STORE, index: usize) -> *const T {
     unsafe { ptr::read_volatile((store as *const *const T).add(index)) }
 }
 
-fn layout_is_known() -> bool {
-    static KNOWN: OnceLock<bool> = OnceLock::new();
-    *KNOWN.get_or_init(|| probe_layout().unwrap_or(false))
+fn place_of_lookups() -> Option<usize> {
+    static PLACE: OnceLock<Option<usize>> = OnceLock::new();
+    *PLACE.get_or_init(probe_layout)
 }
 
 /// The words on both sides of the list must be what OpenSSL's own getters say; then a lookup must appear on the list.
-fn probe_layout() -> Option<bool> {
+fn probe_layout() -> Option<usize> {
     let _quiet = Quiet::begin();
     let scratch = X509StoreBuilder::new().ok()?;
     let store = scratch.as_ptr();
-    // SAFETY: the store is live for the whole function; the third word is followed only when its neighbours are right.
+    // SAFETY: the store is live for the whole function; the list is followed only when its neighbours are right.
     unsafe {
-        let objects = word::<ffi::stack_st_X509_OBJECT>(store, OBJECTS);
-        let parameters = word::<ffi::X509_VERIFY_PARAM>(store, PARAMETERS);
-        if objects.is_null()
-            || objects != ffi::X509_STORE_get0_objects(store).cast_const()
-            || parameters != sys::X509_STORE_get0_param(store).cast_const()
-        {
+        let parameters = sys::X509_STORE_get0_param(store).cast_const();
+        let place = PARAMETERS.into_iter().find(|&place| word(store, place) == parameters)? - 1;
+        let objects = ffi::X509_STORE_get0_objects(store).cast_const();
+        if objects.is_null() || objects != word(store, place - 1) {
             return None;
         }
-        let list: *const ffi::OPENSSL_STACK = word(store, LOOKUPS);
+        let list: *const ffi::OPENSSL_STACK = word(store, place);
         if list.is_null() || ffi::OPENSSL_sk_num(list) != 0 {
             return None;
         }
         let lookup = sys::X509_STORE_add_lookup(store, sys::X509_LOOKUP_hash_dir());
         let appeared = !lookup.is_null() && ffi::OPENSSL_sk_num(list) == 1;
-        Some(appeared && ffi::OPENSSL_sk_value(list, 0).cast() == lookup)
+        (appeared && ffi::OPENSSL_sk_value(list, 0).cast() == lookup).then_some(place)
     }
 }
 
@@ -161,7 +185,7 @@ mod tests {
 
     #[test]
     fn this_openssl_shows_whether_a_program_named_roots() {
-        assert!(layout_is_known());
+        assert!(place_of_lookups().is_some());
     }
 
     #[test]

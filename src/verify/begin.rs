@@ -34,6 +34,7 @@ pub unsafe fn prepare(ssl: *mut ffi::SSL) {
         };
         state.failure = None;
         state.told = false;
+        (state.sent_alert, state.end_reported) = (None, false);
         state.staple_judged = false;
         state.generation = guard.map_or(0, Guard::generation);
         state.guard = guard.map(Guard::share);

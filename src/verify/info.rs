@@ -56,6 +56,12 @@ unsafe fn heed(ssl: *mut ffi::SSL, place: c_int, value: c_int, for_application: 
             // SAFETY: as above, when the handshake is complete.
             unsafe { finish(ssl) };
         }
+        if place == sys::SSL_CB_WRITE_ALERT && value >> 8 == FATAL {
+            // SAFETY: as above.
+            if let Some(watch) = unsafe { Watch::of(ssl) } {
+                watch.state().sent_alert = Some(value as u8);
+            }
+        }
         if place == sys::SSL_CB_CONNECT_EXIT && value <= 0 {
             // SAFETY: as above, when the handshake has stopped.
             unsafe { stopped(ssl) };
@@ -80,10 +86,14 @@ unsafe fn heed(ssl: *mut ffi::SSL, place: c_int, value: c_int, for_application: 
     }
 }
 
-/// Whether a handshake starts, is complete or has stopped.
+/// The level of an alert that ends the connection (RFC 8446 section 6).
+const FATAL: c_int = 2;
+
+/// Whether a handshake starts, is complete or has stopped, or an alert ends the connection.
 fn is_turn(place: c_int, value: c_int) -> bool {
     place & (sys::SSL_CB_HANDSHAKE_START | sys::SSL_CB_HANDSHAKE_DONE) != 0
         || place == sys::SSL_CB_CONNECT_EXIT && value <= 0
+        || place == sys::SSL_CB_WRITE_ALERT && value >> 8 == FATAL
 }
 
 /// Which of ours to set where the program has had `application` there.

@@ -79,6 +79,8 @@ const CA_KEY_TOO_SMALL: i32 = 67;
 const ALGORITHM_MISMATCH: i32 = 78;
 const UNSPECIFIED: i32 = 1;
 const PATHLEN_INVALID_FOR_NON_CA: i32 = 80;
+const EMPTY_SUBJECT_SAN_NOT_CRITICAL: i32 = 88;
+const CA_BCONS_NOT_CRITICAL: i32 = 89;
 
 /// The remedy for what only the issuer can put right.
 pub const REISSUE: &str = "its issuer must issue it again without this fault";
@@ -198,7 +200,19 @@ fn algorithms_agree(certificate: &Certificate<'_>, _: Place) -> Result<(), Breac
     Ok(())
 }
 
-fn criticality(certificate: &Certificate<'_>, _: Place) -> Result<(), Breach> {
+/// OpenSSL has the first two itself until 4.0, except for a certificate that is trusted as it stands.
+fn criticality(certificate: &Certificate<'_>, place: Place) -> Result<(), Breach> {
+    let not_critical = |known| certificate.extension(known).is_some_and(|extension| !extension.critical);
+    if place != Place::TrustedLeaf {
+        if not_critical(Known::BasicConstraints) && ca_and_length(certificate).0 {
+            let what = "is a CA's, but its basicConstraints are not critical";
+            return Err(breach(CA_BCONS_NOT_CRITICAL, what, "RFC 5280 4.2.1.9"));
+        }
+        if not_critical(Known::SubjectAltName) && certificate.has_empty_subject() {
+            let what = "has an empty subject, but its subjectAltName is not critical";
+            return Err(breach(EMPTY_SUBJECT_SAN_NOT_CRITICAL, what, "RFC 5280 4.2.1.6"));
+        }
+    }
     for (known, extension) in certificate.extensions() {
         let must = match known {
             Known::PolicyConstraints | Known::InhibitAnyPolicy => true,

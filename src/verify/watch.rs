@@ -51,6 +51,10 @@ pub struct State {
     pub told: bool,
     /// Why libssl itself ended the handshake, where it was not for a verdict.
     pub failure: Option<Error>,
+    /// The fatal alert that libssl sent, or tried to send.
+    pub sent_alert: Option<u8>,
+    /// Whether a call of ours has met the end of the connection and has reported it.
+    pub end_reported: bool,
     /// The application's info callback, which ours calls.
     pub app_info: Option<sys::InfoCallback>,
     /// The security callback that a program put in place of ours; asked in addition.
@@ -132,6 +136,7 @@ unsafe extern "C" fn dup(
     state.staple_judged = false;
     state.failure = None;
     state.told = false;
+    (state.sent_alert, state.end_reported) = (None, false);
     (state.in_app_info, state.in_app_security) = (false, false);
     // SAFETY: the slot is writable; what is written there belongs to the copy and is freed with it.
     unsafe { *slot = Box::into_raw(Box::new(Watch(Mutex::new(state)))) };

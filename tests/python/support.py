@@ -17,7 +17,7 @@ from types import TracebackType
 ROOT = Path(__file__).resolve().parent.parent.parent
 HEADER = ROOT / "include/hostlock.h"
 LONG_ENOUGH = 60
-BUILDERS = ("cargo", "make", "scripts/generated-header")
+BUILDERS = ("cargo", "make", "scripts/generated-header", "scripts/private")
 
 
 def run(command: Sequence[str | Path], **environment: str) -> subprocess.CompletedProcess[str]:
@@ -53,7 +53,9 @@ def scratch() -> Path:
 
 @functools.cache
 def library() -> Path:
-    """The shared library as this source tree builds it."""
+    """The shared library as this source tree builds it, or the one that HOSTLOCK_LIBRARY names."""
+    if named := os.environ.get("HOSTLOCK_LIBRARY"):
+        return Path(named)
     must(["cargo", "build", "--quiet"])
     return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug/libhostlock.so"
 

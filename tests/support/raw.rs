@@ -1,6 +1,8 @@
 //! Certificates written octet by octet, so that each can break exactly one rule. The defaults break none.
 #![allow(dead_code, reason = "each test uses its part")]
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use hostlock::context::Context;
 use hostlock::error::Error;
 use hostlock::identity::Reference;
@@ -116,10 +118,16 @@ pub struct Made {
     pub key_id: Vec<u8>,
 }
 
+/// Another one for each certificate: OpenSSL 4.0 takes two of one issuer and one number for the same certificate.
+fn serial() -> Vec<u8> {
+    static NEXT: AtomicU32 = AtomicU32::new(0x4a00_0000);
+    NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes().to_vec()
+}
+
 impl Raw {
     pub fn new(subject: &str) -> Raw {
         Raw {
-            serial: vec![0x4a, 0x11],
+            serial: serial(),
             subject: name(subject),
             key: pki::p256(),
             not_before: -pki::DAY,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::bridge::libssl;
 use crate::error::{Error, Result, Status};
 use crate::identity::Reference;
 use crate::json::Object;
@@ -46,6 +47,7 @@ static LIST: RwLock<Vec<Arc<Allowed>>> = RwLock::new(Vec::new());
 
 /// Adds an exception; one that is there already keeps its first reason.
 pub fn add(text: &str, reason: String) -> Result<()> {
+    libssl::check_shared()?;
     let what = What::parse(text)?;
     let mut list = LIST.write().unwrap_or_else(PoisonError::into_inner);
     if !list.iter().any(|allowed| allowed.what == what) {

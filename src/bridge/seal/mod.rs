@@ -31,6 +31,7 @@ use state::{Mode, Seal};
 /// Seals the process. The same call again changes nothing; another choice is refused.
 pub fn process(choice: Choice, mode: Mode) -> Result<()> {
     static INDEX: OnceLock<c_int> = OnceLock::new();
+    libssl::check_shared()?;
     openssl::init();
     let (seal, fresh) = state::choose(choice, mode)?;
     // SAFETY: the constructor is ours and stays loaded (the library is linked with -z nodelete).
@@ -66,11 +67,13 @@ pub unsafe fn context(ctx: *mut ffi::SSL_CTX) -> Result<()> {
 
 /// What the seal has seen, as a JSON object.
 pub fn report() -> Result<String> {
+    libssl::check_shared()?;
     Ok(sealed()?.to_json())
 }
 
 /// Appends a line of JSON to `path` for every event from now on.
 pub fn log(path: &Path) -> Result<()> {
+    libssl::check_shared()?;
     let was_open = journal::is_open();
     journal::open(path)?;
     if let (false, Some(seal)) = (was_open, state::current()) {
