@@ -13,7 +13,7 @@ use crate::connection::failure::{Facts, Offer, Phase, Reason, begins_like_tls, e
 use crate::connection::transport::Transport;
 use crate::connection::{alert, resolve};
 use crate::error::{Error, Status};
-use crate::queue::reason_text;
+use crate::queue::{Quiet, reason_text};
 use crate::sys;
 use crate::verify::guard::{Guard, Role};
 use crate::verify::wanted;
@@ -172,7 +172,7 @@ unsafe fn host(ssl: *mut ffi::SSL) -> Option<String> {
         return None;
     }
     // SAFETY: as above.
-    let wanted = unsafe { wanted::of_connection(ssl, guard, watch) }.ok()?;
+    let wanted = unsafe { wanted::of_connection(ssl, guard, watch, &Quiet::begin()) }.ok()?;
     wanted.first().map(|host| host.text().into_owned())
 }
 

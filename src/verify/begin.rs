@@ -238,7 +238,7 @@ unsafe fn admit_session(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch) {
     // SAFETY: `ssl` is live in its own thread, here and below.
     if unsafe { mark::offers_session(ssl) } {
         // SAFETY: as above.
-        let own = unsafe { wanted::of_connection(ssl, guard, Some(watch)) }.ok();
+        let own = unsafe { wanted::of_connection(ssl, guard, Some(watch), &Quiet::begin()) }.ok();
         let generation = watch.state().generation;
         let own = own.map(|wanted| mark::compute(guard, generation, &wanted));
         // SAFETY: as above.

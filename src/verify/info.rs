@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::queue;
+use crate::queue::{self, Quiet};
 use crate::sys;
 use crate::verify::begin::{self, unverified};
 use crate::verify::guard::Guard;
@@ -244,7 +244,7 @@ unsafe fn review_early(ssl: *mut ffi::SSL) -> Result<()> {
 /// handshake began.
 unsafe fn own_session(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch) -> Result<Wanted> {
     // SAFETY: `ssl` is live in its own thread, here and below.
-    let wanted = unsafe { wanted::of_connection(ssl, guard, Some(watch))? };
+    let wanted = unsafe { wanted::of_connection(ssl, guard, Some(watch), &Quiet::begin())? };
     let generation = watch.state().generation;
     // SAFETY: as above.
     match unsafe { mark::session_bears(ssl, &mark::compute(guard, generation, &wanted)) } {

@@ -22,14 +22,14 @@ use crate::verify::watch::{Verdict, Watch};
 /// # Safety
 /// `ssl` is a live client's `SSL` of `guard`'s context in the thread that uses it.
 pub unsafe fn end_of_watched(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch, overseer: &'static dyn Overseer) -> End {
-    let _quiet = Quiet::begin();
+    let quiet = Quiet::begin();
     // SAFETY: as the caller promises, here and below; the reference was made for us.
     let leaf = unsafe {
         let leaf = ffi::SSL_get1_peer_certificate(ssl);
         if leaf.is_null() { None } else { Some(X509::from_ptr(leaf)) }
     };
     // SAFETY: as above.
-    let wanted = unsafe { wanted::of_connection(ssl, guard, Some(watch)) };
+    let wanted = unsafe { wanted::of_connection(ssl, guard, Some(watch), &quiet) };
     let verdict = watch.state().verdict.clone();
     // SAFETY: as above.
     let judged = unsafe { check_agreement(ssl, guard.policy) }.and_then(|()| match (verdict, &wanted) {

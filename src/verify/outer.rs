@@ -212,9 +212,10 @@ unsafe fn judge(
     watch: &Watch,
 ) -> Result<Judged> {
     guard.check_not_poisoned()?;
+    let quiet = Quiet::begin();
     let wanted = match role {
         // SAFETY: as above.
-        Role::Client => match unsafe { wanted::of_connection(ssl, guard, Some(watch)) } {
+        Role::Client => match unsafe { wanted::of_connection(ssl, guard, Some(watch), &quiet) } {
             Ok(wanted) => Some(wanted),
             // Only a missing host is waived; one that could not be set still refuses.
             Err(error) if error.status() == Status::ENoHost && guard.settings().waivers.has(Waiver::HostName) => None,
@@ -256,7 +257,6 @@ unsafe fn decide(
             Wishes::read(param),
         )
     };
-    let _quiet = Quiet::begin();
     judge::judge(&case)
 }
 

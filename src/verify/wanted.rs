@@ -88,11 +88,11 @@ pub fn no_host() -> Error {
         .with_x509_code(sys::X509_V_ERR_HOSTNAME_MISMATCH)
 }
 
-/// What the connection `ssl` is meant for.
+/// What the connection `ssl` is meant for. To look is to leave entries on OpenSSL's queue, which `quiet` takes away.
 ///
 /// # Safety
 /// `ssl` is a live `SSL` of our libssl that no other thread uses now.
-pub unsafe fn of_connection(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Watch>) -> Result<Wanted> {
+pub unsafe fn of_connection(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Watch>, quiet: &Quiet) -> Result<Wanted> {
     let (context_host, from_sni, rules) = {
         let settings = guard.settings();
         (settings.host.clone(), settings.host_from_sni, settings.match_rules)
@@ -106,7 +106,7 @@ pub unsafe fn of_connection(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Wa
         wanted.groups.extend(state.host.clone().map(|host| vec![host]));
     }
     // SAFETY: the caller promises `ssl`; its parameters live as long as it does.
-    unsafe { add_parameters(ffi::SSL_get0_param(ssl), &mut wanted)? };
+    unsafe { add_parameters(ffi::SSL_get0_param(ssl), &mut wanted, quiet)? };
     if wanted.groups.is_empty() {
         wanted.groups.extend(context_host.map(|host| vec![host]));
     }
@@ -150,7 +150,7 @@ pub unsafe fn of_context(ctx: *mut ffi::SSL_CTX, guard: &Guard, host: Option<Ref
     };
     let mut wanted = Wanted { groups: host.map(|host| vec![host]).into_iter().collect(), rules };
     // SAFETY: the caller promises `ctx`; its parameters live as long as it does.
-    unsafe { add_parameters(ffi::SSL_CTX_get0_param(ctx), &mut wanted)? };
+    unsafe { add_parameters(ffi::SSL_CTX_get0_param(ctx), &mut wanted, &Quiet::begin())? };
     if wanted.groups.is_empty() {
         wanted.groups.extend(context_host.map(|host| vec![host]));
     }
@@ -159,7 +159,7 @@ pub unsafe fn of_context(ctx: *mut ffi::SSL_CTX, guard: &Guard, host: Option<Ref
 
 /// # Safety
 /// `param` is live and not changed by another thread.
-unsafe fn add_parameters(param: *mut ffi::X509_VERIFY_PARAM, wanted: &mut Wanted) -> Result<()> {
+unsafe fn add_parameters(param: *mut ffi::X509_VERIFY_PARAM, wanted: &mut Wanted, _quiet: &Quiet) -> Result<()> {
     let mut hosts = Vec::new();
     for index in 0.. {
         // SAFETY: an index past the last host gives NULL; the string lives as long as the parameters.
@@ -174,12 +174,9 @@ unsafe fn add_parameters(param: *mut ffi::X509_VERIFY_PARAM, wanted: &mut Wanted
         wanted.rules.wildcards &= flags & X509_CHECK_FLAG_NO_WILDCARDS == 0;
         wanted.groups.push(hosts);
     }
-    let address = {
-        // Where there is no address OpenSSL 3.0 leaves an entry on the queue.
-        let _quiet = Quiet::begin();
-        // SAFETY: returns NULL or a string that is ours to free.
-        unsafe { sys::X509_VERIFY_PARAM_get1_ip_asc(param) }
-    };
+    // Where there is no address OpenSSL 3.0 leaves an entry on the queue.
+    // SAFETY: returns NULL or a string that is ours to free.
+    let address = unsafe { sys::X509_VERIFY_PARAM_get1_ip_asc(param) };
     // SAFETY: as above; copied by the parse before it is freed.
     let parsed = unsafe { text(address) }.map(Reference::parse_bytes);
     // SAFETY: allocated by OpenSSL for us; NULL is fine.

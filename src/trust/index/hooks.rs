@@ -5,7 +5,7 @@
 use std::ffi::{c_char, c_int, c_long, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use foreign_types::{ForeignType, ForeignTypeRef};
@@ -35,6 +35,8 @@ struct Link {
     index: Arc<Index>,
     /// Which roots are in the store.
     loaded: Box<[AtomicBool]>,
+    /// How many are not.
+    missing: AtomicUsize,
     next: OnceLock<Box<Link>>,
 }
 
@@ -70,7 +72,8 @@ pub fn attach(store: &X509StoreRef, index: Arc<Index>) -> Result<()> {
     add_crls(store, &index)?;
     add_directories(store, &index)?;
     let loaded = index.roots.iter().map(|_| AtomicBool::new(false)).collect();
-    let mut link = Box::new(Link { index, loaded, next: OnceLock::new() });
+    let missing = AtomicUsize::new(index.roots.len());
+    let mut link = Box::new(Link { index, loaded, missing, next: OnceLock::new() });
     // Where another thread appends at the same time, the list goes on behind its link.
     let mut end = &attached.first;
     while let Err(refused) = end.set(link) {
@@ -157,8 +160,15 @@ impl Attached {
     }
 
     /// Puts the roots of a name into the store; where the name has no key, all roots.
-    fn load_named(&self, store: *mut ffi::X509_STORE, name: &[u8]) -> Result<()> {
-        match name::key(name) {
+    ///
+    /// # Safety
+    /// `name` is live.
+    unsafe fn load_named(&self, store: *mut ffi::X509_STORE, name: *const ffi::X509_NAME) -> Result<()> {
+        if self.links().all(|link| link.missing.load(Ordering::Acquire) == 0) {
+            return Ok(());
+        }
+        // SAFETY: as the caller promises.
+        match name::key(unsafe { name_der(name) }) {
             Ok(key) => self.links().try_for_each(|link| link.index.named(key).try_for_each(|at| link.load(store, at))),
             Err(_) => self.load_all(store),
         }
@@ -179,7 +189,9 @@ impl Link {
         let certificate = parsed(&self.index, position)?;
         // SAFETY: both are live; the store locks itself and adds an owner.
         added(unsafe { ffi::X509_STORE_add_cert(store, certificate.as_ptr()) })?;
-        loaded.store(true, Ordering::Release);
+        if !loaded.swap(true, Ordering::AcqRel) {
+            self.missing.fetch_sub(1, Ordering::AcqRel);
+        }
         Ok(())
     }
 }
@@ -251,13 +263,13 @@ unsafe fn prepared<T>(
     };
     let Some(other) = stand_in else {
         // SAFETY: as above.
-        attached.load_named(store, unsafe { name_der(name) })?;
+        unsafe { attached.load_named(store, name)? };
         return Ok(search(context));
     };
     // SAFETY: as above; the other store lives until the end of this function.
     unsafe {
         if let Some(attached) = Attached::of(other.as_ptr()) {
-            attached.load_named(other.as_ptr(), name_der(name))?;
+            attached.load_named(other.as_ptr(), name)?;
         }
         let twin = Twin::of(context, &other)?;
         Ok(search(twin.0))
