@@ -4,6 +4,7 @@ pub mod diff;
 pub mod expiring;
 pub mod from_certdata;
 pub mod list;
+pub mod run;
 
 /// How a command ended that could do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use openssl_sys as ffi;
 use super::allow::{self, Seen};
 use super::register::{Event, Outcome, Register};
 use super::{images, journal, peer};
+use crate::bridge::method::Side;
 use crate::error::{Error, Result, Status};
 use crate::json::Object;
 use crate::policy::Choice;
@@ -89,6 +90,15 @@ impl Seal {
         self.register.describe(&mut object);
         object.raw("allowed", &allow::to_json()).texts("other_tls", &images::others());
         object.finish()
+    }
+
+    /// Counts a context. The first is written down: a process that ends without a word has made one at least.
+    pub fn count_context(&self, side: Side, later: bool) {
+        if self.register.count_context(side, later) {
+            journal::write("first_context", now(), |object| {
+                object.number("contexts", 1);
+            });
+        }
     }
 
     /// Counts the end of a connection and writes it down.
