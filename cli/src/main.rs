@@ -11,7 +11,7 @@ mod table;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::{diff, expiring, from_certdata, list, run};
+use commands::{audit_program, diff, expiring, from_certdata, list, run};
 
 const EXIT_CODES: &str = "Exit codes:
   0  all is well
@@ -42,6 +42,19 @@ enum Noun {
     /// Lists, compares and converts roots (trust anchors)
     #[command(subcommand, after_help = EXIT_CODES)]
     Roots(Roots),
+    /// Says what the TLS contexts of a program are like: it runs, nothing is refused
+    #[command(after_help = EXIT_CODES)]
+    Audit {
+        /// The program, as a shell's command line
+        #[arg(long, value_name = "COMMAND")]
+        command: String,
+        /// The policy to compare with, such as 2026-11
+        #[arg(long, value_name = "NAME")]
+        policy: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Runs a program under the seal: every TLS connection that it makes with OpenSSL is verified
     #[command(after_help = RUN_CODES)]
     Run(run::Arguments),
@@ -64,15 +77,13 @@ enum Roots {
 }
 
 fn main() -> ExitCode {
-    let command = match Arguments::parse().noun {
-        Noun::Roots(command) => command,
+    let outcome = match Arguments::parse().noun {
+        Noun::Roots(Roots::List(arguments)) => list::run(&arguments),
+        Noun::Roots(Roots::FromCertdata(arguments)) => from_certdata::run(&arguments),
+        Noun::Roots(Roots::Diff(arguments)) => diff::run(&arguments),
+        Noun::Roots(Roots::Expiring(arguments)) => expiring::run(&arguments),
+        Noun::Audit { command, policy, json } => audit_program::run(&command, policy.as_deref(), json),
         Noun::Run(arguments) => return run::run(&arguments),
-    };
-    let outcome = match command {
-        Roots::List(arguments) => list::run(&arguments),
-        Roots::FromCertdata(arguments) => from_certdata::run(&arguments),
-        Roots::Diff(arguments) => diff::run(&arguments),
-        Roots::Expiring(arguments) => expiring::run(&arguments),
     };
     match outcome {
         Ok(commands::Outcome::Fine) => ExitCode::SUCCESS,

@@ -200,7 +200,9 @@ class Servers(unittest.TestCase):
     @staticmethod
     def stop(process: subprocess.Popen[str]) -> None:
         process.kill()
-        process.communicate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
     def test_pythons_http_server_serves_on(self) -> None:
         log = new_log()

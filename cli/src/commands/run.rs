@@ -59,13 +59,8 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 
 fn attempt(arguments: &Arguments) -> Result<u8> {
     let mode = if arguments.report { "report" } else { "enforce" };
-    let launch = Launch {
-        command: &arguments.command,
-        mode,
-        policy: arguments.policy.as_deref(),
-        allow: &arguments.allow,
-        audit: false,
-    };
+    let launch =
+        Launch { command: &arguments.command, mode, policy: arguments.policy.as_deref(), allow: &arguments.allow };
     let ended = launch.run()?;
     let name = arguments.command.first().map(Path::new).unwrap_or(Path::new(""));
     let summary = Summary::of(&ended, name, mode);

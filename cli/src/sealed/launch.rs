@@ -23,8 +23,6 @@ pub struct Launch<'a> {
     pub policy: Option<&'a str>,
     /// The exceptions.
     pub allow: &'a [String],
-    /// Whether each context's first connection brings an audit of the context.
-    pub audit: bool,
 }
 
 /// How it ended.
@@ -59,9 +57,6 @@ impl Launch<'_> {
         command.env("HOSTLOCK_SEAL", self.mode).env("HOSTLOCK_SEAL_REPORT", &log.0);
         command.env("HOSTLOCK_SEAL_ALLOW", self.allow.join(","));
         command.env("HOSTLOCK_SEAL_POLICY", self.policy.unwrap_or_default());
-        if self.audit {
-            command.env("HOSTLOCK_SEAL_AUDIT", "1");
-        }
         let mut child = command.spawn().map_err(|error| not_started(program, &error))?;
         // What the terminal sends is for the program; who runs it waits for its end.
         // SAFETY: ignoring a signal runs no code.
