@@ -11,6 +11,7 @@ from support import HEADER, ROOT, example, installed, must, pkg_config, run, scr
 VERSION = re.findall(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[0]
 FILES = [
     "include/hostlock.h",
+    "lib/hostlock/libhostlock_preload.so",
     "lib/libhostlock.a",
     "lib/libhostlock.so",
     "lib/libhostlock.so.0",
