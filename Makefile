@@ -21,7 +21,8 @@ help:    ## lists the targets
 release: ## builds what is installed
 # Another user (sudo make install) may have no cargo: what was built before is then installed.
 	@if command -v cargo >/dev/null || ! test -f $(TARGET)/release/hostlock; then \
-	    scripts/need cargo cc libssl && cargo build --release --lib && cargo build --release --package hostlock-cli; fi
+	    scripts/need cargo cc libssl && cargo build --release --lib --package hostlock --package hostlock-preload \
+	    && cargo build --release --package hostlock-cli; fi
 
 private: ## builds the library with a libssl of its own inside (minutes)
 	@scripts/need cargo cc perl make
@@ -60,11 +61,12 @@ symbols: ## writes the exported names to tests/data/symbols.txt
 	@nm -D --defined-only $(TARGET)/debug/libhostlock.so | awk '{ print $$3 }' | LC_ALL=C sort > tests/data/symbols.txt
 
 install: release ## installs the library and the command under DESTDIR and PREFIX
-	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(INCLUDEDIR)"
+	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(LIBDIR)/hostlock" "$(DESTDIR)$(INCLUDEDIR)"
 	install -m 755 $(TARGET)/release/hostlock "$(DESTDIR)$(BINDIR)/hostlock"
 	install -m 755 $(TARGET)/release/libhostlock.so "$(DESTDIR)$(LIBDIR)/$(REAL)"
 	ln -sf $(REAL) "$(DESTDIR)$(LIBDIR)/$(SONAME)"
 	ln -sf $(SONAME) "$(DESTDIR)$(LIBDIR)/libhostlock.so"
+	install -m 755 $(TARGET)/release/libhostlock_preload.so "$(DESTDIR)$(LIBDIR)/hostlock/libhostlock_preload.so"
 	install -m 644 $(TARGET)/release/libhostlock.a "$(DESTDIR)$(LIBDIR)/libhostlock.a"
 	install -m 644 include/hostlock.h "$(DESTDIR)$(INCLUDEDIR)/hostlock.h"
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
@@ -73,7 +75,8 @@ install: release ## installs the library and the command under DESTDIR and PREFI
 uninstall: ## removes what install put there
 	rm -f "$(DESTDIR)$(BINDIR)/hostlock" "$(DESTDIR)$(LIBDIR)/libhostlock.so" "$(DESTDIR)$(LIBDIR)/$(SONAME)" "$(DESTDIR)$(LIBDIR)/$(REAL)" \
 	    "$(DESTDIR)$(LIBDIR)/libhostlock.a" "$(DESTDIR)$(INCLUDEDIR)/hostlock.h" \
-	    "$(DESTDIR)$(LIBDIR)/pkgconfig/hostlock.pc"
+	    "$(DESTDIR)$(LIBDIR)/pkgconfig/hostlock.pc" "$(DESTDIR)$(LIBDIR)/hostlock/libhostlock_preload.so"
+	-rmdir "$(DESTDIR)$(LIBDIR)/hostlock"
 
 bench:   ## compares with raw OpenSSL and others, side by side; JSON goes to target/bench.json
 	@scripts/need cargo cc libssl valgrind curl python3

@@ -1,22 +1,27 @@
-//! The command `hostlock`: looks at trust anchors with the library's own eyes. It reads nothing that the library does not
-//! read for it, and it changes nothing but the file that it was told to write.
+//! The command `hostlock`: looks at trust anchors with the library's own eyes, and runs programs under its seal. It changes
+//! nothing but the file that it was told to write.
 
 mod anchors;
 mod commands;
 mod output;
 mod progress;
+mod sealed;
 mod table;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::{diff, expiring, from_certdata, list};
+use commands::{audit_program, diff, expiring, from_certdata, list, run};
 
 const EXIT_CODES: &str = "Exit codes:
   0  all is well
   1  something was found: a difference (diff), a root that expires (expiring)
   2  the command was not understood
   3  something could not be read or written";
+
+const RUN_CODES: &str =
+    "Exit codes: the program's own; 128 and the number of the signal that killed it; 127 where there is no such
+program, 126 where it cannot be run, 125 where it could not be sealed.";
 
 const SOURCES: &str = "Sources:
   system   the roots that a client of hostlock trusts when it names none (SSL_CERT_FILE and SSL_CERT_DIR count)
@@ -37,6 +42,22 @@ enum Noun {
     /// Lists, compares and converts roots (trust anchors)
     #[command(subcommand, after_help = EXIT_CODES)]
     Roots(Roots),
+    /// Says what the TLS contexts of a program are like: it runs, nothing is refused
+    #[command(after_help = EXIT_CODES)]
+    Audit {
+        /// The program, as a shell's command line
+        #[arg(long, value_name = "COMMAND")]
+        command: String,
+        /// The policy to compare with, such as 2026-11
+        #[arg(long, value_name = "NAME")]
+        policy: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Runs a program under the seal: every TLS connection that it makes with OpenSSL is verified
+    #[command(after_help = RUN_CODES)]
+    Run(run::Arguments),
 }
 
 #[derive(Subcommand)]
@@ -56,12 +77,13 @@ enum Roots {
 }
 
 fn main() -> ExitCode {
-    let Noun::Roots(command) = Arguments::parse().noun;
-    let outcome = match command {
-        Roots::List(arguments) => list::run(&arguments),
-        Roots::FromCertdata(arguments) => from_certdata::run(&arguments),
-        Roots::Diff(arguments) => diff::run(&arguments),
-        Roots::Expiring(arguments) => expiring::run(&arguments),
+    let outcome = match Arguments::parse().noun {
+        Noun::Roots(Roots::List(arguments)) => list::run(&arguments),
+        Noun::Roots(Roots::FromCertdata(arguments)) => from_certdata::run(&arguments),
+        Noun::Roots(Roots::Diff(arguments)) => diff::run(&arguments),
+        Noun::Roots(Roots::Expiring(arguments)) => expiring::run(&arguments),
+        Noun::Audit { command, policy, json } => audit_program::run(&command, policy.as_deref(), json),
+        Noun::Run(arguments) => return run::run(&arguments),
     };
     match outcome {
         Ok(commands::Outcome::Fine) => ExitCode::SUCCESS,

@@ -21,6 +21,31 @@ pub unsafe fn tell(ssl: *mut ffi::SSL, place: c_int, value: c_int) {
     if !(done || stopped) {
         return;
     }
+    // SAFETY: as the caller promises.
+    unsafe { tell_once(ssl, |guard, watch, overseer| end_of(ssl, guard, watch, overseer, done)) };
+}
+
+/// Tells of a refusal as soon as it is known: libssl reads a connection's info callback when it is called, so that where a
+/// program's own stood there until then, ours does not hear how this call ends.
+///
+/// # Safety
+/// `ssl` is NULL or as for [`tell`].
+pub unsafe fn tell_refusal(ssl: *mut ffi::SSL) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        tell_once(ssl, |guard, watch, _| match &watch.state().verdict {
+            Verdict::Refused(error) if guard.regime() != Regime::Watched => Some(End::Refused(error.clone())),
+            _ => None,
+        })
+    };
+}
+
+/// # Safety
+/// `ssl` is NULL or as for [`tell`].
+unsafe fn tell_once(ssl: *mut ffi::SSL, end: impl FnOnce(&Guard, &Watch, &'static dyn Overseer) -> Option<End>) {
+    if ssl.is_null() {
+        return;
+    }
     // SAFETY: `ssl` is live in its own thread, here and below.
     let Some(watch) = (unsafe { Watch::of(ssl) }) else { return };
     let guard = watch.state().guard.clone();
@@ -30,8 +55,7 @@ pub unsafe fn tell(ssl: *mut ffi::SSL, place: c_int, value: c_int) {
     if watch.state().told {
         return;
     }
-    // SAFETY: as above.
-    let Some(end) = (unsafe { end_of(ssl, guard, watch, overseer, done) }) else { return };
+    let Some(end) = end(guard, watch, overseer) else { return };
     watch.state().told = true;
     // SAFETY: as above.
     unsafe { overseer.ended(ssl, &end) };

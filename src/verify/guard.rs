@@ -4,7 +4,7 @@
 use std::ffi::{c_int, c_long, c_ulong, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use openssl_sys as ffi;
@@ -172,6 +172,7 @@ pub struct Guard {
     app_info: Option<sys::InfoCallback>,
     app_cert_verify: Mutex<Option<CertVerify>>,
     overseer: OnceLock<&'static dyn Overseer>,
+    connected_before: AtomicBool,
     /// Random, so that a session's mark fits this context only.
     nonce: [u8; 32],
     /// The mark that was computed last.
@@ -219,6 +220,7 @@ impl Guard {
             app_info: post.displaced.info,
             app_cert_verify: Mutex::new(post.displaced.cert_verify),
             overseer: OnceLock::new(),
+            connected_before: AtomicBool::new(false),
             nonce,
             last_mark: LastMark::default(),
             known_anchor: KnownAnchor::default(),
@@ -287,6 +289,11 @@ impl Guard {
     /// Names who learns how this context's connections end; the first name stays.
     pub fn set_overseer(&self, overseer: &'static dyn Overseer) {
         let _ = self.overseer.set(overseer);
+    }
+
+    /// Whether it is asked for the first time: by the overseer, when the context's first handshake has ended.
+    pub fn is_first_connection(&self) -> bool {
+        !self.connected_before.swap(true, Ordering::Relaxed)
     }
 
     /// The settings as they are now.

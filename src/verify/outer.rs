@@ -24,7 +24,7 @@ use crate::verify::overseer::{Excused, Occasion};
 use crate::verify::recipe::is_tripwire;
 use crate::verify::wanted::{self, Wanted};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{begin, mark};
+use crate::verify::{begin, ends, mark};
 
 /// See the module's text.
 ///
@@ -51,6 +51,8 @@ pub unsafe extern "C" fn verify(store_ctx: *mut ffi::X509_STORE_CTX, _argument: 
         queue::raise(&refusal);
         watch.state().verdict = Verdict::Refused(refusal);
     }
+    // SAFETY: as above.
+    let _ = catch_unwind(AssertUnwindSafe(|| unsafe { ends::tell_refusal(connection(store_ctx)) }));
     0
 }
 

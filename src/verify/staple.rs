@@ -16,9 +16,9 @@ use crate::queue;
 use crate::sys;
 use crate::verify::guard::{Guard, Role};
 use crate::verify::insecure::Waiver;
-use crate::verify::mark;
 use crate::verify::revocation::ocsp::{self, Mode, Question};
 use crate::verify::watch::{Verdict, Watch};
+use crate::verify::{ends, mark};
 
 /// Puts the callback in place on a client's context, and has its connections ask for an answer.
 ///
@@ -127,6 +127,8 @@ unsafe extern "C" fn answer(ssl: *mut ffi::SSL, argument: *mut c_void) -> c_int 
         queue::raise(&refusal);
         watch.state().verdict = Verdict::Refused(refusal);
     }
+    // SAFETY: as above.
+    let _ = catch_unwind(AssertUnwindSafe(|| unsafe { ends::tell_refusal(ssl) }));
     0
 }
 

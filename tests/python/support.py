@@ -90,13 +90,13 @@ class Authority:
         self.key, self.certificate = self.directory / "ca.key", self.directory / "ca.pem"
         self._request(name, self.key, self.certificate, "-x509", "-days", "30")
 
-    def issue(self, name: str, *, days: int = 20, extra: str = "") -> Path:
-        """A server certificate for the DNS name `name`; a negative `days` makes it expired."""
+    def issue(self, name: str, *, days: int = 20, extra: str = "", usage: str = "serverAuth") -> Path:
+        """A certificate for the DNS name `name`; a negative `days` makes it expired."""
         stem = self.directory / f"{name}{days}"
         key, request, pem = stem.with_suffix(".key"), stem.with_suffix(".csr"), stem.with_suffix(".pem")
         self._request(name, key, request, "-new")
         extensions = stem.with_suffix(".ext")
-        extensions.write_text(f"subjectAltName=DNS:{name}\nextendedKeyUsage=serverAuth\n{extra}")
+        extensions.write_text(f"subjectAltName=DNS:{name}\nextendedKeyUsage={usage}\n{extra}")
         issuer: list[str | Path] = ["-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial", "-days", str(days)]
         must(["openssl", "x509", "-req", "-in", request, *issuer, "-extfile", extensions, "-out", pem])
         pem.write_text(pem.read_text() + key.read_text())

@@ -1,9 +1,11 @@
 //! What the command does, one file a verb.
 
+pub mod audit_program;
 pub mod diff;
 pub mod expiring;
 pub mod from_certdata;
 pub mod list;
+pub mod run;
 
 /// How a command ended that could do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

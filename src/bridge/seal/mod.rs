@@ -61,7 +61,7 @@ pub unsafe fn context(ctx: *mut ffi::SSL_CTX) -> Result<()> {
     }
     // SAFETY: as above.
     let side = unsafe { put_on(ctx, seal, seal.choice)? };
-    seal.register.count_context(side, true);
+    seal.count_context(side, true);
     Ok(())
 }
 
@@ -130,7 +130,7 @@ unsafe extern "C" fn construct(
     // SAFETY: OpenSSL hands the context that it makes now, which no other thread knows.
     let sealed = catch_unwind(AssertUnwindSafe(|| unsafe { put_on(ctx, seal, choice) }));
     match sealed {
-        Ok(Ok(side)) => seal.register.count_context(side, false),
+        Ok(Ok(side)) => seal.count_context(side, false),
         _ => {
             if seal.mode == Mode::Enforce {
                 // Without a guard it permits nothing.

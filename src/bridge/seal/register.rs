@@ -115,8 +115,9 @@ pub struct Register {
 }
 
 impl Register {
-    /// Counts a context by the side that its method is for; `later`: it was made before the process was sealed.
-    pub fn count_context(&self, side: Side, later: bool) {
+    /// Counts a context by the side that its method is for, and answers whether it is the first; `later`: it was made
+    /// before the process was sealed.
+    pub fn count_context(&self, side: Side, later: bool) -> bool {
         let side = match side {
             Side::Client => 0,
             Side::Server => 1,
@@ -124,6 +125,7 @@ impl Register {
         };
         self.contexts[side].fetch_add(1, Ordering::Relaxed);
         self.later.fetch_add(later.into(), Ordering::Relaxed);
+        self.contexts.iter().map(|count| count.load(Ordering::Relaxed)).sum::<u64>() == 1
     }
 
     /// Counts a context that could not be sealed, and therefore refuses every handshake.
@@ -260,8 +262,8 @@ mod tests {
     #[test]
     fn contexts_are_counted_by_side() {
         let register = Register::default();
-        register.count_context(Side::Client, false);
-        register.count_context(Side::Either, true);
+        assert!(register.count_context(Side::Client, false));
+        assert!(!register.count_context(Side::Either, true));
         register.count_unsealed();
         let contexts = &report(&register)["contexts"];
         assert_eq!((contexts["total"].as_i64(), contexts["client"].as_i64()), (Some(2), Some(1)));

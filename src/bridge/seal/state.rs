@@ -11,9 +11,12 @@ use openssl_sys as ffi;
 use super::allow::{self, Seen};
 use super::register::{Event, Outcome, Register};
 use super::{images, journal, peer};
+use crate::bridge::audit;
+use crate::bridge::method::Side;
 use crate::error::{Error, Result, Status};
 use crate::json::Object;
 use crate::policy::Choice;
+use crate::verify::guard::Guard;
 use crate::verify::overseer::{End, Occasion, Overseer};
 use crate::verify::wanted;
 
@@ -78,6 +81,25 @@ pub fn now() -> i64 {
 }
 
 impl Seal {
+    /// Writes down what a context that is only watched is like, at the end of its first handshake: then the program has
+    /// set it up.
+    ///
+    /// # Safety
+    /// `ssl` is a live `SSL` in the thread that uses it.
+    unsafe fn audit(&self, ssl: *const ffi::SSL) {
+        if self.mode == Mode::Enforce || !journal::is_open() {
+            return;
+        }
+        // SAFETY: as the caller promises, here and below.
+        let first = unsafe { Guard::of_ssl(ssl) }.is_some_and(Guard::is_first_connection);
+        // SAFETY: as above.
+        if let (true, Ok(report)) = (first, unsafe { audit::connection(ssl) }) {
+            journal::write("audit", now(), |object| {
+                object.raw("report", &report.to_json()).text("text", &report.to_text());
+            });
+        }
+    }
+
     /// Everything that was seen, as a JSON object.
     pub fn to_json(&self) -> String {
         let mut object = Object::new();
@@ -89,6 +111,15 @@ impl Seal {
         self.register.describe(&mut object);
         object.raw("allowed", &allow::to_json()).texts("other_tls", &images::others());
         object.finish()
+    }
+
+    /// Counts a context. The first is written down: a process that ends without a word has made one at least.
+    pub fn count_context(&self, side: Side, later: bool) {
+        if self.register.count_context(side, later) {
+            journal::write("first_context", now(), |object| {
+                object.number("contexts", 1);
+            });
+        }
     }
 
     /// Counts the end of a connection and writes it down.
@@ -122,7 +153,9 @@ impl Overseer for Seal {
             End::Failed(error) => (Outcome::Failed, None, Some(error), None),
             End::Served => (Outcome::Served, None, None, None),
         };
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: as the caller promises.
+        unsafe { self.audit(ssl) };
+        // SAFETY: as above, here and below.
         let peer = unsafe { peer::address(ssl) }.as_ref().map(SocketAddr::to_string);
         let of_error = || error.and_then(|error| error.host()).map(str::to_owned);
         // SAFETY: as above.

@@ -1,0 +1,74 @@
+//! `hostlock run`
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use hostlock::error::{Error, Result, Status};
+
+use crate::output::{complain, is_coloured, note};
+use crate::sealed::launch::{Launch, exit_code};
+use crate::sealed::summary::Summary;
+
+/// What `env`, `timeout` and `nohup` answer when they themselves fail.
+const FAILED: u8 = 125;
+const CANNOT_RUN: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// The arguments.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Refuse (this is the default)
+    #[arg(long, conflicts_with = "report")]
+    enforce: bool,
+    /// Refuse nothing, and only say what would be refused
+    #[arg(long)]
+    report: bool,
+    /// The policy, such as "2026-11"
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// An exception: host:NAME, address:IP or sha256:HEX; may be given several times
+    #[arg(long, value_name = "WHAT")]
+    allow: Vec<String>,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+    /// Write the summary to a file in place of standard error
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "PROGRAM")]
+    command: Vec<OsString>,
+}
+
+/// Runs it, and gives the program's own status.
+pub fn run(arguments: &Arguments) -> ExitCode {
+    match attempt(arguments) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(match error.status() {
+                Status::ENotFound => NOT_FOUND,
+                Status::EWrongFileType => CANNOT_RUN,
+                _ => FAILED,
+            })
+        }
+    }
+}
+
+fn attempt(arguments: &Arguments) -> Result<u8> {
+    let mode = if arguments.report { "report" } else { "enforce" };
+    let launch =
+        Launch { command: &arguments.command, mode, policy: arguments.policy.as_deref(), allow: &arguments.allow };
+    let ended = launch.run()?;
+    let name = arguments.command.first().map(Path::new).unwrap_or(Path::new(""));
+    let summary = Summary::of(&ended, name, mode);
+    let text = if arguments.json { format!("{:#}\n", summary.to_json()) } else { summary.text(is_coloured()) };
+    match &arguments.output {
+        Some(path) => fs::write(path, text)
+            .map_err(|error| Error::new(Status::EFileIo, format!("{path:?} could not be written: {error}")))?,
+        None => note(text.trim_end()),
+    }
+    Ok(exit_code(ended.status))
+}

@@ -1,0 +1,133 @@
+//! Starts a program with the initialiser preloaded, waits for its end, and gives the log of its events.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+use hostlock::bridge::seal::allow::What;
+use hostlock::error::{Error, Result, Status};
+use hostlock::policy::Choice;
+
+/// What to run, and how.
+pub struct Launch<'a> {
+    /// The program and its arguments; never empty.
+    pub command: &'a [OsString],
+    /// "enforce" or "report".
+    pub mode: &'static str,
+    /// The policy, where another than the default is wanted.
+    pub policy: Option<&'a str>,
+    /// The exceptions.
+    pub allow: &'a [String],
+}
+
+/// How it ended.
+pub struct Ended {
+    /// Of the program itself.
+    pub status: ExitStatus,
+    /// Its process.
+    pub pid: u32,
+    /// The lines that it and its descendants wrote.
+    pub log: String,
+}
+
+/// What a shell would say of the end of a program: its own status, or 128 and the number of the signal.
+pub fn exit_code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(255)
+}
+
+impl Launch<'_> {
+    /// Runs it to its end.
+    pub fn run(&self) -> Result<Ended> {
+        // The initialiser would refuse them too, but it has fewer words.
+        Choice::parse(self.policy.unwrap_or("default"))?;
+        self.allow.iter().try_for_each(|what| What::parse(what).map(|_| ()))?;
+        let initialiser = initialiser()?;
+        let log = Log::new()?;
+        let (program, arguments) =
+            self.command.split_first().ok_or_else(|| Error::new(Status::EArg, "no program was named"))?;
+        let mut command = Command::new(program);
+        command.args(arguments);
+        command.env("LD_PRELOAD", preloaded(&initialiser));
+        command.env("HOSTLOCK_SEAL", self.mode).env("HOSTLOCK_SEAL_REPORT", &log.0);
+        command.env("HOSTLOCK_SEAL_ALLOW", self.allow.join(","));
+        command.env("HOSTLOCK_SEAL_POLICY", self.policy.unwrap_or_default());
+        let mut child = command.spawn().map_err(|error| not_started(program, &error))?;
+        // What the terminal sends is for the program; who runs it waits for its end.
+        // SAFETY: ignoring a signal runs no code.
+        unsafe {
+            libc::signal(libc::SIGINT, libc::SIG_IGN);
+            libc::signal(libc::SIGQUIT, libc::SIG_IGN);
+        }
+        let pid = child.id();
+        let status = child
+            .wait()
+            .map_err(|error| Error::new(Status::EIo, format!("the end of {program:?} could not be seen: {error}")))?;
+        let text = fs::read(&log.0)
+            .map_err(|error| Error::new(Status::EFileIo, format!("the log of events could not be read: {error}")))?;
+        Ok(Ended { status, pid, log: String::from_utf8_lossy(&text).into_owned() })
+    }
+}
+
+/// A program that cannot be started, told apart as shells do: status 127 where there is none, 126 where it cannot run.
+fn not_started(program: &OsString, error: &std::io::Error) -> Error {
+    let status = if error.kind() == ErrorKind::NotFound { Status::ENotFound } else { Status::EWrongFileType };
+    Error::new(status, format!("{program:?} could not be started: {error}"))
+}
+
+/// What is preloaded already goes on being so.
+fn preloaded(initialiser: &Path) -> OsString {
+    let mut value = initialiser.as_os_str().to_owned();
+    if let Some(before) = env::var_os("LD_PRELOAD").filter(|before| !before.is_empty()) {
+        value.push(":");
+        value.push(before);
+    }
+    value
+}
+
+const NAME: &str = "libhostlock_preload.so";
+
+/// Where the initialiser lies: beside the command in a build tree, or where `make install` puts it.
+fn initialiser() -> Result<PathBuf> {
+    let own = env::current_exe().ok();
+    let directory = own.as_deref().and_then(Path::parent);
+    let mut places: Vec<PathBuf> = Vec::new();
+    places.extend(env::var_os("HOSTLOCK_PRELOAD").map(PathBuf::from));
+    places.extend(directory.map(|directory| directory.join(NAME)));
+    places.extend(directory.map(|directory| directory.join("../lib/hostlock").join(NAME)));
+    places.extend(["/usr/local/lib/hostlock", "/usr/lib/hostlock"].map(|directory| Path::new(directory).join(NAME)));
+    let found = places.iter().find(|place| place.is_file()).and_then(|place| place.canonicalize().ok());
+    found.ok_or_else(|| {
+        let looked: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
+        Error::new(Status::EState, format!("there is no {NAME}; looked for {}", looked.join(", ")))
+            .with_hint("run make install, or name the file in HOSTLOCK_PRELOAD")
+    })
+}
+
+/// An empty file that only we and the program can read, removed in the end.
+struct Log(PathBuf);
+
+impl Log {
+    fn new() -> Result<Log> {
+        for attempt in 0..100 {
+            let path = env::temp_dir().join(format!("hostlock-{}-{attempt}.jsonl", std::process::id()));
+            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+                Ok(_) => return Ok(Log(path)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::new(Status::EFileIo, format!("{path:?} could not be made: {error}"))),
+            }
+        }
+        Err(Error::new(Status::EFileIo, "no file for the log of events could be made"))
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}

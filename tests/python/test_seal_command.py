@@ -1,0 +1,141 @@
+"""`hostlock run` and `hostlock audit --command`: the program's own status, a summary that says what was refused and why,
+and plain words about what was not seen."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import unittest
+from pathlib import Path
+from typing import Any
+
+from careless import ANSWER, CURL
+from sealing import built, environment, impostor, new_log, right
+from support import LONG_ENOUGH, Server, must, scratch
+
+
+def hostlock(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """The command, in a world whose only root is the tests' authority."""
+    world = environment(new_log(), **more)
+    for name in ("LD_PRELOAD", "HOSTLOCK_SEAL", "HOSTLOCK_SEAL_REPORT"):
+        del world[name]
+    return subprocess.run(
+        [str(part) for part in (built() / "hostlock", *arguments)],
+        env=world,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=LONG_ENOUGH,
+        check=False,
+    )
+
+
+def curl(port: int, host: str = "localhost") -> str:
+    """curl -k, as a shell's command line."""
+    return CURL.replace("{host}", host).replace("{port}", str(port))
+
+
+def run_json(*arguments: str | Path) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+    """A run whose summary is read back."""
+    summary = new_log()
+    ran = hostlock("run", "--json", "--output", summary, *arguments)
+    return ran, json.loads(summary.read_text())
+
+
+class Run(unittest.TestCase):
+    def test_the_programs_own_status_and_output_are_passed_on(self) -> None:
+        ran = hostlock("run", "--", "sh", "-c", "echo out; echo err >&2; exit 7")
+        self.assertEqual((ran.returncode, ran.stdout), (7, "out\n"))
+        self.assertIn("err\n", ran.stderr)
+        self.assertEqual(hostlock("run", "--", "sh", "-c", "kill -TERM $$").returncode, 128 + 15)
+        self.assertEqual(hostlock("run", "--", "no-such-program").returncode, 127)
+        self.assertEqual(hostlock("run", "--", "/etc/passwd").returncode, 126)
+        bad = hostlock("run", "--policy", "1999-01", "--", "echo", "it ran")
+        self.assertEqual((bad.returncode, bad.stdout), (125, ""))
+        self.assertIn("1999-01", bad.stderr)
+        bad = hostlock("run", "--allow", "everything", "--", "echo", "it ran")
+        self.assertEqual((bad.returncode, bad.stdout), (125, ""))
+        self.assertIn("host:NAME", bad.stderr)
+
+    def test_a_refused_connection_is_in_the_summary_with_its_reason(self) -> None:
+        with Server(right()) as honest, Server(impostor()) as false:
+            ran, summary = run_json("--", "sh", "-c", f"{curl(honest)}; {curl(false)}")
+        self.assertEqual(ran.stdout.count(ANSWER), 1, ran)
+        self.assertEqual(ran.returncode, 35)
+        self.assertEqual((summary["mode"], summary["exit_status"], summary["contexts"]), ("enforce", 35, 2))
+        ends = {end["outcome"]: end for end in summary["connections"]}
+        self.assertEqual(set(ends), {"connected", "refused"})
+        self.assertEqual((ends["refused"]["code"], ends["refused"]["host"]), (-12, "localhost"))
+        self.assertIn("other.example", ends["refused"]["message"])
+
+    def test_report_refuses_nothing_and_a_person_reads_what_would_be_refused(self) -> None:
+        with Server(impostor()) as false:
+            ran = hostlock("run", "--report", "--", "sh", "-c", curl(false))
+        self.assertEqual(ran.returncode, 0, ran)
+        self.assertIn(ANSWER, ran.stdout)
+        self.assertIn("1 would be refused", ran.stderr)
+        self.assertRegex(ran.stderr, r"would refuse +localhost +1 .*is for \"other\.example\", not for \"localhost\"")
+
+    def test_an_exception_is_named_with_what_it_let_through(self) -> None:
+        with Server(impostor()) as false:
+            ran, summary = run_json("--allow", "host:localhost", "--", "sh", "-c", curl(false))
+        self.assertIn(ANSWER, ran.stdout)
+        self.assertEqual([end["allowed"] for end in summary["connections"]], ["host:localhost"])
+
+    def test_no_log_is_left_behind(self) -> None:
+        directory = new_log().parent
+        hostlock("run", "--", "true", TMPDIR=str(directory))
+        self.assertEqual(list(directory.iterdir()), [])
+
+    def test_what_was_not_seen_is_named(self) -> None:
+        source, program = scratch() / "static.c", scratch() / "static"
+        source.write_text("int main(void) { return 0; }\n")
+        must(["cc", "-static", source, "-o", program])
+        ran = hostlock("run", "--", program)
+        self.assertEqual(ran.returncode, 0)
+        self.assertIn("the initialiser was not loaded", ran.stderr)
+        self.assertIn("statically linked", ran.stderr)
+        program.write_bytes(program.read_bytes() + b"\xff Go buildinf:")
+        self.assertIn("is a Go program", hostlock("run", "--", program).stderr)
+        ran = hostlock("run", "--", "true")
+        self.assertIn("no SSL_CTX was made in the libssl that was watched", ran.stderr)
+
+    def test_another_tls_library_is_named(self) -> None:
+        if shutil.which("wget") is None or "libgnutls" not in must(["ldd", shutil.which("wget") or ""]):
+            self.skipTest("needs a wget with GnuTLS, as Debian's is")
+        with Server(impostor()) as false:
+            command = ["wget", "-q", "-O", "-", "--no-check-certificate", f"https://localhost:{false}/"]
+            ran = hostlock("run", "--", *command)
+        self.assertEqual(ran.returncode, 0, "GnuTLS is not sealed")
+        self.assertRegex(ran.stderr, r"not covered: .*libgnutls\.so")
+
+
+class AuditProgram(unittest.TestCase):
+    def test_the_contexts_of_a_careless_program_are_described_and_nothing_is_refused(self) -> None:
+        with Server(impostor()) as false:
+            ran = hostlock("audit", "--command", f"{curl(false)}; {curl(false)}", "--json")
+        self.assertEqual(ran.returncode, 1, ran.stderr)
+        seen = json.loads(ran.stdout[ran.stdout.index("{\n") :])
+        self.assertEqual([audit["count"] for audit in seen["audits"]], [2])
+        found = {finding["id"] for finding in seen["audits"][0]["report"]["findings"]}
+        self.assertLessEqual({"verification-off", "no-host"}, found)
+        self.assertEqual([end["outcome"] for end in seen["connections"]], ["would_refuse"])
+        self.assertEqual(ran.stdout.count(ANSWER), 2, "the program ran as ever")
+
+    def test_a_person_reads_a_table_with_the_call_that_fixes_each(self) -> None:
+        with Server(right()) as honest:
+            ran = hostlock("audit", "--command", f"{curl(honest)} >/dev/null")
+        self.assertRegex(ran.stdout, r"(?m)^1 context: a client's SSL of TLS_client_method")
+        self.assertRegex(ran.stdout, r"(?m)^critical +verification-off ")
+        self.assertIn("fix: SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL)", ran.stdout)
+
+    def test_where_nothing_was_seen_it_says_so_and_fails(self) -> None:
+        ran = hostlock("audit", "--command", "true")
+        self.assertEqual((ran.returncode, ran.stdout), (3, ""))
+        self.assertIn("nothing was seen", ran.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
