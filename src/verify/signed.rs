@@ -123,6 +123,10 @@ mod tests {
 
     use super::*;
 
+    unsafe extern "C" {
+        fn i2d_re_X509_tbs(certificate: *mut ffi::X509, der: *mut *mut u8) -> c_int;
+    }
+
     #[test]
     fn the_bytes_are_those_of_the_certificates_der() {
         let (mut kept, mut cut) = (SignedPart::new(), SignedPart::new());
@@ -140,8 +144,11 @@ mod tests {
         let certificate = X509::from_der(webpki_root_certs::TLS_SERVER_ROOT_CERTS.first().unwrap()).unwrap();
         let mut signed = SignedPart::new();
         let before = signed.of(&certificate).unwrap().to_vec();
-        // SAFETY: the certificate is ours alone.
-        assert_eq!(unsafe { ffi::X509_set_version(certificate.as_ptr(), 1) }, 1);
+        // SAFETY: the certificate is ours alone; the second function forgets the bytes that were kept.
+        unsafe {
+            assert_eq!(ffi::X509_set_version(certificate.as_ptr(), 1), 1);
+            assert!(i2d_re_X509_tbs(certificate.as_ptr(), ptr::null_mut()) > 0);
+        }
         let after = signed.of(&certificate).unwrap();
         assert_ne!(after, before);
         let mut cut = SignedPart::new();
