@@ -1,7 +1,8 @@
-//! The command `hostlock`: looks at trust anchors with the library's own eyes. It reads nothing that the library does not
-//! read for it, and it changes nothing but the file that it was told to write.
+//! The command `hostlock`: looks at trust anchors and at servers with the library's own eyes. It changes nothing but the
+//! file that it was told to write.
 
 mod anchors;
+mod audit;
 mod commands;
 mod output;
 mod progress;
@@ -10,13 +11,13 @@ mod table;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::{diff, expiring, from_certdata, list};
+use commands::{Outcome, audit as audit_command, diff, expiring, from_certdata, list};
 
 const EXIT_CODES: &str = "Exit codes:
   0  all is well
-  1  something was found: a difference (diff), a root that expires (expiring)
+  1  something was found: a difference (diff), a root that expires (expiring), a server that is refused (audit)
   2  the command was not understood
-  3  something could not be read or written";
+  3  something could not be read or written, or no server of TLS answered";
 
 const SOURCES: &str = "Sources:
   system   the roots that a client of hostlock trusts when it names none (SSL_CERT_FILE and SSL_CERT_DIR count)
@@ -24,7 +25,7 @@ const SOURCES: &str = "Sources:
   PATH     a file (PEM, one certificate in DER, or NSS's certdata.txt: its roots for servers), or a directory of such
            files but certdata.txt; a file that is called \"system\" is \"./system\"";
 
-/// Looks at trust anchors with the eyes of hostlock
+/// Looks at trust anchors and at servers with the eyes of hostlock
 #[derive(Parser)]
 #[command(name = "hostlock", version, after_help = EXIT_CODES)]
 struct Arguments {
@@ -37,6 +38,9 @@ enum Noun {
     /// Lists, compares and converts roots (trust anchors)
     #[command(subcommand, after_help = EXIT_CODES)]
     Roots(Roots),
+    /// Connects to a server: its chain, what the policy says, and what a careless client would have accepted
+    #[command(after_help = EXIT_CODES)]
+    Audit(audit_command::Arguments),
 }
 
 #[derive(Subcommand)]
@@ -56,16 +60,16 @@ enum Roots {
 }
 
 fn main() -> ExitCode {
-    let Noun::Roots(command) = Arguments::parse().noun;
-    let outcome = match command {
-        Roots::List(arguments) => list::run(&arguments),
-        Roots::FromCertdata(arguments) => from_certdata::run(&arguments),
-        Roots::Diff(arguments) => diff::run(&arguments),
-        Roots::Expiring(arguments) => expiring::run(&arguments),
+    let outcome = match Arguments::parse().noun {
+        Noun::Roots(Roots::List(arguments)) => list::run(&arguments),
+        Noun::Roots(Roots::FromCertdata(arguments)) => from_certdata::run(&arguments),
+        Noun::Roots(Roots::Diff(arguments)) => diff::run(&arguments),
+        Noun::Roots(Roots::Expiring(arguments)) => expiring::run(&arguments),
+        Noun::Audit(arguments) => audit_command::run(&arguments),
     };
     match outcome {
-        Ok(commands::Outcome::Fine) => ExitCode::SUCCESS,
-        Ok(commands::Outcome::Found) => ExitCode::from(1),
+        Ok(Outcome::Fine) => ExitCode::SUCCESS,
+        Ok(Outcome::Found) => ExitCode::from(1),
         Err(error) => {
             output::complain(&error);
             ExitCode::from(3)
