@@ -1,7 +1,8 @@
-//! The command `hostlock`: looks at trust anchors with the library's own eyes, and runs programs under its seal. It changes
-//! nothing but the file that it was told to write.
+//! The command `hostlock`: looks at trust anchors and at servers with the library's own eyes, and runs programs under its
+//! seal. It changes nothing but the file that it was told to write.
 
 mod anchors;
+mod audit;
 mod commands;
 mod output;
 mod progress;
@@ -11,13 +12,13 @@ mod table;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::{audit_program, diff, expiring, from_certdata, list, run};
+use commands::{Outcome, audit as audit_command, diff, expiring, from_certdata, list, run};
 
 const EXIT_CODES: &str = "Exit codes:
   0  all is well
-  1  something was found: a difference (diff), a root that expires (expiring)
+  1  something was found: a difference (diff), a root that expires (expiring), a server that is refused (audit)
   2  the command was not understood
-  3  something could not be read or written";
+  3  something could not be read or written, or no server of TLS answered";
 
 const RUN_CODES: &str =
     "Exit codes: the program's own; 128 and the number of the signal that killed it; 127 where there is no such
@@ -29,7 +30,7 @@ const SOURCES: &str = "Sources:
   PATH     a file (PEM, one certificate in DER, or NSS's certdata.txt: its roots for servers), or a directory of such
            files but certdata.txt; a file that is called \"system\" is \"./system\"";
 
-/// Looks at trust anchors with the eyes of hostlock
+/// Looks at trust anchors and at servers with the eyes of hostlock
 #[derive(Parser)]
 #[command(name = "hostlock", version, after_help = EXIT_CODES)]
 struct Arguments {
@@ -42,19 +43,9 @@ enum Noun {
     /// Lists, compares and converts roots (trust anchors)
     #[command(subcommand, after_help = EXIT_CODES)]
     Roots(Roots),
-    /// Says what the TLS contexts of a program are like: it runs, nothing is refused
+    /// Looks at a server (its chain, what the policy says, what a careless client would have accepted) or at a program
     #[command(after_help = EXIT_CODES)]
-    Audit {
-        /// The program, as a shell's command line
-        #[arg(long, value_name = "COMMAND")]
-        command: String,
-        /// The policy to compare with, such as 2026-11
-        #[arg(long, value_name = "NAME")]
-        policy: Option<String>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    Audit(audit_command::Arguments),
     /// Runs a program under the seal: every TLS connection that it makes with OpenSSL is verified
     #[command(after_help = RUN_CODES)]
     Run(run::Arguments),
@@ -82,12 +73,12 @@ fn main() -> ExitCode {
         Noun::Roots(Roots::FromCertdata(arguments)) => from_certdata::run(&arguments),
         Noun::Roots(Roots::Diff(arguments)) => diff::run(&arguments),
         Noun::Roots(Roots::Expiring(arguments)) => expiring::run(&arguments),
-        Noun::Audit { command, policy, json } => audit_program::run(&command, policy.as_deref(), json),
+        Noun::Audit(arguments) => audit_command::run(&arguments),
         Noun::Run(arguments) => return run::run(&arguments),
     };
     match outcome {
-        Ok(commands::Outcome::Fine) => ExitCode::SUCCESS,
-        Ok(commands::Outcome::Found) => ExitCode::from(1),
+        Ok(Outcome::Fine) => ExitCode::SUCCESS,
+        Ok(Outcome::Found) => ExitCode::from(1),
         Err(error) => {
             output::complain(&error);
             ExitCode::from(3)

@@ -1,4 +1,8 @@
 //! Each finding about a context, brought about with plain OpenSSL calls: a table of what is done, and of what is found.
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "of the rows of the tables: their contexts are live, and no one else's"
+)]
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::ptr;
@@ -82,7 +86,6 @@ unsafe fn options(plain: &Plain, options: u64) {
     unsafe { ffi::SSL_CTX_set_options(plain.0, options) };
 }
 
-// SAFETY of every row: see `at_level_0`; what is passed is static or outlives the call, which copies it.
 const VERIFICATION: &[Row] = &[
     (&["verification-off"], |c| unsafe { ffi::SSL_CTX_set_verify(c.0, ffi::SSL_VERIFY_NONE, None) }),
     (&["own-cert-verify-callback"], |c| unsafe {

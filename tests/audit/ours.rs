@@ -4,8 +4,8 @@
 use std::ffi::c_char;
 use std::ptr;
 
-use hostlock::bridge::audit;
 use hostlock::bridge::report::{Report, Severity};
+use hostlock::bridge::{audit, intact};
 use hostlock::ffi::context::{hostlock_client_new, hostlock_server_new};
 use hostlock::ffi::host::hostlock_ctx_set_host;
 use hostlock::ffi::insecure::*;
@@ -13,7 +13,7 @@ use hostlock::ffi::verify::hostlock_ctx_verify_time;
 use hostlock::sys;
 use openssl_sys as ffi;
 
-use crate::plain::{Plain, ids};
+use crate::plain::{Plain, SSL_CTX_set_security_level, ids};
 use crate::support::hello;
 
 fn client(policy: *const c_char) -> Plain {
@@ -111,7 +111,20 @@ fn what_the_program_undid_in_vain_is_told_as_such() {
 }
 
 #[test]
-fn a_context_without_its_hooks_is_a_plain_one() {
+fn what_was_undone_and_displaced_is_told_by_the_check_for_that() {
+    let client = client(ptr::null());
+    // SAFETY: the context is live, here and below.
+    unsafe {
+        SSL_CTX_set_security_level(client.0, 0);
+        sys::SSL_CTX_set_info_callback(client.0, None);
+    }
+    // SAFETY: as above.
+    let report = unsafe { intact::check(client.0) }.unwrap();
+    assert_eq!(found(&report), ["callback-displaced", "undone"], "{}", report.to_text());
+}
+
+#[test]
+fn a_context_without_its_hooks_is_judged_as_a_plain_one() {
     let client = client(ptr::null());
     // SAFETY: the context is live.
     unsafe {

@@ -1,5 +1,6 @@
 //! What the command does, one file a verb.
 
+pub mod audit;
 pub mod audit_program;
 pub mod diff;
 pub mod expiring;

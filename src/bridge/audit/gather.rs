@@ -368,7 +368,7 @@ fn guarded(guard: &Guard, replaced: Replaced) -> Guarded {
     let waivers = settings.waivers.iter();
     Guarded {
         // A program's context keeps the program's callback: the next handshake puts ours before it.
-        in_place: replaced != Replaced::ByProgram || guard.regime() != Regime::Own,
+        in_place: matches!(replaced, Replaced::ByHostlock | Replaced::Unknown) || guard.regime() != Regime::Own,
         waivers: waivers.map(|(waiver, why)| (lossy(waiver.name()), lossy(why))).collect(),
         cn_fallback: settings.match_rules.cn_fallback,
         poison: guard.check_not_poisoned().err().map(|error| error.message().to_owned()),

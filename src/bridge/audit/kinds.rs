@@ -317,7 +317,8 @@ kinds! {
         "leave hostlock_ctx_verify_time out";
     HOOKS_REMOVED: High "hooks-removed",
         "hostlock's verification was taken off this context",
-        "it is a plain SSL_CTX now; the other findings say what it lets through",
+        "its handshakes are refused while the other hooks are there; the other findings say what a plain context of these \
+         settings lets through",
         "call hostlock_harden on the context, and leave SSL_CTX_set_cert_verify_callback alone";
     ENFORCED: Info "enforced-anyway",
         "settings that would weaken a plain context, which hostlock's hooks keep from counting",

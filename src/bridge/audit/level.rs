@@ -8,6 +8,7 @@ use openssl_sys as ffi;
 
 use super::security;
 use crate::sys::{self, SecurityCallback};
+use crate::verify::own;
 
 /// A scratch connection at one level.
 pub struct Level {
@@ -21,7 +22,7 @@ impl Level {
     pub fn at(level: c_int) -> Option<Level> {
         let callback = security::openssls_own()?;
         // SAFETY: the method is static.
-        let ctx = unsafe { ffi::SSL_CTX_new(ffi::TLS_method()) };
+        let ctx = unsafe { own::new_context(ffi::TLS_method()) };
         // SAFETY: the context is NULL, which is refused, or live.
         let this = Level { ctx, ssl: unsafe { ffi::SSL_new(ctx) }, callback };
         if this.ssl.is_null() {

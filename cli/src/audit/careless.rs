@@ -1,0 +1,147 @@
+//! The same server met as careless clients meet it: plain OpenSSL at level 0, verification off. From what it showed
+//! follows which habits of legacy code would have let it through. Nothing is sent but the handshake.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Duration;
+
+use hostlock::connection::deadline::Deadline;
+use hostlock::connection::{race, resolve};
+use hostlock::identity::Reference;
+use openssl::error::ErrorStack;
+use openssl::nid::Nid;
+use openssl::ssl::{Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVerifyMode, SslVersion};
+use openssl::x509::{X509, X509Ref, X509VerifyResult};
+
+use super::target::Target;
+
+/// What the server showed to a client that takes everything.
+pub struct Met {
+    /// The version that was agreed.
+    pub version: String,
+    /// The suite that was agreed.
+    pub suite: String,
+    /// The certificates that it presented, its own first.
+    pub presented: Vec<X509>,
+    /// OpenSSL's verdict on the chain, which nobody asked for.
+    pub verdict: X509VerifyResult,
+}
+
+/// A habit of legacy code, and what it made of the server.
+pub struct Habit {
+    /// A word for JSON.
+    pub id: &'static str,
+    /// What such a client checks, in words.
+    pub checks: &'static str,
+    /// Why it would have refused; `None` where it would have let the server through.
+    pub refusal: Option<String>,
+}
+
+/// Connects without any verification.
+pub fn connect(target: &Target, ca: Option<&Path>, milliseconds: u32) -> Result<Met, String> {
+    let context = context(ca).map_err(|error| error.to_string())?;
+    let mut ssl = Ssl::new(&context).map_err(|error| error.to_string())?;
+    if let Some(name) = target.host.sni() {
+        ssl.set_hostname(name).map_err(|error| error.to_string())?;
+    }
+    let deadline = Deadline::after(milliseconds);
+    let addresses =
+        resolve::addresses(&target.host, target.port, &deadline).map_err(|error| error.message().to_owned())?;
+    let socket = race::connect(&addresses, &deadline).map_err(|error| error.message().to_owned())?;
+    let socket = TcpStream::from(socket);
+    socket.set_nonblocking(false).map_err(|error| error.to_string())?;
+    let mut stream = SslStream::new(ssl, Timed { socket, deadline }).map_err(|error| error.to_string())?;
+    stream.connect().map_err(|error| error.to_string())?;
+    let ssl = stream.ssl();
+    Ok(Met {
+        version: ssl.version_str().to_owned(),
+        suite: ssl.current_cipher().map_or("", |suite| suite.name()).to_owned(),
+        presented: ssl.peer_cert_chain().map_or_else(Vec::new, |chain| chain.iter().map(ToOwned::to_owned).collect()),
+        verdict: ssl.verify_result(),
+    })
+}
+
+/// What each habit makes of the server.
+pub fn habits(met: &Result<Met, String>, host: &Reference) -> [Habit; 3] {
+    let connection = met.as_ref().err().map(|why| format!("no connection: {why}"));
+    let chain = || match met {
+        Ok(met) if met.verdict != X509VerifyResult::OK => Some(met.verdict.error_string().to_owned()),
+        _ => None,
+    };
+    let common_name = || met.as_ref().ok().and_then(|met| wrong_common_name(met.presented.first(), host));
+    let refusals =
+        [connection.clone(), connection.clone().or_else(chain), connection.clone().or_else(chain).or_else(common_name)];
+    let words = [
+        ("no-verification", "nothing"),
+        ("chain-only", "the chain, and no host"),
+        ("common-name", "the chain, and the common name"),
+    ];
+    let mut refusals = refusals.into_iter();
+    words.map(|(id, checks)| Habit { id, checks, refusal: refusals.next().flatten() })
+}
+
+/// As legacy code compares: the last common name, ASCII case apart, a leading "*." for one label.
+fn wrong_common_name(leaf: Option<&X509>, host: &Reference) -> Option<String> {
+    let Some(name) = leaf.and_then(|leaf| common_name(leaf)) else { return Some("there is no common name".to_owned()) };
+    let host = host.text();
+    let is_same = name.eq_ignore_ascii_case(&host);
+    let is_wildcard = match (name.strip_prefix("*."), host.split_once('.')) {
+        (Some(domain), Some((_, rest))) => domain.eq_ignore_ascii_case(rest),
+        _ => false,
+    };
+    (!is_same && !is_wildcard).then(|| format!("the common name is {name:?}"))
+}
+
+fn common_name(certificate: &X509Ref) -> Option<String> {
+    let entry = certificate.subject_name().entries_by_nid(Nid::COMMONNAME).last()?;
+    entry.data().to_string().ok()
+}
+
+fn context(ca: Option<&Path>) -> Result<SslContext, ErrorStack> {
+    let mut context = SslContext::builder(SslMethod::tls_client())?;
+    context.set_verify(SslVerifyMode::NONE);
+    context.set_cipher_list("DEFAULT:@SECLEVEL=0")?;
+    context.set_min_proto_version(Some(SslVersion::TLS1))?;
+    context.clear_options(SslOptions::NO_TLSV1 | SslOptions::NO_TLSV1_1);
+    // SSL_OP_LEGACY_SERVER_CONNECT, which was the default before OpenSSL 3.0.
+    context.set_options(SslOptions::from_bits_retain(1 << 2));
+    match ca {
+        Some(path) => context.set_ca_file(path)?,
+        None => context.set_default_verify_paths()?,
+    }
+    Ok(context.build())
+}
+
+/// A socket whose reads and writes together end with the deadline.
+struct Timed {
+    socket: TcpStream,
+    deadline: Deadline,
+}
+
+impl Timed {
+    fn left(&self) -> io::Result<Option<Duration>> {
+        match self.deadline.remaining() {
+            Some(left) if left.is_zero() => Err(io::Error::new(io::ErrorKind::TimedOut, "the time is over")),
+            left => Ok(left),
+        }
+    }
+}
+
+impl Read for Timed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.set_read_timeout(self.left()?)?;
+        self.socket.read(buffer)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.socket.set_write_timeout(self.left()?)?;
+        self.socket.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
+    }
+}

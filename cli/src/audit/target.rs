@@ -1,0 +1,78 @@
+//! The server on the command line: HOST, HOST:PORT, an address, or [IPv6]:PORT.
+
+use std::fmt;
+use std::str::FromStr;
+
+use hostlock::identity::Reference;
+
+const HTTPS: u16 = 443;
+
+/// A host to be verified, and its port.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The reference identity.
+    pub host: Reference,
+    /// The port, 443 where none was given.
+    pub port: u16,
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Target, String> {
+        let (host, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (address, rest) = rest.split_once(']').ok_or("the bracket is not closed")?;
+                (
+                    address,
+                    if rest.is_empty() { None } else { Some(rest.strip_prefix(':').ok_or("a port follows a colon")?) },
+                )
+            }
+            None if text.matches(':').count() > 1 => (text, None),
+            None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+        };
+        let port = match port {
+            None => HTTPS,
+            Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or("a port is a number from 1 to 65535")?,
+        };
+        let host = Reference::parse(host).map_err(|error| match error.hint() {
+            "" => error.message().to_owned(),
+            hint => format!("{}; {hint}", error.message()),
+        })?;
+        Ok(Target { host, port })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.text() {
+            host if host.contains(':') => write!(f, "[{host}]:{}", self.port),
+            host => write!(f, "{host}:{}", self.port),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_and_port_are_told_apart() {
+        for (text, wanted) in [
+            ("example.com", "example.com:443"),
+            ("Example.COM.:8443", "example.com:8443"),
+            ("192.0.2.1", "192.0.2.1:443"),
+            ("192.0.2.1:1", "192.0.2.1:1"),
+            ("2001:db8::1", "[2001:db8::1]:443"),
+            ("[2001:db8::1]", "[2001:db8::1]:443"),
+            ("[2001:db8::1]:8443", "[2001:db8::1]:8443"),
+        ] {
+            assert_eq!(text.parse::<Target>().unwrap().to_string(), wanted, "{text}");
+        }
+        for wrong in
+            ["", ":443", "host:", "host:0", "host:65536", "host:https", "[::1", "[::1]443", "https://host/", "a..b"]
+        {
+            assert!(wrong.parse::<Target>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! `hostlock audit HOST[:PORT]`; with `--command` it hands over to the audit of a program.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hostlock::error::{Error, Result, Status};
+use hostlock::policy::Choice;
+use openssl::x509::X509;
+use serde_json::{Value, json};
+
+use super::{Outcome, audit_program};
+use crate::audit::careless::{self, Habit, Met};
+use crate::audit::chain;
+use crate::audit::strict::{self, Verified};
+use crate::audit::target::Target;
+use crate::output::{Style, is_coloured, show};
+use crate::progress;
+
+/// The arguments.
+#[derive(clap::Args)]
+#[group(id = "subject", required = true, args = ["target", "command"])]
+pub struct Arguments {
+    /// A host name or an address, with a port where that is not 443 ([ADDRESS]:PORT for IPv6)
+    #[arg(value_name = "HOST[:PORT]")]
+    target: Option<Target>,
+    /// Run this shell command line instead, refuse nothing, and say what its TLS contexts are like
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["ca", "timeout"])]
+    command: Option<String>,
+    /// Trust the certificates in this file (PEM or DER) in place of the system's
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The policy to judge by, such as 2026-11 or 2026-11-webpki
+    #[arg(long, value_name = "POLICY", default_value = "default", value_parser = policy)]
+    policy: Choice,
+    /// How long each of the two connections may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    timeout: u32,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Everything that was seen of a server.
+struct Seen<'a> {
+    target: &'a Target,
+    policy: &'static str,
+    strict: Result<Verified>,
+    careless: std::result::Result<Met, String>,
+}
+
+/// Runs it.
+pub fn run(arguments: &Arguments) -> Result<Outcome> {
+    match (&arguments.target, &arguments.command) {
+        (Some(target), _) => server(arguments, target),
+        (None, Some(command)) => audit_program::run(command, Some(&arguments.policy.name()), arguments.json),
+        (None, None) => Err(Error::new(Status::EArg, "neither a server nor a program was named")),
+    }
+}
+
+fn server(arguments: &Arguments, target: &Target) -> Result<Outcome> {
+    let ca = arguments.ca.as_deref();
+    let milliseconds = arguments.timeout * 1000;
+    let seen = progress::during(&format!("connecting to {target}"), || {
+        let strict = strict::connect(target, arguments.policy, ca, milliseconds);
+        if let Err(error) = &strict
+            && strict::met_nobody(error)
+        {
+            return Err(advised(error));
+        }
+        let careless = careless::connect(target, ca, milliseconds);
+        match &strict {
+            Err(error) if careless.is_err() && !strict::is_judgement(error) => Err(error.clone()),
+            _ => Ok(Seen { target, policy: arguments.policy.policy.name, strict, careless }),
+        }
+    })?;
+    let habits = careless::habits(&seen.careless, &target.host);
+    let text = if arguments.json {
+        format!("{:#}\n", as_json(&seen, &habits))
+    } else {
+        as_text(&seen, &habits, is_coloured())
+    };
+    show(&text)?;
+    Ok(if seen.strict.is_ok() { Outcome::Fine } else { Outcome::Found })
+}
+
+impl Seen<'_> {
+    fn presented(&self) -> &[X509] {
+        match (&self.strict, &self.careless) {
+            (Ok(verified), _) => &verified.presented,
+            (Err(_), Ok(met)) => &met.presented,
+            _ => &[],
+        }
+    }
+}
+
+fn as_text(seen: &Seen<'_>, habits: &[Habit], coloured: bool) -> String {
+    let mut text = format!("{}, judged by the policy {}\n\n", seen.target, seen.policy);
+    match &seen.strict {
+        Ok(verified) => {
+            let host = word(&verified.agreed, "verified_host");
+            let _ = writeln!(text, "verdict  {}", Style::Green.paint(&format!("verified for {host:?}"), coloured));
+            let _ = writeln!(text, "agreed   {}", agreed(verified));
+            let _ = writeln!(text, "address  {}", word(&verified.agreed, "peer"));
+        }
+        Err(error) => {
+            let _ = writeln!(text, "verdict  {}", Style::Red.paint(&format!("refused: {error}"), coloured));
+            if !error.hint().is_empty() {
+                let _ = writeln!(text, "hint     {}", error.hint());
+            }
+            if let Ok(met) = &seen.careless {
+                let _ = writeln!(text, "agreed   {}, {}, by a client that does not verify", met.version, met.suite);
+            }
+        }
+    }
+    if !seen.presented().is_empty() {
+        let _ = write!(text, "\nchain, as presented:\n{}", chain::tree(seen.presented(), now(), coloured));
+    }
+    if let Err(error) = &seen.strict
+        && let Some((_, built)) = error.chain_text().split_once("\nbuilt:\n")
+    {
+        let _ = write!(text, "\nchain, as judged:\n{built}");
+    }
+    text.push_str("\na client that checks\n");
+    for habit in habits {
+        let answer = match &habit.refusal {
+            None if seen.strict.is_ok() => "accepts".to_owned(),
+            None => Style::Yellow.paint("would have let it through", coloured),
+            Some(why) => format!("refuses: {why}"),
+        };
+        let _ = writeln!(text, "  {:<32}{answer}", habit.checks);
+    }
+    text
+}
+
+fn as_json(seen: &Seen<'_>, habits: &[Habit]) -> Value {
+    let habits: Vec<Value> = habits
+        .iter()
+        .map(|habit| json!({ "client": habit.id, "accepts": habit.refusal.is_none(), "refusal": habit.refusal }))
+        .collect();
+    let careless =
+        seen.careless.as_ref().map_or(Value::Null, |met| json!({ "version": met.version, "cipher": met.suite }));
+    json!({
+        "host": seen.target.host.text(),
+        "port": seen.target.port,
+        "policy": seen.policy,
+        "verified": seen.strict.is_ok(),
+        "error": seen.strict.as_ref().err().map_or(Value::Null, error_as_json),
+        "agreed": seen.strict.as_ref().map_or(Value::Null, |verified| verified.agreed.clone()),
+        "agreed_without_verification": careless,
+        "chain": chain::as_json(seen.presented()),
+        "careless": habits,
+    })
+}
+
+fn error_as_json(error: &Error) -> Value {
+    serde_json::from_str(&error.to_json()).unwrap_or(Value::Null)
+}
+
+/// In place of a hint for those who write programs.
+fn advised(error: &Error) -> Error {
+    match error.status() {
+        Status::ETimeout => {
+            error.clone().with_hint("--timeout allows more time; the server may be overloaded or not speak TLS")
+        }
+        _ => error.clone(),
+    }
+}
+
+/// "TLSv1.3, TLS_AES_128_GCM_SHA256, x25519".
+fn agreed(verified: &Verified) -> String {
+    let words = ["version", "cipher", "group"].map(|key| word(&verified.agreed, key));
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+fn word<'a>(object: &'a Value, key: &str) -> &'a str {
+    object.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
+}
+
+fn policy(text: &str) -> std::result::Result<Choice, String> {
+    Choice::parse(text).map_err(|error| format!("{}; {}", error.message(), error.hint()))
+}
+
+/// Up to an hour.
+fn seconds(text: &str) -> std::result::Result<u32, String> {
+    text.parse()
+        .ok()
+        .filter(|seconds| (1..=3600).contains(seconds))
+        .ok_or_else(|| "give seconds, from 1 to 3600".to_owned())
+}

@@ -1,0 +1,282 @@
+//! `hostlock audit` against servers on the loopback interface, good and bad.
+
+#[path = "../../tests/support/pki.rs"]
+mod pki;
+#[path = "../../tests/support/scratch.rs"]
+mod scratch;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output};
+use std::thread;
+
+use openssl::hash::MessageDigest;
+use openssl::ssl::{SslAcceptor, SslMethod, SslOptions, SslVersion};
+use pki::{DAY, Identity, Recipe};
+use scratch::Scratch;
+use serde_json::Value;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_hostlock");
+
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Ran {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ran { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
+impl Ran {
+    fn json(&self) -> Value {
+        assert_eq!(self.stderr, "");
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}
+
+fn run(arguments: &[&str]) -> Ran {
+    Command::new(BINARY).arg("audit").args(arguments).output().unwrap().into()
+}
+
+/// A CA in a file, and what is asked of servers that it certified.
+struct World {
+    ca: Identity,
+    scratch: Scratch,
+}
+
+impl World {
+    fn new() -> World {
+        let (ca, scratch) = (Recipe::ca("Audit CA").self_signed(), Scratch::new());
+        scratch.file("ca.pem", ca.pem());
+        World { ca, scratch }
+    }
+
+    fn audit(&self, target: &str, more: &[&str]) -> Ran {
+        let ca = self.scratch.join("ca.pem");
+        run(&[&[target, "--ca", ca.to_str().unwrap()], more].concat())
+    }
+
+    /// The server of `recipe`, asked for "localhost".
+    fn ask(&self, recipe: Recipe, more: &[&str]) -> Ran {
+        let port = serve(&recipe.issued_by(&self.ca), &[], None);
+        self.audit(&format!("localhost:{port}"), more)
+    }
+}
+
+fn good() -> Recipe {
+    Recipe::server("localhost", &["localhost"])
+}
+
+/// Serves handshakes and nothing else.
+fn serve(identity: &Identity, chain: &[&Identity], version: Option<SslVersion>) -> u16 {
+    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
+    acceptor.set_private_key(&identity.key).unwrap();
+    acceptor.set_certificate(&identity.certificate).unwrap();
+    for other in chain {
+        acceptor.add_extra_chain_cert(other.certificate.clone()).unwrap();
+    }
+    if version.is_some() {
+        acceptor.clear_options(SslOptions::NO_TLSV1 | SslOptions::NO_TLSV1_1);
+        acceptor.set_cipher_list("ALL:@SECLEVEL=0").unwrap();
+        acceptor.set_min_proto_version(version).unwrap();
+        acceptor.set_max_proto_version(version).unwrap();
+    }
+    let acceptor = acceptor.build();
+    listen(move |stream| {
+        if let Ok(mut tls) = acceptor.accept(stream) {
+            let _ = tls.read(&mut [0; 16]);
+        }
+    })
+}
+
+/// Gives every connection to `behave`, each in a thread.
+fn listen(behave: impl Fn(TcpStream) + Clone + Send + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let behave = behave.clone();
+            thread::spawn(move || behave(stream));
+        }
+    });
+    port
+}
+
+/// Which of the careless clients would have let the server through: no verification, the chain only, the common name.
+fn careless(json: &Value) -> [bool; 3] {
+    let clients = json["careless"].as_array().unwrap();
+    assert_eq!(
+        clients.iter().map(|c| &c["client"]).collect::<Vec<_>>(),
+        ["no-verification", "chain-only", "common-name"]
+    );
+    std::array::from_fn(|index| clients[index]["accepts"].as_bool().unwrap())
+}
+
+#[test]
+fn a_good_server_ends_with_0_and_is_shown_with_its_chain() {
+    let world = World::new();
+    let middle = Recipe { path_len: Some(0), ..Recipe::ca("Middle CA") }.issued_by(&world.ca);
+    let leaf = Recipe { not_after: 20 * DAY + 3600, ..good() }.issued_by(&middle);
+    let port = serve(&leaf, &[&middle], None);
+    let ran = world.audit(&format!("localhost:{port}"), &[]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+    for wanted in [
+        "verdict  verified for \"localhost\"\n",
+        "agreed   TLSv1.3, TLS_AES_128_GCM_SHA256, ",
+        "chain, as presented:\n  CN=localhost\n  |  names  localhost\n",
+        "(20 days left)\n",
+        "\n  +- CN=Middle CA\n",
+        "\n     +- CN=Audit CA (not presented)\n",
+        "key    EC of 256 bits, signed with ecdsa-with-SHA256\n",
+        "nothing                         accepts\n",
+    ] {
+        assert!(ran.stdout.contains(wanted), "{wanted:?} in\n{}", ran.stdout);
+    }
+    assert!(!ran.stdout.contains('\x1b'));
+}
+
+#[test]
+fn json_has_its_documented_keys_for_good_servers_and_for_bad() {
+    let world = World::new();
+    let keys = |json: &Value| json.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let wanted =
+        ["agreed", "agreed_without_verification", "careless", "chain", "error", "host", "policy", "port", "verified"];
+    let json = world.ask(good(), &["--json"]).json();
+    assert_eq!(keys(&json), wanted);
+    assert_eq!((&json["verified"], &json["error"]), (&Value::Bool(true), &Value::Null));
+    assert_eq!(json["agreed"]["verified_host"], "localhost");
+    assert_eq!(careless(&json), [true; 3]);
+    let json = world.ask(Recipe::server("other", &["other.example"]), &["--json", "--policy", "2026-11-webpki"]).json();
+    assert_eq!(keys(&json), wanted);
+    assert_eq!((&json["verified"], &json["agreed"]), (&Value::Bool(false), &Value::Null));
+    assert_eq!((&json["host"], &json["policy"]), (&Value::from("localhost"), &Value::from("2026-11-webpki")));
+    assert_eq!(json["error"]["status"], "host mismatch");
+    let chain = json["chain"][0].clone();
+    let of_certificate = ["issuer", "key", "names", "not_after", "not_before", "sha256", "signature", "subject"];
+    assert_eq!(keys(&chain), of_certificate);
+    assert_eq!((&chain["subject"], &chain["names"][0]), (&Value::from("CN=other"), &Value::from("other.example")));
+    assert_eq!(chain["sha256"].as_str().unwrap().len(), 2 * MessageDigest::sha256().size());
+}
+
+#[test]
+fn each_bad_server_is_refused_for_its_fault_and_careless_clients_are_judged() {
+    let world = World::new();
+    let [everyone, unverified, chain] = [[true; 3], [true, false, false], [true, true, false]];
+    let cases: [(&str, Recipe, &str, [bool; 3]); 5] = [
+        ("another host", Recipe::server("other", &["other.example"]), "host mismatch", chain),
+        (
+            "the right common name and another host",
+            Recipe::server("localhost", &["other.example"]),
+            "host mismatch",
+            everyone,
+        ),
+        ("no name but the common one", Recipe::server("localhost", &[]), "host mismatch", everyone),
+        ("expired", Recipe { not_before: -9 * DAY, not_after: -DAY, ..good() }, "certificate expired", unverified),
+        ("a client's", Recipe { server_auth: false, client_auth: true, ..good() }, "wrong purpose", unverified),
+    ];
+    for (name, recipe, fault, wanted) in cases {
+        let ran = world.ask(recipe, &["--json"]);
+        assert_eq!(ran.code, 1, "{name}");
+        let json = ran.json();
+        assert_eq!(json["error"]["status"], fault, "{name}");
+        assert_eq!(careless(&json), wanted, "{name}: {json:#}");
+    }
+    let port = serve(&good().self_signed(), &[], None);
+    let ran = world.audit(&format!("localhost:{port}"), &[]);
+    assert_eq!(ran.code, 1);
+    for wanted in [
+        "verdict  refused: self-signed certificate: ",
+        "\nhint     ",
+        "\nchain, as judged:\n  \"CN=localhost\" ",
+        "nothing                         would have let it through\n",
+        "the chain, and no host          refuses: self-signed certificate\n",
+    ] {
+        assert!(ran.stdout.contains(wanted), "{wanted:?} in\n{}", ran.stdout);
+    }
+}
+
+#[test]
+fn a_server_of_an_old_version_is_refused_and_its_chain_shown_all_the_same() {
+    let world = World::new();
+    let port = serve(&good().issued_by(&world.ca), &[], Some(SslVersion::TLS1));
+    let ran = world.audit(&format!("localhost:{port}"), &["--json"]);
+    assert_eq!(ran.code, 1);
+    let json = ran.json();
+    assert_eq!(json["error"]["status"], "no common TLS version");
+    assert_eq!(json["agreed_without_verification"]["version"], "TLSv1");
+    assert_eq!(json["chain"][0]["subject"], "CN=localhost");
+    assert_eq!(careless(&json), [true; 3]);
+}
+
+#[test]
+fn what_is_no_server_of_tls_ends_with_3_and_says_why() {
+    let world = World::new();
+    let http = listen(|mut stream| {
+        let _ = stream.read(&mut [0; 512]);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    let stalls = listen(|mut stream| while stream.read(&mut [0; 512]).is_ok_and(|count| count > 0) {});
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    for (port, wanted) in [(http, "plain"), (stalls, "--timeout allows more time"), (closed, "connection refused")] {
+        let ran = world.audit(&format!("127.0.0.1:{port}"), &["--timeout", "1"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (3, ""), "{wanted}");
+        assert!(ran.stderr.starts_with("hostlock: ") && ran.stderr.contains(wanted), "{}", ran.stderr);
+    }
+    let ran = run(&["nowhere.invalid", "--timeout", "2"]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.stderr.contains("nowhere.invalid"), "{}", ran.stderr);
+    let ran = run(&["localhost", "--ca", "/nonexistent/ca.pem"]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.stderr.contains("/nonexistent/ca.pem"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_is_not_understood_ends_with_2() {
+    for wrong in [
+        &["https://example.com/"][..],
+        &["example.com:0"],
+        &["a..b"],
+        &["localhost", "--policy", "2019-01"],
+        &["localhost", "--timeout", "0"],
+        &["localhost", "--timeout", "soon"],
+        &["localhost", "other"],
+        &[],
+    ] {
+        let ran = run(wrong);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{wrong:?}");
+        assert_ne!(ran.stderr, "");
+    }
+    let help = run(&["--help"]);
+    assert_eq!(help.code, 0);
+    assert!(help.stdout.contains("Exit codes:\n  0  all is well\n"), "{}", help.stdout);
+    assert!(help.stdout.lines().all(|line| line.chars().count() <= 120), "{}", help.stdout);
+}
+
+#[test]
+fn nothing_but_a_handshake_is_sent() {
+    let world = World::new();
+    let (sender, received) = std::sync::mpsc::channel();
+    let identity = good().issued_by(&world.ca);
+    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
+    acceptor.set_private_key(&identity.key).unwrap();
+    acceptor.set_certificate(&identity.certificate).unwrap();
+    let acceptor = acceptor.build();
+    let port = listen(move |stream| {
+        let mut data = Vec::new();
+        if let Ok(mut tls) = acceptor.accept(stream) {
+            let _ = tls.read_to_end(&mut data);
+        }
+        sender.send(data).unwrap();
+    });
+    assert_eq!(world.audit(&format!("localhost:{port}"), &[]).code, 0);
+    for _ in 0..2 {
+        assert_eq!(received.recv().unwrap(), b"");
+    }
+}
