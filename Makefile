@@ -69,14 +69,16 @@ install: release ## installs the library and the command under DESTDIR and PREFI
 	install -m 755 $(TARGET)/release/libhostlock_preload.so "$(DESTDIR)$(LIBDIR)/hostlock/libhostlock_preload.so"
 	install -m 644 $(TARGET)/release/libhostlock.a "$(DESTDIR)$(LIBDIR)/libhostlock.a"
 	install -m 644 include/hostlock.h "$(DESTDIR)$(INCLUDEDIR)/hostlock.h"
+	install -D -m 644 include/hostlock/openssl.h "$(DESTDIR)$(INCLUDEDIR)/hostlock/openssl.h"
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	    -e 's|@VERSION@|$(VERSION)|' hostlock.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/hostlock.pc"
 
 uninstall: ## removes what install put there
 	rm -f "$(DESTDIR)$(BINDIR)/hostlock" "$(DESTDIR)$(LIBDIR)/libhostlock.so" "$(DESTDIR)$(LIBDIR)/$(SONAME)" "$(DESTDIR)$(LIBDIR)/$(REAL)" \
 	    "$(DESTDIR)$(LIBDIR)/libhostlock.a" "$(DESTDIR)$(INCLUDEDIR)/hostlock.h" \
+	    "$(DESTDIR)$(INCLUDEDIR)/hostlock/openssl.h" \
 	    "$(DESTDIR)$(LIBDIR)/pkgconfig/hostlock.pc" "$(DESTDIR)$(LIBDIR)/hostlock/libhostlock_preload.so"
-	-rmdir "$(DESTDIR)$(LIBDIR)/hostlock"
+	-rmdir "$(DESTDIR)$(LIBDIR)/hostlock" "$(DESTDIR)$(INCLUDEDIR)/hostlock"
 
 bench:   ## compares with raw OpenSSL and others, side by side; JSON goes to target/bench.json
 	@scripts/need cargo cc libssl valgrind curl python3

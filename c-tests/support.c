@@ -141,7 +141,7 @@ static void make_identities(void)
     cast[CN_ONLY] = issue(&ca, p256(), RIGHT_HOST, NULL, server, -1, 10);
     cast[WRONG_USE] = issue(&ca, p256(), "wrong use", right, "emailProtection", -1, 10);
     cast[WEAK_KEY] = issue(&ca, EVP_RSA_gen(1024), "weak key", right, server, -1, 10);
-    cast[ADDRESS] = issue(&ca, p256(), "address", "IP:192.0.2.1", server, -1, 10);
+    cast[ADDRESS] = issue(&ca, p256(), "address", "IP:" RIGHT_ADDRESS, server, -1, 10);
     cast[THE_CLIENT] = issue(&ca, p256(), "a client", "DNS:client.example", "clientAuth", -1, 10);
 }
 

@@ -13,7 +13,13 @@
 
 #include "hostlock.h"
 
+/* Who wants certificates for names that lead somewhere says so to the compiler. */
+#ifndef RIGHT_HOST
 #define RIGHT_HOST "right.example"
+#endif
+#ifndef RIGHT_ADDRESS
+#define RIGHT_ADDRESS "192.0.2.1"
+#endif
 #define OTHER_HOST "other.example"
 
 /* TAP: prints one line a claim; finish() prints the plan and gives main's exit status. */
@@ -45,7 +51,7 @@ enum who {
     CN_ONLY,     /* RIGHT_HOST in the common name, no subjectAltName */
     WRONG_USE,   /* for RIGHT_HOST, for e-mail only */
     WEAK_KEY,    /* for RIGHT_HOST, with an RSA key of 1024 bits */
-    ADDRESS,     /* valid for the address 192.0.2.1 */
+    ADDRESS,     /* valid for the address RIGHT_ADDRESS */
     THE_CLIENT,  /* a client's certificate */
     WHO_COUNT
 };

@@ -570,6 +570,18 @@ int hostlock_conn_set_host(hostlock_conn *ssl,
                            const char *host);
 
 /**
+ * Names the host of ssl for the case that nothing else does: hostlock_conn_set_host, SSL_set1_host, the context's host
+ * and, where it counts, the SNI that the program sets all come before it. A DNS name is sent as SNI unless the program has
+ * set another.
+ *
+ * host is as for hostlock_conn_set_host. A bad one is HOSTLOCK_E_BAD_HOST, at once and in a handshake that depends on
+ * it. For code that knows where a connection leads, but not whether the program has a better name for it.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_set_fallback_host(hostlock_conn *ssl,
+                                    const char *host);
+
+/**
  * Names the host of every connection of this context that names none of its own.
  */
 HOSTLOCK_MUST_USE int hostlock_ctx_set_host(hostlock_ctx *ctx, const char *host);

@@ -1,4 +1,4 @@
-/* The contexts under test, by hostlock; HOSTLOCK_DROPIN says in which of its ways. No other line of a program is another. */
+/* The contexts under test, by hostlock; HOSTLOCK_DROPIN says in which of its ways. */
 #include "dropin.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Contexts with the policy's settings by OpenSSL's own calls. c-tests/dropin/run writes settings.h from src/policy.rs. */
+/* Contexts with the policy's settings, by OpenSSL's own calls. run writes settings.h from src/policy.rs. */
 #include "dropin.h"
 
 #include "settings.h"

@@ -29,6 +29,26 @@ pub unsafe extern "C" fn hostlock_conn_set_host(ssl: *mut hostlock_conn, host: *
     })
 }
 
+/// Names the host of `ssl` for the case that nothing else does: hostlock_conn_set_host, SSL_set1_host, the context's host
+/// and, where it counts, the SNI that the program sets all come before it. A DNS name is sent as SNI unless the program has
+/// set another.
+///
+/// `host` is as for hostlock_conn_set_host. A bad one is HOSTLOCK_E_BAD_HOST, at once and in a handshake that depends on
+/// it. For code that knows where a connection leads, but not whether the program has a better name for it.
+///
+/// # Safety
+/// `ssl` is NULL or a live `SSL` that no other thread uses now; `host` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_conn_set_fallback_host(ssl: *mut hostlock_conn, host: *const c_char) -> c_int {
+    status(|| {
+        // SAFETY: as the caller promises, here and below.
+        unsafe { check_handle(ssl)? };
+        // SAFETY: as above.
+        unsafe { crate::verify::host::set_fallback(ssl, || Reference::parse_bytes(text_bytes(host, "host")?)) }
+    })
+}
+
 /// Names the host of every connection of this context that names none of its own.
 ///
 /// # Safety

@@ -10,6 +10,7 @@ use crate::identity::Reference;
 use crate::queue::Quiet;
 use crate::verify::begin;
 use crate::verify::guard::Guard;
+use crate::verify::wanted;
 use crate::verify::watch::Watch;
 
 const TLSEXT_NAMETYPE_HOST_NAME: c_long = 0;
@@ -44,6 +45,30 @@ pub unsafe fn set(ssl: *mut ffi::SSL, parse: impl FnOnce() -> Result<Reference>)
             Err(error)
         }
     }
+}
+
+/// Gives `ssl` the host that counts where nothing else names one. It is sent as SNI unless the program has set another.
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl that no other thread uses now.
+pub unsafe fn set_fallback(ssl: *mut ffi::SSL, parse: impl FnOnce() -> Result<Reference>) -> Result<()> {
+    // SAFETY: as the caller promises, here and below.
+    if unsafe { Guard::of_ssl(ssl) }.is_none() {
+        return Err(Error::new(Status::EState, "this SSL belongs to a context that was not made by hostlock"));
+    }
+    // SAFETY: as above.
+    let watch = unsafe { Watch::ensure(ssl)? };
+    let earlier = watch.state().fallback.take();
+    let earlier = earlier.as_ref().and_then(|host| host.as_ref().ok()).and_then(Reference::sni);
+    // SAFETY: as above.
+    let of_program = unsafe { wanted::server_name(ssl) }.is_some_and(|name| earlier.map(str::as_bytes) != Some(name));
+    let named = parse().and_then(|host| match of_program {
+        true => Ok(host),
+        // SAFETY: as above.
+        false => unsafe { send_name(ssl, &host) }.map(|()| host),
+    });
+    watch.state().fallback = Some(named.clone());
+    named.map(|_| ())
 }
 
 /// SNI carries DNS names only (RFC 6066 section 3); an old one must not stay beside an address.

@@ -111,9 +111,14 @@ pub unsafe fn of_connection(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Wa
         wanted.groups.extend(context_host.map(|host| vec![host]));
     }
     if wanted.groups.is_empty() && from_sni {
-        // SAFETY: on a client this is the name that the program set, NULL or NUL-terminated.
-        if let Some(name) = unsafe { text(ffi::SSL_get_servername(ssl, TLSEXT_NAMETYPE_HOST_NAME)) } {
+        // SAFETY: as the caller promises.
+        if let Some(name) = unsafe { server_name(ssl) } {
             wanted.groups.push(vec![Reference::parse_bytes(name)?]);
+        }
+    }
+    if wanted.groups.is_empty() {
+        if let Some(host) = watch.and_then(|watch| watch.state().fallback.clone()) {
+            wanted.groups.push(vec![host?]);
         }
     }
     match guard.regime() {
@@ -125,16 +130,23 @@ pub unsafe fn of_connection(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Wa
     }
 }
 
+/// The SNI of a client's connection.
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl; the result lives until the name is set anew.
+pub unsafe fn server_name<'a>(ssl: *const ffi::SSL) -> Option<&'a [u8]> {
+    // SAFETY: on a client this is the name that the program set, NULL or NUL-terminated.
+    unsafe { text(ffi::SSL_get_servername(ssl, TLSEXT_NAMETYPE_HOST_NAME)) }
+}
+
 /// The first name by which a program says whom it wants, for a report: the host of its parameters, else the SNI.
 ///
 /// # Safety
 /// As for [`of_connection`].
 pub unsafe fn named(ssl: *mut ffi::SSL) -> Option<String> {
     // SAFETY: the caller promises `ssl`; each text is NULL or NUL-terminated and lives as long as it does.
-    let name = unsafe {
-        text(sys::X509_VERIFY_PARAM_get0_host(ffi::SSL_get0_param(ssl), 0))
-            .or_else(|| text(ffi::SSL_get_servername(ssl, TLSEXT_NAMETYPE_HOST_NAME)))
-    };
+    let name =
+        unsafe { text(sys::X509_VERIFY_PARAM_get0_host(ffi::SSL_get0_param(ssl), 0)).or_else(|| server_name(ssl)) };
     name.map(|name| String::from_utf8_lossy(name).into_owned())
 }
 

@@ -37,6 +37,8 @@ pub struct State {
     pub guard: Option<Arc<Guard>>,
     /// The host that `hostlock_conn_set_host` named.
     pub host: Option<Reference>,
+    /// The host for the case that nothing else names one, or why there is none.
+    pub fallback: Option<Result<Reference>>,
     /// Why naming a host failed, until it succeeds.
     pub poison: Option<Error>,
     /// The judgement.

@@ -13,6 +13,7 @@ VERSION = re.findall(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re
 FILES = [
     "bin/hostlock",
     "include/hostlock.h",
+    "include/hostlock/openssl.h",
     "lib/hostlock/libhostlock_preload.so",
     "lib/libhostlock.a",
     "lib/libhostlock.so",

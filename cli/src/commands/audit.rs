@@ -19,7 +19,7 @@ use crate::progress;
 
 /// The arguments.
 #[derive(clap::Args)]
-#[group(id = "subject", required = true, args = ["target", "command"])]
+#[command(group(clap::ArgGroup::new("subject").required(true).args(["target", "command"])))]
 pub struct Arguments {
     /// A host name or an address, with a port where that is not 443 ([ADDRESS]:PORT for IPv6)
     #[arg(value_name = "HOST[:PORT]")]
