@@ -109,7 +109,13 @@ static const struct habit habits[] = {
     {"X509_VERIFY_PARAM_set1 with the set named \"default\"", NULL, named_set, NULL},
 };
 
-static int own_check_issued(X509_STORE_CTX *store_ctx, X509 *certificate, X509 *issuer)
+#if OPENSSL_VERSION_NUMBER >= 0x40000000L
+typedef const X509 looked_at;
+#else
+typedef X509 looked_at;
+#endif
+
+static int own_check_issued(X509_STORE_CTX *store_ctx, looked_at *certificate, looked_at *issuer)
 {
     (void)store_ctx;
     (void)certificate;

@@ -95,8 +95,10 @@ struct identity issue(const struct identity *issuer, EVP_PKEY *key, const char *
     ASN1_INTEGER_set(X509_get_serialNumber(certificate), ++serial);
     X509_gmtime_adj(X509_getm_notBefore(certificate), first_day * 86400L);
     X509_gmtime_adj(X509_getm_notAfter(certificate), last_day * 86400L);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_UTF8,
-                               (const unsigned char *)common_name, -1, -1, 0);
+    X509_NAME *subject = X509_NAME_new();
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)common_name, -1, -1, 0);
+    X509_set_subject_name(certificate, subject);
+    X509_NAME_free(subject);
     X509_set_issuer_name(certificate, X509_get_subject_name(parent));
     X509_set_pubkey(certificate, key);
     add_extension(certificate, parent, NID_subject_key_identifier, "hash");

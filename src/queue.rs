@@ -108,7 +108,7 @@ impl Kept {
                 line,
                 file: copy(file).unwrap_or_default(),
                 function: copy(function).unwrap_or_default(),
-                data: copy(data).filter(|data| flags & ERR_TXT_STRING != 0 && !data.is_empty()),
+                data: copy(data).filter(|_| flags & ERR_TXT_STRING != 0),
             });
         }
     }

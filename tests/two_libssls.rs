@@ -195,6 +195,10 @@ fn an_object_whose_libssl_keeps_its_method_elsewhere_is_told_apart_by_the_word_t
     }
     let copy = Copy::load("layouts");
     let heap = Box::leak(Box::new(0usize)) as *mut usize as usize;
+    // SAFETY: the check reads four words, and these are four.
+    let unloaded = unsafe { check_handle::<SSL_CTX>([heap, 0x304, heap, 0].as_ptr().cast()) }.unwrap_err();
+    assert_eq!(unloaded.status(), Status::EForeignLibssl);
+    assert!(unloaded.message().contains("does not belong to any libssl that is loaded now"), "{unloaded}");
     for place in 0..4 {
         for (method, ours) in [(copy.method().addr(), false), (SslMethod::tls().as_ptr().addr(), true)] {
             let mut words = [heap, 0x304, heap, 0];

@@ -1,5 +1,5 @@
-"""Two copies of libssl in one process: whatever another copy made is refused by every function of the header that takes
-a context or a connection, and is left as it was. The other copies are a second one of hostlock's own, and other versions."""
+"""Two copies of libssl in one process: what another copy made is refused by every function of the header that takes a
+context or a connection, and is left as it was. The others are a second copy of hostlock's own, and other versions."""
 
 from __future__ import annotations
 
@@ -110,7 +110,9 @@ class TwoLibssls(unittest.TestCase):
     def ask_everything(self, path: Path, orders: tuple[str, ...]) -> None:
         names = functions_with_a_handle()
         self.assertGreater(len(names), 30)
-        fallible = set(re.findall(r"HOSTLOCK_MUST_USE\s(?:HOSTLOCK_INSECURE.*\s)?int (hostlock_\w+)\(", HEADER.read_text()))
+        fallible = set(
+            re.findall(r"HOSTLOCK_MUST_USE\s(?:HOSTLOCK_INSECURE.*\s)?int (hostlock_\w+)\(", HEADER.read_text())
+        )
         for first in orders:
             with self.subTest(path=path.name, loaded_first=first):
                 outcome = run([sys.executable, "-c", CHILD, path, first])

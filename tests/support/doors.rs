@@ -77,15 +77,17 @@ static METHOD: AtomicPtr<LookupMethod> = AtomicPtr::new(ptr::null_mut());
 unsafe extern "C" fn find(
     _lookup: *mut Lookup,
     kind: c_int,
-    _name: *const ffi::X509_NAME,
+    name: *const ffi::X509_NAME,
     object: *mut ffi::X509_OBJECT,
 ) -> c_int {
     const X509_LU_X509: c_int = 1;
-    if kind != X509_LU_X509 {
+    let found = FOUND.load(Ordering::SeqCst);
+    // SAFETY: OpenSSL hands a live name; the certificate is never freed.
+    if kind != X509_LU_X509 || unsafe { ffi::X509_NAME_cmp(name, ffi::X509_get_subject_name(found)) } != 0 {
         return 0;
     }
-    // SAFETY: OpenSSL hands an object to be filled; the certificate is never freed.
-    unsafe { X509_OBJECT_set1_X509(object, FOUND.load(Ordering::SeqCst)) }
+    // SAFETY: OpenSSL hands an object to be filled; the certificate is as above.
+    unsafe { X509_OBJECT_set1_X509(object, found) }
 }
 
 /// A name, what old code would do to a context, and whether the context keeps the store it was born with.
