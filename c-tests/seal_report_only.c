@@ -3,10 +3,15 @@
  * accepts it accepts, and the report says what would have been refused and why.
  */
 #define HOSTLOCK_ALLOW_INSECURE
+#define _POSIX_C_SOURCE 200809L
 #include "support.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 
@@ -67,11 +72,19 @@ int main(void)
     struct server *old = server_new(
         &(struct manner){.identity = identity(RIGHT), .version = TLS1_1_VERSION, .ciphers = "ALL:@SECLEVEL=0"});
 
+    char path[] = "/tmp/hostlock-seal-XXXXXX";
+    int log = mkstemp(path);
+    need(log >= 0, "no file for the log");
+    claim(hostlock_seal_log("/nonexistent/log") == HOSTLOCK_E_FILE_IO && hostlock_seal_log(path) == 0 &&
+              hostlock_seal_log(path) == 0 && hostlock_seal_log("/nonexistent/log") == HOSTLOCK_E_STATE,
+          "there is one log");
     claim(hostlock_insecure_seal_report_only(NULL, " ") == HOSTLOCK_E_ARG, "a reason must say something");
     claim(hostlock_insecure_seal_report_only(NULL, "to see what would break") == 0, "the process is watched");
     claim(hostlock_seal_process(NULL) == HOSTLOCK_E_STATE, "and cannot be sealed otherwise");
 
+    errno = EXDEV;
     ctx = SSL_CTX_new(TLS_method());
+    claim(ctx != NULL && errno == EXDEV, "errno is left alone, although the first context is logged");
     describe(ctx, watched, sizeof(watched));
     claim(strcmp(plain, watched) == 0, "a watched context looks like a plain one");
     if (strcmp(plain, watched) != 0)
@@ -111,6 +124,10 @@ int main(void)
           "what the program's own verification refuses stays refused");
     ERR_clear_error();
     SSL_CTX_free(ctx);
+    struct stat facts;
+    claim(fstat(log, &facts) == 0 && facts.st_size > 1000, "events are in the log as soon as they have happened");
+    close(log);
+    unlink(path);
     server_free(old);
     server_free(impostor);
     server_free(right);

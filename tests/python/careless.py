@@ -13,13 +13,18 @@ from support import interpreter_of, run
 ANSWER = "HTTP/1.0 200"
 
 
+Command = Callable[[int], list[str]]
+
+
 @dataclass
 class Client:
-    """A program: how it runs where it names the host, and where it names none (None where it always does)."""
+    """A program: whether it is here, the package that brings it, and how it runs where it names the host and where it
+    names none."""
 
-    name: str
-    told: Callable[[int], list[str]] | None
-    untold: Callable[[int], list[str]] | None
+    works: bool
+    package: str
+    told: Command | None
+    untold: Command
 
 
 PYTHON_3 = """
@@ -118,7 +123,7 @@ print scalar <$s>;
 """
 
 
-def _script(interpreter: str, code: str, **words: str) -> Callable[[int], list[str]]:
+def _script(interpreter: str, code: str, **words: str) -> Command:
     flag = {"php": "-r", "ruby": "-e", "perl": "-e"}.get(Path(interpreter).name, "-c")
 
     def command(port: int) -> list[str]:
@@ -130,110 +135,89 @@ def _script(interpreter: str, code: str, **words: str) -> Callable[[int], list[s
     return command
 
 
-def _shell(words: str) -> Callable[[int], list[str]]:
+def _shell(words: str) -> Command:
     return lambda port: ["sh", "-c", words.replace("{port}", str(port))]
 
 
 DEBIAN_PYTHON = "/usr/bin/python3"
 CURL = "curl -k -sS -i --http1.0 --cacert $SSL_CERT_FILE https://{host}:{port}/"
-S_CLIENT = "(printf 'GET / HTTP/1.0\\r\\n\\r\\n'; sleep 1) | openssl s_client -quiet -connect localhost:{port} {flag} 2>&1"
+S_CLIENT = (
+    "(printf 'GET / HTTP/1.0\\r\\n\\r\\n'; sleep 1) | openssl s_client -quiet -connect localhost:{port} {name} 2>&1"
+)
 
 
-def clients() -> dict[str, Client | str]:
-    """Each client by name, or the Debian package that it needs and that is not installed."""
+def _has(*command: str) -> bool:
+    return shutil.which(command[0]) is not None and run(command).returncode == 0
 
-    def of(name: str, works: bool, package: str, told: object, untold: object) -> tuple[str, Client | str]:
-        return name, Client(name, told, untold) if works else package  # type: ignore[arg-type]
 
-    def has(*command: str) -> bool:
-        return shutil.which(command[0]) is not None and run(command).returncode == 0
-
-    old = str(interpreter_of("2.7") or "python2.7")
-    return dict(
-        [
-            of(
-                "Python's ssl with CERT_NONE",
-                has(DEBIAN_PYTHON, "-c", "import ssl"),
-                "python3",
-                _script(DEBIAN_PYTHON, PYTHON_3, name='"localhost"'),
-                _script(DEBIAN_PYTHON, PYTHON_3, name="None"),
-            ),
-            of(
-                "Python's urllib with an unverified context",
-                has(DEBIAN_PYTHON, "-c", "import ssl"),
-                "python3",
-                _script(DEBIAN_PYTHON, PYTHON_3_WITHOUT_CONTEXT, name="localhost"),
-                _script(DEBIAN_PYTHON, PYTHON_3_WITHOUT_CONTEXT, name="127.0.0.1"),
-            ),
-            of(
-                "Python 2.7's ssl.wrap_socket",
-                has(old, "-c", "import ssl"),
-                "a Python 2.7 (Debian has none any more)",
-                None,
-                _script(old, PYTHON_2_WRAP),
-            ),
-            of(
-                "Python 2.7's urllib2 with an unverified context",
-                has(old, "-c", "import ssl"),
-                "a Python 2.7 (Debian has none any more)",
-                _script(old, PYTHON_2_URL, name="localhost"),
-                _script(old, PYTHON_2_URL, name="127.0.0.1"),
-            ),
-            of(
-                "M2Crypto with verify_none",
-                has(DEBIAN_PYTHON, "-c", "import M2Crypto"),
-                "python3-m2crypto",
-                _script(DEBIAN_PYTHON, M2CRYPTO, name='"localhost"'),
-                _script(DEBIAN_PYTHON, M2CRYPTO, name="None"),
-            ),
-            of(
-                "pyOpenSSL with VERIFY_NONE and a callback that accepts",
-                has(DEBIAN_PYTHON, "-c", "import OpenSSL"),
-                "python3-openssl",
-                _script(DEBIAN_PYTHON, PYOPENSSL, name='"localhost"'),
-                _script(DEBIAN_PYTHON, PYOPENSSL, name="None"),
-            ),
-            of(
-                "PHP's streams with verify_peer false",
-                has("php", "-r", "exit(extension_loaded('openssl') ? 0 : 1);"),
-                "php-cli",
-                _script("php", PHP_STREAM, sni="true"),
-                _script("php", PHP_STREAM, sni="false"),
-            ),
-            of(
-                "PHP's curl with CURLOPT_SSL_VERIFYPEER false",
-                has("php", "-r", "exit(extension_loaded('curl') ? 0 : 1);"),
-                "php-curl",
-                _script("php", PHP_CURL, host="localhost"),
-                _script("php", PHP_CURL, host="127.0.0.1"),
-            ),
-            of(
-                "Ruby with VERIFY_NONE",
-                has("ruby", "-ropenssl", "-e", ""),
-                "ruby",
-                _script("ruby", RUBY, name='"localhost"'),
-                _script("ruby", RUBY, name="nil"),
-            ),
-            of(
-                "Perl's IO::Socket::SSL with SSL_verify_mode 0",
-                has("perl", "-MIO::Socket::SSL", "-e", ""),
-                "libio-socket-ssl-perl",
-                _script("perl", PERL, name='"localhost"'),
-                _script("perl", PERL, name='""'),
-            ),
-            of(
-                "curl -k",
-                has("sh", "-c", "curl --version | grep -q OpenSSL"),
-                "curl",
-                _shell(CURL.replace("{host}", "localhost")),
-                _shell(CURL.replace("{host}", "127.0.0.1")),
-            ),
-            of(
-                "openssl s_client",
-                has("openssl", "version"),
-                "openssl",
-                _shell(S_CLIENT.replace("{flag}", "-servername localhost")),
-                _shell(S_CLIENT.replace("{flag}", "-noservername")),
-            ),
-        ]
-    )
+def clients() -> dict[str, Client]:
+    """Each client by name."""
+    python, old = DEBIAN_PYTHON, str(interpreter_of("2.7") or "python2.7")
+    has_ssl, has_old_ssl = _has(python, "-c", "import ssl"), _has(old, "-c", "import ssl")
+    no_old = "a Python 2.7, which Debian has no more"
+    return {
+        "Python's ssl with CERT_NONE": Client(
+            has_ssl, "python3", _script(python, PYTHON_3, name='"localhost"'), _script(python, PYTHON_3, name="None")
+        ),
+        "Python's urllib with an unverified context": Client(
+            has_ssl,
+            "python3",
+            _script(python, PYTHON_3_WITHOUT_CONTEXT, name="localhost"),
+            _script(python, PYTHON_3_WITHOUT_CONTEXT, name="127.0.0.1"),
+        ),
+        "Python 2.7's ssl.wrap_socket": Client(has_old_ssl, no_old, None, _script(old, PYTHON_2_WRAP)),
+        "Python 2.7's urllib2 with an unverified context": Client(
+            has_old_ssl,
+            no_old,
+            _script(old, PYTHON_2_URL, name="localhost"),
+            _script(old, PYTHON_2_URL, name="127.0.0.1"),
+        ),
+        "M2Crypto with verify_none": Client(
+            _has(python, "-c", "import M2Crypto"),
+            "python3-m2crypto",
+            _script(python, M2CRYPTO, name='"localhost"'),
+            _script(python, M2CRYPTO, name="None"),
+        ),
+        "pyOpenSSL with VERIFY_NONE and a callback that accepts": Client(
+            _has(python, "-c", "import OpenSSL"),
+            "python3-openssl",
+            _script(python, PYOPENSSL, name='"localhost"'),
+            _script(python, PYOPENSSL, name="None"),
+        ),
+        "PHP's streams with verify_peer false": Client(
+            _has("php", "-r", "exit(extension_loaded('openssl') ? 0 : 1);"),
+            "php-cli",
+            _script("php", PHP_STREAM, sni="true"),
+            _script("php", PHP_STREAM, sni="false"),
+        ),
+        "PHP's curl with CURLOPT_SSL_VERIFYPEER false": Client(
+            _has("php", "-r", "exit(extension_loaded('curl') ? 0 : 1);"),
+            "php-curl",
+            _script("php", PHP_CURL, host="localhost"),
+            _script("php", PHP_CURL, host="127.0.0.1"),
+        ),
+        "Ruby with VERIFY_NONE": Client(
+            _has("ruby", "-ropenssl", "-e", ""),
+            "ruby",
+            _script("ruby", RUBY, name='"localhost"'),
+            _script("ruby", RUBY, name="nil"),
+        ),
+        "Perl's IO::Socket::SSL with SSL_verify_mode 0": Client(
+            _has("perl", "-MIO::Socket::SSL", "-e", ""),
+            "libio-socket-ssl-perl",
+            _script("perl", PERL, name='"localhost"'),
+            _script("perl", PERL, name='""'),
+        ),
+        "curl -k": Client(
+            _has("sh", "-c", "curl --version | grep -q OpenSSL"),
+            "curl",
+            _shell(CURL.replace("{host}", "localhost")),
+            _shell(CURL.replace("{host}", "127.0.0.1")),
+        ),
+        "openssl s_client": Client(
+            _has("openssl", "version"),
+            "openssl",
+            _shell(S_CLIENT.replace("{name}", "-servername localhost")),
+            _shell(S_CLIENT.replace("{name}", "-noservername")),
+        ),
+    }

@@ -1,5 +1,5 @@
-"""`hostlock run` and `hostlock audit --command`: the program's own status, a summary that says what was refused and why,
-and plain words about what was not seen."""
+"""`hostlock run` and `hostlock audit --command`: the program's own status, a summary that says what was refused and
+why, and plain words about what was not seen."""
 
 from __future__ import annotations
 

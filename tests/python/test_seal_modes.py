@@ -4,7 +4,6 @@ host, address and certificate, lets servers serve, and never fails without a wor
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import signal
 import socket
@@ -154,7 +153,9 @@ http {{
     server {{
         listen 127.0.0.1:{port} ssl; server_name localhost; root {directory};
         ssl_certificate {pem}; ssl_certificate_key {pem};
-        location /careless/ {{ proxy_pass https://127.0.0.1:{behind}/; proxy_ssl_server_name on; proxy_ssl_name localhost; }}
+        location /careless/ {{
+            proxy_pass https://127.0.0.1:{behind}/; proxy_ssl_server_name on; proxy_ssl_name localhost;
+        }}
         location / {{ return 200 "served\\n"; }}
     }}
 }}

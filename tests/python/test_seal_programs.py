@@ -1,5 +1,5 @@
-"""Real programs that switched their verification off, sealed by nothing but an initialiser: the impostor is refused, the
-right host is accepted where the program names it, and refused with a clear reason where nothing names it."""
+"""Real programs that switched their verification off, sealed by nothing but an initialiser: the impostor is refused,
+the right host is accepted where the program names it, and refused with a clear reason where nothing names it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from careless import ANSWER, Client, clients
 from sealing import impostor, right, sealed, unsealed
 from support import Server
 
-NO_HOST = ("refused", "no host to check")
-
 
 class Programs(unittest.TestCase):
     """One method a program, made below."""
@@ -19,26 +17,21 @@ class Programs(unittest.TestCase):
         with Server(right()) as honest, Server(impostor()) as false:
             if client.told is not None:
                 self.assertIn(ANSWER, unsealed(client.told(false)), "without the seal the impostor is believed")
-                good = sealed(client.told(honest))
+                good, bad = sealed(client.told(honest)), sealed(client.told(false))
                 self.assertIn(ANSWER, good.output, str(good))
                 self.assertEqual(set(good.ends()), {("connected", "success")}, str(good))
-                bad = sealed(client.told(false))
                 self.assertNotIn(ANSWER, bad.output, str(bad))
                 self.assertEqual(set(bad.ends()), {("refused", "host mismatch")}, str(bad))
-            if client.untold is not None:
-                self.assertIn(ANSWER, unsealed(client.untold(honest)))
-                lost = sealed(client.untold(honest))
-                self.assertNotIn(ANSWER, lost.output, str(lost))
-                self.check_names_no_host(lost.ends(), str(lost))
-
-    def check_names_no_host(self, ends: list[tuple[str, str]], what: str) -> None:
-        self.assertEqual(set(ends), {NO_HOST}, what)
+            self.assertIn(ANSWER, unsealed(client.untold(honest)))
+            lost = sealed(client.untold(honest))
+            self.assertNotIn(ANSWER, lost.output, str(lost))
+            self.assertEqual(set(lost.ends()), {("refused", "no host to check")}, str(lost))
 
 
-def _add(name: str, client: Client | str) -> None:
+def _add(name: str, client: Client) -> None:
     def test(self: Programs) -> None:
-        if isinstance(client, str):
-            self.skipTest(f"needs {client}")
+        if not client.works:
+            self.skipTest(f"needs {client.package}")
         self.check(client)
 
     words = "".join(character if character.isalnum() else "_" for character in name).lower()

@@ -18,7 +18,9 @@ static PATH: OnceLock<PathBuf> = OnceLock::new();
 pub fn open(path: &Path) -> Result<()> {
     let absolute = std::path::absolute(path)
         .map_err(|error| Error::new(Status::EFileIo, format!("{path:?} is no place for a log: {error}")))?;
-    append(&absolute, b"").map_err(|error| Error::new(Status::EFileIo, format!("{absolute:?}: {error}")))?;
+    if PATH.get().is_none() {
+        append(&absolute, b"").map_err(|error| Error::new(Status::EFileIo, format!("{absolute:?}: {error}")))?;
+    }
     let chosen = PATH.get_or_init(|| absolute.clone());
     if *chosen == absolute {
         return Ok(());

@@ -5,6 +5,7 @@
 //! and values follow when the first handshake begins. A seal cannot be taken off.
 
 pub mod allow;
+mod errno;
 mod images;
 pub mod journal;
 mod peer;
@@ -125,6 +126,7 @@ unsafe extern "C" fn construct(
 ) {
     let ctx: *mut ffi::SSL_CTX = ctx.cast();
     let (false, Some(seal)) = (own::is_making(), state::current()) else { return };
+    let _kept = errno::Kept::now();
     // It has no callback yet that could be lost, even where this OpenSSL would not show one.
     let choice = Choice { replace: true, ..seal.choice };
     // SAFETY: OpenSSL hands the context that it makes now, which no other thread knows.

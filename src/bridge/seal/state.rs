@@ -10,7 +10,7 @@ use openssl_sys as ffi;
 
 use super::allow::{self, Seen};
 use super::register::{Event, Outcome, Register};
-use super::{images, journal, peer};
+use super::{errno, images, journal, peer};
 use crate::bridge::audit;
 use crate::bridge::method::Side;
 use crate::error::{Error, Result, Status};
@@ -137,6 +137,7 @@ impl Overseer for Seal {
         if allow::is_empty() {
             return None;
         }
+        let _kept = errno::Kept::now();
         let hosts = occasion.wanted.map(|wanted| wanted.references().map(|host| host.text().into_owned()).collect());
         let leaf = occasion.leaf.and_then(|leaf| leaf.to_der().ok()).map(|der| sha256(&der));
         // SAFETY: as the caller promises.
@@ -145,6 +146,7 @@ impl Overseer for Seal {
     }
 
     unsafe fn ended(&self, ssl: *mut ffi::SSL, end: &End) {
+        let _kept = errno::Kept::now();
         let (outcome, host, error, allowed) = match end {
             End::Connected(host) => (Outcome::Connected, host.clone(), None, None),
             End::Refused(error) => (Outcome::Refused, None, Some(error), None),
