@@ -1,6 +1,7 @@
 # What a person runs; `make help` lists it. Each target makes sure of the tools it needs (scripts/need).
 
 PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -11,15 +12,16 @@ REAL := libhostlock.so.$(VERSION)
 # rustup's place, for shells that did not read its profile.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help release private demo test test-long test-private lint header header-check symbols install uninstall bench clean
+.PHONY: help release private demo test test-long test-private lint header header-check symbols install uninstall bench \
+    bench-gate clean
 
 help:    ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' Makefile | column -t -s: -l 2
 
 release: ## builds what is installed
 # Another user (sudo make install) may have no cargo: what was built before is then installed.
-	@if command -v cargo >/dev/null || ! test -f $(TARGET)/release/libhostlock.so; then \
-	    scripts/need cargo cc libssl && cargo build --release --lib; fi
+	@if command -v cargo >/dev/null || ! test -f $(TARGET)/release/hostlock; then \
+	    scripts/need cargo cc libssl && cargo build --release --lib && cargo build --release --package hostlock-cli; fi
 
 private: ## builds the library with a libssl of its own inside (minutes)
 	@scripts/need cargo cc perl make
@@ -57,8 +59,9 @@ symbols: ## writes the exported names to tests/data/symbols.txt
 	@cargo build --quiet
 	@nm -D --defined-only $(TARGET)/debug/libhostlock.so | awk '{ print $$3 }' | LC_ALL=C sort > tests/data/symbols.txt
 
-install: release ## installs the library under DESTDIR and PREFIX
-	install -d "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(INCLUDEDIR)"
+install: release ## installs the library and the command under DESTDIR and PREFIX
+	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(INCLUDEDIR)"
+	install -m 755 $(TARGET)/release/hostlock "$(DESTDIR)$(BINDIR)/hostlock"
 	install -m 755 $(TARGET)/release/libhostlock.so "$(DESTDIR)$(LIBDIR)/$(REAL)"
 	ln -sf $(REAL) "$(DESTDIR)$(LIBDIR)/$(SONAME)"
 	ln -sf $(SONAME) "$(DESTDIR)$(LIBDIR)/libhostlock.so"
@@ -68,13 +71,17 @@ install: release ## installs the library under DESTDIR and PREFIX
 	    -e 's|@VERSION@|$(VERSION)|' hostlock.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/hostlock.pc"
 
 uninstall: ## removes what install put there
-	rm -f "$(DESTDIR)$(LIBDIR)/libhostlock.so" "$(DESTDIR)$(LIBDIR)/$(SONAME)" "$(DESTDIR)$(LIBDIR)/$(REAL)" \
+	rm -f "$(DESTDIR)$(BINDIR)/hostlock" "$(DESTDIR)$(LIBDIR)/libhostlock.so" "$(DESTDIR)$(LIBDIR)/$(SONAME)" "$(DESTDIR)$(LIBDIR)/$(REAL)" \
 	    "$(DESTDIR)$(LIBDIR)/libhostlock.a" "$(DESTDIR)$(INCLUDEDIR)/hostlock.h" \
 	    "$(DESTDIR)$(LIBDIR)/pkgconfig/hostlock.pc"
 
-bench:   ## compares with raw OpenSSL, side by side
-	@scripts/need cargo cc libssl valgrind
-	cargo run --release --quiet --manifest-path benches/Cargo.toml -- report
+bench:   ## compares with raw OpenSSL and others, side by side; JSON goes to target/bench.json
+	@scripts/need cargo cc libssl valgrind curl python3
+	@benches/run --json "$(abspath $(TARGET))/bench.json"
+
+bench-gate: ## fails where a ratio falls short that instructions or bytes can tell
+	@scripts/need cargo cc libssl valgrind curl python3
+	@benches/run --gate
 
 clean:   ## removes everything that was built
 	cargo clean

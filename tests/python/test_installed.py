@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unittest
 from pathlib import Path
@@ -10,6 +11,7 @@ from support import HEADER, ROOT, example, installed, must, pkg_config, run, scr
 
 VERSION = re.findall(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[0]
 FILES = [
+    "bin/hostlock",
     "include/hostlock.h",
     "lib/libhostlock.a",
     "lib/libhostlock.so",
@@ -30,6 +32,10 @@ class Installed(unittest.TestCase):
         self.assertEqual((library / "libhostlock.so").readlink().name, "libhostlock.so.0")
         self.assertEqual((library / "libhostlock.so.0").readlink().name, f"libhostlock.so.{VERSION}")
         self.assertEqual((installed() / "include/hostlock.h").read_bytes(), HEADER.read_bytes())
+
+    def test_the_command_runs_and_lists_roots(self) -> None:
+        listed = json.loads(must([installed() / "bin/hostlock", "roots", "list", "--source", "bundled", "--json"]))
+        self.assertGreater(len(listed["roots"]), 100)
 
     def test_pkg_config_knows_version_and_flags(self) -> None:
         self.assertEqual(pkg_config("--modversion", "hostlock"), [VERSION])
