@@ -70,6 +70,12 @@ fn bad_inputs(scratch: &Scratch, good: &str, key: &str) -> Vec<(Input, Status, V
     let with_broken = scratch.directory("with-broken");
     std::fs::write(with_broken.join("a.pem"), good).unwrap();
     std::fs::write(with_broken.join("b.crt"), &cut).unwrap();
+    let with_huge = scratch.directory("with-huge");
+    std::fs::write(with_huge.join("a.pem"), good).unwrap();
+    sparse(with_huge.join("b.pem"), 1 << 30);
+    let with_loop = scratch.directory("with-loop");
+    link("loop.pem", with_loop.join("loop.pem"));
+    let looped = link("looped", scratch.join("looped"));
     let only_key = scratch.directory("only-key");
     std::fs::write(only_key.join("key.pem"), key).unwrap();
     let other_names = scratch.directory("other-names");
@@ -88,7 +94,8 @@ fn bad_inputs(scratch: &Scratch, good: &str, key: &str) -> Vec<(Input, Status, V
         (File(socket), Status::EWrongFileType, vec!["is a socket, not a file"]),
         (File("/proc/self/mem".into()), Status::EFileIo, vec!["cannot be read: ", "input/output error"]),
         (File(link("loop.pem", scratch.join("loop.pem"))), Status::EFileIo, vec!["too many levels of symbolic links"]),
-        (File(sparse(scratch.join("huge.pem"), (64 << 20) + 1)), Status::EFileIo, vec!["larger than"]),
+        (File(sparse(scratch.join("large.pem"), (64 << 20) + 1)), Status::EFileIo, vec!["larger than"]),
+        (File(sparse(scratch.join("huge.pem"), 1 << 30)), Status::EFileIo, vec!["larger than"]),
         (File(scratch.file("empty.pem", "")), Status::EEmpty, vec!["empty.pem\" is empty"]),
         (File(scratch.file("blank.pem", " \n\n")), Status::EEmpty, vec!["nothing but white space"]),
         (File(scratch.file("garbage.pem", "garbage")), Status::EBadPem, vec!["neither PEM nor DER"]),
@@ -105,6 +112,9 @@ fn bad_inputs(scratch: &Scratch, good: &str, key: &str) -> Vec<(Input, Status, V
         (Directory(scratch.directory("nothing")), Status::EEmpty, vec!["holds no file of certificates"]),
         (Directory(other_names), Status::EEmpty, vec!["holds no file of certificates"]),
         (Directory(with_broken), Status::EBadPem, vec!["b.crt", "block 1 (CERTIFICATE, line 1) is cut off"]),
+        (Directory(with_huge), Status::EFileIo, vec!["b.pem", "larger than"]),
+        (Directory(with_loop), Status::EEmpty, vec!["holds no file of certificates"]),
+        (Directory(looped), Status::EFileIo, vec!["too many levels of symbolic links"]),
         (Directory(only_key), Status::EWrongPem, vec!["no file of the directory", "holds a certificate"]),
         (Memory(Vec::new()), Status::EEmpty, vec!["the memory block is empty"]),
         (Memory(vec![0; (64 << 20) + 1]), Status::EArg, vec!["67108865 bytes long"]),
