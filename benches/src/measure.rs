@@ -11,7 +11,8 @@ use crate::step;
 /// How often times are taken.
 const RUNS: usize = 9;
 /// What would make the peers read other roots than they were told to.
-const UNSET: &[&str] = &["SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "OPENSSL_CONF", "HTTPS_PROXY", "https_proxy"];
+const UNSET: &[&str] =
+    &["SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "OPENSSL_CONF", "HTTPS_PROXY", "https_proxy"];
 
 /// A program with arguments and a known environment.
 #[derive(Clone, Debug)]

@@ -10,7 +10,8 @@ const LOCK: &str = include_str!("../Cargo.lock");
 /// The machine, without its name.
 pub fn machine() -> Value {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")).map(|rest| rest.trim_matches([' ', '\t', ':']));
+    let cpu =
+        cpu.lines().find_map(|line| line.strip_prefix("model name")).map(|rest| rest.trim_matches([' ', '\t', ':']));
     json!({
         "cpu": cpu,
         "cores": std::thread::available_parallelism().map_or(1, usize::from),
@@ -35,7 +36,8 @@ pub fn all() -> Value {
 }
 
 fn locked(name: &str) -> Option<&'static str> {
-    let entry = LOCK.split("[[package]]").find(|entry| entry.lines().any(|line| line == format!("name = \"{name}\"")))?;
+    let entry =
+        LOCK.split("[[package]]").find(|entry| entry.lines().any(|line| line == format!("name = \"{name}\"")))?;
     entry.lines().find_map(|line| line.strip_prefix("version = "))?.trim_matches('"').into()
 }
 

@@ -16,8 +16,7 @@ use crate::step::{counted, takes_bytes};
 
 pub const SUBJECT: Subject = Subject { name: "context", work, rows };
 
-const PEERS: &[(&str, usize)] =
-    &[(HOSTLOCK, 20), (RAW, 2), (CONNECTOR, 2), (RUSTLS_NATIVE, 4), (RUSTLS_MOZILLA, 20)];
+const PEERS: &[(&str, usize)] = &[(HOSTLOCK, 20), (RAW, 2), (CONNECTOR, 2), (RUSTLS_NATIVE, 4), (RUSTLS_MOZILLA, 20)];
 
 fn work(piece: &str, peer: &str, count: usize) -> bool {
     match piece {

@@ -24,14 +24,8 @@ pub struct Subject {
 }
 
 /// All subjects, in the order of the table.
-pub const ALL: &[Subject] = &[
-    context::SUBJECT,
-    roots::SUBJECT,
-    process::SUBJECT,
-    handshake::SUBJECT,
-    verify::SUBJECT,
-    transfer::SUBJECT,
-];
+pub const ALL: &[Subject] =
+    &[context::SUBJECT, roots::SUBJECT, process::SUBJECT, handshake::SUBJECT, verify::SUBJECT, transfer::SUBJECT];
 
 /// The subject of a name.
 pub fn named(name: &str) -> &'static Subject {
@@ -82,12 +76,7 @@ impl Bench {
     }
 
     /// A row of what one step takes in instructions; `count` steps for each of `peers`.
-    pub fn counted(
-        &self,
-        what: &'static str,
-        (subject, piece): (&str, &str),
-        peers: &[(&'static str, usize)],
-    ) -> Row {
+    pub fn counted(&self, what: &'static str, (subject, piece): (&str, &str), peers: &[(&'static str, usize)]) -> Row {
         let figures: Vec<f64> = peers
             .iter()
             .map(|(peer, count)| instructions_of_steps(&self.child(subject, piece, peer, *count)) / *count as f64)
@@ -96,14 +85,8 @@ impl Bench {
     }
 
     /// The same in time.
-    pub fn timed(
-        &self,
-        what: &'static str,
-        (subject, piece): (&str, &str),
-        peers: &[(&'static str, usize)],
-    ) -> Row {
-        let children: Vec<Child> =
-            peers.iter().map(|(peer, count)| self.child(subject, piece, peer, *count)).collect();
+    pub fn timed(&self, what: &'static str, (subject, piece): (&str, &str), peers: &[(&'static str, usize)]) -> Row {
+        let children: Vec<Child> = peers.iter().map(|(peer, count)| self.child(subject, piece, peer, *count)).collect();
         let took = times_of_steps(&children);
         let figures: Vec<f64> = took.iter().zip(peers).map(|(took, (_, count))| took / *count as f64).collect();
         Row::of_all(what, Unit::Microseconds, &names(peers), &figures)

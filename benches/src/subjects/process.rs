@@ -59,7 +59,9 @@ fn rows(bench: &Bench) -> Vec<Row> {
     let with_directory: Vec<Child> = named
         .iter()
         .map(|peer| Child::work("process", "cold", peer, 1))
-        .map(|child| child.env(ROOTS_VARIABLE, &bench.roots).env("SSL_CERT_FILE", &bench.roots).env("SSL_CERT_DIR", directory))
+        .map(|child| {
+            child.env(ROOTS_VARIABLE, &bench.roots).env("SSL_CERT_FILE", &bench.roots).env("SSL_CERT_DIR", directory)
+        })
         .collect();
 
     let world = World::new(&bench.roots);
@@ -92,7 +94,8 @@ fn rows(bench: &Bench) -> Vec<Row> {
         all.extend(cold);
         let took = times(&all);
         rows.push(
-            Row::of_all(COLD, Unit::Microseconds, peers::ALL, &less(&took[1..], took[0])).goal(Goal::of(RAW, 1.0 / 10.0)),
+            Row::of_all(COLD, Unit::Microseconds, peers::ALL, &less(&took[1..], took[0]))
+                .goal(Goal::of(RAW, 1.0 / 10.0)),
         );
         let timed = |what, children: &[(&'static str, Child)]| {
             let (names, children): (Vec<&str>, Vec<Child>) = children.iter().cloned().unzip();
@@ -152,7 +155,10 @@ impl World {
 
     /// All find the bundle as they find the system's roots.
     fn child(&self, child: Child) -> Child {
-        child.env("SSL_CERT_FILE", &self.bundle).env(ROOTS_VARIABLE, &self.bundle).env(PORT_VARIABLE, self.port.to_string())
+        child
+            .env("SSL_CERT_FILE", &self.bundle)
+            .env(ROOTS_VARIABLE, &self.bundle)
+            .env(PORT_VARIABLE, self.port.to_string())
     }
 }
 
@@ -174,7 +180,8 @@ fn serve(context: &SslContext, stream: TcpStream) {
 
 /// Connects to the server, and sees to it that the handshake was what was asked for.
 fn connect(made: Made) {
-    let port: u16 = std::env::var(PORT_VARIABLE).ok().and_then(|port| port.parse().ok()).expect("the parent names a port");
+    let port: u16 =
+        std::env::var(PORT_VARIABLE).ok().and_then(|port| port.parse().ok()).expect("the parent names a port");
     let stream = TcpStream::connect(("127.0.0.1", port)).expect("the parent's server listens");
     match made {
         Made::OpenSsl(context) => connect_openssl(&context, &stream),
@@ -186,7 +193,11 @@ fn connect_openssl(context: &SslContext, stream: &TcpStream) {
     let ssl = Ssl::new(context).unwrap();
     // SAFETY: the context is live.
     let is_guarded = unsafe { hostlock::verify::guard::Guard::of(context.as_ptr()) }.is_some();
-    if is_guarded { pair::name_host_hostlock(ssl.as_ptr()) } else { pair::name_host_raw(ssl.as_ptr()) }
+    if is_guarded {
+        pair::name_host_hostlock(ssl.as_ptr())
+    } else {
+        pair::name_host_raw(ssl.as_ptr())
+    }
     // SAFETY: the connection and the socket are live.
     unsafe {
         assert_eq!(SSL_set_fd(ssl.as_ptr(), stream.as_raw_fd()), 1);

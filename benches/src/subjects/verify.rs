@@ -38,7 +38,8 @@ fn work(piece: &str, peer: &str, count: usize) -> bool {
             HOSTLOCK => {
                 let (data, len, host) = (pem.as_ptr(), pem.len(), pair::HOST.as_ptr());
                 // SAFETY: the context is live; bytes and host outlive the call.
-                let status = unsafe { hostlock::ffi::verify::hostlock_ctx_verify_chain(client.as_ptr(), data, len, host) };
+                let status =
+                    unsafe { hostlock::ffi::verify::hostlock_ctx_verify_chain(client.as_ptr(), data, len, host) };
                 assert_eq!(status, 0);
             }
             _ => raw(&store, &pem),
