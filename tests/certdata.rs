@@ -2,22 +2,25 @@
 
 mod support;
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
 use hostlock::context::Context;
 use hostlock::error::{Error, Status};
 use hostlock::ffi::certdata::{hostlock_certdata_to_pem, hostlock_ctx_trust_certdata};
+use hostlock::ffi::connection::hostlock_string_free;
+use hostlock::ffi::trust::hostlock_ctx_trust_list;
 use hostlock::identity::Reference;
 use hostlock::moment;
 use hostlock::policy::Policy;
 use hostlock::trust::certdata::{Certdata, Purpose, Trust, looks_like, to_pem};
-use hostlock::trust::decode;
+use hostlock::trust::{decode, source};
 use hostlock::verify::watch::{Verdict, Watch};
 use openssl::ssl::{Ssl, SslAcceptor, SslContext, SslMethod, SslStream};
 use openssl::x509::X509;
@@ -227,7 +230,6 @@ fn what_is_not_a_certdata_is_told_from_what_is() {
 #[cfg(unix)]
 #[test]
 fn a_path_that_is_no_sound_file_is_refused_at_once() {
-    use hostlock::trust::source;
     let scratch = Scratch::new();
     let huge = scratch.join("huge.txt");
     fs::File::create(&huge).unwrap().set_len(1 << 30).unwrap();
@@ -436,6 +438,48 @@ fn the_moment_of_the_date_itself_is_still_good() {
         |limit| client(&[Entry { server_distrust_after: Some(limit), ..Entry::root("dated", &root.certificate) }]);
     assert!(connect(&dated(issued), port).is_none());
     assert_eq!(connect(&dated(issued - 1), port).unwrap().status(), Status::EDistrusted);
+}
+
+#[test]
+fn the_date_of_a_root_stands_in_the_list_of_the_anchors() {
+    let (dated, plain) = (Recipe::ca("Dated Root").self_signed(), Recipe::ca("Plain Root").self_signed());
+    let limit = now() - 5 * DAY;
+    let context = client(&[
+        Entry { server_distrust_after: Some(limit), ..Entry::root("dated", &dated.certificate) },
+        Entry::root("plain", &plain.certificate),
+    ]);
+    let mut text = std::ptr::null_mut();
+    // SAFETY: a live context; the text is read before it is freed.
+    let list: serde_json::Value = unsafe {
+        assert_eq!(hostlock_ctx_trust_list(context.as_ptr(), &mut text), 0);
+        let list = serde_json::from_slice(CStr::from_ptr(text).to_bytes()).unwrap();
+        hostlock_string_free(text);
+        list
+    };
+    let told: Vec<_> =
+        list.as_array().unwrap().iter().map(|root| (&root["subject"], &root["distrust_after"])).collect();
+    assert_eq!(told, [(&"CN=Dated Root".into(), &limit.into()), (&"CN=Plain Root".into(), &serde_json::Value::Null)]);
+}
+
+#[test]
+fn a_file_is_read_once_for_all_contexts_until_it_changes_and_once_for_each_purpose() {
+    let scratch = Scratch::new();
+    let (one, other) = (Recipe::ca("One Root").self_signed(), Recipe::ca("Other Root").self_signed());
+    let text = |root: &Identity| certdata(&[Entry { email: ANCHOR, ..Entry::root("it", &root.certificate) }]);
+    let path = scratch.file("certdata.txt", text(&one));
+    let read = |purpose| source::certdata(&path, purpose).unwrap();
+    // A file that has only just been written may change again unseen, so it is not shared at first.
+    let shared = std::iter::repeat_with(|| {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        (read(Purpose::ServerAuth), read(Purpose::ServerAuth))
+    });
+    let (first, _) = shared.take(500).find(|(first, again)| Arc::ptr_eq(first, again)).expect("it is shared soon");
+    assert!(!Arc::ptr_eq(&first, &read(Purpose::Email)));
+    assert!(Arc::ptr_eq(&first, &read(Purpose::ServerAuth)), "another purpose does not take its place");
+    assert_eq!(source::file(&path).err().unwrap().status(), Status::EBadPem, "it is no PEM, read before or not");
+    fs::write(&path, text(&other)).unwrap();
+    let changed = read(Purpose::ServerAuth);
+    assert!(changed.certificates().eq([other.certificate.to_der().unwrap().as_slice()]));
 }
 
 #[test]

@@ -14,11 +14,12 @@ use hostlock::ffi::connection::hostlock_string_free;
 use hostlock::ffi::trust::{hostlock_ctx_trust_list, hostlock_ctx_trust_materialize};
 use hostlock::trust::index::hooks;
 use hostlock::trust::{Index, source};
+use hostlock::verify::guard::Guard;
 use openssl::x509::store::{X509Store, X509StoreBuilder, X509StoreRef};
 use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 use support::child;
-use support::loopback::{Client, HOST, World};
+use support::loopback::{Client, HOST, World, c_path};
 use support::pki::Recipe;
 use support::scratch::Scratch;
 
@@ -125,6 +126,7 @@ fn the_store_is_filled_when_that_is_asked_for_and_count_and_list_do_not_need_it(
         assert_eq!(entry["expires"], i64::from(until.days) * 86_400 + i64::from(until.secs));
         assert_eq!(entry["sha256"], hex);
         assert_eq!(entry["source"], format!("{path:?}"));
+        assert_eq!(entry["distrust_after"], serde_json::Value::Null);
     }
     assert_eq!(store(&client).all_certificates().len(), 0);
     materialize(&client);
@@ -132,6 +134,37 @@ fn the_store_is_filled_when_that_is_asked_for_and_count_and_list_do_not_need_it(
     assert_eq!(found, certificates.iter().map(|c| c.to_der().unwrap()).collect());
     assert_eq!(client.trust_count(), Ok(3));
     assert_eq!(list(&client), listed);
+}
+
+#[test]
+fn what_a_handshake_may_find_in_hashed_directories_is_counted_and_listed_once() {
+    let scratch = Scratch::new();
+    let [first, second, unnamed] = ["First CA", "Second CA", "Unnamed CA"].map(World::new);
+    let directory = scratch.directory("hashed");
+    for world in [&first, &second] {
+        let hash = world.ca.certificate.subject_name_hash();
+        std::fs::write(directory.join(format!("{hash:08x}.0")), world.ca.pem()).unwrap();
+    }
+    std::fs::write(directory.join("unnamed.pem"), unnamed.ca.pem()).unwrap();
+    std::fs::write(directory.join("01234567.0"), "no certificate").unwrap();
+    std::fs::write(directory.join("01234567.1"), unnamed.ca.certificate.to_der().unwrap()).unwrap();
+    let directories = vec![c_path(&directory), c_path(&scratch.join("missing"))];
+    let index = Arc::new(Index::read(&first.ca.pem(), "the file").unwrap().with_directories(directories));
+    let client = Client::new();
+    // SAFETY: the context is live, and the guard is its own.
+    unsafe { Guard::of(client.as_ptr()).unwrap().anchors.add_index(client.as_ptr(), Arc::clone(&index)).unwrap() };
+    for _ in 0..2 {
+        assert_eq!(client.trust_count(), Ok(2));
+        let listed = list(&client);
+        let told = |key: &str| listed.as_array().unwrap().iter().map(|entry| entry[key].clone()).collect::<Vec<_>>();
+        assert_eq!(told("source"), ["the file".to_owned(), format!("{directory:?}")]);
+        assert_eq!(told("subject"), ["CN=First CA", "CN=Second CA"]);
+        assert_eq!(index.parsed().unwrap().len(), 2);
+        // OpenSSL finds the second in the directory, and it stands in the store from then on.
+        client.connect(first.port).unwrap();
+        client.connect(second.port).unwrap();
+        assert_eq!(client.status(unnamed.port), Status::EMissingIntermediate);
+    }
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl Source {
         let none = Distrust::default();
         progress::during(&format!("reading {self}"), || match self {
             Source::System => describe(&source::system()?.parsed()?, &none),
-            Source::Bundled => describe(&source::bundled()?.parsed()?, &none),
+            Source::Bundled => describe(&source::bundled().parsed()?, &none),
             Source::Path(path) if path.is_dir() => {
                 describe(&told(source::read(Input::Directory(path), broken)?).certificates, &none)
             }

@@ -32,9 +32,9 @@ pub unsafe extern "C" fn hostlock_ctx_trust_certdata(ctx: *mut hostlock_ctx, pat
         let prepare = || {
             let purpose = guard.role.certdata_purpose()?;
             // SAFETY: as above.
-            let (index, distrust) = source::certdata(unsafe { path_named(path, "path")? }, purpose)?;
+            let index = source::certdata(unsafe { path_named(path, "path")? }, purpose)?;
             // SAFETY: as above.
-            unsafe { guard.anchors.add_restricted(ctx, index, &distrust) }
+            unsafe { guard.anchors.add_index(ctx, index) }
         };
         guard.configure(Family::Trust, "hostlock_ctx_trust_certdata", prepare, |_, ()| {})
     })

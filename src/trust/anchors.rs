@@ -94,28 +94,19 @@ impl Anchors {
         unsafe { self.add_index(ctx, Arc::new(index)) }
     }
 
-    /// As [`Anchors::add`], with all that an index holds.
+    /// As [`Anchors::add`], with all that an index holds, and what its source says against certificates.
     ///
     /// # Safety
     /// `ctx` is the live context of these anchors.
     pub unsafe fn add_index(&self, ctx: *mut ffi::SSL_CTX, index: Arc<Index>) -> Result<()> {
-        // SAFETY: as the caller promises.
-        unsafe { self.add_restricted(ctx, index, &Distrust::default()) }
-    }
-
-    /// As [`Anchors::add_index`], with what the source says against certificates: of these anchors, or of any others.
-    ///
-    /// # Safety
-    /// `ctx` is the live context of these anchors.
-    pub unsafe fn add_restricted(&self, ctx: *mut ffi::SSL_CTX, index: Arc<Index>, distrust: &Distrust) -> Result<()> {
         // SAFETY: as the caller promises.
         unsafe { self.check_own_store(ctx)? };
         if index.certificates().next().is_none() {
             return Err(store::nothing_in_it());
         }
         // First: no handshake may see an anchor without what is said against it.
-        if !distrust.is_empty() {
-            Arc::make_mut(&mut self.distrust.write().unwrap_or_else(PoisonError::into_inner)).absorb(distrust);
+        if !index.distrust().is_empty() {
+            Arc::make_mut(&mut self.distrust.write().unwrap_or_else(PoisonError::into_inner)).absorb(index.distrust());
         }
         let _quiet = Quiet::begin();
         if self.foreign {
@@ -156,7 +147,8 @@ impl Anchors {
         Ok(unsafe { X509StoreRef::from_ptr(offered) })
     }
 
-    /// How many anchors are in force on `ctx`, without those that a directory or URI would give when asked.
+    /// How many anchors are in force on `ctx`, those in the system's directories too, but without those that a directory
+    /// or URI which the program named through OpenSSL would give when asked.
     ///
     /// # Safety
     /// `ctx` is the live context of these anchors.
@@ -171,7 +163,7 @@ impl Anchors {
     /// `ctx` is the live context of these anchors.
     pub unsafe fn list(&self, ctx: *mut ffi::SSL_CTX) -> Result<String> {
         // SAFETY: as the caller promises.
-        list::to_json(&unsafe { self.listed(ctx)? })
+        list::to_json(&unsafe { self.listed(ctx)? }, &self.distrust())
     }
 
     /// Puts all anchors in force on `ctx` into its certificate store, for programs that look into that themselves. Where

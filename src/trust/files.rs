@@ -1,7 +1,8 @@
 //! Reads the files and directories that a program names. It never waits for one: a FIFO, a socket or a device is
 //! refused unopened, and what is read is bounded.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -33,7 +34,12 @@ impl fmt::Display for Within<'_> {
 ///
 /// All of them are read now. A link that leads nowhere is passed over.
 pub fn read_directory(path: &Path, origin: &str) -> Result<Vec<Member>> {
-    let files = candidates(path, origin)?;
+    read_unseen(path, origin, &mut Seen::default())
+}
+
+/// As [`read_directory`], without the files that were `seen` before.
+pub fn read_unseen(path: &Path, origin: &str, seen: &mut Seen) -> Result<Vec<Member>> {
+    let files = candidates(path, origin, is_certificate_name, seen)?;
     if files.is_empty() {
         return Err(Error::new(Status::EEmpty, format!("the directory {origin} holds no file of certificates"))
             .with_hint("files are found by their names: *.pem, *.crt, *.cer, or a hash as openssl rehash makes it"));
@@ -45,6 +51,18 @@ pub fn read_directory(path: &Path, origin: &str) -> Result<Vec<Member>> {
         read.push((file, data));
     }
     Ok(read)
+}
+
+/// What OpenSSL may find in a hashed directory when it looks for a certificate: the files that are named by a hash. What
+/// cannot be read is left out.
+pub fn read_hashed(path: &Path, origin: &str) -> Vec<Member> {
+    let is_wanted = |name: &str| is_hash(name, "");
+    let files = candidates(path, origin, is_wanted, &mut Seen::default()).unwrap_or_default();
+    let read = |file: PathBuf| {
+        let data = read_file(&file, &Within(&file, origin), &mut { LARGEST_INPUT }).ok()?;
+        Some((file, data))
+    };
+    files.into_iter().filter_map(read).collect()
 }
 
 /// The anchors in the files of the directory `origin`. A broken one refuses the directory, unless broken certificates are
@@ -69,6 +87,30 @@ pub fn anchors_of(files: &[Member], origin: &str, broken: Broken) -> Result<Anch
     Ok(set)
 }
 
+/// Files that were read already, by whatever name: a hashed directory holds links to its own files.
+#[derive(Default)]
+pub struct Seen(BTreeSet<(u64, u64)>);
+
+impl Seen {
+    /// Notes the file at `path`.
+    pub fn note(&mut self, path: &Path) {
+        if let Ok(metadata) = fs::metadata(path) {
+            self.is_new(&metadata);
+        }
+    }
+
+    #[cfg(unix)]
+    fn is_new(&mut self, metadata: &Metadata) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        self.0.insert((metadata.dev(), metadata.ino()))
+    }
+
+    #[cfg(not(unix))]
+    fn is_new(&mut self, _metadata: &Metadata) -> bool {
+        true
+    }
+}
+
 /// Which file or directory stood at a path, and in which state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp(Option<[i128; 5]>);
@@ -86,12 +128,20 @@ impl Stamp {
         self.0.is_none_or(|[_, _, _, modified, changed]| modified.max(changed) < now - SETTLED)
     }
 
-    /// The states of a directory and of all that is in it.
+    /// The states of a directory and of all that is in it. The names need not be kept: who changes one changes the
+    /// directory.
     pub fn of_directory(path: &Path) -> Vec<Stamp> {
-        let mut names: Vec<PathBuf> =
-            fs::read_dir(path).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default();
-        names.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
-        std::iter::once(path).chain(names.iter().map(PathBuf::as_path)).map(Stamp::of).collect()
+        let mut place = Place::of(path);
+        let mut stamps: Vec<Stamp> = fs::read_dir(path)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| place.with(&entry.file_name(), Stamp::of))
+            .collect();
+        // By the file's number: those that share one are of the same file, and alike.
+        stamps.sort_unstable_by_key(|Stamp(numbers)| numbers.map(|[_, number, ..]| number));
+        stamps.push(Stamp::of(path));
+        stamps
     }
 }
 
@@ -116,7 +166,33 @@ fn numbers(metadata: &Metadata) -> [i128; 5] {
     [0, 0, metadata.len().into(), since(metadata.modified()), since(metadata.created())]
 }
 
-fn candidates(directory: &Path, origin: &str) -> Result<Vec<PathBuf>> {
+/// The path of one file of a directory after the other, each written over the last: joining them takes most of the time
+/// that looking at them takes.
+struct Place {
+    directory: OsString,
+    path: OsString,
+}
+
+impl Place {
+    fn of(directory: &Path) -> Place {
+        // An empty name leaves the separator at the end.
+        Place { directory: directory.join("").into(), path: OsString::new() }
+    }
+
+    fn with<T>(&mut self, name: &OsStr, look: impl FnOnce(&Path) -> T) -> T {
+        self.path.clear();
+        self.path.push(&self.directory);
+        self.path.push(name);
+        look(Path::new(&self.path))
+    }
+}
+
+fn candidates(
+    directory: &Path,
+    origin: &str,
+    is_wanted: impl Fn(&str) -> bool,
+    seen: &mut Seen,
+) -> Result<Vec<PathBuf>> {
     let metadata = fs::metadata(directory).map_err(|error| unreachable(&error, "directory", &origin))?;
     if !metadata.is_dir() {
         return Err(Error::new(Status::EWrongFileType, format!("{origin} is {}, not a directory", kind(&metadata)))
@@ -125,39 +201,38 @@ fn candidates(directory: &Path, origin: &str) -> Result<Vec<PathBuf>> {
     let failed = |error: io::Error| unreachable(&error, "directory", &origin);
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        if entry.file_name().to_str().is_some_and(is_certificate_name) {
-            found.push(entry.path());
+        let name = entry.map_err(failed)?.file_name();
+        if name.to_str().is_some_and(&is_wanted) {
+            found.push(name);
         }
     }
-    found.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
-    let mut seen = HashSet::new();
-    found.retain(|path| fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && is_new(&mut seen, &metadata)));
-    Ok(found)
+    found.sort_unstable();
+    let mut place = Place::of(directory);
+    let mut wanted = |name: OsString| {
+        place.with(&name, |path| {
+            let is_new = fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && seen.is_new(&metadata));
+            is_new.then(|| path.to_owned())
+        })
+    };
+    Ok(found.into_iter().filter_map(&mut wanted).collect())
 }
 
 fn is_certificate_name(name: &str) -> bool {
-    let Some((stem, extension)) = name.rsplit_once('.') else { return false };
+    let Some((_, extension)) = name.rsplit_once('.') else { return false };
     if ["pem", "crt", "cer"].iter().any(|known| extension.eq_ignore_ascii_case(known)) {
         return true;
     }
-    let number = extension.strip_prefix('r').unwrap_or(extension);
+    is_hash(name, if extension.starts_with('r') { "r" } else { "" })
+}
+
+/// Whether a name is a hash as `openssl rehash` makes it, with a number behind `kind`: "" for certificates, "r" for CRLs.
+fn is_hash(name: &str, kind: &str) -> bool {
+    let Some((stem, extension)) = name.rsplit_once('.') else { return false };
+    let number = extension.strip_prefix(kind).unwrap_or_default();
     stem.len() == 8
         && stem.bytes().all(|byte| byte.is_ascii_hexdigit())
         && !number.is_empty()
         && number.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// A hashed directory holds links to its own files: each is read once.
-#[cfg(unix)]
-fn is_new(seen: &mut HashSet<(u64, u64)>, metadata: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    seen.insert((metadata.dev(), metadata.ino()))
-}
-
-#[cfg(not(unix))]
-fn is_new(_seen: &mut HashSet<(u64, u64)>, _metadata: &Metadata) -> bool {
-    true
 }
 
 /// The bytes of a regular file, at most `left`, which becomes less by as much.
@@ -261,6 +336,44 @@ pub(super) fn plain(error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_was_seen_is_not_read_again_by_any_name() {
+        let directory = std::env::temp_dir().join(format!("hostlock-seen-{}", std::process::id()));
+        fs::create_dir(&directory).unwrap();
+        let file = directory.join("a.pem");
+        fs::write(&file, "a").unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(&file, directory.join("01234567.0")).unwrap();
+        let names = |found: Result<Vec<Member>>| found.map(|files| files.len()).map_err(|error| error.status());
+        let mut seen = Seen::default();
+        let first = names(read_unseen(&directory, "it", &mut seen));
+        let second = names(read_unseen(&directory, "it", &mut seen));
+        let mut noted = Seen::default();
+        noted.note(&file);
+        let after_a_note = names(read_unseen(&directory, "it", &mut noted));
+        fs::remove_dir_all(&directory).unwrap();
+        assert_eq!(first, Ok(1));
+        #[cfg(unix)]
+        assert_eq!((second, after_a_note), (Err(Status::EEmpty), Err(Status::EEmpty)));
+    }
+
+    #[test]
+    fn names_that_are_hashes_are_told_from_others() {
+        for (name, is_certificate, is_crl) in [
+            ("01234567.0", true, false),
+            ("abcdef89.12", true, false),
+            ("01234567.r0", false, true),
+            ("01234567.", false, false),
+            ("0123456.0", false, false),
+            ("0123456g.0", false, false),
+            ("01234567.rr0", false, false),
+            ("01234567.0x", false, false),
+        ] {
+            assert_eq!((is_hash(name, ""), is_hash(name, "r")), (is_certificate, is_crl), "{name}");
+            assert_eq!(is_certificate_name(name), is_certificate || is_crl, "{name}");
+        }
+    }
 
     #[test]
     fn a_file_that_changes_while_it_is_read_is_refused() {

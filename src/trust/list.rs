@@ -1,5 +1,6 @@
-//! The anchors that a store holds or would find in its indexes, told without parsing any: how many, and what they are.
-//! It reads only; what a directory or a URI would give is not known before a handshake asks for it.
+//! The anchors that a store holds, or would find in its indexes and in the directories behind them, told without parsing
+//! any: how many, and what they are. It reads only; what a directory or a URI that the program named through OpenSSL would
+//! give is not known before a handshake asks for it.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -12,6 +13,7 @@ use crate::error::{Error, Result, Status};
 use crate::identity::der::{Malformed, Reader, SEQUENCE};
 use crate::json::Object;
 use crate::queue::Quiet;
+use crate::trust::distrust::Distrust;
 use crate::trust::index::hooks;
 
 /// One anchor.
@@ -24,46 +26,53 @@ pub struct Listed {
 pub fn of(store: &X509StoreRef) -> Result<Vec<Listed>> {
     let mut seen = HashSet::new();
     let mut listed = Vec::new();
-    for index in hooks::indexes(store) {
-        for der in index.certificates() {
-            if seen.insert(der.to_vec()) {
-                listed.push(Listed { der: der.to_vec(), source: index.origin().to_owned() });
-            }
+    let mut list = |der: Vec<u8>, source: &str| {
+        if seen.insert(der.clone()) {
+            listed.push(Listed { der, source: source.to_owned() });
         }
+    };
+    for index in hooks::indexes(store) {
+        index.certificates().for_each(|der| list(der.to_vec(), index.origin()));
+        index.certificates_in_directories().into_iter().for_each(|(directory, der)| list(der, &directory));
     }
     for certificate in store.all_certificates() {
         let der = certificate
             .to_der()
             .map_err(|_| Error::new(Status::EInternal, "OpenSSL could not write a certificate of the store"))?;
-        if seen.insert(der.clone()) {
-            listed.push(Listed { der, source: "the program".to_owned() });
-        }
+        list(der, "the program");
     }
     Ok(listed)
 }
 
 /// The anchors as a JSON array of objects: `subject` (one line), `expires` (Unix seconds), `sha256` (of the DER, in
-/// hexadecimal), `source`. What cannot be read is null.
-pub fn to_json(anchors: &[Listed]) -> Result<String> {
+/// hexadecimal), `source`, `distrust_after` (Unix seconds: what `distrust` says of it). What cannot be read, or was not
+/// said, is null.
+pub fn to_json(anchors: &[Listed], distrust: &Distrust) -> Result<String> {
     let _quiet = Quiet::begin();
-    let objects: Vec<String> = anchors.iter().map(object).collect();
+    let objects: Vec<String> = anchors.iter().map(|anchor| object(anchor, distrust)).collect();
     Ok(format!("[{}]", objects.join(",")))
 }
 
-fn object(anchor: &Listed) -> String {
+fn object(anchor: &Listed, distrust: &Distrust) -> String {
     let mut object = Object::new();
     let facts = facts(&anchor.der).ok();
     object.optional("subject", facts.as_ref().map(|(subject, _)| subject.as_str()));
-    match facts.and_then(|(_, expires)| expires) {
-        Some(seconds) => object.number("expires", seconds),
-        None => object.raw("expires", "null"),
-    };
-    let digest = openssl::sha::sha256(&anchor.der).iter().fold(String::with_capacity(64), |mut text, byte| {
+    time(&mut object, "expires", facts.and_then(|(_, expires)| expires));
+    let digest = openssl::sha::sha256(&anchor.der);
+    let hex = digest.iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     });
-    object.text("sha256", &digest).text("source", &anchor.source);
+    object.text("sha256", &hex).text("source", &anchor.source);
+    time(&mut object, "distrust_after", distrust.limit_of(&digest));
     object.finish()
+}
+
+fn time(object: &mut Object, key: &str, seconds: Option<i64>) {
+    match seconds {
+        Some(seconds) => object.number(key, seconds),
+        None => object.raw(key, "null"),
+    };
 }
 
 /// The subject and the end of the validity (RFC 5280 section 4.1), read without the public key, which is what costs.

@@ -3,6 +3,7 @@
 //! ([`distrust`]).
 
 pub mod anchors;
+pub mod bundled;
 pub mod certdata;
 pub mod decode;
 pub mod describe;

@@ -2,14 +2,13 @@
 //! what was wrong; it never takes another source instead of the one that was asked for.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::error::{Result, Status};
 use crate::trust::certdata::{self, Purpose};
 use crate::trust::decode::{AnchorSet, Broken, Reader};
-use crate::trust::distrust::Distrust;
 use crate::trust::index::shared::{self, Identity};
-use crate::trust::{Index, files, system};
+use crate::trust::{Index, bundled, files, system};
 
 const MEMORY: &str = "the memory block";
 
@@ -93,10 +92,13 @@ pub fn memory(data: &[u8]) -> Result<Arc<Index>> {
 }
 
 /// A certdata.txt of NSS: its roots for `purpose`, with what it says against certificates.
-pub fn certdata(path: &Path, purpose: Purpose) -> Result<(Arc<Index>, Distrust)> {
+pub fn certdata(path: &Path, purpose: Purpose) -> Result<Arc<Index>> {
     let origin = format!("{path:?}");
-    let (set, distrust) = certdata::load(path)?.anchors(purpose, &origin)?;
-    Ok((Arc::new(Index::of_set(set, &origin)?), distrust))
+    let read = || {
+        let (set, distrust) = certdata::load(path)?.anchors(purpose, &origin)?;
+        Ok(Arc::new(Index::of_set(set, &origin)?.with_distrust(distrust)))
+    };
+    shared::get_or_read(&origin, || Identity::of_certdata(path, purpose), read)
 }
 
 /// The system's roots, or the bundled ones where the system has none.
@@ -105,12 +107,6 @@ pub fn system() -> Result<Arc<Index>> {
 }
 
 /// Mozilla's roots, as bundled with hostlock.
-pub fn bundled() -> Result<Arc<Index>> {
-    static BUNDLED: OnceLock<Arc<Index>> = OnceLock::new();
-    if let Some(index) = BUNDLED.get() {
-        return Ok(Arc::clone(index));
-    }
-    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| der.as_ref());
-    let index = Arc::new(Index::of_static(roots, "the bundled roots")?);
-    Ok(Arc::clone(BUNDLED.get_or_init(|| index)))
+pub fn bundled() -> Arc<Index> {
+    bundled::roots()
 }

@@ -135,6 +135,7 @@ impl Places {
     fn load_named(&self) -> Result<Arc<Index>> {
         let mut file = None;
         let mut nothing = None;
+        let mut seen = files::Seen::default();
         if let Some(path) = &self.file {
             let origin = format!("{path:?} (named by {FILE_VARIABLE})");
             let data = files::read_whole(path, &origin)?;
@@ -142,11 +143,13 @@ impl Places {
                 return Index::read(&data, &origin).map(Arc::new);
             }
             file = Some((origin, data));
+            // It may lie in one of the directories too.
+            seen.note(path);
         }
         let mut by_directory = Vec::new();
         for path in &self.directories {
             let origin = format!("{path:?} (named by {DIRECTORY_VARIABLE})");
-            match files::read_directory(path, &origin) {
+            match files::read_unseen(path, &origin, &mut seen) {
                 Ok(found) => by_directory.push((origin, found)),
                 Err(error) if error.status() == Status::EEmpty => nothing = Some(error),
                 Err(error) => return Err(error),
@@ -218,7 +221,7 @@ fn or_bundled(found: CertificateResult) -> Result<Arc<Index>> {
         return Index::of_set(set, ORIGIN).map(Arc::new);
     }
     match found.errors.first() {
-        None => source::bundled(),
+        None => Ok(source::bundled()),
         Some(error) => Err(Error::new(Status::EFileIo, format!("the system's roots cannot be read: {error}"))
             .with_hint("repair them, or trust Mozilla's with hostlock_ctx_trust_bundled")),
     }

@@ -4,13 +4,16 @@
 //! What is in an index is what an eager reader ([`AnchorSet`]) finds, or the eager reader is asked.
 
 mod base64;
+mod directories;
 pub mod hooks;
+mod known;
 mod name;
 mod parsed;
 mod scan;
 mod shape;
 pub mod shared;
 
+use std::collections::HashSet;
 use std::ffi::CString;
 use std::ops::Range;
 
@@ -21,6 +24,8 @@ use crate::error::{Error, Result, Status};
 use crate::queue::Quiet;
 use crate::sys;
 use crate::trust::decode::{self, AnchorSet};
+use crate::trust::distrust::Distrust;
+use known::Known;
 use parsed::Parsed;
 use scan::Kind;
 
@@ -36,6 +41,7 @@ pub struct Index {
     lacks_key: bool,
     crls: Vec<X509Crl>,
     directories: Vec<CString>,
+    distrust: Distrust,
 }
 
 struct Root {
@@ -68,8 +74,16 @@ impl Index {
     pub fn of_common_pems<'a>(texts: impl Iterator<Item = &'a [u8]>, origin: &str) -> Option<Index> {
         let mut index = Index { origin: origin.to_owned(), ..Index::default() };
         let quiet = Quiet::begin();
-        for text in texts {
-            index.append(text, &quiet)?;
+        let mut texts = texts.peekable();
+        let mut known = Known::default();
+        while let Some(text) = texts.next() {
+            if known.holds(text) {
+                continue;
+            }
+            let blocks = index.append(text, &quiet)?;
+            if texts.peek().is_some() {
+                known.extend(blocks);
+            }
         }
         if index.roots.is_empty() {
             return None;
@@ -78,13 +92,14 @@ impl Index {
         Some(index)
     }
 
-    fn append(&mut self, text: &[u8], quiet: &Quiet) -> Option<()> {
+    fn append<'a>(&mut self, text: &'a [u8], quiet: &Quiet) -> Option<Vec<scan::Block<'a>>> {
         let blocks = scan::scan(text, &mut self.der)?;
         if blocks.is_empty() {
             return None;
         }
         self.roots.reserve(blocks.len());
-        for (kind, range) in blocks {
+        for scan::Block { kind, der: range, .. } in &blocks {
+            let (kind, range) = (*kind, range.clone());
             let bytes = self.der.get(range.clone())?;
             if kind == Kind::Certificate
                 && let Ok(key) = shape::subject_key(bytes)
@@ -108,7 +123,7 @@ impl Index {
             }
             self.crls.extend(set.crls);
         }
-        Some(())
+        Some(blocks)
     }
 
     /// Certificates that are parsed already, and the CRLs beside them.
@@ -128,22 +143,32 @@ impl Index {
         Ok(index)
     }
 
-    /// Certificates in DER that live as long as the process.
-    pub fn of_static(certificates: impl Iterator<Item = &'static [u8]>, origin: &str) -> Result<Index> {
-        let mut index = Index { origin: origin.to_owned(), ..Index::default() };
-        for der in certificates {
-            let key = shape::subject_key(der)
-                .map_err(|_| Error::new(Status::EInternal, format!("a certificate of {origin} is malformed")))?;
-            index.roots.push(Root { der: Der::Static(der), parsed: Parsed::default(), key: Some(key) });
-        }
-        index.sort();
-        Ok(index)
+    /// Certificates in DER that live as long as the process, with what an index of them would find out: the key of each
+    /// one's name, and the positions by these keys.
+    pub fn of_table(
+        certificates: impl Iterator<Item = (&'static [u8], u64)>,
+        by_key: Vec<(u64, u32)>,
+        origin: &str,
+    ) -> Index {
+        let root = |(der, key)| Root { der: Der::Static(der), parsed: Parsed::default(), key: Some(key) };
+        Index { origin: origin.to_owned(), roots: certificates.map(root).collect(), by_key, ..Index::default() }
     }
 
     /// Adds hashed directories, in which OpenSSL looks for what the index does not have.
     pub fn with_directories(mut self, directories: Vec<CString>) -> Index {
         self.directories = directories;
         self
+    }
+
+    /// Adds what the source says against certificates: its own, or any others.
+    pub fn with_distrust(mut self, distrust: Distrust) -> Index {
+        self.distrust = distrust;
+        self
+    }
+
+    /// What the source says against certificates.
+    pub fn distrust(&self) -> &Distrust {
+        &self.distrust
     }
 
     /// What lists call the source.
@@ -156,14 +181,23 @@ impl Index {
         self.roots.iter().map(|root| self.bytes(&root.der))
     }
 
-    /// All certificates, parsed: for who needs more of them than chains do.
+    /// The certificates in the directories that were added, as they are there now: the name of the directory, and DER.
+    pub fn certificates_in_directories(&self) -> Vec<(String, Vec<u8>)> {
+        directories::certificates(&self.directories)
+    }
+
+    /// All certificates, those of directories too, parsed: for who needs more of them than chains do.
     pub fn parsed(&self) -> Result<Vec<X509>> {
-        (0..self.roots.len())
-            .map(|at| u32::try_from(at).ok().and_then(|position| self.parse(position)))
-            .map(|root| {
-                root.ok_or_else(|| Error::new(Status::EInternal, "OpenSSL could not read an indexed certificate"))
-            })
-            .collect()
+        let unreadable = || Error::new(Status::EInternal, "OpenSSL could not read an indexed certificate");
+        let own = (0..self.roots.len()).map(|at| u32::try_from(at).ok().and_then(|position| self.parse(position)));
+        let mut all = own.map(|root| root.ok_or_else(unreadable)).collect::<Result<Vec<X509>>>()?;
+        let mut seen: HashSet<Vec<u8>> = self.certificates().map(<[u8]>::to_vec).collect();
+        for (_, der) in self.certificates_in_directories() {
+            if seen.insert(der.clone()) {
+                all.push(X509::from_der(&der).map_err(|_| unreadable())?);
+            }
+        }
+        Ok(all)
     }
 
     /// About how much memory the index takes, without the certificates that are parsed.

@@ -26,11 +26,19 @@ pub enum Kind {
     Crl,
 }
 
-/// A block: what it holds, and where its bytes lie in the buffer.
-pub type Block = (Kind, Range<usize>);
+/// A block.
+#[derive(Debug)]
+pub struct Block<'a> {
+    /// What it holds.
+    pub kind: Kind,
+    /// Where its bytes lie in the buffer.
+    pub der: Range<usize>,
+    /// All of it, from its BEGIN line to its END line.
+    pub text: &'a [u8],
+}
 
 /// The blocks of `text`, whose bytes are appended to `der`; `None` where it is not in the common form.
-pub fn scan(text: &[u8], der: &mut Vec<u8>) -> Option<Vec<Block>> {
+pub fn scan<'a>(text: &'a [u8], der: &mut Vec<u8>) -> Option<Vec<Block<'a>>> {
     let mut rest = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let mut end = der.len();
     // Four characters give three bytes; the last line of a block may be written with some slack.
@@ -43,10 +51,11 @@ pub fn scan(text: &[u8], der: &mut Vec<u8>) -> Option<Vec<Block>> {
     }
     let mut blocks = Vec::with_capacity(text.len() / 1200);
     while !rest.is_empty() {
+        let (first, start) = (rest, end);
+        let text = |rest: &[u8]| first.get(..first.len() - rest.len()).unwrap_or_default();
         if let Some(after) = rest.strip_prefix(USUAL_BEGIN) {
-            let start = end;
             (end, rest) = body(after, b"CERTIFICATE", der, start)?;
-            blocks.push((Kind::Certificate, start..end));
+            blocks.push(Block { kind: Kind::Certificate, der: start..end, text: text(rest) });
             continue;
         }
         let (line, after) = split_line(rest);
@@ -54,9 +63,8 @@ pub fn scan(text: &[u8], der: &mut Vec<u8>) -> Option<Vec<Block>> {
         if let Some(label) = line.strip_prefix(BEGIN) {
             let label = trim_end(label).strip_suffix(HYPHENS)?;
             let kind = kind_of(label)?;
-            let start = end;
             (end, rest) = body(rest, label, der, start)?;
-            blocks.push((kind, start..end));
+            blocks.push(Block { kind, der: start..end, text: text(rest) });
         } else if !is_comment(line) {
             return None;
         }
@@ -132,7 +140,11 @@ mod tests {
         let mut der = b"what was there".to_vec();
         let blocks = scan(text, &mut der)?;
         assert!(der.starts_with(b"what was there"));
-        Some(blocks.into_iter().map(|(kind, range)| (kind, der[range].to_vec())).collect())
+        for block in &blocks {
+            let whole = text.windows(block.text.len()).any(|window| window == block.text);
+            assert!(whole && block.text.starts_with(BEGIN) && block.text.trim_ascii_end().ends_with(HYPHENS));
+        }
+        Some(blocks.into_iter().map(|block| (block.kind, der[block.der].to_vec())).collect())
     }
 
     fn block(label: &str, bytes: &[u8], width: usize, newline: &str) -> String {

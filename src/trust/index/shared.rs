@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::thread;
 
 use crate::error::{Error, Result, Status};
+use crate::trust::certdata::Purpose;
 use crate::trust::files::Stamp;
 use crate::trust::index::Index;
 
@@ -23,6 +24,8 @@ pub enum Identity {
     File(PathBuf, Stamp),
     /// Bytes, by their SHA-256.
     Content([u8; 32]),
+    /// A certdata.txt at a path, read for one purpose.
+    Certdata(PathBuf, Stamp, Purpose),
     /// Several places together.
     Places(Vec<(PathBuf, Stamp)>),
 }
@@ -33,10 +36,15 @@ impl Identity {
         Identity::File(path.to_owned(), Stamp::of(path))
     }
 
+    /// The certdata.txt at `path`, as it is now, for one purpose.
+    pub fn of_certdata(path: &Path, purpose: Purpose) -> Identity {
+        Identity::Certdata(path.to_owned(), Stamp::of(path), purpose)
+    }
+
     /// Where a new state will get another identity for certain.
     fn is_settled(&self) -> bool {
         match self {
-            Identity::File(_, stamp) => stamp.is_settled(),
+            Identity::File(_, stamp) | Identity::Certdata(_, stamp, _) => stamp.is_settled(),
             Identity::Content(_) => true,
             Identity::Places(places) => places.iter().all(|(_, stamp)| stamp.is_settled()),
         }
@@ -45,6 +53,9 @@ impl Identity {
     fn is_other_state_of(&self, other: &Identity) -> bool {
         match (self, other) {
             (Identity::File(one, _), Identity::File(other, _)) => one == other,
+            (Identity::Certdata(one, _, for_one), Identity::Certdata(other, _, for_other)) => {
+                one == other && for_one == for_other
+            }
             (Identity::Places(one), Identity::Places(other)) => {
                 one.iter().map(|(path, _)| path).eq(other.iter().map(|(path, _)| path))
             }
@@ -142,8 +153,7 @@ mod tests {
     }
 
     fn read() -> Result<Arc<Index>> {
-        let first = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().take(1).map(|der| der.as_ref());
-        Index::of_static(first, "one root").map(Arc::new)
+        Index::read(&webpki_root_certs::TLS_SERVER_ROOT_CERTS[0], "one root").map(Arc::new)
     }
 
     #[test]

@@ -32,6 +32,35 @@ fn a_whole_bundle_is_indexed_in_order_and_each_root_is_found_by_its_name() {
 }
 
 #[test]
+fn the_table_that_the_build_made_is_what_an_index_of_the_bundled_roots_finds_out() {
+    let (built, found) = (crate::trust::bundled::roots(), Index::of_common_pem(&bundle(), "the bundle").unwrap());
+    assert_eq!(built.roots.len(), webpki_root_certs::TLS_SERVER_ROOT_CERTS.len());
+    assert!(built.certificates().eq(found.certificates()));
+    assert!(built.roots.iter().map(|root| root.key).eq(found.roots.iter().map(|root| root.key)));
+    assert_eq!(built.by_key, found.by_key);
+    assert_eq!(built.lacks_key, found.lacks_key);
+}
+
+#[test]
+fn of_several_texts_those_that_only_repeat_a_block_add_nothing_and_all_others_are_read() {
+    let bundle = bundle();
+    let text = std::str::from_utf8(&bundle).unwrap();
+    let blocks: Vec<&str> = text.split_inclusive("-----END CERTIFICATE-----\n").take(4).collect();
+    let [a, b, c, d] = blocks[..] else { panic!("there are four") };
+    let first = format!("{a}{b}");
+    // The same characters in the middle, where the texts are told apart, and another certificate.
+    let changed = b.replacen("MII", "MIJ", 1);
+    let commented = format!("# twice\n{c}{c}");
+    let texts = [&first, a, c, b, &commented, d, c];
+    let index = Index::of_common_pems(texts.iter().map(|text| text.as_bytes()), "them").unwrap();
+    let expected: Vec<Vec<u8>> = [a, b, c, d].iter().flat_map(|text| eager(text.as_bytes()).unwrap()).collect();
+    assert!(index.certificates().eq(expected.iter().map(Vec::as_slice)));
+    for broken in [&changed, "", "no block"] {
+        assert!(Index::of_common_pems([&first, broken].iter().map(|text| text.as_bytes()), "them").is_none());
+    }
+}
+
+#[test]
 fn whatever_happens_to_a_bundle_the_index_holds_what_the_eager_reader_reads() {
     let mut state = 0x2545_f491_4f6c_dd1du64;
     let mut below = move |bound: usize| {
