@@ -489,8 +489,9 @@ int hostlock_ctx_trust_system(hostlock_ctx *ctx);
 HOSTLOCK_MUST_USE int hostlock_ctx_trust_bundled(hostlock_ctx *ctx);
 
 /**
- * How many trust anchors the context has now; the system's where nothing was named. Certificates in a directory that the
- * program named through OpenSSL count when a handshake has found them. A negative status on failure:
+ * How many trust anchors the context has now; the system's where nothing was named. What lies in the system's hashed
+ * directories behind its bundle counts too, each certificate once, as the files are now. Certificates in a directory that
+ * the program named through OpenSSL count when a handshake has found them. A negative status on failure:
  * HOSTLOCK_E_POISONED after a hostlock_ctx_trust_* call that failed, for then no number is the truth.
  */
 HOSTLOCK_MUST_USE
@@ -499,7 +500,9 @@ int hostlock_ctx_trust_count(hostlock_ctx *ctx);
 /**
  * The trust anchors that the context has now, as hostlock_ctx_trust_count counts them, in words: a JSON array with one
  * object an anchor. Its members are "subject" (one line), "expires" (seconds since 1970), "sha256" (of the certificate,
- * in hexadecimal) and "source" (where it came from). Nothing is loaded for it. Free *list with hostlock_string_free.
+ * in hexadecimal), "source" (where it came from), and "distrust_after": seconds since 1970, up to when a certificate under
+ * it may have been issued, where a certdata.txt says so, or null. Nothing is loaded for it. Free *list with
+ * hostlock_string_free.
  *
  * 0, or what hostlock_ctx_trust_count answers on failure; then *list is not touched.
  */
@@ -510,7 +513,8 @@ int hostlock_ctx_trust_list(hostlock_ctx *ctx,
 /**
  * Puts all trust anchors into the context's certificate store, for a program that looks into that itself
  * (SSL_CTX_get_cert_store with X509_STORE_get0_objects). Without it the store holds only what handshakes have asked for.
- * Verification needs no such call; it costs the time that hostlock saves, about 25 ms for the system's roots.
+ * Verification needs no such call; it costs the time that hostlock saves, about 25 ms for the system's roots. What lies in
+ * the system's hashed directories only stays there until a handshake asks for it.
  *
  * Where nothing was named this names the system's roots, as hostlock_ctx_trust_system does: certificates that the program
  * loads later are added to them, and do not replace them.
