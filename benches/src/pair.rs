@@ -17,7 +17,7 @@ use openssl::x509::extension::{
 use openssl::x509::{X509, X509Builder, X509NameBuilder};
 use openssl_sys as ffi;
 
-use crate::peers::HOSTLOCK;
+use crate::peers::{HARDENED, HOSTLOCK};
 use crate::step::counted;
 
 pub const HOST: &CStr = c"bench.example";
@@ -155,8 +155,19 @@ fn client_step(client: *mut ffi::SSL) -> c_int {
 pub fn client(peer: &str, pki: &Pki) -> (SslContext, fn(*mut ffi::SSL)) {
     match peer {
         HOSTLOCK => (hostlock_context(&pki.ca), name_host_hostlock),
+        HARDENED => {
+            let context = careful_raw_context(&pki.ca);
+            harden(context.as_ptr());
+            (context, name_host_raw)
+        }
         _ => (careful_raw_context(&pki.ca), name_host_raw),
     }
+}
+
+/// Hardens a context of raw OpenSSL's in place.
+pub fn harden(ctx: *mut ffi::SSL_CTX) {
+    // SAFETY: the caller owns the live context; NULL is the newest policy, and no host.
+    assert_eq!(unsafe { hostlock::ffi::harden::hostlock_harden(ctx, ptr::null(), ptr::null()) }, 0);
 }
 
 /// What careful OpenSSL code does: verify, name the host, send SNI; the suites, groups and algorithms are the policy's,

@@ -12,6 +12,10 @@ use rustls::{ClientConfig, RootCertStore};
 
 pub const HOSTLOCK: &str = "hostlock";
 pub const RAW: &str = "raw";
+/// A context of raw OpenSSL's that hostlock hardened.
+pub const HARDENED: &str = "hardened";
+/// One of a process that hostlock sealed.
+pub const SEALED: &str = "sealed";
 pub const CONNECTOR: &str = "SslConnector";
 pub const RUSTLS_NATIVE: &str = "rustls, native roots";
 pub const RUSTLS_MOZILLA: &str = "rustls, webpki-roots";

@@ -52,7 +52,7 @@ fn rows(bench: &Bench) -> Vec<Row> {
     rows
 }
 
-fn handshakes(peer: &str, version: SslVersion, count: usize) {
+pub fn handshakes(peer: &str, version: SslVersion, count: usize) {
     let pki = Pki::new();
     let server = pki.server_context(version);
     let (client, prepare) = pair::client(peer, &pki);

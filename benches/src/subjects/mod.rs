@@ -1,6 +1,7 @@
 //! What is measured, one subject a file. A subject does pieces of work in a child process, and makes rows of what the
 //! children took. To add one: write the file, and name it in [`ALL`].
 
+mod bridge;
 mod context;
 mod handshake;
 mod process;
@@ -24,8 +25,15 @@ pub struct Subject {
 }
 
 /// All subjects, in the order of the table.
-pub const ALL: &[Subject] =
-    &[context::SUBJECT, roots::SUBJECT, process::SUBJECT, handshake::SUBJECT, verify::SUBJECT, transfer::SUBJECT];
+pub const ALL: &[Subject] = &[
+    context::SUBJECT,
+    roots::SUBJECT,
+    process::SUBJECT,
+    handshake::SUBJECT,
+    verify::SUBJECT,
+    transfer::SUBJECT,
+    bridge::SUBJECT,
+];
 
 /// The subject of a name.
 pub fn named(name: &str) -> &'static Subject {

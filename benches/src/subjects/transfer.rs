@@ -32,7 +32,7 @@ fn rows(bench: &Bench) -> Vec<Row> {
 }
 
 /// Reads from records of 16 KiB that the server has written.
-fn reads(peer: &str, size: usize, count: usize) {
+pub fn reads(peer: &str, size: usize, count: usize) {
     let pki = Pki::new();
     let server = pki.server_context(SslVersion::TLS1_3);
     let (client, prepare) = pair::client(peer, &pki);
@@ -53,6 +53,7 @@ fn reads(peer: &str, size: usize, count: usize) {
             unsafe {
                 match peer {
                     HOSTLOCK => hostlock::ffi::connection::hostlock_read(pair.client, buffer, len),
+                    // Legacy code goes on with its own calls.
                     _ => ffi::SSL_read(pair.client, buffer, len as i32) as isize,
                 }
             }

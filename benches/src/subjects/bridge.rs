@@ -1,0 +1,93 @@
+//! What hardening and sealing add to contexts of raw OpenSSL's, to their handshakes and to their reads.
+
+use std::hint::black_box;
+use std::ptr;
+
+use foreign_types::ForeignType;
+use openssl::ssl::{SslContext, SslVersion};
+use openssl_sys as ffi;
+
+use super::{Bench, Subject, handshake, transfer};
+use crate::goal::Goal;
+use crate::pair;
+use crate::peers::{HARDENED, RAW, SEALED};
+use crate::row::Row;
+use crate::step::counted;
+
+pub const SUBJECT: Subject = Subject { name: "bridge", work, rows };
+
+/// What SSL_CTX_new itself takes in 30 microseconds where it takes 145 for its 1.4 million instructions.
+const INSTRUCTIONS_OF_30_US: f64 = 290_000.0;
+
+fn work(piece: &str, peer: &str, count: usize) -> bool {
+    match piece {
+        "context" => contexts(peer, count),
+        "tls1.2" => handshake::handshakes(peer, SslVersion::TLS1_2, count),
+        "tls1.3" => handshake::handshakes(peer, SslVersion::TLS1_3, count),
+        "read-16" => transfer::reads(peer, 16, count),
+        _ => return false,
+    }
+    true
+}
+
+fn rows(bench: &Bench) -> Vec<Row> {
+    let added = |what, measured: &Row, at_most| {
+        let plain = measured.peer(RAW);
+        Row::new(what, measured.unit, measured.hostlock - plain)
+            .beside("SSL_CTX_new", plain)
+            .goal(Goal::absolute(at_most))
+    };
+    let contexts = |peer| [(peer, 50), (RAW, 50)];
+    let piece = ("bridge", "context");
+    let hardened = bench.counted("context", piece, &contexts(HARDENED));
+    let sealed = bench.counted("context", piece, &contexts(SEALED));
+    let both = &[(HARDENED, 20), (RAW, 20)];
+    let mut rows = vec![
+        added("what hostlock_harden adds to a context", &hardened, INSTRUCTIONS_OF_30_US),
+        added("what the seal adds to a context", &sealed, INSTRUCTIONS_OF_30_US),
+        bench
+            .counted("handshake TLS 1.2 on a hardened context", ("bridge", "tls1.2"), both)
+            .goal(Goal::of(RAW, 1.005))
+            .note("raw: the same context, not hardened, with SSL_set1_host"),
+        bench
+            .counted("handshake TLS 1.3 on a hardened context", ("bridge", "tls1.3"), both)
+            .goal(Goal::of(RAW, 1.005))
+            .note("raw: the same context, not hardened, with SSL_set1_host"),
+        bench
+            .counted(
+                "SSL_read of 16 bytes on a hardened context",
+                ("bridge", "read-16"),
+                &[(HARDENED, 2000), (RAW, 2000)],
+            )
+            .goal(Goal::of(RAW, 1.0)),
+    ];
+    if bench.wants_time() {
+        let contexts = |peer| [(peer, 300), (RAW, 300)];
+        let hardened = bench.timed("context", piece, &contexts(HARDENED));
+        let sealed = bench.timed("context", piece, &contexts(SEALED));
+        rows.push(added("what hostlock_harden adds to a context", &hardened, 30.0));
+        rows.push(added("what the seal adds to a context", &sealed, 30.0));
+    }
+    rows
+}
+
+/// Makes and frees contexts for clients.
+fn contexts(peer: &str, count: usize) {
+    if peer == SEALED {
+        // SAFETY: NULL is the newest policy.
+        assert_eq!(unsafe { hostlock::ffi::seal::hostlock_seal_process(ptr::null()) }, 0);
+    }
+    let make = || {
+        // SAFETY: no arguments; gives a static method, from which a context is made.
+        let context = unsafe { ffi::SSL_CTX_new(ffi::TLS_client_method()) };
+        if peer == HARDENED {
+            pair::harden(context);
+        }
+        // SAFETY: the one reference is given up.
+        drop(black_box(unsafe { SslContext::from_ptr(context) }));
+    };
+    make();
+    for _ in 0..count {
+        counted(make);
+    }
+}
