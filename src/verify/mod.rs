@@ -32,6 +32,7 @@ pub mod offline;
 pub mod outer;
 pub mod overseer;
 pub mod own;
+pub mod parameters;
 pub(crate) mod path;
 pub(crate) mod picture;
 pub mod pins;

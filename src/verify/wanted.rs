@@ -16,6 +16,7 @@ use crate::identity::{MatchRules, Presented, Reference, check};
 use crate::queue::Quiet;
 use crate::sys;
 use crate::verify::guard::{Guard, Regime};
+use crate::verify::parameters;
 use crate::verify::watch::Watch;
 
 const X509_CHECK_FLAG_NO_WILDCARDS: u32 = 0x2;
@@ -145,8 +146,7 @@ pub unsafe fn server_name<'a>(ssl: *const ffi::SSL) -> Option<&'a [u8]> {
 /// As for [`of_connection`].
 pub unsafe fn named(ssl: *mut ffi::SSL) -> Option<String> {
     // SAFETY: the caller promises `ssl`; each text is NULL or NUL-terminated and lives as long as it does.
-    let name =
-        unsafe { text(sys::X509_VERIFY_PARAM_get0_host(ffi::SSL_get0_param(ssl), 0)).or_else(|| server_name(ssl)) };
+    let name = unsafe { parameters::hosts(ffi::SSL_get0_param(ssl)).first().copied().or_else(|| server_name(ssl)) };
     name.map(|name| String::from_utf8_lossy(name).into_owned())
 }
 
@@ -173,12 +173,9 @@ pub unsafe fn of_context(ctx: *mut ffi::SSL_CTX, guard: &Guard, host: Option<Ref
 /// `param` is live and not changed by another thread.
 unsafe fn add_parameters(param: *mut ffi::X509_VERIFY_PARAM, wanted: &mut Wanted, _quiet: &Quiet) -> Result<()> {
     let mut hosts = Vec::new();
-    for index in 0.. {
-        // SAFETY: an index past the last host gives NULL; the string lives as long as the parameters.
-        match unsafe { text(sys::X509_VERIFY_PARAM_get0_host(param, index)) } {
-            Some(name) => hosts.push(Reference::parse_bytes(name)?),
-            None => break,
-        }
+    // SAFETY: as the caller promises.
+    for name in unsafe { parameters::hosts(param) } {
+        hosts.push(Reference::parse_bytes(name)?);
     }
     if !hosts.is_empty() {
         // SAFETY: reads one word of the live parameters.
@@ -196,8 +193,8 @@ unsafe fn add_parameters(param: *mut ffi::X509_VERIFY_PARAM, wanted: &mut Wanted
     if let Some(reference) = parsed {
         wanted.groups.push(vec![reference?]);
     }
-    // SAFETY: NULL or a string that lives as long as the parameters.
-    if let Some(email) = unsafe { text(sys::X509_VERIFY_PARAM_get0_email(param)) } {
+    // SAFETY: as the caller promises.
+    if let Some(email) = unsafe { parameters::email(param) } {
         let email = String::from_utf8_lossy(email);
         wanted.groups.push(vec![Reference::parse_any(&format!("email:{email}"))?]);
     }

@@ -21,6 +21,7 @@ use crate::sys;
 use crate::trust::{anchors, store};
 use crate::verify::guard::{Guard, Regime, Role};
 use crate::verify::hidden::{self, Found};
+use crate::verify::parameters;
 use crate::verify::recipe;
 
 const SESSION_CACHE_CLIENT: c_long = 0x1;
@@ -386,12 +387,13 @@ impl Names {
     /// # Safety
     /// `param` is live and not changed by another thread.
     unsafe fn of(param: *mut ffi::X509_VERIFY_PARAM) -> Names {
-        // SAFETY: as the caller promises, here and below; an index past the last host gives NULL.
-        let hosts = (0..).map_while(|index| unsafe { text(sys::X509_VERIFY_PARAM_get0_host(param, index)) }).collect();
+        let lossy = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        // SAFETY: as the caller promises, here and below.
+        let hosts = unsafe { parameters::hosts(param) }.into_iter().map(lossy).collect();
         // SAFETY: as above; NULL, or a string that is ours to free.
         let address = unsafe { sys::X509_VERIFY_PARAM_get1_ip_asc(param) };
         // SAFETY: as above.
-        let others = unsafe { [text(address), text(sys::X509_VERIFY_PARAM_get0_email(param))] };
+        let others = unsafe { [text(address), parameters::email(param).map(lossy)] };
         // SAFETY: allocated by OpenSSL for us; NULL is fine.
         unsafe { ffi::CRYPTO_free(address.cast(), c"hostlock".as_ptr(), 0) };
         Names { hosts, others: others.into_iter().flatten().collect() }
