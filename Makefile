@@ -12,8 +12,8 @@ REAL := libhostlock.so.$(VERSION)
 # rustup's place, for shells that did not read its profile.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help release private demo test test-long test-private lint header header-check symbols install uninstall bench \
-    bench-gate clean
+.PHONY: help release private demo test test-long test-private lint header header-check symbols install uninstall compat \
+    bench bench-gate clean
 
 help:    ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' Makefile | column -t -s: -l 2
@@ -79,6 +79,11 @@ uninstall: ## removes what install put there
 	    "$(DESTDIR)$(INCLUDEDIR)/hostlock/openssl.h" \
 	    "$(DESTDIR)$(LIBDIR)/pkgconfig/hostlock.pc" "$(DESTDIR)$(LIBDIR)/hostlock/libhostlock_preload.so"
 	-rmdir "$(DESTDIR)$(LIBDIR)/hostlock" "$(DESTDIR)$(INCLUDEDIR)/hostlock"
+
+compat:  ## runs real programs as they are and sealed; writes docs/compat.md
+	@scripts/need cargo cc libssl openssl python3
+	@cargo build --quiet --workspace
+	@python3 scripts/compat.py
 
 bench:   ## compares with raw OpenSSL and others, side by side; JSON goes to target/bench.json
 	@scripts/need cargo cc libssl valgrind curl python3

@@ -117,10 +117,9 @@ pub unsafe fn of_connection(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Wa
             wanted.groups.push(vec![Reference::parse_bytes(name)?]);
         }
     }
-    if wanted.groups.is_empty() {
-        if let Some(host) = watch.and_then(|watch| watch.state().fallback.clone()) {
-            wanted.groups.push(vec![host?]);
-        }
+    let fallback = || watch.and_then(|watch| watch.state().fallback.clone());
+    if let (true, Some(host)) = (wanted.groups.is_empty(), fallback()) {
+        wanted.groups.push(vec![host?]);
     }
     match guard.regime() {
         _ if !wanted.groups.is_empty() => Ok(wanted),
