@@ -1,4 +1,4 @@
-//! What a context that anyone made is like, beside the policy's table. [`gather`] reads the facts, [`probe`] more of them
+//! What a context that anyone made is like, beside the policy's table. `gather` reads the facts, `probe` more of them
 //! from a trial hello; [`compare`] turns facts into findings, of which [`kinds`] is the table. An audit changes nothing:
 //! it reads, and tells.
 

@@ -1,6 +1,8 @@
 //! Reads the facts of a context or a connection. It changes nothing, runs nothing of the program's, and leaves the error
 //! queue as it was.
 
+mod verification;
+
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 use std::ptr;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,18 +13,15 @@ use openssl::stack::StackRef;
 use openssl::x509::X509VerifyResult;
 use openssl_sys as ffi;
 
+use super::certificate;
 use super::facts::*;
 use super::level::Level;
 use super::versions::VERSIONS;
-use super::{certificate, purpose};
 use crate::bridge::method;
 use crate::queue::Quiet;
 use crate::sys;
 use crate::trust::{anchors, store};
 use crate::verify::guard::{Guard, Regime, Role};
-use crate::verify::hidden::{self, Found};
-use crate::verify::parameters;
-use crate::verify::recipe;
 
 const SESSION_CACHE_CLIENT: c_long = 0x1;
 const NAMETYPE_HOST_NAME: c_int = 0;
@@ -71,7 +70,7 @@ impl Place {
         // SAFETY: as above.
         let side = unsafe { self.side(guard, side_of_method) };
         // SAFETY: as above.
-        let (mut replaced, mut protocol) = unsafe { (replaced(self.ctx()), self.protocol()) };
+        let (mut replaced, mut protocol) = unsafe { (verification::replaced(self.ctx()), self.protocol()) };
         if let Some(watching) = watching {
             let own = watching.app_cert_verify().is_some();
             replaced = if own { Replaced::ByProgram } else { Replaced::No };
@@ -131,61 +130,6 @@ impl Place {
             Place::Context(ctx) => unsafe { ffi::SSL_CTX_ctrl(ctx, command, 0, ptr::null_mut()) },
             // SAFETY: as above.
             Place::Connection(ssl, _) => unsafe { ffi::SSL_ctrl(ssl, command, 0, ptr::null_mut()) },
-        }
-    }
-
-    unsafe fn verification(self, replaced: Replaced) -> Verification {
-        let (mode, callback, param, sni) = match self {
-            // SAFETY: see `facts`; each call reads one field.
-            Place::Context(ctx) => unsafe {
-                (
-                    ffi::SSL_CTX_get_verify_mode(ctx),
-                    sys::SSL_CTX_get_verify_callback(ctx),
-                    ffi::SSL_CTX_get0_param(ctx),
-                    ptr::null(),
-                )
-            },
-            // SAFETY: as above.
-            Place::Connection(ssl, _) => unsafe {
-                (
-                    ffi::SSL_get_verify_mode(ssl),
-                    sys::SSL_get_verify_callback(ssl),
-                    ffi::SSL_get0_param(ssl),
-                    ffi::SSL_get_servername(ssl, NAMETYPE_HOST_NAME),
-                )
-            },
-        };
-        // SAFETY: as above.
-        let store = unsafe { self.store() };
-        // SAFETY: the store belongs to the context.
-        let (store_flags, own_store_callback, own_store_functions) = unsafe { of_store(store) };
-        // SAFETY: the parameters belong to the context or connection, as what they lend does.
-        let names = unsafe { Names::of(param) };
-        // SAFETY: as above; each call reads one field.
-        let (flags, depth, auth_level, purpose) = unsafe {
-            (
-                ffi::X509_VERIFY_PARAM_get_flags(param),
-                sys::X509_VERIFY_PARAM_get_depth(param),
-                ffi::X509_VERIFY_PARAM_get_auth_level(param),
-                purpose::of(param),
-            )
-        };
-        Verification {
-            mode,
-            own_callback: callback.is_some_and(|callback| !recipe::is_tripwire(callback)),
-            own_store_callback,
-            own_store_functions,
-            replaced,
-            hosts: names.hosts,
-            other_names: names.others,
-            // SAFETY: NULL, or a name that the connection owns.
-            sni: unsafe { text(sni) },
-            // SAFETY: as above.
-            host_flags: unsafe { sys::X509_VERIFY_PARAM_get_hostflags(param) },
-            flags: flags | store_flags,
-            depth: (depth >= 0).then_some(depth),
-            auth_level: (auth_level >= 0).then_some(auth_level),
-            purpose,
         }
     }
 
@@ -334,36 +278,6 @@ fn versions_at(level: Option<&Level>) -> Vec<c_int> {
     known.filter(|number| level.is_none_or(|level| level.permits_version(*number))).collect()
 }
 
-/// # Safety
-/// `ctx` is live and not changed by another thread.
-unsafe fn replaced(ctx: *const ffi::SSL_CTX) -> Replaced {
-    // SAFETY: as the caller promises.
-    match unsafe { hidden::cert_verify_callback(ctx) } {
-        Found::None => Replaced::No,
-        Found::Ours => Replaced::ByHostlock,
-        Found::Program(..) => Replaced::ByProgram,
-        Found::Unknown => Replaced::Unknown,
-    }
-}
-
-/// Its flags, whether it has a callback, and whether its functions were replaced.
-///
-/// # Safety
-/// `store` is NULL or live.
-unsafe fn of_store(store: *mut ffi::X509_STORE) -> (std::ffi::c_ulong, bool, bool) {
-    if store.is_null() {
-        return (0, false, false);
-    }
-    // SAFETY: as the caller promises; each call reads one field.
-    unsafe {
-        (
-            ffi::X509_VERIFY_PARAM_get_flags(sys::X509_STORE_get0_param(store)),
-            sys::X509_STORE_get_verify_cb(store).is_some(),
-            store::check_plain(store).is_err(),
-        )
-    }
-}
-
 fn guarded(guard: &Guard, replaced: Replaced) -> Guarded {
     let settings = guard.settings();
     let waivers = settings.waivers.iter();
@@ -374,29 +288,6 @@ fn guarded(guard: &Guard, replaced: Replaced) -> Guarded {
         cn_fallback: settings.match_rules.cn_fallback,
         poison: guard.check_not_poisoned().err().map(|error| error.message().to_owned()),
         verify_time: settings.verify_time,
-    }
-}
-
-/// The names that a certificate is compared with.
-struct Names {
-    hosts: Vec<String>,
-    others: Vec<String>,
-}
-
-impl Names {
-    /// # Safety
-    /// `param` is live and not changed by another thread.
-    unsafe fn of(param: *mut ffi::X509_VERIFY_PARAM) -> Names {
-        let lossy = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
-        // SAFETY: as the caller promises, here and below.
-        let hosts = unsafe { parameters::hosts(param) }.into_iter().map(lossy).collect();
-        // SAFETY: as above; NULL, or a string that is ours to free.
-        let address = unsafe { sys::X509_VERIFY_PARAM_get1_ip_asc(param) };
-        // SAFETY: as above.
-        let others = unsafe { [text(address), parameters::email(param).map(lossy)] };
-        // SAFETY: allocated by OpenSSL for us; NULL is fine.
-        unsafe { ffi::CRYPTO_free(address.cast(), c"hostlock".as_ptr(), 0) };
-        Names { hosts, others: others.into_iter().flatten().collect() }
     }
 }
 

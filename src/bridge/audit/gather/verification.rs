@@ -1,0 +1,127 @@
+//! How the peers of a context or connection are verified, read from its parameters, its store and its callbacks.
+
+use std::ffi::c_ulong;
+use std::ptr;
+
+use openssl_sys as ffi;
+
+use super::{NAMETYPE_HOST_NAME, Place, text};
+use crate::bridge::audit::facts::{Replaced, Verification};
+use crate::bridge::audit::purpose;
+use crate::sys;
+use crate::trust::store;
+use crate::verify::hidden::{self, Found};
+use crate::verify::parameters;
+use crate::verify::recipe;
+
+impl Place {
+    /// # Safety
+    /// As for every function of this type.
+    pub(super) unsafe fn verification(self, replaced: Replaced) -> Verification {
+        let (mode, callback, param, sni) = match self {
+            // SAFETY: see `facts`; each call reads one field.
+            Place::Context(ctx) => unsafe {
+                (
+                    ffi::SSL_CTX_get_verify_mode(ctx),
+                    sys::SSL_CTX_get_verify_callback(ctx),
+                    ffi::SSL_CTX_get0_param(ctx),
+                    ptr::null(),
+                )
+            },
+            // SAFETY: as above.
+            Place::Connection(ssl, _) => unsafe {
+                (
+                    ffi::SSL_get_verify_mode(ssl),
+                    sys::SSL_get_verify_callback(ssl),
+                    ffi::SSL_get0_param(ssl),
+                    ffi::SSL_get_servername(ssl, NAMETYPE_HOST_NAME),
+                )
+            },
+        };
+        // SAFETY: as above.
+        let store = unsafe { self.store() };
+        // SAFETY: the store belongs to the context.
+        let (store_flags, own_store_callback, own_store_functions) = unsafe { of_store(store) };
+        // SAFETY: the parameters belong to the context or connection, as what they lend does.
+        let names = unsafe { Names::of(param) };
+        // SAFETY: as above; each call reads one field.
+        let (flags, depth, auth_level, purpose) = unsafe {
+            (
+                ffi::X509_VERIFY_PARAM_get_flags(param),
+                sys::X509_VERIFY_PARAM_get_depth(param),
+                ffi::X509_VERIFY_PARAM_get_auth_level(param),
+                purpose::of(param),
+            )
+        };
+        Verification {
+            mode,
+            own_callback: callback.is_some_and(|callback| !recipe::is_tripwire(callback)),
+            own_store_callback,
+            own_store_functions,
+            replaced,
+            hosts: names.hosts,
+            other_names: names.others,
+            // SAFETY: NULL, or a name that the connection owns.
+            sni: unsafe { text(sni) },
+            // SAFETY: as above.
+            host_flags: unsafe { sys::X509_VERIFY_PARAM_get_hostflags(param) },
+            flags: flags | store_flags,
+            depth: (depth >= 0).then_some(depth),
+            auth_level: (auth_level >= 0).then_some(auth_level),
+            purpose,
+        }
+    }
+}
+
+/// # Safety
+/// `ctx` is live and not changed by another thread.
+pub(super) unsafe fn replaced(ctx: *const ffi::SSL_CTX) -> Replaced {
+    // SAFETY: as the caller promises.
+    match unsafe { hidden::cert_verify_callback(ctx) } {
+        Found::None => Replaced::No,
+        Found::Ours => Replaced::ByHostlock,
+        Found::Program(..) => Replaced::ByProgram,
+        Found::Unknown => Replaced::Unknown,
+    }
+}
+
+/// Its flags, whether it has a callback, and whether its functions were replaced.
+///
+/// # Safety
+/// `store` is NULL or live.
+unsafe fn of_store(store: *mut ffi::X509_STORE) -> (c_ulong, bool, bool) {
+    if store.is_null() {
+        return (0, false, false);
+    }
+    // SAFETY: as the caller promises; each call reads one field.
+    unsafe {
+        (
+            ffi::X509_VERIFY_PARAM_get_flags(sys::X509_STORE_get0_param(store)),
+            sys::X509_STORE_get_verify_cb(store).is_some(),
+            store::check_plain(store).is_err(),
+        )
+    }
+}
+
+/// The names that a certificate is compared with.
+struct Names {
+    hosts: Vec<String>,
+    others: Vec<String>,
+}
+
+impl Names {
+    /// # Safety
+    /// `param` is live and not changed by another thread.
+    unsafe fn of(param: *mut ffi::X509_VERIFY_PARAM) -> Names {
+        let lossy = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        // SAFETY: as the caller promises, here and below.
+        let hosts = unsafe { parameters::hosts(param) }.into_iter().map(lossy).collect();
+        // SAFETY: as above; NULL, or a string that is ours to free.
+        let address = unsafe { sys::X509_VERIFY_PARAM_get1_ip_asc(param) };
+        // SAFETY: as above.
+        let others = unsafe { [text(address), parameters::email(param).map(lossy)] };
+        // SAFETY: allocated by OpenSSL for us; NULL is fine.
+        unsafe { ffi::CRYPTO_free(address.cast(), c"hostlock".as_ptr(), 0) };
+        Names { hosts, others: others.into_iter().flatten().collect() }
+    }
+}
