@@ -1,5 +1,6 @@
 //! Measures child processes: instructions by valgrind's callgrind, the same from run to run and machine to machine; time
-//! by the clock, as the least of several runs that take turns, which is what the work costs where nothing disturbs it.
+//! by the clock, as the least of the steps of several runs that take turns, which is what the work costs where nothing
+//! disturbs it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -80,7 +81,7 @@ pub fn instructions(child: &Child) -> f64 {
     child.under_callgrind(&[])
 }
 
-/// The microseconds that the counted steps of each piece of work take.
+/// The microseconds that a step of each piece of work takes.
 pub fn times_of_steps(children: &[Child]) -> Vec<f64> {
     least(children, |child| step::read(&child.output()).0 / 1e3)
 }

@@ -4,11 +4,20 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+/// What the step that goes on has taken, and the least that one took.
 static NANOSECONDS: AtomicU64 = AtomicU64::new(0);
+static LEAST: AtomicU64 = AtomicU64::new(u64::MAX);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 
-/// Does `work`, and counts it.
+/// Does `work`, a whole step, and counts it.
 pub fn counted<T>(work: impl FnOnce() -> T) -> T {
+    let outcome = counted_part(work);
+    end_step();
+    outcome
+}
+
+/// Does `work`, a part of a step that [`end_step`] will end, and counts it.
+pub fn counted_part<T>(work: impl FnOnce() -> T) -> T {
     let mut work = Some(work);
     let mut outcome = None;
     let start = Instant::now();
@@ -25,6 +34,11 @@ fn counted_step(work: &mut dyn FnMut()) {
     work();
 }
 
+/// Here ends a step that was done in parts.
+pub fn end_step() {
+    LEAST.fetch_min(NANOSECONDS.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+}
+
 /// Says how many bytes of memory the work takes.
 pub fn takes_bytes(bytes: u64) {
     BYTES.store(bytes, Ordering::Relaxed);
@@ -32,10 +46,10 @@ pub fn takes_bytes(bytes: u64) {
 
 /// Tells the parent what was measured here.
 pub fn print() {
-    println!("{} {}", NANOSECONDS.load(Ordering::Relaxed), BYTES.load(Ordering::Relaxed));
+    println!("{} {}", LEAST.load(Ordering::Relaxed), BYTES.load(Ordering::Relaxed));
 }
 
-/// What [`print()`] told: nanoseconds, and bytes.
+/// What [`print()`] told: the nanoseconds of the fastest step, and bytes.
 pub fn read(text: &str) -> (f64, f64) {
     let mut numbers = text.split_whitespace().map(|word| word.parse().expect("a child prints numbers"));
     (numbers.next().expect("nanoseconds"), numbers.next().expect("bytes"))
