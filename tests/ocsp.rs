@@ -82,9 +82,9 @@ impl Site {
     }
 }
 
-/// Whether OpenSSL's server staples what it was given; since 4.0 it reads that, and leaves out what does not fit.
+/// Whether OpenSSL's server staples what it was given; since 3.6 it reads that, and leaves out what does not fit.
 fn server_sends_anything() -> bool {
-    let older = openssl::version::number() < 0x4000_0000;
+    let older = openssl::version::number() < 0x3060_0000;
     if !older {
         println!("skipped: the server of this OpenSSL sends no such answer");
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
@@ -90,7 +90,8 @@ fn our_libssl() -> String {
 
 /// Where libssl is part of the program there is no file to copy.
 fn linked_statically() -> bool {
-    let built_in = !our_libssl().contains("libssl");
+    let path = our_libssl();
+    let built_in = !Path::new(&path).file_name().unwrap().to_str().unwrap().starts_with("libssl");
     if built_in {
         println!("skipped: libssl is linked statically");
     }

@@ -41,7 +41,9 @@ pub fn check_shared() -> Result<()> {
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX` of any libssl.
 pub unsafe fn check_ctx(ctx: *const ffi::SSL_CTX) -> Result<()> {
-    check_shared()?;
+    if !ctx.is_null() {
+        check_shared()?;
+    }
     // SAFETY: as the caller promises.
     unsafe { check_handle(ctx) }
 }
@@ -51,7 +53,9 @@ pub unsafe fn check_ctx(ctx: *const ffi::SSL_CTX) -> Result<()> {
 /// # Safety
 /// `ssl` is NULL or a live `SSL` of any libssl.
 pub unsafe fn check_ssl(ssl: *const ffi::SSL) -> Result<()> {
-    check_shared()?;
+    if !ssl.is_null() {
+        check_shared()?;
+    }
     // SAFETY: as the caller promises.
     unsafe { check_handle(ssl) }
 }

@@ -95,7 +95,12 @@ fn the_suites_that_are_reckoned_at_each_level_are_those_that_libssl_offers() {
             .filter(|suite| needs_no_callback(&suite.name) && suite.permitted)
             .map(|suite| suite.id)
             .collect();
-        let mut offered = context.hello().map(|hello| hello.suites).unwrap_or_default();
+        // Newer OpenSSLs have no key share for level 5, and send no hello.
+        let Some(hello) = context.hello() else {
+            assert_eq!(level, 5);
+            continue;
+        };
+        let mut offered = hello.suites;
         // The two that stand for extensions (RFC 5746 section 3.3, RFC 7507).
         offered.retain(|id| ![0x00ff, 0x5600].contains(id));
         assert_eq!(offered, reckoned, "level {level}");
