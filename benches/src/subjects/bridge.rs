@@ -61,7 +61,7 @@ fn rows(bench: &Bench) -> Vec<Row> {
             )
             .goal(Goal::of(RAW, 1.0)),
     ];
-    if bench.wants_time() {
+    if bench.wants_all() {
         let contexts = |peer| [(peer, 300), (RAW, 300)];
         let hardened = bench.timed("context", piece, &contexts(HARDENED));
         let sealed = bench.timed("context", piece, &contexts(SEALED));

@@ -36,7 +36,7 @@ fn rows(bench: &Bench) -> Vec<Row> {
         .beside("the same without roots", without)
         .goal(Goal::of("the same without roots", 1.005));
     let mut rows = vec![warm.goal(Goal::of(RAW, 1.0 / 160.0)), added];
-    if bench.wants_time() {
+    if bench.wants_all() {
         let timed = bench.timed("warm context with the system's roots", ("context", "warm"), PEERS);
         rows.push(timed.goal(Goal::of(RAW, 1.0 / 150.0)));
     }

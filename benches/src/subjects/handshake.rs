@@ -33,18 +33,18 @@ fn work(piece: &str, peer: &str, count: usize) -> bool {
 }
 
 fn rows(bench: &Bench) -> Vec<Row> {
-    let both = &[(HOSTLOCK, 20), (RAW, 20)];
     let first = |peer, piece| instructions_of_steps(&bench.child("handshake", piece, peer, FIRST)) / FIRST as f64;
     let parse = first(HOSTLOCK, "parse");
     let mut rows = vec![
-        bench.counted("handshake TLS 1.2, client side", ("handshake", "tls1.2"), both),
-        bench.counted("handshake TLS 1.3, client side", ("handshake", "tls1.3"), both),
         Row::new("first handshake, the roots in an index", Unit::Instructions, first(HOSTLOCK, "first") - parse)
             .beside(EAGER, first(EAGER, "first"))
             .goal(Goal::of(EAGER, 1.002))
             .note("without the parse of the one root, which a store that was filled at once has done for all"),
     ];
-    if bench.wants_time() {
+    if bench.wants_all() {
+        let both = &[(HOSTLOCK, 20), (RAW, 20)];
+        rows.push(bench.counted("handshake TLS 1.2, client side", ("handshake", "tls1.2"), both));
+        rows.push(bench.counted("handshake TLS 1.3, client side", ("handshake", "tls1.3"), both));
         let both = &[(HOSTLOCK, 300), (RAW, 300)];
         rows.push(bench.timed("handshake TLS 1.2, client side", ("handshake", "tls1.2"), both));
         rows.push(bench.timed("handshake TLS 1.3, client side", ("handshake", "tls1.3"), both));

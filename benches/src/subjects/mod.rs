@@ -66,8 +66,8 @@ impl Bench {
         Bench { roots: roots.expect("this system has a file of roots").to_owned(), gate }
     }
 
-    /// Whether rows of time are wanted.
-    pub fn wants_time(&self) -> bool {
+    /// Whether the rows that the gate does not hold are wanted too: those of time, and those without a goal.
+    pub fn wants_all(&self) -> bool {
         !self.gate
     }
 

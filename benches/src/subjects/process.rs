@@ -87,10 +87,9 @@ fn rows(bench: &Bench) -> Vec<Row> {
         Row::of_all(COLD_WITH_DIRECTORY, Unit::Instructions, &named, &less(&counted(&with_directory), start))
             .goal(Goal::of(RAW, 1.0 / 17.0))
             .note("it grows with the number of files in the directory"),
-        instructions_of(CONTEXT, &one_context),
         instructions_of(HANDSHAKE, &connecting).goal(Goal::of(RAW, 1.0 / 7.0)),
     ];
-    if bench.wants_time() {
+    if bench.wants_all() {
         let mut all = vec![nothing];
         all.extend(cold);
         let took = times(&all);
@@ -102,6 +101,7 @@ fn rows(bench: &Bench) -> Vec<Row> {
             let (names, children): (Vec<&str>, Vec<Child>) = children.iter().cloned().unzip();
             Row::of_all(what, Unit::Microseconds, &names, &times(&children))
         };
+        rows.push(instructions_of(CONTEXT, &one_context));
         rows.push(timed(CONTEXT, &one_context));
         rows.push(timed(HANDSHAKE, &connecting).goal(Goal::of(RAW, 1.0 / 7.0)));
     }

@@ -38,9 +38,9 @@ fn rows(bench: &Bench) -> Vec<Row> {
             .beside("the same, one file", instructions_of_steps(&one_file))
             .goal(Goal::of(RUSTLS_NATIVE, 1.0 / 20.0))
             .goal(Goal::absolute(1e6)),
-        bench.counted("index of the bundled roots, first use", ("roots", "bundled"), BUNDLED),
     ];
-    if bench.wants_time() {
+    if bench.wants_all() {
+        rows.push(bench.counted("index of the bundled roots, first use", ("roots", "bundled"), BUNDLED));
         rows.push(bench.timed(INDEX, ("roots", "system"), SYSTEM));
         let again = bench.timed("the same, read again and again", ("roots", "system"), AGAIN);
         rows.push(again.goal(Goal::of(RUSTLS_NATIVE, 1.0 / 30.0)).note("docs/benchmarks.md says what bounds this"));
