@@ -24,8 +24,8 @@ def interpreter(kind: str) -> Path | None:
 def client(kind: str, python: Path, port: int, authority: Authority) -> subprocess.CompletedProcess[str]:
     script = ROOT / "examples/harden.py"
     library = str(installed() / "lib/libhostlock.so.0")
-    command = [python, "-B", "-W", "ignore", script, kind, "localhost", str(port), authority.certificate]
-    return run(command, HOSTLOCK_LIBRARY=library)
+    options: list[str | Path] = [python, "-B", "-W", "ignore"]
+    return run([*options, script, kind, "localhost", str(port), authority.certificate], HOSTLOCK_LIBRARY=library)
 
 
 class Hardened(unittest.TestCase):
@@ -37,11 +37,11 @@ class Hardened(unittest.TestCase):
 
     def each(self, pem: Path, *arguments: str, page: bool, reason: str = "") -> None:
         with Server(pem, *arguments) as port:
-            for kind in MODULES:
+            for kind, module in MODULES.items():
                 with self.subTest(binding=kind):
                     python = interpreter(kind)
                     if python is None:
-                        self.skipTest(f"no Python here has {MODULES[kind]}")
+                        self.skipTest(f"no Python here has {module}")
                     outcome = client(kind, python, port, self.authority)
                     self.assertEqual(outcome.returncode, 0 if page else 1, outcome.stderr)
                     self.assertEqual(outcome.stdout.startswith("HTTP/1.0 200 ok"), page)
