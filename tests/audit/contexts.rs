@@ -189,10 +189,13 @@ const SUITES: &[Row] = &[
     (&["dhe-ciphers"], |c| unsafe {
         assert_eq!(ffi::SSL_CTX_set_cipher_list(c.0, c"DHE-RSA-AES128-GCM-SHA256".as_ptr()), 1);
     }),
-    (&["short-tag-ciphers"], |c| unsafe {
+    // Newer releases count the short tag against the level.
+    (&["security-level-zero", "short-tag-ciphers"], |c| unsafe {
+        at_level_0(c);
         assert_eq!(ffi::SSL_CTX_set_cipher_list(c.0, c"ECDHE-ECDSA-AES128-CCM8".as_ptr()), 1);
     }),
-    (&["short-tag-ciphers"], |c| unsafe {
+    (&["security-level-zero", "short-tag-ciphers"], |c| unsafe {
+        at_level_0(c);
         assert_eq!(ffi::SSL_CTX_set_ciphersuites(c.0, c"TLS_AES_128_CCM_8_SHA256".as_ptr()), 1);
     }),
     (&["other-ciphers"], |c| unsafe {
@@ -279,7 +282,9 @@ fn each_weakness_of_a_context_is_found_and_nothing_else() {
 
 #[test]
 fn each_weakness_of_a_hello_is_found_by_the_probe() {
-    for (wanted, spoil) in OFFERS {
+    // OpenSSL 4.0 has no weak curve left that could be offered.
+    let has_weak_curves = openssl::version::number() < 0x4000_0000;
+    for (wanted, spoil) in OFFERS.iter().filter(|(wanted, _)| has_weak_curves || !wanted.contains(&"weak-groups")) {
         let (clean, spoilt) = (Plain::client(), Plain::client());
         // SAFETY: the context is live and ours alone.
         unsafe { spoil(&spoilt) };
