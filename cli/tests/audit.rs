@@ -2,41 +2,21 @@
 
 #[path = "../../tests/support/pki.rs"]
 mod pki;
+mod ran;
 #[path = "../../tests/support/scratch.rs"]
 mod scratch;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::thread;
 
 use openssl::hash::MessageDigest;
 use openssl::ssl::{SslAcceptor, SslMethod, SslOptions, SslVersion};
 use pki::{DAY, Identity, Recipe};
+use ran::{BINARY, Ran};
 use scratch::Scratch;
 use serde_json::Value;
-
-const BINARY: &str = env!("CARGO_BIN_EXE_hostlock");
-
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Ran {
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Ran { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
-    }
-}
-
-impl Ran {
-    fn json(&self) -> Value {
-        assert_eq!(self.stderr, "");
-        serde_json::from_str(&self.stdout).unwrap()
-    }
-}
 
 fn run(arguments: &[&str]) -> Ran {
     Command::new(BINARY).arg("audit").args(arguments).output().unwrap().into()

@@ -4,41 +4,21 @@
 mod certdata;
 #[path = "../../tests/support/pki.rs"]
 mod pki;
+mod ran;
 #[path = "../../tests/support/scratch.rs"]
 mod scratch;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use certdata::{ANCHOR, Entry, certdata};
 use openssl::hash::MessageDigest;
 use openssl::x509::X509;
 use pki::{DAY, Recipe, now};
+use ran::{BINARY, Ran};
 use scratch::Scratch;
 use serde_json::Value;
-
-const BINARY: &str = env!("CARGO_BIN_EXE_hostlock");
-
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Ran {
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Ran { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
-    }
-}
-
-impl Ran {
-    fn json(&self) -> Value {
-        assert_eq!(self.stderr, "");
-        serde_json::from_str(&self.stdout).unwrap()
-    }
-}
 
 fn run(arguments: &[&str]) -> Ran {
     Command::new(BINARY).arg("roots").args(arguments).output().unwrap().into()
