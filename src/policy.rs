@@ -331,8 +331,14 @@ impl Policy {
 
     /// Whether a suite, by its IANA number, is one of the policy's.
     pub fn permits_suite(&self, id: u16) -> bool {
-        self.suites_tls13.iter().chain(self.suites_tls12).any(|suite| suite.id == id)
+        let suites = if is_of_tls13(id) { self.suites_tls13 } else { self.suites_tls12 };
+        suites.iter().any(|suite| suite.id == id)
     }
+}
+
+/// Whether a suite is one of TLS 1.3, which alone have this first octet (RFC 8446 B.4).
+pub fn is_of_tls13(id: u16) -> bool {
+    id >> 8 == 0x13
 }
 
 /// The names of suites as OpenSSL's functions want them, joined by colons.

@@ -9,7 +9,7 @@ use openssl_sys as ffi;
 use crate::bridge::method::{Method, Side};
 use crate::context::{c_string, demand, set_groups, set_signature_algorithms};
 use crate::error::Result;
-use crate::policy::{Policy, suite_list};
+use crate::policy::{Policy, is_of_tls13, suite_list};
 use crate::sys;
 
 /// Makes every value of `ctx` at least the policy's.
@@ -91,7 +91,7 @@ impl Suites {
             let (id, name) = unsafe { (ffi::SSL_CIPHER_get_protocol_id(suite), ffi::SSL_CIPHER_get_name(suite)) };
             // SAFETY: as above.
             let name = unsafe { CStr::from_ptr(name) }.to_string_lossy();
-            let kept = if id >> 8 == TLS13_SUITES { &mut tls13 } else { &mut tls12 };
+            let kept = if is_of_tls13(id) { &mut tls13 } else { &mut tls12 };
             kept.add(&name, policy.permits_suite(id));
         }
         Suites { tls12: tls12.changed(), tls13: tls13.changed() }
@@ -115,9 +115,6 @@ impl Suites {
         Ok(())
     }
 }
-
-/// The first octet of TLS 1.3's suites (RFC 8446 B.4).
-const TLS13_SUITES: u16 = 0x13;
 
 #[derive(Default)]
 struct Kept {

@@ -179,12 +179,12 @@ unsafe fn enforce(ssl: *mut ffi::SSL, guard: &Guard) {
     let control = |command, number: c_long| unsafe { ffi::SSL_ctrl(ssl, command, number, ptr::null_mut()) };
     let set = control(sys::SSL_CTRL_GET_MIN_PROTO_VERSION, 0);
     let least = set.max(policy.min_version.into());
-    if least != set || guard.regime() != Regime::Own {
+    if guard.regime() != Regime::Own {
+        // SAFETY: as above.
+        unsafe { widen(ssl, policy, least) };
+    }
+    if least != set {
         let _quiet = Quiet::begin();
-        if guard.regime() != Regime::Own {
-            // SAFETY: as above.
-            unsafe { widen(ssl, policy, least) };
-        }
         control(sys::SSL_CTRL_SET_MIN_PROTO_VERSION, least);
     }
     if role == Role::Client {
@@ -193,13 +193,18 @@ unsafe fn enforce(ssl: *mut ffi::SSL, guard: &Guard) {
     }
 }
 
+/// What stands for the highest version that libssl knows.
+const HIGHEST_KNOWN: c_long = 0;
+
 /// A program that knows only old versions, or switched the new ones off, gets those that the policy permits.
 unsafe fn widen(ssl: *mut ffi::SSL, policy: &Policy, least: c_long) {
     // SAFETY: `ssl` is live in its own thread, here and below; these controls take no pointer.
     let control = |command, number: c_long| unsafe { ffi::SSL_ctrl(ssl, command, number, ptr::null_mut()) };
     let most = match control(sys::SSL_CTRL_GET_MAX_PROTO_VERSION, 0) {
+        HIGHEST_KNOWN => policy.max_version.into(),
         most if most >= least => most,
         _ => {
+            let _quiet = Quiet::begin();
             control(sys::SSL_CTRL_SET_MAX_PROTO_VERSION, policy.max_version.into());
             policy.max_version.into()
         }

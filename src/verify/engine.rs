@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::OnceLock;
 
-use foreign_types::ForeignTypeRef;
+use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::stack::{Stack, StackRef};
 use openssl::x509::{X509, X509NameRef, X509Ref};
 use openssl_sys as ffi;
@@ -122,7 +122,13 @@ pub fn anchors_named(case: &Case<'_>, name: &X509NameRef) -> Result<Vec<X509>> {
 
 /// A stack with owners of its own.
 pub fn stack(certificates: &[X509]) -> Result<Stack<X509>> {
-    let mut stack = Stack::new().map_err(|_| out_of_memory())?;
+    // SAFETY: no arguments; NULL, or a stack that is ours. (Stack::new asks each time whether OpenSSL is ready.)
+    let empty = unsafe { ffi::OPENSSL_sk_new_null() };
+    if empty.is_null() {
+        return Err(out_of_memory());
+    }
+    // SAFETY: as above.
+    let mut stack = unsafe { Stack::from_ptr(empty.cast()) };
     for certificate in certificates {
         stack.push(certificate.clone()).map_err(|_| out_of_memory())?;
     }

@@ -1,11 +1,10 @@
 //! What a context knows beyond its `SSL_CTX`: policy, role, host, trust, and which of its set-up calls failed.
 //! One lives in the ex_data of every context that hostlock guards, and it is shared with the context's connections.
 
-use std::ffi::{c_int, c_long, c_ulong, c_void};
+use std::ffi::{c_int, c_ulong, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use openssl_sys as ffi;
 
@@ -24,6 +23,7 @@ use crate::verify::overseer::Overseer;
 use crate::verify::pins::Pin;
 use crate::verify::revocation::{Revocation, ocsp};
 use crate::verify::security;
+use crate::verify::wanted::LastName;
 
 /// Which side of a connection a context is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +63,15 @@ pub enum Regime {
 
 impl Regime {
     fn of_byte(byte: u8) -> Regime {
-        [Regime::Own, Regime::Hardened, Regime::Sealed, Regime::Watched]
-            .into_iter()
-            .find(|regime| *regime as u8 == byte)
-            .unwrap_or(Regime::Own)
+        const HARDENED: u8 = Regime::Hardened as u8;
+        const SEALED: u8 = Regime::Sealed as u8;
+        const WATCHED: u8 = Regime::Watched as u8;
+        match byte {
+            HARDENED => Regime::Hardened,
+            SEALED => Regime::Sealed,
+            WATCHED => Regime::Watched,
+            _ => Regime::Own,
+        }
     }
 }
 
@@ -177,6 +182,8 @@ pub struct Guard {
     nonce: [u8; 32],
     /// The mark that was computed last.
     pub(crate) last_mark: LastMark,
+    /// The host of OpenSSL's parameters that was understood last.
+    pub(crate) last_name: LastName,
     /// The anchor that kept the rules last.
     pub(crate) known_anchor: KnownAnchor,
     /// How many marks that fit no session were given out.
@@ -223,6 +230,7 @@ impl Guard {
             connected_before: AtomicBool::new(false),
             nonce,
             last_mark: LastMark::default(),
+            last_name: LastName::default(),
             known_anchor: KnownAnchor::default(),
             unmatchable: AtomicU64::new(0),
             settings: RwLock::new(Settings {
@@ -384,75 +392,5 @@ impl Guard {
         let mut mark = self.nonce;
         mark[24..].copy_from_slice(&count.to_be_bytes());
         mark
-    }
-
-    /// Hangs the guard on `ctx`, which owns it from now on.
-    ///
-    /// # Safety
-    /// `ctx` is a live `SSL_CTX` of our libssl.
-    pub unsafe fn attach(self: Arc<Guard>, ctx: *mut ffi::SSL_CTX) -> Result<()> {
-        let raw = Arc::into_raw(self) as *mut c_void;
-        // SAFETY: the caller promises `ctx`; the index is ours; `free` gives the count back when the context goes.
-        if unsafe { ffi::SSL_CTX_set_ex_data(ctx, index(), raw) } != 1 {
-            // SAFETY: OpenSSL did not take the pointer, so the count is still ours to drop.
-            drop(unsafe { Arc::from_raw(raw as *const Guard) });
-            return Err(Error::new(Status::EInternal, "OpenSSL could not store the context's data"));
-        }
-        Ok(())
-    }
-
-    /// The guard of `ctx`, or `None` for a context that is not ours.
-    ///
-    /// # Safety
-    /// `ctx` is NULL or a live `SSL_CTX` of our libssl, and outlives the reference.
-    pub unsafe fn of<'a>(ctx: *const ffi::SSL_CTX) -> Option<&'a Guard> {
-        if ctx.is_null() {
-            return None;
-        }
-        // SAFETY: what is stored under our index is NULL or came from `attach` and lives as long as the context.
-        unsafe { (ffi::SSL_CTX_get_ex_data(ctx, index()) as *const Guard).as_ref() }
-    }
-
-    /// The guard of the context of `ssl`.
-    ///
-    /// # Safety
-    /// `ssl` is a live `SSL` of our libssl, and outlives the reference.
-    pub unsafe fn of_ssl<'a>(ssl: *const ffi::SSL) -> Option<&'a Guard> {
-        // SAFETY: as the caller promises.
-        unsafe { Guard::of(ffi::SSL_get_SSL_CTX(ssl)) }
-    }
-
-    /// One more owner of a guard that was found with [`Guard::of`].
-    pub fn share(&self) -> Arc<Guard> {
-        let this: *const Guard = self;
-        // SAFETY: every Guard that is reachable by `of` was made by `Arc::into_raw` in `attach`.
-        unsafe {
-            Arc::increment_strong_count(this);
-            Arc::from_raw(this)
-        }
-    }
-}
-
-fn index() -> c_int {
-    static INDEX: OnceLock<c_int> = OnceLock::new();
-    *INDEX.get_or_init(|| {
-        // SAFETY: the callbacks are ours and stay loaded (the library is linked with -z nodelete).
-        unsafe {
-            ffi::CRYPTO_get_ex_new_index(ffi::CRYPTO_EX_INDEX_SSL_CTX, 0, ptr::null_mut(), None, None, Some(free))
-        }
-    })
-}
-
-unsafe extern "C" fn free(
-    _ctx: *mut c_void,
-    data: *mut c_void,
-    _all: *mut ffi::CRYPTO_EX_DATA,
-    _index: c_int,
-    _argl: c_long,
-    _argp: *mut c_void,
-) {
-    if !data.is_null() {
-        // SAFETY: `data` came from `Arc::into_raw` in `attach`, and OpenSSL calls this once.
-        drop(unsafe { Arc::from_raw(data as *const Guard) });
     }
 }

@@ -24,6 +24,88 @@ pub unsafe fn email<'a>(param: *mut ffi::X509_VERIFY_PARAM) -> Option<&'a [u8]> 
     unsafe { kept::email(param) }
 }
 
+/// Whether there is an IP address to expect; `true` also where this OpenSSL does not show it. To ask for one that is not
+/// there costs more than all the other names together: OpenSSL 3.0 makes an entry of its error queue.
+///
+/// # Safety
+/// `param` is live and not changed by another thread.
+pub unsafe fn may_have_address(param: *mut ffi::X509_VERIFY_PARAM) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { address::may_be_in(param) }
+}
+
+/// Where parameters keep an address, found on scratch parameters: the one word that setting one changes from NULL to a
+/// copy of it, with its length behind it.
+#[cfg(not(ossl400))]
+mod address {
+    use std::ptr;
+    use std::sync::OnceLock;
+
+    use openssl_sys as ffi;
+
+    /// All words that parameters have since OpenSSL 1.1.1.
+    const WORDS: usize = 14;
+
+    /// # Safety
+    /// `param` is live and not changed by another thread.
+    pub unsafe fn may_be_in(param: *mut ffi::X509_VERIFY_PARAM) -> bool {
+        // SAFETY: as the caller promises; the place is within the parameters.
+        place().is_none_or(|place| !unsafe { word(param, place) }.is_null())
+    }
+
+    /// # Safety
+    /// `param` is live and `place` below [`WORDS`].
+    unsafe fn word(param: *mut ffi::X509_VERIFY_PARAM, place: usize) -> *const u8 {
+        // SAFETY: as the caller promises.
+        unsafe { ptr::read_volatile(param.cast::<*const u8>().add(place)) }
+    }
+
+    pub fn place() -> Option<usize> {
+        static PLACE: OnceLock<Option<usize>> = OnceLock::new();
+        *PLACE.get_or_init(probe)
+    }
+
+    fn probe() -> Option<usize> {
+        const ADDRESS: [u8; 4] = [192, 0, 2, 1];
+        // SAFETY: no arguments.
+        let scratch = unsafe { ffi::X509_VERIFY_PARAM_new() };
+        if scratch.is_null() {
+            return None;
+        }
+        let words = || -> [*const u8; WORDS] {
+            // SAFETY: the scratch parameters are live.
+            std::array::from_fn(|place| unsafe { word(scratch, place) })
+        };
+        let before = words();
+        // SAFETY: the scratch parameters are live, and the octets are copied.
+        let set = unsafe { ffi::X509_VERIFY_PARAM_set1_ip(scratch, ADDRESS.as_ptr(), ADDRESS.len()) } == 1;
+        let after = words();
+        let changed: Vec<usize> = (0..WORDS).filter(|&place| before[place] != after[place]).collect();
+        let found = match *changed.as_slice() {
+            [place, length] if set && length == place + 1 => {
+                (before[place].is_null() && before[length].is_null() && after[length].addr() == ADDRESS.len())
+                    .then_some(place)
+            }
+            _ => None,
+        };
+        // SAFETY: nothing refers to them any more.
+        unsafe { ffi::X509_VERIFY_PARAM_free(scratch) };
+        found
+    }
+}
+
+/// OpenSSL 4.0 keeps it in another way, and leaves nothing on the error queue.
+#[cfg(ossl400)]
+mod address {
+    use openssl_sys as ffi;
+
+    /// # Safety
+    /// `_param` is live.
+    pub unsafe fn may_be_in(_param: *mut ffi::X509_VERIFY_PARAM) -> bool {
+        true
+    }
+}
+
 /// As OpenSSL's functions give them: NUL-terminated.
 mod terminated {
     use std::ffi::{CStr, c_char, c_int};
@@ -183,6 +265,23 @@ mod tests {
     #[test]
     fn this_openssl_shows_where_it_keeps_names() {
         assert!(kept::places().is_some());
+    }
+
+    #[cfg(not(ossl400))]
+    #[test]
+    fn this_openssl_shows_where_it_keeps_an_address() {
+        assert!(address::place().is_some());
+        let context = SslContext::builder(SslMethod::tls()).unwrap().build();
+        // SAFETY: the context is live, and the octets are copied.
+        unsafe {
+            let param = ffi::SSL_CTX_get0_param(context.as_ptr());
+            assert!(!may_have_address(param));
+            for octets in [&[127u8, 0, 0, 1][..], &[0; 16]] {
+                assert_eq!(ffi::X509_VERIFY_PARAM_set1_ip(param, octets.as_ptr(), octets.len()), 1);
+                let connection = Ssl::new(&context).unwrap();
+                assert!(may_have_address(param) && may_have_address(ffi::SSL_get0_param(connection.as_ptr())));
+            }
+        }
     }
 
     #[test]

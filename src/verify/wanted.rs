@@ -8,6 +8,7 @@
 //! Where both 1 and 2 exist, both must hold. None: refuse.
 
 use std::ffi::{CStr, c_char};
+use std::sync::Mutex;
 
 use openssl_sys as ffi;
 
@@ -107,7 +108,7 @@ pub unsafe fn of_connection(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Wa
         wanted.groups.extend(state.host.clone().map(|host| vec![host]));
     }
     // SAFETY: the caller promises `ssl`; its parameters live as long as it does.
-    unsafe { add_parameters(ffi::SSL_get0_param(ssl), &mut wanted, quiet)? };
+    unsafe { add_parameters(ffi::SSL_get0_param(ssl), guard, &mut wanted, quiet)? };
     if wanted.groups.is_empty() {
         wanted.groups.extend(context_host.map(|host| vec![host]));
     }
@@ -161,7 +162,7 @@ pub unsafe fn of_context(ctx: *mut ffi::SSL_CTX, guard: &Guard, host: Option<Ref
     };
     let mut wanted = Wanted { groups: host.map(|host| vec![host]).into_iter().collect(), rules };
     // SAFETY: the caller promises `ctx`; its parameters live as long as it does.
-    unsafe { add_parameters(ffi::SSL_CTX_get0_param(ctx), &mut wanted, &Quiet::begin())? };
+    unsafe { add_parameters(ffi::SSL_CTX_get0_param(ctx), guard, &mut wanted, &Quiet::begin())? };
     if wanted.groups.is_empty() {
         wanted.groups.extend(context_host.map(|host| vec![host]));
     }
@@ -170,11 +171,16 @@ pub unsafe fn of_context(ctx: *mut ffi::SSL_CTX, guard: &Guard, host: Option<Ref
 
 /// # Safety
 /// `param` is live and not changed by another thread.
-unsafe fn add_parameters(param: *mut ffi::X509_VERIFY_PARAM, wanted: &mut Wanted, _quiet: &Quiet) -> Result<()> {
+unsafe fn add_parameters(
+    param: *mut ffi::X509_VERIFY_PARAM,
+    guard: &Guard,
+    wanted: &mut Wanted,
+    _quiet: &Quiet,
+) -> Result<()> {
     let mut hosts = Vec::new();
     // SAFETY: as the caller promises.
     for name in unsafe { parameters::hosts(param) } {
-        hosts.push(Reference::parse_bytes(name)?);
+        hosts.push(guard.last_name.parse(name)?);
     }
     if !hosts.is_empty() {
         // SAFETY: reads one word of the live parameters.
@@ -182,15 +188,18 @@ unsafe fn add_parameters(param: *mut ffi::X509_VERIFY_PARAM, wanted: &mut Wanted
         wanted.rules.wildcards &= flags & X509_CHECK_FLAG_NO_WILDCARDS == 0;
         wanted.groups.push(hosts);
     }
-    // Where there is no address OpenSSL 3.0 leaves an entry on the queue.
-    // SAFETY: returns NULL or a string that is ours to free.
-    let address = unsafe { sys::X509_VERIFY_PARAM_get1_ip_asc(param) };
-    // SAFETY: as above; copied by the parse before it is freed.
-    let parsed = unsafe { text(address) }.map(Reference::parse_bytes);
-    // SAFETY: allocated by OpenSSL for us; NULL is fine.
-    unsafe { ffi::CRYPTO_free(address.cast(), c"hostlock".as_ptr(), 0) };
-    if let Some(reference) = parsed {
-        wanted.groups.push(vec![reference?]);
+    // SAFETY: as the caller promises.
+    if unsafe { parameters::may_have_address(param) } {
+        // Where there is none OpenSSL 3.0 leaves an entry on the queue.
+        // SAFETY: returns NULL or a string that is ours to free.
+        let address = unsafe { sys::X509_VERIFY_PARAM_get1_ip_asc(param) };
+        // SAFETY: as above; copied by the parse before it is freed.
+        let parsed = unsafe { text(address) }.map(Reference::parse_bytes);
+        // SAFETY: allocated by OpenSSL for us; NULL is fine.
+        unsafe { ffi::CRYPTO_free(address.cast(), c"hostlock".as_ptr(), 0) };
+        if let Some(reference) = parsed {
+            wanted.groups.push(vec![reference?]);
+        }
     }
     // SAFETY: as the caller promises.
     if let Some(email) = unsafe { parameters::email(param) } {
@@ -198,6 +207,28 @@ unsafe fn add_parameters(param: *mut ffi::X509_VERIFY_PARAM, wanted: &mut Wanted
         wanted.groups.push(vec![Reference::parse_any(&format!("email:{email}"))?]);
     }
     Ok(())
+}
+
+/// The name that a context's connections asked for last, as it was written and as it was understood: programs connect to
+/// the same host again and again.
+#[derive(Default)]
+pub struct LastName(Mutex<Option<(Vec<u8>, Reference)>>);
+
+impl LastName {
+    fn parse(&self, name: &[u8]) -> Result<Reference> {
+        // Where another thread looks just now, nobody waits.
+        let mut last = self.0.try_lock().ok();
+        if let Some(Some((written, understood))) = last.as_deref()
+            && written == name
+        {
+            return Ok(understood.clone());
+        }
+        let reference = Reference::parse_bytes(name)?;
+        if let Some(last) = last.as_deref_mut() {
+            *last = Some((name.to_vec(), reference.clone()));
+        }
+        Ok(reference)
+    }
 }
 
 /// # Safety

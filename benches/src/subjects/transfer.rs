@@ -41,6 +41,8 @@ pub fn reads(peer: &str, size: usize, count: usize) {
     let record = vec![7u8; 16 * 1024];
     let mut buffer = vec![0u8; size];
     let per_record = record.len() / size;
+    // A comparison of names would count too.
+    let by_hostlock = peer == HOSTLOCK;
     for index in 0..count {
         if index % per_record == 0 {
             // SAFETY: the server's side is live; the buffer outlives the call.
@@ -51,10 +53,10 @@ pub fn reads(peer: &str, size: usize, count: usize) {
             let (buffer, len) = (buffer.as_mut_ptr().cast(), buffer.len());
             // SAFETY: the client is live, and the buffer has that length.
             unsafe {
-                match peer {
-                    HOSTLOCK => hostlock::ffi::connection::hostlock_read(pair.client, buffer, len),
+                match by_hostlock {
+                    true => hostlock::ffi::connection::hostlock_read(pair.client, buffer, len),
                     // Legacy code goes on with its own calls.
-                    _ => ffi::SSL_read(pair.client, buffer, len as i32) as isize,
+                    false => ffi::SSL_read(pair.client, buffer, len as i32) as isize,
                 }
             }
         });

@@ -4,6 +4,7 @@ use std::ffi::{c_int, c_ulong};
 
 use super::hello::Hello;
 pub use crate::bridge::method::{Carrier, Method, Side};
+use crate::policy::is_of_tls13;
 
 /// Everything that was seen.
 #[derive(Clone, Debug)]
@@ -145,7 +146,7 @@ pub struct Suite {
 impl Suite {
     /// Whether it is one of TLS 1.3, which alone have the first octet 0x13.
     pub fn is_tls13(&self) -> bool {
-        self.id >> 8 == 0x13
+        is_of_tls13(self.id)
     }
 }
 
