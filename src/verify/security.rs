@@ -112,6 +112,8 @@ impl Question {
     ///
     /// # Safety
     /// libssl asks, in the thread that uses the connection.
+    // Inlined, the question need not be written to memory: it is asked some eighty times a handshake.
+    #[inline(always)]
     unsafe fn permits(&self) -> bool {
         // SAFETY: libssl hands a live SSL or a live SSL_CTX.
         let guard = unsafe { if self.ssl.is_null() { Guard::of(self.ctx) } else { Guard::of_ssl(self.ssl) } };
