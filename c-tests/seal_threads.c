@@ -41,8 +41,10 @@ static void converse_once(SSL_CTX *ctx, struct tally *tally, int honest)
         tally->passed++;
     else if (!honest && outcome.status == HOSTLOCK_E_HOST_MISMATCH && outcome.server.received == 0)
         tally->refused++;
-    else
+    else {
         tally->wrong++;
+        show(&outcome);
+    }
     SSL_free(ssl);
 }
 
