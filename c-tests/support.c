@@ -409,6 +409,11 @@ struct line *line_open(struct server *server, int *client_fd)
         setsockopt(pair[side], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     }
     signal(SIGPIPE, SIG_IGN);
+    /* The end of a child must not cut a read short, which the kernel does not take up again where a timeout is set. */
+    sigset_t of_child;
+    sigemptyset(&of_child);
+    sigaddset(&of_child, SIGCHLD);
+    pthread_sigmask(SIG_BLOCK, &of_child, NULL);
     line->server = server;
     line->report.alert = -1;
     line->client_fd = *client_fd = pair[0];
