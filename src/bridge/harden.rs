@@ -14,7 +14,7 @@ use crate::policy::Choice;
 use crate::queue::Quiet;
 use crate::sys;
 use crate::trust::Anchors;
-use crate::verify::guard::{Displaced, Family, Guard, Post, Regime, Role};
+use crate::verify::guard::{CertVerify, Displaced, Family, Guard, Post, Regime, Role};
 use crate::verify::hidden::{self, Found};
 use crate::verify::recipe;
 
@@ -108,23 +108,26 @@ pub unsafe fn install_hooks<'a>(
 /// As for [`install_hooks`].
 unsafe fn displaced(ctx: *mut ffi::SSL_CTX, choice: Choice) -> Result<Displaced> {
     // SAFETY: as the caller promises, here and below.
-    let cert_verify = match unsafe { hidden::cert_verify_callback(ctx) } {
-        Found::Program(own) => Some(own),
-        Found::None | Found::Ours => None,
-        Found::Unknown if choice.replace => None,
-        Found::Unknown => {
-            return Err(Error::new(
-                Status::EUnsupported,
-                "this OpenSSL does not show whether the program verifies certificates by a callback of its own",
-            )
-            .with_hint(
-                "if it has none (SSL_CTX_set_cert_verify_callback), or one that may go, add \"+replace\" to the policy",
-            ));
-        }
-    };
+    let cert_verify = kept(unsafe { hidden::cert_verify_callback(ctx) }, choice.replace)?;
     // SAFETY: as above.
     let (security, info) = unsafe { (sys::SSL_CTX_get_security_callback(ctx), sys::SSL_CTX_get_info_callback(ctx)) };
     Ok(Displaced { security, info, cert_verify })
+}
+
+/// The program's certificate verify callback, to be called by ours.
+fn kept(found: Found, replace: bool) -> Result<Option<CertVerify>> {
+    match found {
+        Found::Program(own) => Ok(Some(own)),
+        Found::None | Found::Ours => Ok(None),
+        Found::Unknown if replace => Ok(None),
+        Found::Unknown => Err(Error::new(
+            Status::EUnsupported,
+            "this OpenSSL does not show whether the program verifies certificates by a callback of its own",
+        )
+        .with_hint(
+            "if it has none (SSL_CTX_set_cert_verify_callback), or one that may go, add \"+replace\" to the policy",
+        )),
+    }
 }
 
 fn check_same_policy(guard: &Guard, choice: Choice) -> Result<()> {
@@ -139,4 +142,26 @@ fn check_same_policy(guard: &Guard, choice: Choice) -> Result<()> {
         ),
     )
     .with_hint("make a new context for another policy"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr;
+
+    use super::*;
+
+    unsafe extern "C" fn of_program(_: *mut ffi::X509_STORE_CTX, _: *mut std::ffi::c_void) -> std::ffi::c_int {
+        1
+    }
+
+    #[test]
+    fn a_callback_that_cannot_be_seen_is_dropped_only_where_the_policy_says_so() {
+        let own = || Found::Program(CertVerify { function: of_program, argument: ptr::null_mut() });
+        assert!(kept(own(), false).unwrap().is_some() && kept(own(), true).unwrap().is_some());
+        assert!(kept(Found::None, false).unwrap().is_none() && kept(Found::Ours, false).unwrap().is_none());
+        let refused = kept(Found::Unknown, false).unwrap_err();
+        assert_eq!(refused.status(), Status::EUnsupported);
+        assert!(refused.hint().contains("+replace"));
+        assert!(kept(Found::Unknown, true).unwrap().is_none());
+    }
 }
