@@ -263,6 +263,7 @@ unsafe extern "C" {
     pub fn X509_STORE_get_verify(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_check_issued(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_check_revocation(store: *const X509_STORE) -> *mut c_void;
+    pub fn X509_STORE_get_get_crl(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_check_crl(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_cert_crl(store: *const X509_STORE) -> *mut c_void;
     pub fn X509_STORE_get_check_policy(store: *const X509_STORE) -> *mut c_void;

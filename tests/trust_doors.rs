@@ -6,9 +6,11 @@ mod support;
 
 use std::ffi::{c_int, c_void};
 use std::path::Path;
+use std::ptr;
 
 use foreign_types::ForeignType;
 use hostlock::error::Status;
+use hostlock::trust::store_functions::SETTERS;
 use openssl_sys as ffi;
 use support::child;
 use support::doors::{DOORS, EMPTY, Given, set_cert_store};
@@ -225,4 +227,29 @@ fn a_verify_callback_that_the_program_put_on_a_store_cannot_accept() {
         assert!(is_unknown(client.status(stranger.port)) && is_unknown(client.status(system.port)));
         assert_eq!(client.status(expired), Status::EExpired);
     });
+}
+
+#[test]
+fn every_function_that_a_program_can_put_into_a_store_is_decided_by_name() {
+    let mut info = libc::Dl_info {
+        dli_fname: ptr::null(),
+        dli_fbase: ptr::null_mut(),
+        dli_sname: ptr::null(),
+        dli_saddr: ptr::null_mut(),
+    };
+    // SAFETY: dladdr only compares the address with the ranges of the loaded objects.
+    assert_ne!(unsafe { libc::dladdr(ffi::X509_STORE_new as *const c_void, &mut info) }, 0);
+    // SAFETY: a NUL-terminated path that lives as long as the object is loaded.
+    let path = unsafe { std::ffi::CStr::from_ptr(info.dli_fname) }.to_str().unwrap();
+    let Ok(listed) = std::process::Command::new("nm").args(["-D", "--defined-only", path]).output() else {
+        eprintln!("skipped: there is no nm to list libcrypto's functions");
+        return;
+    };
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let names = listed.lines().filter_map(|line| line.split_whitespace().last()?.split('@').next());
+    let setters: Vec<&str> = names.filter(|name| name.starts_with("X509_STORE_set")).collect();
+    assert!(setters.len() > 10, "{path}: {setters:?}");
+    for setter in setters {
+        assert!(SETTERS.iter().any(|known| known.name == setter), "{setter} is not decided");
+    }
 }

@@ -52,6 +52,7 @@ fn hooks(facts: &Facts, guard: &Guard) -> Vec<Finding> {
     if facts.protocol.security != Security::Hostlock {
         found.push(kinds::CALLBACK_DISPLACED.found().with_items(["SSL_CTX_set_security_callback"]));
     }
+    found.extend(compare::store_functions(facts));
     if let Err(error) = guard.check_not_poisoned() {
         found.push(kinds::POISONED.found().with_detail(error.message()));
     }

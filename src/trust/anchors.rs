@@ -17,7 +17,7 @@ use crate::sys;
 use crate::trust::decode::AnchorSet;
 use crate::trust::distrust::Distrust;
 use crate::trust::index::hooks::{self, StandIn};
-use crate::trust::{Index, list, source, store};
+use crate::trust::{Index, list, source, store, store_functions};
 
 /// The trust anchors of one context.
 ///
@@ -137,12 +137,13 @@ impl Anchors {
         if offered.is_null() {
             return Err(store::nothing_in_it());
         }
-        // SAFETY: as the caller promises, here and below.
+        // Also where the system's roots stand in: a function that would have refused is not passed over.
+        // SAFETY: the caller promises that the store is live.
+        unsafe { store_functions::check_plain(offered)? };
+        // SAFETY: the caller promises that the store is live, of which nothing is changed.
         if servers && offered == self.born.as_ptr() && unsafe { self.implicit.is_in_force(offered)? } {
             return Ok(self.implicit.store()?);
         }
-        // SAFETY: as above.
-        unsafe { store::check_plain(offered)? };
         // SAFETY: as above.
         Ok(unsafe { X509StoreRef::from_ptr(offered) })
     }

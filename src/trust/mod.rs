@@ -1,5 +1,5 @@
 //! Trust anchors: where they come from ([`source`] and the rooms behind it), what has been done to an `X509_STORE`
-//! ([`store`]), which anchors are in force on a context ([`anchors`]), and what their source says against certificates
+//! ([`store`], [`store_functions`]), which anchors are in force on a context ([`anchors`]), and what their source says against certificates
 //! ([`distrust`]).
 
 pub mod anchors;
@@ -15,6 +15,7 @@ pub mod pem;
 pub mod replace;
 pub mod source;
 pub mod store;
+pub mod store_functions;
 pub mod system;
 
 pub use anchors::Anchors;

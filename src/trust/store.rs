@@ -1,5 +1,5 @@
-//! What a program has done to an `X509_STORE`: put anything into it, given it ways to find certificates, or replaced
-//! OpenSSL's own checking. It only looks; it never changes a store.
+//! What a program has done to an `X509_STORE`: put anything into it, or given it ways to find certificates. It only
+//! looks; it never changes a store.
 
 use std::ptr;
 use std::sync::OnceLock;
@@ -52,34 +52,6 @@ pub fn nothing_in_it() -> Error {
     Error::new(Status::ENoTrustAnchors, "the certificate store holds no trust anchor, so nothing can be verified")
         .with_hint("load the CA's certificate with hostlock_ctx_trust_file, and look at the answers of the calls that load certificates")
         .with_x509_code(ffi::X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY)
-}
-
-/// A store whose program replaced OpenSSL's own checking is no measure for anything.
-///
-/// # Safety
-/// `store` is live.
-pub unsafe fn check_plain(store: *mut ffi::X509_STORE) -> Result<()> {
-    // SAFETY: each call reads one field of the live store.
-    let replaced = unsafe {
-        [
-            sys::X509_STORE_get_verify(store),
-            sys::X509_STORE_get_check_issued(store),
-            sys::X509_STORE_get_check_revocation(store),
-            sys::X509_STORE_get_check_crl(store),
-            sys::X509_STORE_get_cert_crl(store),
-            sys::X509_STORE_get_check_policy(store),
-        ]
-    };
-    if replaced.iter().all(|function| function.is_null()) {
-        return Ok(());
-    }
-    Err(Error::new(
-        Status::EUnsupported,
-        "the program's X509_STORE replaces OpenSSL's own verification by functions of its own",
-    )
-    .with_hint(
-        "use a store without X509_STORE_set_verify, _set_check_* and _set_cert_crl; X509_STORE_set_verify_cb is fine",
-    ))
 }
 
 /// How many certificates and CRLs are in `store` now.
@@ -189,12 +161,11 @@ mod tests {
     }
 
     #[test]
-    fn a_new_store_is_untouched_plain_and_empty() {
+    fn a_new_store_is_untouched_and_empty() {
         let store = X509StoreBuilder::new().unwrap().build();
         // SAFETY: the store is live.
         unsafe {
             assert!(is_untouched(store.as_ptr()).unwrap());
-            check_plain(store.as_ptr()).unwrap();
         }
         assert!(is_empty(&store));
     }

@@ -55,8 +55,8 @@ pub struct Verification {
     pub own_callback: bool,
     /// Whether it set one on the certificate store.
     pub own_store_callback: bool,
-    /// Whether it replaced functions of the certificate store.
-    pub own_store_functions: bool,
+    /// The setters by which it replaced functions of the certificate store.
+    pub own_store_functions: Vec<&'static str>,
     /// What stands in place of libssl's verification.
     pub replaced: Replaced,
     /// The hosts to compare with.

@@ -39,8 +39,8 @@ kinds! {
         "SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL), unless the callback only refuses";
     OWN_STORE_FUNCTIONS: High "own-store-functions",
         "functions of the program stand in the certificate store in place of OpenSSL's own",
-        "issuers, revocation or policies are checked by them alone (CWE-295)",
-        "use an X509_STORE without X509_STORE_set_verify, _set_check_* and _set_cert_crl";
+        "anchors, issuers, revocation or policies are what they say alone (CWE-295); hostlock refuses handshakes with such a store",
+        "use an X509_STORE without X509_STORE_set_verify, _set_get_*, _set_lookup_certs, _set_check_* and _set_cert_crl";
     NO_HOST: High "no-host",
         "no host to check: a certificate of any host is accepted",
         "whoever owns a certificate of any name can pose as the server (RFC 9525, RFC 9325 section 7.1, CWE-297)",

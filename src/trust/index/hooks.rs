@@ -119,10 +119,14 @@ pub fn indexes(store: &X509StoreRef) -> Vec<Arc<Index>> {
 /// Whether OpenSSL searches `store` through our functions, or by its own.
 pub fn is_ours(store: &X509StoreRef) -> bool {
     // SAFETY: each call reads one field of the live store.
-    let (issuer, certs) =
-        unsafe { (sys::X509_STORE_get_get_issuer(store.as_ptr()), sys::X509_STORE_get_lookup_certs(store.as_ptr())) };
-    let ours = |found: *mut c_void, our: *const ()| found.is_null() || found.cast_const().cast() == our;
-    ours(issuer, get_issuer as *const ()) && ours(certs, lookup_certs as *const ())
+    let functions =
+        unsafe { [sys::X509_STORE_get_get_issuer(store.as_ptr()), sys::X509_STORE_get_lookup_certs(store.as_ptr())] };
+    functions.into_iter().all(|function| function.is_null() || is_our_function(function))
+}
+
+/// Whether `function` is one of those that [`install`] puts into a store.
+pub fn is_our_function(function: *const c_void) -> bool {
+    [get_issuer as *const (), lookup_certs as *const ()].contains(&function.cast())
 }
 
 fn add_crls(store: &X509StoreRef, index: &Index) -> Result<()> {

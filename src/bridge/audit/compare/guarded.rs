@@ -1,5 +1,6 @@
 //! Contexts of hostlock's own: what its hooks make good, and what the program gave up knowingly.
 
+use super::verification;
 use crate::bridge::audit::facts::{Facts, Side};
 use crate::bridge::audit::kinds;
 use crate::bridge::report::{Finding, Severity};
@@ -7,7 +8,9 @@ use crate::moment;
 
 /// Settings that hostlock's hooks keep from counting, as one finding; what only might be better is not worth telling.
 pub fn enforced(settings: Vec<Finding>) -> Vec<Finding> {
-    let undone = settings.iter().filter(|finding| finding.kind.severity <= Severity::Medium);
+    // With such functions in its store every handshake is refused: that is told by itself.
+    let counts = |finding: &&Finding| finding.kind.id != kinds::OWN_STORE_FUNCTIONS.id;
+    let undone = settings.iter().filter(|finding| finding.kind.severity <= Severity::Medium).filter(counts);
     let ids: Vec<&str> = undone.map(|finding| finding.kind.id).collect();
     if ids.is_empty() { Vec::new() } else { vec![kinds::ENFORCED.found().with_items(ids)] }
 }
@@ -18,6 +21,8 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     if !guarded.in_place {
         found.push(kinds::HOOKS_REMOVED.found());
+    } else {
+        found.extend(verification::store_functions(facts));
     }
     for (name, reason) in &guarded.waivers {
         let kind = match name.as_str() {

@@ -10,6 +10,8 @@ mod suites;
 mod tests;
 mod verification;
 
+pub use verification::store_functions;
+
 use super::facts::Facts;
 use crate::bridge::report::Finding;
 use crate::policy::Policy;

@@ -62,9 +62,7 @@ pub fn mode(facts: &Facts) -> Vec<Finding> {
     if !doors.is_empty() {
         found.push(kinds::OWN_VERIFY_CALLBACK.found().with_detail(format!("set by {}", doors.join(", and by "))));
     }
-    if verification.own_store_functions {
-        found.push(kinds::OWN_STORE_FUNCTIONS.found());
-    }
+    found.extend(store_functions(facts));
     if verification.flags & ffi::X509_V_FLAG_NO_CHECK_TIME != 0 {
         found.push(kinds::NO_CHECK_TIME.found());
     }
@@ -72,6 +70,12 @@ pub fn mode(facts: &Facts) -> Vec<Finding> {
         found.push(kinds::FIXED_TIME.found());
     }
     found
+}
+
+/// The functions of the program in the certificate store, where there are any.
+pub fn store_functions(facts: &Facts) -> Option<Finding> {
+    let setters = &facts.verification.own_store_functions;
+    (!setters.is_empty()).then(|| kinds::OWN_STORE_FUNCTIONS.found().with_items(setters.iter().copied()))
 }
 
 /// Which host a server must prove to be, and how its names are matched.

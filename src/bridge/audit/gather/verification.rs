@@ -9,7 +9,7 @@ use super::{NAMETYPE_HOST_NAME, Place, text};
 use crate::bridge::audit::facts::{Replaced, Verification};
 use crate::bridge::audit::purpose;
 use crate::sys;
-use crate::trust::store;
+use crate::trust::store_functions;
 use crate::verify::hidden::{self, Found};
 use crate::verify::parameters;
 use crate::verify::recipe;
@@ -85,20 +85,20 @@ pub(super) unsafe fn replaced(ctx: *const ffi::SSL_CTX) -> Replaced {
     }
 }
 
-/// Its flags, whether it has a callback, and whether its functions were replaced.
+/// Its flags, whether it has a callback, and the setters by which its functions were replaced.
 ///
 /// # Safety
 /// `store` is NULL or live.
-unsafe fn of_store(store: *mut ffi::X509_STORE) -> (c_ulong, bool, bool) {
+unsafe fn of_store(store: *mut ffi::X509_STORE) -> (c_ulong, bool, Vec<&'static str>) {
     if store.is_null() {
-        return (0, false, false);
+        return (0, false, Vec::new());
     }
     // SAFETY: as the caller promises; each call reads one field.
     unsafe {
         (
             ffi::X509_VERIFY_PARAM_get_flags(sys::X509_STORE_get0_param(store)),
             sys::X509_STORE_get_verify_cb(store).is_some(),
-            store::check_plain(store).is_err(),
+            store_functions::replaced(store),
         )
     }
 }
