@@ -17,6 +17,7 @@ pub mod bridge;
 pub mod connection;
 pub mod context;
 pub mod error;
+pub mod ex_data;
 pub mod ffi;
 pub mod identity;
 pub mod json;

@@ -1,10 +1,9 @@
 //! One run of OpenSSL's own chain verification, with parameters made from nothing. It finds a chain, checks signatures,
 //! dates, path lengths, policies and CRLs; what OpenSSL is too strict or too lax about, [`judge`] decides.
 
-use std::ffi::{c_int, c_ulong, c_void};
+use std::ffi::{c_int, c_ulong};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::OnceLock;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::stack::{Stack, StackRef};
@@ -12,6 +11,7 @@ use openssl::x509::{X509, X509NameRef, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
+use crate::ex_data::Loan;
 use crate::policy::Check;
 use crate::sys;
 use crate::verify::guard::Role;
@@ -77,9 +77,7 @@ pub fn run(case: &Case<'_>, material: &Material<'_>, extra_flags: c_ulong) -> Re
     // SAFETY: the inquiry outlives the verification.
     unsafe { notes.inquiry.arm(context.0) };
     // SAFETY: the notes outlive the verification, and only `review` reads them.
-    if unsafe { sys::X509_STORE_CTX_set_ex_data(context.0, index(), ptr::from_ref(&notes) as *mut c_void) } != 1 {
-        return Err(out_of_memory());
-    }
+    unsafe { NOTES.lend(context.0, ptr::from_ref(&notes))? };
     // SAFETY: the callback stops panics at its border.
     unsafe { sys::X509_STORE_CTX_set_verify_cb(context.0, Some(review)) };
     // SAFETY: the context is set up; nothing that it refers to is freed before it.
@@ -243,7 +241,7 @@ impl<'a> Notes<'a> {
     unsafe fn of(mut context: *mut ffi::X509_STORE_CTX) -> Option<&'a Notes<'a>> {
         while !context.is_null() {
             // SAFETY: as the caller promises, here and below.
-            let notes = unsafe { ffi::X509_STORE_CTX_get_ex_data(context, index()) } as *const Notes<'a>;
+            let notes: *const Notes<'a> = unsafe { NOTES.of(context) };
             if !notes.is_null() {
                 // SAFETY: as above.
                 return Some(unsafe { &*notes });
@@ -255,15 +253,7 @@ impl<'a> Notes<'a> {
     }
 }
 
-fn index() -> c_int {
-    static INDEX: OnceLock<c_int> = OnceLock::new();
-    *INDEX.get_or_init(|| {
-        // SAFETY: no callbacks; what is stored is borrowed.
-        unsafe {
-            ffi::CRYPTO_get_ex_new_index(sys::CRYPTO_EX_INDEX_X509_STORE_CTX, 0, ptr::null_mut(), None, None, None)
-        }
-    })
-}
+static NOTES: Loan<ffi::X509_STORE_CTX> = Loan::place();
 
 struct StoreContext(*mut ffi::X509_STORE_CTX);
 

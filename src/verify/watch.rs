@@ -1,13 +1,13 @@
 //! What one connection knows: the host that it was told, how its handshake was judged, and the application's own
 //! callbacks that ours stand in front of. It lives in the ex_data of the `SSL`.
 
-use std::ffi::{CString, c_int, c_long, c_void};
-use std::ptr;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::ffi::CString;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
+use crate::ex_data::Place;
 use crate::identity::Reference;
 use crate::sys;
 use crate::verify::guard::Guard;
@@ -85,8 +85,8 @@ impl Watch {
     /// # Safety
     /// `ssl` is a live `SSL` of our libssl, and outlives the reference.
     pub unsafe fn of<'a>(ssl: *const ffi::SSL) -> Option<&'a Watch> {
-        // SAFETY: what is stored under our index is NULL or a leaked Box<Watch> that lives as long as the SSL.
-        unsafe { (ffi::SSL_get_ex_data(ssl, index()) as *const Watch).as_ref() }
+        // SAFETY: the caller promises that the connection is live and outlives the reference.
+        unsafe { WATCHES.of(ssl) }
     }
 
     /// The watch of `ssl`, made where there is none yet.
@@ -98,40 +98,17 @@ impl Watch {
         if let Some(watch) = unsafe { Watch::of(ssl) } {
             return Ok(watch);
         }
-        let raw = Box::into_raw(Box::<Watch>::default());
-        // SAFETY: the index is ours; `free` takes the box back when the SSL goes.
-        if unsafe { ffi::SSL_set_ex_data(ssl, index(), raw as *mut c_void) } != 1 {
-            // SAFETY: OpenSSL did not take the pointer.
-            drop(unsafe { Box::from_raw(raw) });
-            return Err(Error::new(Status::EInternal, "OpenSSL could not store the connection's data"));
-        }
-        // SAFETY: just made, and owned by the SSL from here on.
-        Ok(unsafe { &*raw })
+        // SAFETY: the caller promises a live connection, which no other thread uses.
+        unsafe { WATCHES.hang(ssl, Arc::default())? };
+        // SAFETY: the caller promises that the connection outlives the reference.
+        unsafe { Watch::of(ssl) }.ok_or_else(|| Error::new(Status::EInternal, "the connection lost its data"))
     }
 }
 
-fn index() -> c_int {
-    static INDEX: OnceLock<c_int> = OnceLock::new();
-    *INDEX.get_or_init(|| {
-        // SAFETY: the callbacks are ours, call no SSL_* function, and stay loaded.
-        unsafe {
-            ffi::CRYPTO_get_ex_new_index(ffi::CRYPTO_EX_INDEX_SSL, 0, ptr::null_mut(), None, Some(dup), Some(free))
-        }
-    })
-}
+static WATCHES: Place<ffi::SSL, Watch> = Place::copied(for_a_copy);
 
-/// `SSL_dup` copies ex_data: the copy gets the host and the callbacks, but must earn its own verdict.
-unsafe extern "C" fn dup(
-    _to: *mut ffi::CRYPTO_EX_DATA,
-    _from: *const ffi::CRYPTO_EX_DATA,
-    slot: *mut *mut c_void,
-    _index: c_int,
-    _argl: c_long,
-    _argp: *mut c_void,
-) -> c_int {
-    let slot = slot as *mut *mut Watch;
-    // SAFETY: OpenSSL hands a pointer to the slot that holds the copied pointer (CRYPTO_EX_dup).
-    let Some(original) = (unsafe { (*slot).as_ref() }) else { return 1 };
+/// What `SSL_dup` gives the copy: the host and the callbacks; but it must earn its own verdict.
+fn for_a_copy(original: &Watch) -> Watch {
     let mut state = original.state().clone();
     state.verdict = Verdict::Pending;
     state.earlier = None;
@@ -140,21 +117,5 @@ unsafe extern "C" fn dup(
     state.told = false;
     (state.sent_alert, state.end_reported) = (None, false);
     (state.in_app_info, state.in_app_security) = (false, false);
-    // SAFETY: the slot is writable; what is written there belongs to the copy and is freed with it.
-    unsafe { *slot = Box::into_raw(Box::new(Watch(Mutex::new(state)))) };
-    1
-}
-
-unsafe extern "C" fn free(
-    _ssl: *mut c_void,
-    data: *mut c_void,
-    _all: *mut ffi::CRYPTO_EX_DATA,
-    _index: c_int,
-    _argl: c_long,
-    _argp: *mut c_void,
-) {
-    if !data.is_null() {
-        // SAFETY: `data` came from Box::into_raw in `ensure` or `dup`, and OpenSSL calls this once.
-        drop(unsafe { Box::from_raw(data as *mut Watch) });
-    }
+    Watch(Mutex::new(state))
 }

@@ -14,6 +14,7 @@ use openssl::x509::store::{X509Store, X509StoreRef};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
+use crate::ex_data::Place;
 use crate::queue::Quiet;
 use crate::sys;
 use crate::trust::index::{Index, name, name_der};
@@ -31,6 +32,8 @@ struct Attached {
     first: OnceLock<Box<Link>>,
 }
 
+static ATTACHED: Place<ffi::X509_STORE, Attached> = Place::not_copied();
+
 struct Link {
     index: Arc<Index>,
     /// Which roots are in the store.
@@ -45,14 +48,9 @@ struct Link {
 /// # Safety
 /// `store` is live, and no other thread uses it yet.
 pub unsafe fn install(store: *mut ffi::X509_STORE, stand_in: Option<Arc<dyn StandIn>>) -> Result<()> {
-    let raw = Box::into_raw(Box::new(Attached { stand_in, ..Attached::default() }));
-    // SAFETY: the caller promises `store`; the index is ours, and `free` gives the box back when the store goes.
-    if unsafe { sys::X509_STORE_set_ex_data(store, ex_index(), raw.cast()) } != 1 {
-        // SAFETY: OpenSSL did not take the pointer.
-        drop(unsafe { Box::from_raw(raw) });
-        return Err(Error::new(Status::EInternal, "OpenSSL could not store the certificate store's data"));
-    }
-    // SAFETY: as above; both are our own functions of the type that OpenSSL wants.
+    // SAFETY: the caller promises `store`, which no other thread uses.
+    unsafe { ATTACHED.hang(store, Arc::new(Attached { stand_in, ..Attached::default() }))? };
+    // SAFETY: the caller promises `store`; both are our own functions of the type that OpenSSL wants.
     unsafe {
         sys::X509_STORE_set_get_issuer(store, Some(get_issuer));
         sys::X509_STORE_set_lookup_certs(store, Some(lookup_certs));
@@ -155,8 +153,8 @@ impl Attached {
     /// # Safety
     /// `store` is live, and outlives the result.
     unsafe fn of<'a>(store: *mut ffi::X509_STORE) -> Option<&'a Attached> {
-        // SAFETY: what is stored under our index is NULL or came from `install`, and lives as long as the store.
-        unsafe { (sys::X509_STORE_get_ex_data(store, ex_index()) as *const Attached).as_ref() }
+        // SAFETY: the caller promises that the store is live and outlives the result.
+        unsafe { ATTACHED.of(store) }
     }
 
     fn links(&self) -> impl Iterator<Item = &Link> {
@@ -308,29 +306,5 @@ impl Drop for Twin {
     fn drop(&mut self) {
         // SAFETY: made in `of`, freed once; NULL is left alone.
         unsafe { ffi::X509_STORE_CTX_free(self.0) };
-    }
-}
-
-fn ex_index() -> c_int {
-    static INDEX: OnceLock<c_int> = OnceLock::new();
-    *INDEX.get_or_init(|| {
-        // SAFETY: the callback is ours and stays loaded (the library is linked with -z nodelete).
-        unsafe {
-            ffi::CRYPTO_get_ex_new_index(sys::CRYPTO_EX_INDEX_X509_STORE, 0, ptr::null_mut(), None, None, Some(free))
-        }
-    })
-}
-
-unsafe extern "C" fn free(
-    _store: *mut c_void,
-    data: *mut c_void,
-    _all: *mut ffi::CRYPTO_EX_DATA,
-    _index: c_int,
-    _argl: c_long,
-    _argp: *mut c_void,
-) {
-    if !data.is_null() {
-        // SAFETY: `data` came from `install`, and OpenSSL calls this once.
-        drop(unsafe { Box::from_raw(data as *mut Attached) });
     }
 }
