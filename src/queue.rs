@@ -22,6 +22,29 @@ pub fn raise(error: &Error) {
     }
 }
 
+/// Puts a refusal of the peer on the queue: OpenSSL's own words for it first, which programs that read the oldest entry
+/// (curl, PHP) know, then `error`. Inside of its verification libssl adds the same words behind, for those that read the
+/// newest (Python).
+pub fn raise_refusal(error: &Error) {
+    raise_verify_failed();
+    raise(error);
+}
+
+/// The same where libssl adds nothing: its words stand on both sides.
+pub fn raise_whole_refusal(error: &Error) {
+    raise_refusal(error);
+    raise_verify_failed();
+}
+
+fn raise_verify_failed() {
+    // SAFETY: OpenSSL copies the strings; there is no format, so no argument is read.
+    unsafe {
+        ffi::ERR_new();
+        ffi::ERR_set_debug(c"hostlock".as_ptr(), 0, c"hostlock".as_ptr());
+        ffi::ERR_set_error(sys::ERR_LIB_SSL, sys::SSL_R_CERTIFICATE_VERIFY_FAILED, ptr::null());
+    }
+}
+
 /// The number that this process gave to the library "hostlock", with its reasons registered.
 fn library() -> c_int {
     static LIBRARY: OnceLock<c_int> = OnceLock::new();
@@ -162,6 +185,20 @@ mod tests {
         assert_eq!(entry.library(), Some("hostlock"));
         assert_eq!(entry.reason(), Some("host mismatch"));
         assert_eq!(entry.data(), Some("it is for \"a\""));
+    }
+
+    #[test]
+    fn a_refusal_begins_with_openssls_own_words_and_ends_with_them_where_libssl_adds_none() {
+        let read = || {
+            let stack = openssl::error::ErrorStack::get();
+            let named = |e: &openssl::error::Error| format!("{}: {}", e.library().unwrap(), e.reason().unwrap());
+            stack.errors().iter().map(named).collect::<Vec<_>>()
+        };
+        let (failed, ours) = ("SSL routines: certificate verify failed", "hostlock: host mismatch");
+        raise_refusal(&Error::new(Status::EHostMismatch, "it is for \"a\""));
+        assert_eq!(read(), [failed, ours]);
+        raise_whole_refusal(&Error::new(Status::EHostMismatch, "it is for \"a\""));
+        assert_eq!(read(), [failed, ours, failed]);
     }
 
     #[test]

@@ -96,6 +96,7 @@ pub const SSL_SECOP_COMPRESSION: c_int = 15;
 pub const SSL_SECOP_SIGALG_CHECK: c_int = 13 | (5 << 16);
 
 pub const ERR_LIB_SSL: c_int = 20;
+pub const SSL_R_CERTIFICATE_VERIFY_FAILED: c_int = 134;
 pub const NID_TLSFEATURE: c_int = 1020;
 
 pub const NID_ANY_POLICY: c_int = 746;

@@ -281,7 +281,7 @@ unsafe fn refuse(ssl: *mut ffi::SSL, error: Error) {
     if let Some(watch) = unsafe { Watch::of(ssl) } {
         let already = matches!(watch.state().verdict, Verdict::Refused(_));
         if !already {
-            queue::raise(&error);
+            queue::raise_whole_refusal(&error);
         }
         watch.state().verdict = Verdict::Refused(error);
     }

@@ -46,9 +46,9 @@ pub unsafe extern "C" fn verify(store_ctx: *mut ffi::X509_STORE_CTX, _argument: 
     };
     // SAFETY: as above. libssl derives the alert from this code, so it must not say "ok".
     unsafe { ffi::X509_STORE_CTX_set_error(store_ctx, code_for_libssl(&refusal)) };
+    queue::raise_refusal(&refusal);
     // SAFETY: as above.
     if let Ok(Some(watch)) = catch_unwind(AssertUnwindSafe(|| unsafe { Watch::of(connection(store_ctx)) })) {
-        queue::raise(&refusal);
         watch.state().verdict = Verdict::Refused(refusal);
     }
     // SAFETY: as above.

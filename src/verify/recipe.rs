@@ -110,7 +110,7 @@ unsafe fn refuse_without_guard(store_ctx: *mut ffi::X509_STORE_CTX) -> bool {
     // SAFETY: as above.
     if let Ok(watch) = unsafe { Watch::ensure(ssl) } {
         let error = unverified(CONTEXT_REPLACED);
-        queue::raise(&error);
+        queue::raise_refusal(&error);
         watch.state().verdict = Verdict::Refused(error);
     }
     false

@@ -124,7 +124,7 @@ unsafe extern "C" fn answer(ssl: *mut ffi::SSL, argument: *mut c_void) -> c_int 
     unsafe { sys::SSL_set_verify_result(ssl, code.into()) };
     // SAFETY: as above.
     if let Ok(Some(watch)) = catch_unwind(AssertUnwindSafe(|| unsafe { Watch::of(ssl) })) {
-        queue::raise(&refusal);
+        queue::raise_refusal(&refusal);
         watch.state().verdict = Verdict::Refused(refusal);
     }
     // SAFETY: as above.
