@@ -36,6 +36,22 @@ pub unsafe fn apply(ctx: *mut ffi::SSL_CTX, policy: &Policy, method: Method, sid
     }
 }
 
+/// Gives a context of a method that speaks only versions below the policy's the method for all versions. Its suites stay.
+///
+/// # Safety
+/// `ctx` is a live `SSL_CTX` of our libssl that no other thread uses now.
+pub unsafe fn lift_method(ctx: *mut ffi::SSL_CTX, policy: &Policy, method: Method, side: Side) -> Result<()> {
+    if method.only.is_none_or(|version| version >= policy.min_version) {
+        return Ok(());
+    }
+    // SAFETY: the caller promises `ctx`. Another method forgets the suites.
+    let suites = unsafe { Suites::all_of(ctx) };
+    // SAFETY: the caller promises `ctx`; the method is static.
+    demand(unsafe { sys::SSL_CTX_set_ssl_version(ctx, of_all_versions(side)) } == 1, "method for all versions")?;
+    // SAFETY: the caller promises `ctx`.
+    unsafe { suites.put(ctx, policy, false) }
+}
+
 fn of_all_versions(side: Side) -> *const ffi::SSL_METHOD {
     // SAFETY: no arguments; each gives a static method.
     unsafe {
@@ -80,6 +96,25 @@ impl Suites {
     /// # Safety
     /// As for [`apply`].
     unsafe fn of(ctx: *mut ffi::SSL_CTX, policy: &Policy) -> Suites {
+        // SAFETY: as the caller promises.
+        let (tls12, tls13) = unsafe { Suites::kept(ctx, |id| policy.permits_suite(id)) };
+        Suites { tls12: tls12.changed(), tls13: tls13.changed() }
+    }
+
+    /// # Safety
+    /// As for [`apply`].
+    unsafe fn all_of(ctx: *mut ffi::SSL_CTX) -> Suites {
+        // SAFETY: as the caller promises.
+        let (tls12, tls13) = unsafe { Suites::kept(ctx, |_| true) };
+        let all = |kept: Kept| (!kept.names.is_empty()).then(|| kept.names.join(":"));
+        Suites { tls12: all(tls12), tls13: all(tls13) }
+    }
+
+    /// The suites of TLS 1.2 and of TLS 1.3 that are permitted.
+    ///
+    /// # Safety
+    /// As for [`apply`].
+    unsafe fn kept(ctx: *mut ffi::SSL_CTX, permits: impl Fn(u16) -> bool) -> (Kept, Kept) {
         let (mut tls12, mut tls13) = (Kept::default(), Kept::default());
         // SAFETY: as the caller promises; the list is the context's, and so are the suites in it.
         let list = unsafe { sys::SSL_CTX_get_ciphers(ctx) };
@@ -92,9 +127,9 @@ impl Suites {
             // SAFETY: as above.
             let name = unsafe { CStr::from_ptr(name) }.to_string_lossy();
             let kept = if is_of_tls13(id) { &mut tls13 } else { &mut tls12 };
-            kept.add(&name, policy.permits_suite(id));
+            kept.add(&name, permits(id));
         }
-        Suites { tls12: tls12.changed(), tls13: tls13.changed() }
+        (tls12, tls13)
     }
 
     /// # Safety

@@ -63,8 +63,8 @@ class Run(unittest.TestCase):
         with Server(right()) as honest, Server(impostor()) as false:
             ran, summary = run_json("--", "sh", "-c", f"{curl(honest)}; {curl(false)}")
         self.assertEqual(ran.stdout.count(ANSWER), 1, ran)
-        self.assertEqual(ran.returncode, 35)
-        self.assertEqual((summary["mode"], summary["exit_status"], summary["contexts"]), ("enforce", 35, 2))
+        self.assertEqual(ran.returncode, 60)
+        self.assertEqual((summary["mode"], summary["exit_status"], summary["contexts"]), ("enforce", 60, 2))
         ends = {end["outcome"]: end for end in summary["connections"]}
         self.assertEqual(set(ends), {"connected", "refused"})
         self.assertEqual((ends["refused"]["code"], ends["refused"]["host"]), (-12, "localhost"))

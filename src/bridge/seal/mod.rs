@@ -21,9 +21,10 @@ use std::sync::OnceLock;
 use openssl_sys as ffi;
 
 use crate::bridge::method::Side;
-use crate::bridge::{harden, libssl};
+use crate::bridge::{harden, libssl, values};
 use crate::error::{Error, Result, Status};
 use crate::policy::Choice;
+use crate::queue::Quiet;
 use crate::sys;
 use crate::verify::guard::{Guard, Regime};
 use crate::verify::{own, security};
@@ -154,9 +155,14 @@ unsafe fn put_on(ctx: *mut ffi::SSL_CTX, seal: &'static Seal, choice: Choice) ->
         Mode::ReportOnly(_) => Regime::Watched,
     };
     // SAFETY: as the caller promises, here and below.
-    let (_, side) = unsafe { harden::stream_method(ctx)? };
+    let (method, side) = unsafe { harden::stream_method(ctx)? };
     // SAFETY: as above.
     let guard = unsafe { harden::install_hooks(ctx, choice, regime, side)? };
     guard.set_overseer(seal);
+    if regime == Regime::Sealed {
+        let _quiet = Quiet::begin();
+        // SAFETY: as above.
+        unsafe { values::lift_method(ctx, guard.policy, method, side)? };
+    }
     Ok(side)
 }
