@@ -59,20 +59,14 @@ pub unsafe fn harden(
     }
 }
 
-/// The method of `ctx` and its side; an error for contexts of DTLS and QUIC.
+/// The method of `ctx` and its side; an error for contexts of DTLS, of QUIC, and of methods that are not known.
 ///
 /// # Safety
 /// `ctx` is a live `SSL_CTX` of our libssl.
 pub unsafe fn stream_method(ctx: *const ffi::SSL_CTX) -> Result<(Method, Side)> {
     // SAFETY: as the caller promises.
     let (method, side) = unsafe { method::of(ctx) };
-    let carrier = match method.carrier {
-        Carrier::Stream => return Ok((method, side)),
-        Carrier::Datagrams => "DTLS",
-        Carrier::Quic => "QUIC",
-    };
-    Err(Error::new(Status::EUnsupported, format!("this context is made for {carrier}, not for TLS over a stream"))
-        .with_hint("hostlock looks after contexts of TLS_method(), TLS_client_method() and TLS_server_method()"))
+    if method.carrier == Carrier::Stream { Ok((method, side)) } else { Err(method.unsupported()) }
 }
 
 /// Puts a guard and the hooks on a context that has none, and no value: also while SSL_CTX_new is still at work on it.

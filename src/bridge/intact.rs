@@ -8,6 +8,7 @@ use crate::bridge::audit::facts::{Facts, Replaced, Security};
 use crate::bridge::audit::versions::Version;
 use crate::bridge::audit::{self, kinds};
 use crate::bridge::libssl;
+use crate::bridge::method::check_known;
 use crate::bridge::report::{Finding, Report, Severity};
 use crate::error::{Error, Result, Status};
 use crate::sys;
@@ -21,6 +22,8 @@ use crate::verify::info;
 pub unsafe fn check(ctx: *mut ffi::SSL_CTX) -> Result<Report> {
     // SAFETY: as the caller promises, here and below.
     unsafe { libssl::check_ctx(ctx)? };
+    // SAFETY: the caller promises a live context, which was found to be of our libssl.
+    unsafe { check_known(ctx)? };
     // SAFETY: as above.
     let guard = unsafe { Guard::of(ctx) }.filter(|guard| guard.regime() != Regime::Watched).ok_or_else(|| {
         Error::new(

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
+use crate::queue::Quiet;
+use crate::verify::own;
 
 /// Whether `method`, what a program's own `TLS_method()` gave, lies in the libssl that hostlock uses. It is only compared.
 pub fn check_method(method: *const ffi::SSL_METHOD) -> Result<()> {
@@ -106,10 +108,52 @@ unsafe fn check_object(object: *const AtomicUsize, name: &str, kind: &str) -> Re
     if words.into_iter().any(is_known) || words.into_iter().any(is_ours) {
         return Ok(());
     }
+    if !shows_method(ours(kind)) {
+        return Err(unknown_layout(kind));
+    }
     match words.into_iter().rev().find_map(Image::of) {
         Some(image) => Err(foreign(format!("this {kind} belongs to the libssl in {:?}", image.path))),
         None => Err(foreign(format!("this {kind} does not belong to any libssl that is loaded now"))),
     }
+}
+
+/// The first words of an object of our own libssl, or `None` where none can be made.
+fn ours(kind: &str) -> Option<[usize; WORDS]> {
+    let first = |object: *const AtomicUsize| {
+        // SAFETY: the object is live and longer than four words.
+        (!object.is_null()).then(|| std::array::from_fn(|i| unsafe { &*object.add(i) }.load(Ordering::Relaxed)))
+    };
+    let _quiet = Quiet::begin();
+    // SAFETY: the method is static.
+    let ctx = unsafe { own::new_context(ffi::TLS_method()) };
+    if ctx.is_null() || kind == <ffi::SSL_CTX as Handle>::KIND {
+        let words = first(ctx.cast());
+        // SAFETY: made above, freed once; NULL is left alone.
+        unsafe { ffi::SSL_CTX_free(ctx) };
+        return words;
+    }
+    // SAFETY: the context is live.
+    let ssl = unsafe { ffi::SSL_new(ctx) };
+    let words = first(ssl.cast());
+    // SAFETY: made above, freed once; NULL is left alone.
+    unsafe { ffi::SSL_free(ssl) };
+    // SAFETY: made above, freed once.
+    unsafe { ffi::SSL_CTX_free(ctx) };
+    words
+}
+
+/// Whether our own libssl keeps the method among the words that are looked at. Where it was built to keep it elsewhere,
+/// an object of the program's that shows none may be ours as well as another's.
+fn shows_method(words: Option<[usize; WORDS]>) -> bool {
+    words.is_some_and(|words| words.into_iter().any(is_ours))
+}
+
+fn unknown_layout(kind: &str) -> Error {
+    Error::new(
+        Status::EUnsupported,
+        format!("the libssl that is loaded was built so that hostlock cannot tell whose an {kind} is"),
+    )
+    .with_hint("it keeps the method in no place that any known OpenSSL keeps it in; use a build of OpenSSL 3.0 or later without changes to its structures")
 }
 
 fn foreign(what: String) -> Error {
@@ -172,4 +216,24 @@ impl Image {
         let path = unsafe { CStr::from_ptr(info.dli_fname) }.to_string_lossy().into_owned();
         Some(Image { base: info.dli_fbase.addr(), path })
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_without_a_method_in_sight_is_foreign_only_where_our_own_libssl_would_show_one() {
+        for kind in [ffi::SSL_CTX::KIND, ffi::SSL::KIND] {
+            assert!(shows_method(ours(kind)), "{kind}");
+        }
+        let elsewhere = [0, 0x303, 1, 0];
+        assert!(!shows_method(Some(elsewhere)) && !shows_method(None));
+        assert_eq!(unknown_layout("SSL").status(), Status::EUnsupported);
+        // SAFETY: longer than four words, and only read.
+        let refused = unsafe { check_object((&raw const NOT_AN_SSL).cast(), "ssl", "SSL") };
+        assert_eq!(refused.unwrap_err().status(), Status::EForeignLibssl);
+    }
+
+    static NOT_AN_SSL: [usize; 8] = [0; 8];
 }

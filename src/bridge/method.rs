@@ -6,6 +6,7 @@ use std::ptr;
 
 use openssl_sys as ffi;
 
+use crate::error::{Error, Result, Status};
 use crate::sys;
 
 /// The side that a method or a connection is for.
@@ -46,6 +47,8 @@ pub enum Carrier {
     Datagrams,
     /// QUIC, which has TLS inside.
     Quic,
+    /// Something that this hostlock does not know.
+    Unknown,
 }
 
 /// A function that gives a method.
@@ -102,6 +105,7 @@ static KNOWN: &[Known] = known! {
     OSSL_QUIC_client_method: Client None, Quic;
     OSSL_QUIC_client_thread_method: Client None, Quic;
     OSSL_QUIC_server_method: Server None, Quic;
+    OSSL_QUIC_method: Either None, Quic;
 };
 
 /// The method of `ctx`, and the side that it is for.
@@ -120,7 +124,34 @@ pub unsafe fn of(ctx: *const ffi::SSL_CTX) -> (Method, Side) {
     }
     match Library::ours().and_then(|library| KNOWN.iter().find(|known| library.gives(known.function, method))) {
         Some(known) => (Method { name: Some(known.name), only: known.only, carrier: known.carrier }, known.side),
-        None => (Method { name: None, only: None, carrier: Carrier::Stream }, Side::Either),
+        None => (Method { name: None, only: None, carrier: Carrier::Unknown }, Side::Either),
+    }
+}
+
+/// Refuses a context of a method about which hostlock can say nothing: QUIC's, and those that are not known. The hooks of
+/// such a context may be called otherwise, or never.
+///
+/// # Safety
+/// `ctx` is a live `SSL_CTX` of our libssl.
+pub unsafe fn check_known(ctx: *const ffi::SSL_CTX) -> Result<()> {
+    // SAFETY: as the caller promises.
+    let (method, _) = unsafe { of(ctx) };
+    match method.carrier {
+        Carrier::Stream | Carrier::Datagrams => Ok(()),
+        Carrier::Quic | Carrier::Unknown => Err(method.unsupported()),
+    }
+}
+
+impl Method {
+    /// The error for a context that is not for TLS over a stream.
+    pub fn unsupported(&self) -> Error {
+        let what = match (self.carrier, self.name) {
+            (Carrier::Datagrams, Some(name)) => format!("is made for DTLS ({name}), not for TLS over a stream"),
+            (Carrier::Quic, Some(name)) => format!("is made for QUIC ({name}), not for TLS over a stream"),
+            _ => "is made by a method that hostlock does not know".to_owned(),
+        };
+        Error::new(Status::EUnsupported, format!("this context {what}"))
+            .with_hint("hostlock looks after contexts of TLS_method(), TLS_client_method() and TLS_server_method()")
     }
 }
 

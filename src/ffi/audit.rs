@@ -17,8 +17,8 @@ use crate::error::{Error, Result, Status};
 /// hostlock_audit_probe only.
 ///
 /// 0 and a report in `*report`, to be freed with hostlock_report_free, also where nothing is wrong; HOSTLOCK_E_ARG, or
-/// HOSTLOCK_E_FOREIGN_LIBSSL for a context of another libssl. No other thread may change the context meanwhile;
-/// connections on it may go on.
+/// HOSTLOCK_E_FOREIGN_LIBSSL for a context of another libssl, or HOSTLOCK_E_UNSUPPORTED for one for QUIC or of a method
+/// that is not known. No other thread may change the context meanwhile; connections on it may go on.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `report` is NULL or writable.

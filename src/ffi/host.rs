@@ -5,6 +5,7 @@ use std::ffi::{c_char, c_int};
 use super::boundary::{bytes, not_null, status, text, text_bytes};
 use super::{guard_of, hostlock_conn, hostlock_ctx};
 use crate::bridge::libssl::check_handle;
+use crate::bridge::method::check_known;
 use crate::error::{Error, Status};
 use crate::identity::{MatchRules, Reference, normalize};
 use crate::verify::certificate;
@@ -24,6 +25,8 @@ pub unsafe extern "C" fn hostlock_conn_set_host(ssl: *mut hostlock_conn, host: *
     status(|| {
         // SAFETY: as the caller promises, here and below.
         unsafe { check_handle(ssl)? };
+        // SAFETY: the caller promises a live connection, which was found to be of our libssl.
+        unsafe { check_known(openssl_sys::SSL_get_SSL_CTX(ssl))? };
         // SAFETY: as above.
         unsafe { crate::verify::host::set(ssl, || Reference::parse_bytes(text_bytes(host, "host")?)) }
     })
@@ -44,6 +47,8 @@ pub unsafe extern "C" fn hostlock_conn_set_fallback_host(ssl: *mut hostlock_conn
     status(|| {
         // SAFETY: as the caller promises, here and below.
         unsafe { check_handle(ssl)? };
+        // SAFETY: the caller promises a live connection, which was found to be of our libssl.
+        unsafe { check_known(openssl_sys::SSL_get_SSL_CTX(ssl))? };
         // SAFETY: as above.
         unsafe { crate::verify::host::set_fallback(ssl, || Reference::parse_bytes(text_bytes(host, "host")?)) }
     })

@@ -29,6 +29,7 @@ pub type hostlock_report = crate::bridge::report::Report;
 pub type ssl_method_st = openssl_sys::SSL_METHOD;
 
 use crate::bridge::libssl::check_handle;
+use crate::bridge::method::check_known;
 use crate::error::{Error, Result, Status};
 use crate::verify::guard::Guard;
 use boundary::not_null;
@@ -41,10 +42,13 @@ unsafe fn guard_of<'a>(ctx: *mut hostlock_ctx) -> Result<&'a Guard> {
     // SAFETY: as the caller promises.
     unsafe { check_handle(ctx)? };
     // SAFETY: as the caller promises; it is of our libssl.
-    unsafe { Guard::of(ctx) }.ok_or_else(|| {
-        Error::new(Status::EState, "this SSL_CTX was not made by hostlock")
-            .with_hint("make it with hostlock_client_new, or harden it with hostlock_harden")
-    })
+    if let Some(guard) = unsafe { Guard::of(ctx) } {
+        return Ok(guard);
+    }
+    // SAFETY: the caller promises a live context, which was found to be of our libssl.
+    unsafe { check_known(ctx)? };
+    Err(Error::new(Status::EState, "this SSL_CTX was not made by hostlock")
+        .with_hint("make it with hostlock_client_new, or harden it with hostlock_harden"))
 }
 
 /// Refuses a connection argument that our libssl did not make.

@@ -20,6 +20,7 @@ pub mod versions;
 use openssl_sys as ffi;
 
 use crate::bridge::libssl;
+use crate::bridge::method::check_known;
 use crate::bridge::report::Report;
 use crate::error::Result;
 use crate::policy::{POLICIES, Policy};
@@ -33,6 +34,8 @@ use facts::{Facts, Object, Side};
 pub unsafe fn context(ctx: *const ffi::SSL_CTX) -> Result<Report> {
     // SAFETY: as the caller promises, here and below.
     unsafe { libssl::check_ctx(ctx)? };
+    // SAFETY: the caller promises a live context, which was found to be of our libssl.
+    unsafe { check_known(ctx)? };
     // SAFETY: as above.
     Ok(report(&unsafe { gather::of_context(ctx) }, unsafe { policy_of(ctx) }))
 }
@@ -44,6 +47,8 @@ pub unsafe fn context(ctx: *const ffi::SSL_CTX) -> Result<Report> {
 pub unsafe fn connection(ssl: *const ffi::SSL) -> Result<Report> {
     // SAFETY: as the caller promises, here and below.
     unsafe { libssl::check_ssl(ssl)? };
+    // SAFETY: the caller promises a live connection, which was found to be of our libssl.
+    unsafe { check_known(ffi::SSL_get_SSL_CTX(ssl))? };
     // SAFETY: as above.
     Ok(report(&unsafe { gather::of_connection(ssl) }, unsafe { policy_of(ffi::SSL_get_SSL_CTX(ssl)) }))
 }
@@ -56,6 +61,8 @@ pub unsafe fn connection(ssl: *const ffi::SSL) -> Result<Report> {
 pub unsafe fn with_probe(ctx: *mut ffi::SSL_CTX) -> Result<Report> {
     // SAFETY: as the caller promises, here and below.
     unsafe { libssl::check_ctx(ctx)? };
+    // SAFETY: the caller promises a live context, which was found to be of our libssl.
+    unsafe { check_known(ctx)? };
     // SAFETY: as above.
     let mut facts = unsafe { gather::of_context(ctx) };
     // SAFETY: as above.

@@ -20,7 +20,7 @@ use std::sync::OnceLock;
 
 use openssl_sys as ffi;
 
-use crate::bridge::method::Side;
+use crate::bridge::method::{Side, check_known};
 use crate::bridge::{harden, libssl, values};
 use crate::error::{Error, Result, Status};
 use crate::policy::Choice;
@@ -56,6 +56,8 @@ pub fn process(choice: Choice, mode: Mode) -> Result<()> {
 pub unsafe fn context(ctx: *mut ffi::SSL_CTX) -> Result<()> {
     // SAFETY: as the caller promises, here and below.
     unsafe { libssl::check_ctx(ctx)? };
+    // SAFETY: the caller promises a live context, which was found to be of our libssl.
+    unsafe { check_known(ctx)? };
     let seal = sealed()?;
     // SAFETY: as above.
     if unsafe { Guard::of(ctx) }.is_some() {
