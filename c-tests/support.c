@@ -323,6 +323,8 @@ struct server *server_new(const struct manner *manner)
     if (manner->no_tickets)
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
     SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"test", 4);
+    if (manner->set_up != NULL)
+        manner->set_up(ctx);
     return server;
 }
 
