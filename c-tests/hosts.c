@@ -278,9 +278,7 @@ int main(void)
         refused("SSL_set1_host(\"\")", HOSTLOCK_E_NO_HOST, right, NULL, empty_by_openssl);
         refused("hostlock_conn_set_host(\"\")", HOSTLOCK_E_POISONED, right, NULL, empty_by_hostlock);
         refused("a host with a NUL", HOSTLOCK_E_NO_HOST, right, NULL, nul_by_parameters);
-        /* OpenSSL 4.0 does not take it, and is left without a host. */
-        int status = OPENSSL_VERSION_NUMBER < 0x40000000L ? HOSTLOCK_E_BAD_HOST : HOSTLOCK_E_NO_HOST;
-        refused("SSL_set1_host of a URL", status, right, NULL, url_by_openssl);
+        refused("SSL_set1_host of a URL", HOSTLOCK_E_BAD_HOST, right, NULL, url_by_openssl);
         refused("SSL_set1_host of a suffix", HOSTLOCK_E_BAD_HOST, right, NULL, suffix_by_openssl);
         refused("a bad host after a good one", HOSTLOCK_E_POISONED, right, NULL, bad_after_good);
         refused("SSL_set1_host(NULL) after SSL_set1_host", HOSTLOCK_E_NO_HOST, right, NULL, cleared_after_openssl);

@@ -83,6 +83,12 @@ static void add_extension(X509 *certificate, X509 *issuer, int nid, const char *
     X509_EXTENSION_free(extension);
 }
 
+/* Only these keys sign a digest of the program's choice. */
+static const EVP_MD *digest_for(EVP_PKEY *key)
+{
+    return EVP_PKEY_is_a(key, "EC") || EVP_PKEY_is_a(key, "RSA") ? EVP_sha256() : NULL;
+}
+
 struct identity issue(const struct identity *issuer, EVP_PKEY *key, const char *common_name,
                       const char *alternative_names, const char *usage, int first_day, int last_day)
 {
@@ -111,7 +117,8 @@ struct identity issue(const struct identity *issuer, EVP_PKEY *key, const char *
     }
     if (alternative_names != NULL)
         add_extension(certificate, parent, NID_subject_alt_name, alternative_names);
-    need(X509_sign(certificate, issuer != NULL ? issuer->key : key, EVP_sha256()) != 0, "signing failed");
+    EVP_PKEY *signer = issuer != NULL ? issuer->key : key;
+    need(X509_sign(certificate, signer, digest_for(signer)) != 0, "signing failed");
     return made;
 }
 
@@ -123,7 +130,7 @@ EVP_PKEY *p256(void)
 void extend(struct identity *identity, const struct identity *issuer, int nid, const char *value)
 {
     add_extension(identity->certificate, issuer->certificate, nid, value);
-    need(X509_sign(identity->certificate, issuer->key, EVP_sha256()) != 0, "signing failed");
+    need(X509_sign(identity->certificate, issuer->key, digest_for(issuer->key)) != 0, "signing failed");
 }
 
 static void make_identities(void)
@@ -316,6 +323,8 @@ struct server *server_new(const struct manner *manner)
     if (manner->no_tickets)
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
     SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"test", 4);
+    if (manner->set_up != NULL)
+        manner->set_up(ctx);
     return server;
 }
 

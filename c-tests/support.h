@@ -85,6 +85,7 @@ struct manner {
     int early_data;             /* accepts up to 1024 bytes */
     int renegotiates;           /* TLS 1.2: sends a HelloRequest after the first "ping" */
     int no_tickets;             /* TLS 1.2: resumes by session id */
+    void (*set_up)(SSL_CTX *);  /* what else its context needs */
 };
 
 /* What a server saw of one connection. */

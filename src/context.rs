@@ -1,6 +1,6 @@
 //! An `SSL_CTX` made from a policy: the system's configuration may make it stricter, never weaker.
 
-use std::ffi::{CString, c_int, c_long};
+use std::ffi::{CStr, CString, c_int, c_long};
 use std::ptr;
 use std::sync::{Arc, OnceLock};
 
@@ -106,36 +106,42 @@ impl Context {
     }
 }
 
-/// Sets the policy's groups. OpenSSL 3.0 refuses any list that names a hybrid group, so what it takes is found out once
-/// per process.
+/// Sets the policy's groups. OpenSSL 3.0 refuses any list that names a hybrid group.
 ///
 /// # Safety
 /// `ctx` is a live `SSL_CTX` of our libssl.
 pub unsafe fn set_groups(ctx: *mut ffi::SSL_CTX, policy: &Policy) -> Result<()> {
     static HYBRID: OnceLock<bool> = OnceLock::new();
-    // SAFETY: as the caller promises.
-    let set = |list| unsafe { set_list(ctx, sys::SSL_CTRL_SET_GROUPS_LIST, list) };
-    let mut done = false;
-    let hybrid = *HYBRID.get_or_init(|| {
-        done = set(policy.groups_hybrid);
-        done
-    });
-    demand(done || set(if hybrid { policy.groups_hybrid } else { policy.groups }), "key exchange groups")
+    // SAFETY: `ctx` is live, by this function's own contract.
+    let set = |list: &CStr| unsafe { set_list(ctx, sys::SSL_CTRL_SET_GROUPS_LIST, list) };
+    demand(set_newer(&HYBRID, policy.groups_hybrid, policy.groups, set), "key exchange groups")
 }
 
-/// Sets the policy's signature algorithms.
+/// Sets the policy's signature algorithms. Before OpenSSL 3.3 no list may name one that is not known.
 ///
 /// # Safety
 /// As for [`set_groups`].
 pub unsafe fn set_signature_algorithms(ctx: *mut ffi::SSL_CTX, policy: &Policy) -> Result<()> {
-    // SAFETY: as the caller promises.
-    let done = unsafe { set_list(ctx, sys::SSL_CTRL_SET_SIGALGS_LIST, policy.signature_algorithms) };
+    static MLDSA: OnceLock<bool> = OnceLock::new();
+    // SAFETY: `ctx` is live, by this function's own contract.
+    let set = |list: &CStr| unsafe { set_list(ctx, sys::SSL_CTRL_SET_SIGALGS_LIST, list) };
+    let done = set_newer(&MLDSA, policy.signature_algorithms_mldsa, policy.signature_algorithms, set);
     demand(done, "signature algorithms")
+}
+
+/// Sets the newer list where this OpenSSL takes it, which is found out once per process, else the older.
+fn set_newer(takes_newer: &OnceLock<bool>, newer: &CStr, older: &CStr, set: impl Fn(&CStr) -> bool) -> bool {
+    let mut done = false;
+    let takes_newer = *takes_newer.get_or_init(|| {
+        done = set(newer);
+        done
+    });
+    done || set(if takes_newer { newer } else { older })
 }
 
 /// # Safety
 /// As for [`set_groups`].
-unsafe fn set_list(ctx: *mut ffi::SSL_CTX, command: c_int, list: &std::ffi::CStr) -> bool {
+unsafe fn set_list(ctx: *mut ffi::SSL_CTX, command: c_int, list: &CStr) -> bool {
     // SAFETY: as the caller promises; the control reads the string and copies what it means.
     unsafe { ffi::SSL_CTX_ctrl(ctx, command, 0, list.as_ptr() as *mut _) == 1 }
 }

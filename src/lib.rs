@@ -11,7 +11,8 @@
 //! - [`trust`]: trust anchors and where they come from.
 //! - [`identity`]: the host asked for, the names presented, the match between them.
 //! - [`policy`]: what "secure" means, as data.
-//! - [`error`], [`json`], [`moment`], [`queue`], [`sys`]: failures, their texts, times, OpenSSL's error queue, and the declarations that `openssl-sys` lacks.
+//! - [`error`], [`json`], [`moment`], [`queue`], [`library`], [`sys`]: failures, their texts, times, OpenSSL's error queue,
+//!   what not every libssl has, and the declarations that `openssl-sys` lacks.
 
 pub mod bridge;
 pub mod connection;
@@ -21,6 +22,7 @@ pub mod ex_data;
 pub mod ffi;
 pub mod identity;
 pub mod json;
+pub mod library;
 pub mod moment;
 pub mod policy;
 pub mod queue;

@@ -137,7 +137,9 @@ pub struct Policy {
     pub groups_hybrid: &'static CStr,
     /// Key exchange groups elsewhere.
     pub groups: &'static CStr,
-    /// Signature algorithms offered and accepted in the handshake.
+    /// Signature algorithms offered and accepted in the handshake, where OpenSSL passes over those that it does not know.
+    pub signature_algorithms_mldsa: &'static CStr,
+    /// Signature algorithms elsewhere.
     pub signature_algorithms: &'static CStr,
     /// The most intermediate certificates between the peer's own and its trust anchor.
     pub verify_depth: c_int,
@@ -152,6 +154,27 @@ pub struct Policy {
 
 macro_rules! options {
     ($($name:ident = $bit:expr),* $(,)?) => { &[$(OptionBit { name: stringify!($name), bit: $bit }),*] };
+}
+
+/// The signature algorithms that every OpenSSL has, and more behind them.
+macro_rules! signature_algorithms {
+    ($more:literal) => {
+        c_text(concat!(
+            "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:",
+            "rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512:",
+            "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:",
+            "RSA+SHA256:RSA+SHA384:RSA+SHA512",
+            $more,
+            "\0"
+        ))
+    };
+}
+
+const fn c_text(text: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(text.as_bytes()) {
+        Ok(text) => text,
+        Err(_) => panic!("a NUL inside"),
+    }
 }
 
 const TLS13: &[Suite] = &[
@@ -203,10 +226,8 @@ const P2026_11: Policy = Policy {
     suites_tls12: TLS12,
     groups_hybrid: c"?*X25519MLKEM768/?*X25519:P-256:P-384",
     groups: c"X25519:P-256:P-384",
-    signature_algorithms: c"ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:\
-        rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512:\
-        rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:\
-        RSA+SHA256:RSA+SHA384:RSA+SHA512",
+    signature_algorithms_mldsa: signature_algorithms!(":?mldsa65:?mldsa87:?mldsa44"),
+    signature_algorithms: signature_algorithms!(""),
     verify_depth: 10,
     handshake_bytes: 512 * 1024,
     verify_flags: ffi::X509_V_FLAG_X509_STRICT

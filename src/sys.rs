@@ -38,6 +38,10 @@ pub enum X509_CINF {}
 
 pub type CertVerifyCallback = unsafe extern "C" fn(*mut X509_STORE_CTX, *mut c_void) -> c_int;
 pub type VerifyCallback = unsafe extern "C" fn(c_int, *mut X509_STORE_CTX) -> c_int;
+#[cfg(ossl400)]
+pub type TakesText = unsafe extern "C" fn(*const c_char, usize) -> c_int;
+#[cfg(ossl400)]
+pub type TakesOctets = unsafe extern "C" fn(*const c_uchar, usize) -> c_int;
 pub type GetIssuer = unsafe extern "C" fn(*mut *mut X509, *mut X509_STORE_CTX, *mut X509) -> c_int;
 pub type LookupCerts = unsafe extern "C" fn(*mut X509_STORE_CTX, *const X509_NAME) -> *mut stack_st_X509;
 pub type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
@@ -227,6 +231,22 @@ unsafe extern "C" {
     pub fn X509_VERIFY_PARAM_get0_host(param: *mut X509_VERIFY_PARAM, index: c_int) -> *mut c_char;
     pub fn X509_VERIFY_PARAM_set1_email(param: *mut X509_VERIFY_PARAM, email: *const c_char, len: usize) -> c_int;
     pub fn X509_VERIFY_PARAM_get0_email(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
+    #[cfg(ossl400)]
+    pub fn X509_VERIFY_PARAM_set1_rfc822(param: *mut X509_VERIFY_PARAM, email: *const c_char, len: usize) -> c_int;
+    #[cfg(ossl400)]
+    pub fn X509_VERIFY_PARAM_set1_smtputf8(param: *mut X509_VERIFY_PARAM, email: *const c_char, len: usize) -> c_int;
+    #[cfg(all(ossl400, test))]
+    pub fn X509_VERIFY_PARAM_add1_rfc822(param: *mut X509_VERIFY_PARAM, email: *const c_char, len: usize) -> c_int;
+    #[cfg(all(ossl400, test))]
+    pub fn X509_VERIFY_PARAM_add1_ip(param: *mut X509_VERIFY_PARAM, octets: *const c_uchar, len: usize) -> c_int;
+    #[cfg(ossl400)]
+    pub fn X509_VERIFY_PARAM_set1_host_input_validation(param: *mut X509_VERIFY_PARAM, takes: Option<TakesText>);
+    #[cfg(ossl400)]
+    pub fn X509_VERIFY_PARAM_set1_rfc822_input_validation(param: *mut X509_VERIFY_PARAM, takes: Option<TakesText>);
+    #[cfg(ossl400)]
+    pub fn X509_VERIFY_PARAM_set1_smtputf8_input_validation(param: *mut X509_VERIFY_PARAM, takes: Option<TakesText>);
+    #[cfg(ossl400)]
+    pub fn X509_VERIFY_PARAM_set1_ip_input_validation(param: *mut X509_VERIFY_PARAM, takes: Option<TakesOctets>);
     pub fn X509_VERIFY_PARAM_get1_ip_asc(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
     pub fn X509_VERIFY_PARAM_get_hostflags(param: *const X509_VERIFY_PARAM) -> c_uint;
     pub fn X509_VERIFY_PARAM_add0_policy(param: *mut X509_VERIFY_PARAM, policy: *mut ASN1_OBJECT) -> c_int;

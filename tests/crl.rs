@@ -359,7 +359,9 @@ fn an_endless_or_huge_file_is_refused_unread() {
 #[test]
 fn several_crls_may_share_a_file_with_other_things() {
     let site = site();
-    let bundle = [site.middle.pem(), site.good_root().pem(), b"a note\n".to_vec(), site.good_middle().pem()].concat();
+    let mark = "\u{feff}".as_bytes().to_vec();
+    let (root, middle) = (site.good_root().pem(), site.good_middle().pem());
+    let bundle = [mark.clone(), site.middle.pem(), mark.clone(), root, b"a note\n".to_vec(), mark, middle].concat();
     let client = site.client();
     client.set_bytes(hostlock_ctx_crl_mem, &bundle).unwrap();
     assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello");

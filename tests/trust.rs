@@ -213,6 +213,8 @@ fn good_input_is_taken_in_every_form() {
         ("text around", format!("subject=CN = x\n\n{one}\nCaf\u{e9}\n{two}bye").into(), 2),
         ("Latin-1 text", [b"Caf\xe9\n".as_slice(), one.as_bytes()].concat(), 1),
         ("byte order mark", format!("\u{feff}{one}").into(), 1),
+        ("byte order marks of joined files", format!("\u{feff}{one}\u{feff}{two}").into(), 2),
+        ("a byte order mark behind words", format!("{one}words\n\u{feff}{two}").into(), 2),
         ("the old label", pem::block("X509 CERTIFICATE", &der).into(), 1),
         ("trusted, without settings", pem::block("TRUSTED CERTIFICATE", &der).into(), 1),
         ("DER", der.clone(), 1),

@@ -71,6 +71,41 @@ fn a_missing_directory_in_ssl_cert_dir_is_an_error_that_names_it() {
 }
 
 #[test]
+fn directories_in_ssl_cert_dir_that_are_not_there_are_passed_over_where_another_or_the_file_has_roots() {
+    const NAME: &str =
+        "directories_in_ssl_cert_dir_that_are_not_there_are_passed_over_where_another_or_the_file_has_roots";
+    for (with_file, paths) in [
+        (false, "/nonexistent/a:{}:/nonexistent/b"),
+        (false, "{}:/nonexistent/a"),
+        (true, "/nonexistent/a:/nonexistent/b"),
+    ] {
+        let prepare = |command: &mut Command, scratch: &Scratch| {
+            let roots = scratch.directory("roots");
+            command.env("SSL_CERT_DIR", paths.replace("{}", &roots.display().to_string()));
+            if with_file {
+                command.env("SSL_CERT_FILE", roots.join("ca.pem"));
+            }
+        };
+        let Some(directory) = in_child(NAME, prepare) else { continue };
+        let (world, other) = (World::new("CA"), World::new("Other CA"));
+        std::fs::write(directory.join("roots/ca.pem"), world.ca.pem()).unwrap();
+        let client = Client::new();
+        assert_eq!(client.trust_count(), Ok(1));
+        client.connect(world.port).unwrap();
+        assert!(client.connect(other.port).is_err());
+        return;
+    }
+}
+
+#[test]
+fn directories_of_which_none_is_there_are_an_error_that_names_the_variable_and_the_first() {
+    const NAME: &str = "directories_of_which_none_is_there_are_an_error_that_names_the_variable_and_the_first";
+    if in_child(NAME, |command, _| _ = command.env("SSL_CERT_DIR", "/nonexistent/a:/nonexistent/b")).is_some() {
+        all_refuse(Status::ENotFound, &["there is no directory \"/nonexistent/a\" (named by SSL_CERT_DIR)"]);
+    }
+}
+
+#[test]
 fn an_empty_directory_in_ssl_cert_dir_is_an_error_that_names_it() {
     const NAME: &str = "an_empty_directory_in_ssl_cert_dir_is_an_error_that_names_it";
     let prepare = |command: &mut Command, scratch: &Scratch| {

@@ -1,12 +1,12 @@
 //! Which function gave a context its method: that says the side, and for old methods the one version that is spoken.
 //! OpenSSL tells neither.
 
-use std::ffi::{CStr, c_int, c_void};
-use std::ptr;
+use std::ffi::{CStr, c_int};
 
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
+use crate::library::Library;
 use crate::sys;
 
 /// The side that a method or a connection is for.
@@ -122,7 +122,7 @@ pub unsafe fn of(ctx: *const ffi::SSL_CTX) -> (Method, Side) {
     if let Some(at) = current.iter().position(|known| *known == method) {
         return (Method { name: Some(names[at]), only: None, carrier: Carrier::Stream }, sides[at]);
     }
-    match Library::ours().and_then(|library| KNOWN.iter().find(|known| library.gives(known.function, method))) {
+    match Library::ours().and_then(|library| KNOWN.iter().find(|known| gives(&library, known.function, method))) {
         Some(known) => (Method { name: Some(known.name), only: known.only, carrier: known.carrier }, known.side),
         None => (Method { name: None, only: None, carrier: Carrier::Unknown }, Side::Either),
     }
@@ -160,51 +160,14 @@ pub fn knows_ssl3() -> bool {
     Library::ours().is_some_and(|library| !library.symbol(c"SSLv3_method").is_null())
 }
 
-/// Our libssl, opened again to be asked for names.
-struct Library(*mut c_void);
-
-impl Library {
-    fn ours() -> Option<Library> {
-        let mut info = libc::Dl_info {
-            dli_fname: ptr::null(),
-            dli_fbase: ptr::null_mut(),
-            dli_sname: ptr::null(),
-            dli_saddr: ptr::null_mut(),
-        };
-        // SAFETY: TLS_method takes no arguments; dladdr only compares its answer with the ranges of the loaded objects.
-        if unsafe { libc::dladdr(ffi::TLS_method().cast(), &mut info) } == 0 || info.dli_fname.is_null() {
-            return None;
-        }
-        // SAFETY: the path was dladdr's; nothing is loaded that is not there already.
-        let mut handle = unsafe { libc::dlopen(info.dli_fname, libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
-        if handle.is_null() {
-            // The program itself, where it is linked with libssl statically.
-            // SAFETY: NULL stands for the program.
-            handle = unsafe { libc::dlopen(ptr::null(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
-        }
-        (!handle.is_null()).then_some(Library(handle))
+/// Whether `function` gives `method`.
+fn gives(library: &Library, function: &CStr, method: *const ffi::SSL_METHOD) -> bool {
+    let symbol = library.symbol(function);
+    if symbol.is_null() {
+        return false;
     }
-
-    fn symbol(&self, name: &CStr) -> *mut c_void {
-        // SAFETY: the handle is open.
-        unsafe { libc::dlsym(self.0, name.as_ptr()) }
-    }
-
-    fn gives(&self, function: &CStr, method: *const ffi::SSL_METHOD) -> bool {
-        let symbol = self.symbol(function);
-        if symbol.is_null() {
-            return false;
-        }
-        // SAFETY: every function of this name in a libssl takes nothing and gives a pointer to a static method.
-        let function: unsafe extern "C" fn() -> *const ffi::SSL_METHOD = unsafe { std::mem::transmute(symbol) };
-        // SAFETY: as above.
-        unsafe { function() == method }
-    }
-}
-
-impl Drop for Library {
-    fn drop(&mut self) {
-        // SAFETY: opened in `ours`, closed once; libssl itself stays, for we are linked with it.
-        unsafe { libc::dlclose(self.0) };
-    }
+    // SAFETY: every function of this name in a libssl takes nothing and gives a pointer to a static method.
+    let function: unsafe extern "C" fn() -> *const ffi::SSL_METHOD = unsafe { std::mem::transmute(symbol) };
+    // SAFETY: as above.
+    unsafe { function() == method }
 }

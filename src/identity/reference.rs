@@ -38,8 +38,8 @@ impl Reference {
         DnsName::parse(bytes).map(Reference::Dns).map_err(|flaw| refuse(bytes, &flaw))
     }
 
-    /// What a certificate can be checked for without a connection: all that [`Reference::parse`] takes, an IPv6 address
-    /// in the brackets that it has in a URI (RFC 3986 3.2.2), or "email:user@host".
+    /// What a certificate can be checked for without a connection: all that [`Reference::parse`] takes, or
+    /// "email:user@host".
     pub fn parse_any(text: &str) -> Result<Reference> {
         Reference::parse_any_bytes(text.as_bytes())
     }
@@ -49,10 +49,7 @@ impl Reference {
         if let Some(address) = bytes.strip_prefix(b"email:") {
             return EmailAddress::parse(address).map(Reference::Email).ok_or_else(|| refuse_email(address));
         }
-        match bracketed(bytes) {
-            Some(address) => Ok(Reference::Ip(IpAddr::V6(address))),
-            None => Reference::parse_bytes(bytes),
-        }
+        Reference::parse_bytes(bytes)
     }
 
     /// The identity as text: the name in lower case, the address in its canonical form (RFC 5952).
@@ -296,12 +293,14 @@ mod tests {
     }
 
     #[test]
-    fn a_check_without_connection_also_takes_email_addresses_and_bracketed_addresses() {
+    fn a_check_without_connection_also_takes_email_addresses() {
         let reference = Reference::parse_any("email:User@Example.com").unwrap();
         assert_eq!(reference.to_string(), "User@example.com");
         assert!(matches!(reference, Reference::Email(_)));
         assert_eq!(reference.sni(), None);
-        assert_eq!(Reference::parse_any("[2001:db8::1]").unwrap(), Reference::parse("2001:db8::1").unwrap());
+        let brackets = Reference::parse_any("[2001:db8::1]").unwrap_err();
+        assert_eq!(brackets.message(), Reference::parse("[2001:db8::1]").unwrap_err().message());
+        assert_eq!(brackets.hint(), "pass only \"2001:db8::1\"");
         assert_eq!(Reference::parse_any("a.example").unwrap(), Reference::parse("a.example").unwrap());
         for refused in
             ["email:", "email:example.com", "email:a@b@c", "user@example.com", "[192.0.2.1]", "[localhost]", "[]"]

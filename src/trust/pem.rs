@@ -34,7 +34,15 @@ impl fmt::Display for Block<'_> {
 
 /// Whether there is a line in `text` that begins or ends a block.
 pub fn has_boundary(text: &[u8]) -> bool {
-    Lines::new(text).any(|(_, line)| line.starts_with(BEGIN) || line.starts_with(END))
+    Lines::new(text).map(|(_, line)| unmarked(line)).any(|line| line.starts_with(BEGIN) || line.starts_with(END))
+}
+
+/// A line without the byte-order mark before it: where files are joined, one stands before any of their blocks.
+fn unmarked(mut line: &[u8]) -> &[u8] {
+    while let Some(rest) = line.strip_prefix(BYTE_ORDER_MARK) {
+        line = rest.trim_ascii_start();
+    }
+    line
 }
 
 /// The blocks of `text`, in order. After the first damage there is nothing more.
@@ -67,6 +75,7 @@ impl<'a> Blocks<'a> {
     fn find(&mut self) -> Option<Result<Block<'a>, Damage>> {
         let (line, label) = loop {
             let (number, line) = self.lines.next()?;
+            let line = unmarked(line);
             if line.starts_with(END) {
                 return Some(Err(Damage(format!("line {number} ends a block that never began"))));
             }
@@ -85,7 +94,7 @@ impl<'a> Blocks<'a> {
             let Some((number, line)) = self.lines.next() else {
                 return Some(Err(Damage(format!("{block} is cut off: the text ends before its END line"))));
             };
-            if line.starts_with(BEGIN) {
+            if unmarked(line).starts_with(BEGIN) {
                 return Some(Err(Damage(format!("{block} is cut off: line {number} begins another block"))));
             }
             if let Some(rest) = line.strip_prefix(END) {
@@ -186,8 +195,7 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn new(text: &'a [u8]) -> Lines<'a> {
-        let position = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-        Lines { text, position, number: 0 }
+        Lines { text, position: 0, number: 0 }
     }
 }
 
@@ -228,6 +236,33 @@ mod tests {
             Ok(("block 2 (B C, line 6)".to_owned(), vec![255])),
         ];
         assert_eq!(read(text), expected);
+    }
+
+    #[test]
+    fn a_byte_order_mark_stands_before_any_block_and_never_inside_one() {
+        let block = "-----BEGIN A-----\nAAEC\n-----END A-----\n";
+        let mark = "\u{feff}";
+        for text in [
+            format!("{mark}{block}{mark}{block}"),
+            format!("{block}# words\n{mark}{block}"),
+            format!("{mark}{mark}{block} {mark} {block}"),
+            format!("{block}{mark}\n{mark}# words\n{block}{mark}"),
+        ] {
+            let found: Vec<Vec<u8>> = read(&text).into_iter().map(|block| block.unwrap().1).collect();
+            assert_eq!(found, [[0, 1, 2], [0, 1, 2]], "{text:?}");
+            assert!(has_boundary(text.as_bytes()));
+        }
+        for text in [block.replace("AAEC", "\u{feff}AAEC"), block.replace("AAEC", "AA\u{feff}EC")] {
+            assert_eq!(damage(&text), "block 1 (A, line 1): a character that is not base64 in line 2");
+        }
+        assert_eq!(
+            damage(&block.replace("-----END", "\u{feff}-----END")),
+            "block 1 (A, line 1) is cut off: the text ends before its END line"
+        );
+        assert_eq!(
+            damage(&format!("-----BEGIN A-----\nAAEC\n{mark}{block}")),
+            "block 1 (A, line 1) is cut off: line 3 begins another block"
+        );
     }
 
     #[test]

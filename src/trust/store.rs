@@ -12,6 +12,7 @@ use crate::error::{Error, Result, Status};
 use crate::queue::Quiet;
 use crate::sys;
 use crate::trust::index::hooks;
+use crate::trust::system;
 
 /// Whether nobody has put a certificate into `store`, or given it a way to find one. A call that tried and failed
 /// counts too: a program that names a file which is not there has named its roots, as raw OpenSSL code expects.
@@ -47,10 +48,12 @@ pub unsafe fn contents(store: *mut ffi::X509_STORE) -> (usize, Option<usize>) {
     (objects.unwrap_or(0), lookups.ok().map(|lookups| usize::try_from(lookups).unwrap_or(0) + indexes))
 }
 
-/// The error for a store that holds nothing.
+/// The error for a store that holds nothing. Where the program took OpenSSL's default paths, the environment may be why.
 pub fn nothing_in_it() -> Error {
+    let hint = "load the CA's certificate with hostlock_ctx_trust_file, and look at the answers of the calls that load certificates";
+    let hint = system::missing().map_or_else(|| hint.to_owned(), |missing| format!("{missing}; {hint}"));
     Error::new(Status::ENoTrustAnchors, "the certificate store holds no trust anchor, so nothing can be verified")
-        .with_hint("load the CA's certificate with hostlock_ctx_trust_file, and look at the answers of the calls that load certificates")
+        .with_hint(hint)
         .with_x509_code(ffi::X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY)
 }
 

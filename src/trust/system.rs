@@ -1,6 +1,6 @@
 //! The roots of the operating system, as `SSL_CERT_FILE` and `SSL_CERT_DIR` or the system itself name them. They are
-//! parsed once per process and again when a file of theirs has changed. What the environment names must be good: it is
-//! never passed over in silence. A setuid process does not look at its environment, which its caller chose.
+//! parsed once per process and again when a file of theirs has changed. What the environment names must be good: of it
+//! only directories that are not there are passed over in silence, and only where others hold something. A setuid process does not look at its environment, which its caller chose.
 
 use std::env;
 use std::ffi::{CString, OsString};
@@ -49,6 +49,20 @@ pub fn roots() -> Result<Arc<Index>> {
     Ok(index)
 }
 
+/// What of all that the environment names as the places of roots is not there, in words: OpenSSL passes over it.
+pub fn missing() -> Option<String> {
+    let of = |variable: &str, path: &Path| {
+        (!path.as_os_str().is_empty() && !path.exists())
+            .then(|| format!("{variable} names {path:?}, which is not there"))
+    };
+    if is_privileged() {
+        return None;
+    }
+    let directories = env::var_os(DIRECTORY_VARIABLE);
+    let directory = || directories.iter().flat_map(env::split_paths).find_map(|path| of(DIRECTORY_VARIABLE, &path));
+    env::var_os(FILE_VARIABLE).and_then(|path| of(FILE_VARIABLE, Path::new(&path))).or_else(directory)
+}
+
 /// What was found the last time, and how to see quickly that it still stands: looking at each file of a directory costs
 /// more than all else that a context needs.
 struct Recent {
@@ -77,7 +91,7 @@ impl Recent {
 struct Places {
     file: Option<PathBuf>,
     directories: Vec<PathBuf>,
-    /// Whether the environment named them; then each must be good.
+    /// Whether the environment named them; then what is there must be good.
     from_environment: bool,
 }
 
@@ -151,7 +165,10 @@ impl Places {
             let origin = format!("{path:?} (named by {DIRECTORY_VARIABLE})");
             match files::read_unseen(path, &origin, &mut seen) {
                 Ok(found) => by_directory.push((origin, found)),
-                Err(error) if error.status() == Status::EEmpty => nothing = Some(error),
+                // OpenSSL too passes over a directory that is not there. Where nothing else is found, it is the reason.
+                Err(error) if matches!(error.status(), Status::EEmpty | Status::ENotFound) => {
+                    nothing.get_or_insert(error);
+                }
                 Err(error) => return Err(error),
             }
         }

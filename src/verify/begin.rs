@@ -13,7 +13,7 @@ use crate::sys;
 use crate::verify::guard::{Guard, Regime, Role};
 use crate::verify::hidden::{self, Found};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{info, mark, outer, security, staple, wanted};
+use crate::verify::{ech, info, mark, outer, security, staple, wanted};
 
 /// Prepares the handshake that begins on `ssl` now.
 ///
@@ -56,6 +56,10 @@ pub unsafe fn prepare(ssl: *mut ffi::SSL) {
     unsafe { enforce(ssl, guard) };
     // SAFETY: as above.
     if guard.role == Role::Client && unsafe { ffi::SSL_is_server(ssl) } != 1 {
+        // SAFETY: `ssl` is a client's, in its own thread, and its handshake begins.
+        if let Err(error) = unsafe { ech::note_names(ssl, watch) } {
+            return halt(watch, error);
+        }
         // SAFETY: as above.
         unsafe { staple::prepare(ssl, guard) };
         // SAFETY: as above.

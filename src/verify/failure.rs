@@ -8,7 +8,7 @@ use openssl_sys as ffi;
 use crate::error::{Error, Status};
 use crate::queue;
 use crate::sys;
-use crate::verify::begin;
+use crate::verify::{begin, ech};
 
 /// What the queue says.
 pub enum Found {
@@ -27,7 +27,10 @@ const WRONG_CIPHER_RETURNED: c_int = 261;
 const WRONG_SSL_VERSION: c_int = 266;
 const SESSION_IN_DIFFERENT_CONTEXT: c_int = 272;
 const VERSION_TOO_LOW: c_int = 396;
+const ECH_REQUIRED: c_int = 424;
 const ALERT_BASE: c_int = 1000;
+/// Reasons above are not libssl's own, but those that all libraries share.
+const ALERT_LAST: c_int = ALERT_BASE + 255;
 const ALERT_HANDSHAKE_FAILURE: c_int = 1040;
 const ALERT_PROTOCOL_VERSION: c_int = 1070;
 const ALERT_INSUFFICIENT_SECURITY: c_int = 1071;
@@ -69,7 +72,8 @@ fn explain(reason: c_int, text: &str) -> Option<Found> {
         UNSUPPORTED_PROTOCOL | WRONG_SSL_VERSION | ALERT_PROTOCOL_VERSION => {
             (Status::ENoCommonVersion, "the peer has no TLS version in common with the policy")
         }
-        ALERT_BASE.. => (Status::EAlert, "the peer ended the handshake with an alert"),
+        ECH_REQUIRED => return Some(Found::Libssl(ech::rejected())),
+        ALERT_BASE..=ALERT_LAST => (Status::EAlert, "the peer ended the handshake with an alert"),
         _ => return None,
     };
     Some(Found::Libssl(Error::new(status, format!("{what} ({text})"))))
@@ -90,6 +94,8 @@ mod tests {
         assert_eq!(found(NO_CIPHERS_AVAILABLE), (false, Status::ENoCommonCipher));
         assert_eq!(found(VERSION_TOO_LOW), (false, Status::ENoCommonVersion));
         assert_eq!(found(1112), (false, Status::EAlert));
+        assert_eq!(found(ECH_REQUIRED), (false, Status::EUnverified));
+        assert_eq!(found(0xc0103), (false, Status::Ok), "\"internal error\" is no alert");
         assert_eq!(found(134), (false, Status::Ok));
     }
 }

@@ -1,5 +1,5 @@
 //! A hook that no later call takes away: libssl asks a context's *custom extensions* for their bytes in every
-//! ClientHello, and has no function that removes one. Ours never sends any; it looks whether the other hooks are still
+//! ClientHello, and has no function that removes one. Ours sends none, unless the hello is encrypted; it looks whether the other hooks are still
 //! in place on the connection, and puts them back before a byte is sent.
 
 use std::ffi::{c_int, c_uint, c_void};
@@ -9,9 +9,10 @@ use std::ptr;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::verify::begin;
 
-/// Of the range that is reserved for private use (RFC 8446 11). It is never sent.
+use crate::verify::{begin, ech};
+
+/// Of the range that is reserved for private use (RFC 8446 11).
 const EXTENSION: c_uint = 0xff4c;
 
 const TLS_ALERT_INTERNAL_ERROR: c_int = 80;
@@ -37,13 +38,15 @@ pub unsafe fn install(ctx: *mut ffi::SSL_CTX) -> Result<()> {
     if added == 1 { Ok(()) } else { Err(Error::new(Status::EInternal, "OpenSSL does not take the ClientHello hook")) }
 }
 
-/// Answers 0 (no such extension in this hello), or -1, which ends the handshake.
+/// Answers 0 (no such extension in this hello), or -1, which ends the handshake; 1 (an empty one) where the hello is an
+/// encrypted one: from the inner to the outer hello libssl copies every extension that has a callback, and fails where
+/// there is none to copy.
 extern "C" fn on_hello(
     ssl: *mut ffi::SSL,
     _kind: c_uint,
     _context: c_uint,
-    _out: *mut *const u8,
-    _out_len: *mut usize,
+    out: *mut *const u8,
+    out_len: *mut usize,
     _certificate: *mut ffi::X509,
     _position: usize,
     alert: *mut c_int,
@@ -52,7 +55,11 @@ extern "C" fn on_hello(
     // SAFETY: libssl hands the live SSL whose hello it builds, in that connection's own thread.
     let go_on = catch_unwind(AssertUnwindSafe(|| unsafe { begin::review_hello(ssl) }));
     if go_on.unwrap_or(false) {
-        return 0;
+        // SAFETY: libssl hands the live SSL whose hello it builds, in that connection's own thread.
+        let encrypted = catch_unwind(AssertUnwindSafe(|| unsafe { ech::progress(ssl) }.is_tried()));
+        // SAFETY: libssl hands places for the contents and their length.
+        unsafe { (*out, *out_len) = (ptr::null(), 0) };
+        return encrypted.unwrap_or(false) as c_int;
     }
     // SAFETY: libssl hands a place for the alert.
     unsafe { *alert = TLS_ALERT_INTERNAL_ERROR };

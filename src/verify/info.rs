@@ -16,7 +16,7 @@ use crate::verify::begin::{self, unverified};
 use crate::verify::guard::Guard;
 use crate::verify::wanted::{self, Wanted};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{ends, failure, mark, staple};
+use crate::verify::{ech, ends, failure, mark, staple};
 
 /// See the module's text.
 ///
@@ -182,6 +182,11 @@ unsafe fn review(ssl: *mut ffi::SSL, watch: &Watch) -> Result<Verdict> {
         return Err(unverified(begin::CONTEXT_REPLACED));
     };
     guard.check_not_poisoned()?;
+    // SAFETY: `ssl` is live in its own thread, and the server has answered.
+    if unsafe { ech::public_name(ssl) }.is_some() {
+        return Err(ech::rejected());
+    }
+    ech::forget_names(watch);
     // SAFETY: `ssl` is live in its own thread, here and below.
     let certificate = unsafe { ffi::SSL_get1_peer_certificate(ssl) };
     if certificate.is_null() {

@@ -8,8 +8,8 @@
 //! on `SSL_SESSION` objects, which programs own and duplicate in ways of their own.
 
 use std::ffi::c_uint;
-use std::slice;
 use std::sync::Mutex;
+use std::{ptr, slice};
 
 use openssl_sys as ffi;
 
@@ -75,7 +75,13 @@ pub unsafe fn offers_session(ssl: *const ffi::SSL) -> bool {
     // SAFETY: as the caller promises; the session is borrowed from it.
     let session = unsafe { ffi::SSL_get_session(ssl) };
     // SAFETY: the session is live.
-    !session.is_null() && unsafe { sys::SSL_SESSION_is_resumable(session) } == 1
+    if session.is_null() || unsafe { sys::SSL_SESSION_is_resumable(session) } != 1 {
+        return false;
+    }
+    // For Encrypted ClientHello libssl gives the session that the handshake is about to make an id at once. It has no
+    // key yet, so there is nothing to resume.
+    // SAFETY: the session is live; with no room the length of its key is answered.
+    unsafe { ffi::SSL_SESSION_get_master_key(session, ptr::null_mut(), 0) > 0 }
 }
 
 /// Whether the session that `ssl` holds bears `mark`; `None` where it holds no session.

@@ -6,13 +6,14 @@
 //! byte. [`judge`] decides: `engine` lets OpenSSL verify one chain, `path` searches others, `chain` and `rules` are what
 //! it must keep, read from the bytes that `signed` shows; [`explain`] puts the verdict into words. [`revocation`] says which certificates are asked about,
 //! [`exact`] which need no chain, [`pins`] which keys must be in it; [`insecure`] is what a program gave up. [`guard`] is
-//! what a context knows, [`watch`] what a connection knows, [`hidden`] what OpenSSL does not tell about a context.
+//! what a context knows, [`ech`] what becomes of names where the hello is encrypted, [`watch`] what a connection knows, [`hidden`] what OpenSSL does not tell about a context.
 
 mod bearer;
 pub mod begin;
 pub mod bundle;
 pub mod certificate;
 pub(crate) mod chain;
+pub mod ech;
 pub(crate) mod ends;
 pub(crate) mod engine;
 pub mod exact;

@@ -14,6 +14,7 @@ use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
+use crate::identity::Reference;
 use crate::queue::{self, Quiet};
 use crate::sys;
 use crate::verify::engine;
@@ -24,7 +25,7 @@ use crate::verify::overseer::{Excused, Occasion};
 use crate::verify::recipe::is_tripwire;
 use crate::verify::wanted::{self, Wanted};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{begin, ends, mark};
+use crate::verify::{begin, ech, ends, mark};
 
 /// See the module's text.
 ///
@@ -137,7 +138,7 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<Answer> 
         return Err(refusal.error);
     }
     watch.state().verdict = verdict;
-    if let Some(wanted) = &judged.wanted {
+    if let (Some(wanted), true) = (&judged.wanted, judged.may_be_resumed) {
         let generation = watch.state().generation;
         // SAFETY: as above.
         unsafe { mark::put(ssl, &mark::compute(guard, generation, wanted)) };
@@ -167,7 +168,7 @@ unsafe fn excused(
 ) -> Option<Excused> {
     let overseer = guard.overseer()?;
     let (refusal, wanted) = match judged {
-        Ok(Judged { answer: Err(refusal), wanted }) => (&refusal.error, wanted.as_ref()),
+        Ok(Judged { answer: Err(refusal), wanted, .. }) => (&refusal.error, wanted.as_ref()),
         Ok(_) => return None,
         Err(error) => (error, None),
     };
@@ -183,6 +184,8 @@ unsafe fn excused(
 /// A certificate that has been judged.
 struct Judged {
     wanted: Option<Wanted>,
+    /// Whether it is the program's host that was judged, and not the public name of Encrypted ClientHello.
+    may_be_resumed: bool,
     answer: std::result::Result<Vec<X509>, Refusal>,
 }
 
@@ -215,7 +218,13 @@ unsafe fn judge(
 ) -> Result<Judged> {
     guard.check_not_poisoned()?;
     let quiet = Quiet::begin();
+    // SAFETY: `ssl` is live in this thread, and the peer has answered.
+    let public_name = if role == Role::Client { unsafe { ech::public_name(ssl) } } else { None };
     let wanted = match role {
+        Role::Client if public_name.is_some() => {
+            let name = Reference::parse_bytes(public_name.unwrap_or_default())?;
+            Some(Wanted::one(name, guard.settings().match_rules))
+        }
         // SAFETY: as above.
         Role::Client => match unsafe { wanted::of_connection(ssl, guard, Some(watch), &quiet) } {
             Ok(wanted) => Some(wanted),
@@ -227,7 +236,7 @@ unsafe fn judge(
     };
     // SAFETY: as above.
     let answer = unsafe { decide(store_ctx, guard, role, wanted.as_ref()) };
-    Ok(Judged { wanted, answer })
+    Ok(Judged { wanted, answer, may_be_resumed: public_name.is_none() })
 }
 
 unsafe fn decide(

@@ -12,7 +12,7 @@ use crate::sys;
 use crate::verify::begin::{self, CONTEXT_REPLACED, unverified};
 use crate::verify::guard::{Guard, Regime, Role};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{hello, info, outer, security, staple};
+use crate::verify::{hello, info, outer, parameters, security, staple};
 
 /// Puts the hooks in place and turns verification on.
 ///
@@ -29,6 +29,8 @@ pub unsafe fn install(ctx: *mut ffi::SSL_CTX, guard: &Guard) -> Result<()> {
     if regime != Regime::Watched {
         // SAFETY: as above.
         unsafe { set_verify(ctx, guard) };
+        // SAFETY: `ctx` is live and in no other thread's use, and so are its parameters.
+        unsafe { parameters::take_every_name(ffi::SSL_CTX_get0_param(ctx)) };
     }
     if guard.role == Role::Server {
         return Ok(());
@@ -65,6 +67,8 @@ pub unsafe fn restore(ctx: *mut ffi::SSL_CTX, guard: &Guard) {
     }
     // SAFETY: as above.
     unsafe { set_verify(ctx, guard) };
+    // SAFETY: `ctx` is live and in no other thread's use, and so are its parameters.
+    unsafe { parameters::take_every_name(ffi::SSL_CTX_get0_param(ctx)) };
 }
 
 /// A program's own verify callback stays, and is called by ours. Where a context may serve, its mode stays too: a server

@@ -145,8 +145,10 @@ pub unsafe fn server_name<'a>(ssl: *const ffi::SSL) -> Option<&'a [u8]> {
 /// # Safety
 /// As for [`of_connection`].
 pub unsafe fn named(ssl: *mut ffi::SSL) -> Option<String> {
-    // SAFETY: the caller promises `ssl`; each text is NULL or NUL-terminated and lives as long as it does.
-    let name = unsafe { parameters::hosts(ffi::SSL_get0_param(ssl)).first().copied().or_else(|| server_name(ssl)) };
+    // SAFETY: the caller promises `ssl`; its parameters live as long as it does.
+    let hosts = unsafe { parameters::hosts(ffi::SSL_get0_param(ssl)) }.unwrap_or_default();
+    // SAFETY: the caller promises `ssl`.
+    let name = hosts.first().copied().or_else(|| unsafe { server_name(ssl) });
     name.map(|name| String::from_utf8_lossy(name).into_owned())
 }
 
@@ -179,7 +181,7 @@ unsafe fn add_parameters(
 ) -> Result<()> {
     let mut hosts = Vec::new();
     // SAFETY: as the caller promises.
-    for name in unsafe { parameters::hosts(param) } {
+    for name in unsafe { parameters::hosts(param)? } {
         hosts.push(guard.last_name.parse(name)?);
     }
     if !hosts.is_empty() {
@@ -188,23 +190,18 @@ unsafe fn add_parameters(
         wanted.rules.wildcards &= flags & X509_CHECK_FLAG_NO_WILDCARDS == 0;
         wanted.groups.push(hosts);
     }
-    // SAFETY: as the caller promises.
-    if unsafe { parameters::may_have_address(param) } {
-        // Where there is none OpenSSL 3.0 leaves an entry on the queue.
-        // SAFETY: returns NULL or a string that is ours to free.
-        let address = unsafe { sys::X509_VERIFY_PARAM_get1_ip_asc(param) };
-        // SAFETY: as above; copied by the parse before it is freed.
-        let parsed = unsafe { text(address) }.map(Reference::parse_bytes);
-        // SAFETY: allocated by OpenSSL for us; NULL is fine.
-        unsafe { ffi::CRYPTO_free(address.cast(), c"hostlock".as_ptr(), 0) };
-        if let Some(reference) = parsed {
-            wanted.groups.push(vec![reference?]);
-        }
+    // SAFETY: `param` is live and nobody changes it, by this function's own contract.
+    let addresses = unsafe { parameters::addresses(param)? };
+    if !addresses.is_empty() {
+        wanted.groups.push(addresses.into_iter().map(Reference::Ip).collect());
     }
-    // SAFETY: as the caller promises.
-    if let Some(email) = unsafe { parameters::email(param) } {
-        let email = String::from_utf8_lossy(email);
-        wanted.groups.push(vec![Reference::parse_any(&format!("email:{email}"))?]);
+    let mut emails = Vec::new();
+    // SAFETY: `param` is live and nobody changes it, by this function's own contract.
+    for email in unsafe { parameters::emails(param)? } {
+        emails.push(Reference::parse_any_bytes(&[b"email:", email].concat())?);
+    }
+    if !emails.is_empty() {
+        wanted.groups.push(emails);
     }
     Ok(())
 }

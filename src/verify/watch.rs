@@ -47,6 +47,8 @@ pub struct State {
     pub earlier: Option<(Verdict, Vec<u8>)>,
     /// Whether the stapled OCSP answer, or its absence, has been judged.
     pub staple_judged: bool,
+    /// The names that the program had set when a handshake with Encrypted ClientHello began that has not succeeded.
+    pub ech_names: Option<Vec<u8>>,
     /// The generation of the context's settings that the handshake began with.
     pub generation: u64,
     /// Whether the context's overseer knows how the handshake ended.

@@ -160,7 +160,7 @@ mod tests {
                     assert!(GROUPS.iter().any(|group| group.is_in(word)), "{word}");
                 }
             }
-            for word in words(policy.signature_algorithms.to_str().unwrap()) {
+            for word in words(policy.signature_algorithms_mldsa.to_str().unwrap()) {
                 assert!(SIGNATURES.iter().any(|signature| signature.is_in(word)), "{word}");
             }
         }
@@ -173,7 +173,7 @@ mod tests {
             for group in GROUPS.iter().filter(|group| group.is_in(hybrid)) {
                 assert!(i32::from(group.bits) >= policy.security_bits, "{}", group.name);
             }
-            let list = policy.signature_algorithms.to_str().unwrap();
+            let list = policy.signature_algorithms_mldsa.to_str().unwrap();
             for signature in SIGNATURES.iter().filter(|signature| signature.is_in(list)) {
                 assert!(!signature.broken, "{}", signature.name);
             }

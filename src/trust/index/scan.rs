@@ -39,7 +39,7 @@ pub struct Block<'a> {
 
 /// The blocks of `text`, whose bytes are appended to `der`; `None` where it is not in the common form.
 pub fn scan<'a>(text: &'a [u8], der: &mut Vec<u8>) -> Option<Vec<Block<'a>>> {
-    let mut rest = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let mut rest = unmarked(text);
     let mut end = der.len();
     // Four characters give three bytes; the last line of a block may be written with some slack.
     let room = end + text.len() / 4 * 3 + LINE_BYTES + SLACK;
@@ -56,6 +56,7 @@ pub fn scan<'a>(text: &'a [u8], der: &mut Vec<u8>) -> Option<Vec<Block<'a>>> {
         if let Some(after) = rest.strip_prefix(USUAL_BEGIN) {
             (end, rest) = body(after, b"CERTIFICATE", der, start)?;
             blocks.push(Block { kind: Kind::Certificate, der: start..end, text: text(rest) });
+            rest = unmarked(rest);
             continue;
         }
         let (line, after) = split_line(rest);
@@ -65,12 +66,18 @@ pub fn scan<'a>(text: &'a [u8], der: &mut Vec<u8>) -> Option<Vec<Block<'a>>> {
             let kind = kind_of(label)?;
             (end, rest) = body(rest, label, der, start)?;
             blocks.push(Block { kind, der: start..end, text: text(rest) });
+            rest = unmarked(rest);
         } else if !is_comment(line) {
             return None;
         }
     }
     der.truncate(end);
     Some(blocks)
+}
+
+/// What follows without the byte-order mark before it: OpenSSL passes over one where it begins to look for a block.
+fn unmarked(text: &[u8]) -> &[u8] {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
 }
 
 fn kind_of(label: &[u8]) -> Option<Kind> {
@@ -163,6 +170,17 @@ mod tests {
                 assert_eq!(found(text.as_bytes()), expected, "{text}");
                 assert_eq!(found(format!("\u{feff}{}", text.trim_end()).as_bytes()), expected, "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_may_stand_before_each_block() {
+        let (one, other) = (block("CERTIFICATE", &[1; 60], 64, "\n"), block("X509 CRL", &[2; 60], 64, "\r\n"));
+        let expected = || Some(vec![(Kind::Certificate, vec![1; 60]), (Kind::Crl, vec![2; 60])]);
+        assert_eq!(found(format!("\u{feff}{one}\u{feff}{other}\u{feff}").as_bytes()), expected());
+        assert_eq!(found(format!("{one}\u{feff}# words\n{other}").as_bytes()), expected());
+        for text in [format!("{one}# words\n\u{feff}{other}"), format!("{one}\u{feff}\u{feff}{other}")] {
+            assert_eq!(found(text.as_bytes()), None, "the other reader decides: {text}");
         }
     }
 

@@ -31,11 +31,12 @@ fn groups(hello: &Hello, policy: &Policy) -> Vec<Finding> {
 }
 
 fn signatures(hello: &Hello, policy: &Policy) -> Vec<Finding> {
-    let list = policy.signature_algorithms.to_string_lossy();
+    let lists = [policy.signature_algorithms, policy.signature_algorithms_mldsa].map(|list| list.to_string_lossy());
     let is_weak = |id: u16| Signature::of(id).is_some_and(|signature| signature.broken);
-    let is_policys = |id: u16| Signature::of(id).is_some_and(|signature| signature.is_in(&list));
+    let is_policys =
+        |id: u16| Signature::of(id).is_some_and(|signature| lists.iter().any(|list| signature.is_in(list)));
     let name = |id: u16| Signature::of(id).map_or_else(|| format!("{id:#06x}"), |signature| signature.name.to_owned());
-    let fix = format!("SSL_CTX_set1_sigalgs_list(ctx, {list:?})");
+    let fix = format!("SSL_CTX_set1_sigalgs_list(ctx, {:?})", lists[0]);
     sorted_out(&hello.signatures, is_weak, is_policys, name, [&kinds::WEAK_SIGNATURES, &kinds::OTHER_SIGNATURES], &fix)
 }
 

@@ -8,6 +8,7 @@ use openssl_sys as ffi;
 use super::{NAMETYPE_HOST_NAME, Place, text};
 use crate::bridge::audit::facts::{Replaced, Verification};
 use crate::bridge::audit::purpose;
+use crate::error::Error;
 use crate::sys;
 use crate::trust::store_functions;
 use crate::verify::hidden::{self, Found};
@@ -114,14 +115,17 @@ impl Names {
     /// `param` is live and not changed by another thread.
     unsafe fn of(param: *mut ffi::X509_VERIFY_PARAM) -> Names {
         let lossy = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
-        // SAFETY: as the caller promises, here and below.
-        let hosts = unsafe { parameters::hosts(param) }.into_iter().map(lossy).collect();
-        // SAFETY: as above; NULL, or a string that is ours to free.
-        let address = unsafe { sys::X509_VERIFY_PARAM_get1_ip_asc(param) };
-        // SAFETY: as above.
-        let others = unsafe { [text(address), parameters::email(param).map(lossy)] };
-        // SAFETY: allocated by OpenSSL for us; NULL is fine.
-        unsafe { ffi::CRYPTO_free(address.cast(), c"hostlock".as_ptr(), 0) };
-        Names { hosts, others: others.into_iter().flatten().collect() }
+        let unknown = |error: Error| vec![error.message().to_owned()];
+        // SAFETY: `param` is live and nobody changes it, by this function's own contract.
+        let hosts = unsafe { parameters::hosts(param) };
+        let hosts = hosts.map_or_else(unknown, |hosts| hosts.into_iter().map(lossy).collect());
+        // SAFETY: `param` is live and nobody changes it, by this function's own contract.
+        let addresses = unsafe { parameters::addresses(param) };
+        let mut others =
+            addresses.map_or_else(unknown, |addresses| addresses.iter().map(|address| address.to_string()).collect());
+        // SAFETY: `param` is live and nobody changes it, by this function's own contract.
+        let emails = unsafe { parameters::emails(param) };
+        others.extend(emails.map_or_else(unknown, |emails| emails.into_iter().map(lossy).collect()));
+        Names { hosts, others }
     }
 }
