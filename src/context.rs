@@ -29,8 +29,8 @@ impl Context {
         Context::new(choice.into(), Role::Client, unsafe { ffi::TLS_client_method() })
     }
 
-    /// A context for servers, which judges the clients that show a certificate by the trust anchors that the program
-    /// names; without any, none is accepted.
+    /// A context for servers, which asks for no client certificate until the program says whom to trust, and then demands
+    /// one.
     pub fn server(choice: impl Into<Choice>) -> Result<Context> {
         // SAFETY: no arguments; gives a static method.
         Context::new(choice.into(), Role::Server, unsafe { ffi::TLS_server_method() })

@@ -7,6 +7,7 @@ use super::trust::path_named;
 use super::{guard_of, hostlock_ctx};
 use crate::trust::certdata::{self, Purpose};
 use crate::trust::source;
+use crate::verify::demand;
 use crate::verify::guard::Family;
 
 /// Trusts the roots in a certdata.txt of NSS (Mozilla's own list, also in the source of ca-certificates), besides what other
@@ -36,7 +37,10 @@ pub unsafe extern "C" fn hostlock_ctx_trust_certdata(ctx: *mut hostlock_ctx, pat
             // SAFETY: as above.
             unsafe { guard.anchors.add_index(ctx, index) }
         };
-        guard.configure(Family::Trust, "hostlock_ctx_trust_certdata", prepare, |_, ()| {})
+        guard.configure(Family::Trust, "hostlock_ctx_trust_certdata", prepare, |_, ()| {})?;
+        // SAFETY: as above.
+        unsafe { demand::require(ctx, guard) };
+        Ok(())
     })
 }
 

@@ -30,8 +30,14 @@ pub unsafe extern "C" fn hostlock_client_new(policy: *const c_char) -> *mut host
     pointer(|| Ok(Context::client(unsafe { policy_of(policy)? })?.into_raw()))
 }
 
-/// A context for servers: the same policy, and clients that show a certificate are judged by it. Which clients are
-/// trusted the program must say with hostlock_ctx_trust_file or one of its kind: the public roots never stand in.
+/// A context for servers, with the same policy. Clients are asked for no certificate until the program says whom to trust:
+/// the first call that succeeds of hostlock_ctx_trust_*, hostlock_ctx_pin_spki or hostlock_ctx_set_host makes a certificate
+/// required, unless the program has set the verify mode itself (SSL_CTX_set_verify); no later call changes the mode. Where it
+/// names anchors through OpenSSL and sets no mode, a certificate is asked for, and judged if one is shown. The public roots
+/// never stand in.
+///
+/// Sessions are resumed from the start: their id context is a digest of the policy, the anchors' keys, the names that the
+/// client must have, and the id context that the program sets. Machines that are set up alike have the same.
 ///
 /// `policy` is as for hostlock_client_new. Free the result with hostlock_ctx_free or SSL_CTX_free. NULL on failure.
 ///

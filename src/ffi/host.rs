@@ -8,14 +8,17 @@ use crate::bridge::libssl::check_handle;
 use crate::bridge::method::check_known;
 use crate::error::{Error, Status};
 use crate::identity::{MatchRules, Reference, normalize};
-use crate::verify::certificate;
-use crate::verify::guard::Family;
+use crate::verify::guard::{Family, Role};
+use crate::verify::{certificate, demand};
 
 /// Names the host that `ssl` is to reach: the certificate must be for it, and a DNS name is sent as SNI.
 ///
 /// `host` is a DNS name in ASCII (A-labels for international names) or an IP address without brackets, port or zone.
-/// Works on any `SSL` of a hostlock context, before its handshake, and again after SSL_clear. A bad name is refused with
-/// HOSTLOCK_E_BAD_HOST, and the connection refuses its handshake until a good one is named.
+/// Works on any `SSL` of a hostlock context, before its handshake, and again after SSL_clear; once the handshake has begun it
+/// is HOSTLOCK_E_STATE, and changes nothing. A bad name is refused with HOSTLOCK_E_BAD_HOST, and the connection refuses its
+/// handshake until a good one is named.
+///
+/// On a server's connection it names the client: a certificate is demanded, and must be for that name. No SNI is sent.
 ///
 /// # Safety
 /// `ssl` is NULL or a live `SSL` that no other thread uses now; `host` is NULL or NUL-terminated.
@@ -37,7 +40,8 @@ pub unsafe extern "C" fn hostlock_conn_set_host(ssl: *mut hostlock_conn, host: *
 /// set another.
 ///
 /// `host` is as for hostlock_conn_set_host. A bad one is HOSTLOCK_E_BAD_HOST, at once and in a handshake that depends on
-/// it. For code that knows where a connection leads, but not whether the program has a better name for it.
+/// it. HOSTLOCK_E_STATE once the handshake has begun, and for a server's connection. For code that knows where a connection
+/// leads, but not whether the program has a better name for it.
 ///
 /// # Safety
 /// `ssl` is NULL or a live `SSL` that no other thread uses now; `host` is NULL or NUL-terminated.
@@ -54,7 +58,9 @@ pub unsafe extern "C" fn hostlock_conn_set_fallback_host(ssl: *mut hostlock_conn
     })
 }
 
-/// Names the host of every connection of this context that names none of its own.
+/// Names the host of every connection of this context that names none of its own. On a context that only serves it names
+/// the client: a certificate is demanded, and must be for that name. Where a context serves either side it binds the
+/// connections that go out.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `host` is NULL or NUL-terminated.
@@ -66,12 +72,15 @@ pub unsafe extern "C" fn hostlock_ctx_set_host(ctx: *mut hostlock_ctx, host: *co
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
         let prepare = || unsafe { Reference::parse_bytes(text_bytes(host, "host")?) };
-        guard.configure(Family::Host, "hostlock_ctx_set_host", prepare, |settings, host| settings.host = Some(host))
+        guard.configure(Family::Host, "hostlock_ctx_set_host", prepare, |settings, host| settings.host = Some(host))?;
+        // SAFETY: as above.
+        unsafe { demand::require(ctx, guard) };
+        Ok(())
     })
 }
 
 /// Whether the SNI that a program sets (SSL_set_tlsext_host_name) stands for the host where nothing else names one:
-/// 1 yes, 0 no (the default).
+/// 1 yes, 0 no (the default). HOSTLOCK_E_STATE on a context that only serves.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`.
@@ -81,6 +90,13 @@ pub unsafe extern "C" fn hostlock_ctx_host_from_sni(ctx: *mut hostlock_ctx, enab
     status(|| {
         // SAFETY: as the caller promises.
         let guard = unsafe { guard_of(ctx)? };
+        if guard.role == Role::Server {
+            return Err(Error::new(
+                Status::EState,
+                "the SNI of a server's connection is the client's word, and names nobody",
+            )
+            .with_hint("name the client with hostlock_conn_set_host, if it must be a certain one"));
+        }
         let prepare = || match enabled {
             0 | 1 => Ok(enabled == 1),
             _ => Err(Error::new(Status::EArg, format!("{enabled} is neither 0 nor 1"))),

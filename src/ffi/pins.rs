@@ -5,9 +5,9 @@ use std::ffi::{c_char, c_int};
 use super::boundary::{bytes, status, text};
 use super::{guard_of, hostlock_ctx};
 use crate::error::{Error, Status};
-use crate::verify::certificate;
 use crate::verify::guard::Family;
 use crate::verify::pins::Pin;
+use crate::verify::{certificate, demand};
 
 /// Demands, besides everything else, that one key of the verified chain is pinned: the server's own, an intermediate's or
 /// the trust anchor's. Called several times, one of the pins is enough. Pin a second key that is kept in reserve, or a
@@ -26,7 +26,10 @@ pub unsafe extern "C" fn hostlock_ctx_pin_spki(ctx: *mut hostlock_ctx, pin: *con
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
         let prepare = || Pin::parse(unsafe { text(pin, "pin")? });
-        guard.configure(Family::Pin, "hostlock_ctx_pin_spki", prepare, |settings, pin| settings.pins.push(pin))
+        guard.configure(Family::Pin, "hostlock_ctx_pin_spki", prepare, |settings, pin| settings.pins.push(pin))?;
+        // SAFETY: as above.
+        unsafe { demand::require(ctx, guard) };
+        Ok(())
     })
 }
 
@@ -53,6 +56,9 @@ pub unsafe extern "C" fn hostlock_ctx_trust_exact(ctx: *mut hostlock_ctx, cert: 
         guard.configure(Family::Exact, "hostlock_ctx_trust_exact", prepare, |settings, der| {
             settings.exact.add(der);
             guard.anchors.name_none();
-        })
+        })?;
+        // SAFETY: as above.
+        unsafe { demand::require(ctx, guard) };
+        Ok(())
     })
 }

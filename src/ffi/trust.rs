@@ -10,6 +10,7 @@ use crate::error::{Error, Result, Status};
 use crate::trust::Index;
 use crate::trust::decode::Broken;
 use crate::trust::source::{self, Input};
+use crate::verify::demand;
 use crate::verify::guard::Family;
 
 /// Trusts the CA certificates in a file, besides what other hostlock_ctx_trust_* calls named.
@@ -195,7 +196,10 @@ unsafe fn trust(ctx: *mut hostlock_ctx, call: &str, load: impl FnOnce(Broken) ->
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
         let prepare = || unsafe { guard.anchors.add_index(ctx, load(guard.broken_anchors)?) };
-        guard.configure(Family::Trust, call, prepare, |_, ()| {})
+        guard.configure(Family::Trust, call, prepare, |_, ()| {})?;
+        // SAFETY: as above.
+        unsafe { demand::require(ctx, guard) };
+        Ok(())
     })
 }
 

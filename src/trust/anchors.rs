@@ -4,7 +4,7 @@
 use std::ffi::c_long;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::x509::X509;
@@ -33,6 +33,15 @@ pub struct Anchors {
     implicit: Arc<Implicit>,
     /// What the sources of the anchors say against certificates.
     distrust: RwLock<Arc<Distrust>>,
+    digest: Mutex<Option<Digest>>,
+}
+
+/// The digest of a store's anchors, and what tells whether it still is.
+struct Digest {
+    /// Kept alive, so that its address stays its own.
+    store: X509Store,
+    contents: (usize, Option<usize>),
+    value: [u8; 32],
 }
 
 /// The system's roots, for as long as nobody has named others.
@@ -80,7 +89,13 @@ impl Anchors {
         let born = born.ok_or_else(|| Error::new(Status::EInternal, "the context has no certificate store"))?;
         let implicit =
             Implicit { chosen: AtomicBool::new(false), may_stand_in, system: OnceLock::new(), store: OnceLock::new() };
-        Ok(Anchors { born, foreign, implicit: Arc::new(implicit), distrust: RwLock::default() })
+        Ok(Anchors {
+            born,
+            foreign,
+            implicit: Arc::new(implicit),
+            distrust: RwLock::default(),
+            digest: Mutex::default(),
+        })
     }
 
     /// Adds anchors to those that our calls and the program's have named; from here on the system's roots stand back.
@@ -186,6 +201,43 @@ impl Anchors {
         }
         // SAFETY: the context keeps its store alive.
         hooks::materialize(unsafe { X509StoreRef::from_ptr(offered) })
+    }
+
+    /// A digest of the keys of the anchors in `offered`, whatever their order: two stores with the same anchors have the
+    /// same.
+    ///
+    /// # Safety
+    /// `offered` is NULL or live.
+    pub unsafe fn digest(&self, offered: *mut ffi::X509_STORE) -> Result<[u8; 32]> {
+        if offered.is_null() {
+            return Err(store::nothing_in_it());
+        }
+        // SAFETY: the store is live.
+        let contents = unsafe { store::contents(offered) };
+        let mut known = self.digest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.as_ref()
+            && known.store.as_ptr() == offered
+            && known.contents == contents
+        {
+            return Ok(known.value);
+        }
+        let _quiet = Quiet::begin();
+        // SAFETY: the store is live.
+        let value = list::digest_of_keys(&list::of(unsafe { self.in_force(offered, false)? })?);
+        // SAFETY: the store is live.
+        *known = unsafe { owner(offered) }.map(|store| Digest { store, contents, value });
+        Ok(value)
+    }
+
+    /// Whether the program has named anchors for `ctx` through OpenSSL, or has tried to.
+    ///
+    /// # Safety
+    /// `ctx` is the live context of these anchors.
+    pub unsafe fn named_by_openssl(&self, ctx: *mut ffi::SSL_CTX) -> bool {
+        // SAFETY: the caller promises `ctx`.
+        let offered = unsafe { effective_store(ctx) };
+        // SAFETY: the context keeps its own store alive.
+        offered != self.born.as_ptr() || !unsafe { store::is_untouched(offered) }.unwrap_or(false)
     }
 
     /// # Safety

@@ -44,6 +44,29 @@ pub fn of(store: &X509StoreRef) -> Result<Vec<Listed>> {
     Ok(listed)
 }
 
+/// A digest of the anchors' keys, each once, in an order of their own. One that cannot be read counts as it stands.
+pub fn digest_of_keys(anchors: &[Listed]) -> [u8; 32] {
+    let key = |anchor: &Listed| openssl::sha::sha256(public_key(&anchor.der).unwrap_or(&anchor.der));
+    let mut keys: Vec<[u8; 32]> = anchors.iter().map(key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    openssl::sha::sha256(keys.as_flattened())
+}
+
+/// The contents of the subjectPublicKeyInfo (RFC 5280 section 4.1).
+fn public_key(der: &[u8]) -> std::result::Result<&[u8], Malformed> {
+    const VERSION: u8 = 0xa0;
+    let mut tbs = Reader::new(Reader::whole(der, SEQUENCE)?.expect(SEQUENCE)?);
+    if tbs.next()?.0 == VERSION {
+        tbs.next()?;
+    }
+    // Signature algorithm, issuer, validity, subject.
+    for _ in 0..4 {
+        tbs.expect(SEQUENCE)?;
+    }
+    tbs.expect(SEQUENCE)
+}
+
 /// The anchors as a JSON array of objects: `subject` (one line), `expires` (Unix seconds), `sha256` (of the DER, in
 /// hexadecimal), `source`, `distrust_after` (Unix seconds: what `distrust` says of it). What cannot be read, or was not
 /// said, is null.

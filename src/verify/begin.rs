@@ -13,7 +13,7 @@ use crate::sys;
 use crate::verify::guard::{Guard, Regime, Role};
 use crate::verify::hidden::{self, Found};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{ech, info, mark, outer, security, staple, wanted};
+use crate::verify::{demand, ech, id_context, info, mark, outer, security, staple, wanted};
 
 /// Prepares the handshake that begins on `ssl` now.
 ///
@@ -64,6 +64,11 @@ pub unsafe fn prepare(ssl: *mut ffi::SSL) {
         unsafe { staple::prepare(ssl, guard) };
         // SAFETY: as above.
         unsafe { admit_session(ssl, guard, watch) };
+    } else {
+        // SAFETY: as above.
+        unsafe { demand::arm(ssl, guard, Some(watch)) };
+        // SAFETY: as above.
+        unsafe { id_context::give(ssl, guard, watch) };
     }
 }
 

@@ -26,6 +26,11 @@ impl ExactCertificates {
         self.0.is_empty()
     }
 
+    /// The SHA-256 of each.
+    pub fn digests(&self) -> Vec<[u8; 32]> {
+        self.0.iter().map(|der| openssl::sha::sha256(der)).collect()
+    }
+
     /// Whether `leaf` is one of them.
     pub fn accept(&self, leaf: &X509Ref) -> bool {
         !self.0.is_empty() && leaf.to_der().is_ok_and(|der| self.0.contains(&der))

@@ -8,30 +8,33 @@ use openssl_sys as ffi;
 use crate::error::{Error, Result, Status};
 use crate::identity::Reference;
 use crate::queue::Quiet;
+use crate::sys;
 use crate::verify::begin;
-use crate::verify::guard::Guard;
+use crate::verify::guard::{Guard, Role};
 use crate::verify::wanted;
 use crate::verify::watch::Watch;
 
 const TLSEXT_NAMETYPE_HOST_NAME: c_long = 0;
 
-/// Gives `ssl` the host that `parse` answers, and sends it as SNI where it is a DNS name. Where `parse` fails the
+/// Gives `ssl` the host that `parse` answers, and sends it as SNI where it is a DNS name. On a server it says who the client
+/// must be, and demands a certificate. Where `parse` fails the
 /// connection keeps the host it had, and refuses its handshake until a later call succeeds.
 ///
 /// # Safety
 /// `ssl` is a live `SSL` of our libssl that no other thread uses now.
 pub unsafe fn set(ssl: *mut ffi::SSL, parse: impl FnOnce() -> Result<Reference>) -> Result<()> {
     // SAFETY: as the caller promises, here and below.
-    if unsafe { Guard::of_ssl(ssl) }.is_none() {
-        return Err(Error::new(Status::EState, "this SSL belongs to a context that was not made by hostlock"));
-    }
+    let guard = unsafe { guard_before_handshake(ssl)? };
     // SAFETY: as above.
     let watch = unsafe { Watch::ensure(ssl)? };
     // On the connection itself it still is there when the program gives the connection another context.
     // SAFETY: as above.
     unsafe { begin::pin_info(ssl) };
-    // SAFETY: as above.
-    let named = parse().and_then(|host| unsafe { send_name(ssl, &host) }.map(|()| host));
+    let named = parse().and_then(|host| match guard.role {
+        Role::Server => Ok(host),
+        // SAFETY: as above. Where the connection comes to serve in the end, libssl sends no name.
+        Role::Client => unsafe { send_name(ssl, &host) }.map(|()| host),
+    });
     let mut state = watch.state();
     match named {
         Ok(host) => {
@@ -53,8 +56,10 @@ pub unsafe fn set(ssl: *mut ffi::SSL, parse: impl FnOnce() -> Result<Reference>)
 /// `ssl` is a live `SSL` of our libssl that no other thread uses now.
 pub unsafe fn set_fallback(ssl: *mut ffi::SSL, parse: impl FnOnce() -> Result<Reference>) -> Result<()> {
     // SAFETY: as the caller promises, here and below.
-    if unsafe { Guard::of_ssl(ssl) }.is_none() {
-        return Err(Error::new(Status::EState, "this SSL belongs to a context that was not made by hostlock"));
+    let guard = unsafe { guard_before_handshake(ssl)? };
+    if guard.role == Role::Server {
+        return Err(Error::new(Status::EState, "this connection is a server's: no fallback says who its client is")
+            .with_hint("name the client with hostlock_conn_set_host, if it must be a certain one"));
     }
     // SAFETY: as above.
     let watch = unsafe { Watch::ensure(ssl)? };
@@ -69,6 +74,25 @@ pub unsafe fn set_fallback(ssl: *mut ffi::SSL, parse: impl FnOnce() -> Result<Re
     });
     watch.state().fallback = Some(named.clone());
     named.map(|_| ())
+}
+
+/// The guard of `ssl`, whose handshake has not begun: what is named later binds nobody.
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl that no other thread uses now.
+unsafe fn guard_before_handshake<'a>(ssl: *mut ffi::SSL) -> Result<&'a Guard> {
+    // SAFETY: as the caller promises.
+    let guard = unsafe { Guard::of_ssl(ssl) }
+        .ok_or_else(|| Error::new(Status::EState, "this SSL belongs to a context that was not made by hostlock"))?;
+    // SAFETY: reads the state of the live connection.
+    if unsafe { sys::SSL_in_before(ssl) } == 1 {
+        return Ok(guard);
+    }
+    Err(Error::new(
+        Status::EState,
+        "the handshake of this connection has begun, and nothing can be named for it any more",
+    )
+    .with_hint("name the host before the handshake, or after SSL_clear for the next one"))
 }
 
 /// SNI carries DNS names only (RFC 6066 section 3); an old one must not stay beside an address.

@@ -16,7 +16,7 @@ use crate::verify::begin::{self, unverified};
 use crate::verify::guard::Guard;
 use crate::verify::wanted::{self, Wanted};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{ech, ends, failure, mark, staple};
+use crate::verify::{demand, ech, ends, failure, mark, staple};
 
 /// See the module's text.
 ///
@@ -54,6 +54,8 @@ unsafe fn heed(ssl: *mut ffi::SSL, place: c_int, value: c_int, for_application: 
         }
         if place & sys::SSL_CB_HANDSHAKE_DONE != 0 {
             // SAFETY: as above, when the handshake is complete.
+            unsafe { review_client(ssl) };
+            // SAFETY: as above.
             unsafe { finish(ssl) };
         }
         if place == sys::SSL_CB_WRITE_ALERT && value >> 8 == FATAL {
@@ -169,6 +171,21 @@ unsafe fn finish(ssl: *mut ffi::SSL) {
         Ok((watch, verdict)) => watch.state().verdict = verdict,
         // SAFETY: as above.
         Err(error) => unsafe { refuse(ssl, error) },
+    }
+}
+
+/// A server refuses a client that resumes a session as another than it must be now.
+unsafe fn review_client(ssl: *mut ffi::SSL) {
+    // SAFETY: `ssl` is live in its own thread, here and below.
+    if unsafe { ffi::SSL_is_server(ssl) } != 1 || unsafe { begin::is_only_watched(ssl) } {
+        return;
+    }
+    // SAFETY: as above.
+    let Some(guard) = (unsafe { Guard::of_ssl(ssl) }) else { return };
+    // SAFETY: as above.
+    if let Err(error) = unsafe { demand::review_names(ssl, guard, Watch::of(ssl)) } {
+        // SAFETY: as above.
+        unsafe { refuse(ssl, error) };
     }
 }
 

@@ -26,11 +26,15 @@ use crate::verify::wanted;
 pub unsafe fn verify(ctx: *mut ffi::SSL_CTX, guard: &Guard, bytes: &[u8], host: Option<Reference>) -> Result<()> {
     guard.check_not_poisoned()?;
     let wanted = match (guard.role, host) {
-        (Role::Server, None) => None,
         // SAFETY: as the caller promises.
-        (_, host) => match unsafe { wanted::of_context(ctx, guard, host) } {
+        (role, host) => match unsafe { wanted::of_context(ctx, guard, host) } {
             Ok(wanted) => Some(wanted),
-            Err(error) if error.status() == Status::ENoHost && guard.settings().waivers.has(Waiver::HostName) => None,
+            Err(error)
+                if error.status() == Status::ENoHost
+                    && (role == Role::Server || guard.settings().waivers.has(Waiver::HostName)) =>
+            {
+                None
+            }
             Err(error) => return Err(error),
         },
     };

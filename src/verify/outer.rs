@@ -25,7 +25,7 @@ use crate::verify::overseer::{Excused, Occasion};
 use crate::verify::recipe::is_tripwire;
 use crate::verify::wanted::{self, Wanted};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{begin, ech, ends, mark};
+use crate::verify::{begin, demand, ech, ends, mark};
 
 /// See the module's text.
 ///
@@ -105,7 +105,10 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<Answer> 
     match guard.regime() {
         Regime::Own | Regime::Hardened => {}
         // SAFETY: as above.
-        Regime::Sealed if role == Role::Server => return Ok(Answer::Programs(unsafe { as_program(store_ctx, guard) })),
+        Regime::Sealed if role == Role::Server && !demand::names_client(guard, Some(watch)) => {
+            // SAFETY: as above.
+            return Ok(Answer::Programs(unsafe { as_program(store_ctx, guard) }));
+        }
         Regime::Sealed => {}
         Regime::Watched => {
             if role == Role::Client {
@@ -138,7 +141,7 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<Answer> 
         return Err(refusal.error);
     }
     watch.state().verdict = verdict;
-    if let (Some(wanted), true) = (&judged.wanted, judged.may_be_resumed) {
+    if let (Role::Client, Some(wanted), true) = (role, &judged.wanted, judged.may_be_resumed) {
         let generation = watch.state().generation;
         // SAFETY: as above.
         unsafe { mark::put(ssl, &mark::compute(guard, generation, wanted)) };
@@ -232,7 +235,8 @@ unsafe fn judge(
             Err(error) if error.status() == Status::ENoHost && guard.settings().waivers.has(Waiver::HostName) => None,
             Err(error) => return Err(error),
         },
-        Role::Server => None,
+        // SAFETY: as above.
+        Role::Server => unsafe { wanted::of_client(ssl, guard, Some(watch), &quiet)? },
     };
     // SAFETY: as above.
     let answer = unsafe { decide(store_ctx, guard, role, wanted.as_ref()) };

@@ -1,4 +1,5 @@
 //! Installs the hooks on a context. What they do is in [`outer`], [`security`], [`info`], [`hello`] and [`tripwire`].
+//! A server of our own asks for no certificate until [`demand`](crate::verify::demand) says so.
 
 use std::ffi::{c_int, c_uint};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +13,7 @@ use crate::sys;
 use crate::verify::begin::{self, CONTEXT_REPLACED, unverified};
 use crate::verify::guard::{Guard, Regime, Role};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{hello, info, outer, parameters, security, staple};
+use crate::verify::{hello, id_context, info, outer, parameters, security, staple};
 
 /// Puts the hooks in place and turns verification on.
 ///
@@ -26,13 +27,22 @@ pub unsafe fn install(ctx: *mut ffi::SSL_CTX, guard: &Guard) -> Result<()> {
     // SAFETY: as above.
     unsafe { sys::SSL_CTX_set_info_callback(ctx, Some(info::callback(guard.app_info()))) };
     let regime = guard.regime();
-    if regime != Regime::Watched {
+    if regime == Regime::Own && guard.role == Role::Server {
+        // SAFETY: as above.
+        unsafe { sys::SSL_CTX_set_verify(ctx, ffi::SSL_VERIFY_NONE, Some(undecided)) };
+    } else if regime != Regime::Watched {
         // SAFETY: as above.
         unsafe { set_verify(ctx, guard) };
+    }
+    if regime != Regime::Watched {
         // SAFETY: `ctx` is live and in no other thread's use, and so are its parameters.
         unsafe { parameters::take_every_name(ffi::SSL_CTX_get0_param(ctx)) };
     }
     if guard.role == Role::Server {
+        // SAFETY: as above.
+        if regime == Regime::Own && !unsafe { id_context::install(ctx, guard) } {
+            return Err(Error::new(Status::EInternal, "OpenSSL does not take the context's session id context"));
+        }
         return Ok(());
     }
     // SAFETY: as above.
@@ -77,12 +87,48 @@ unsafe fn set_verify(ctx: *mut ffi::SSL_CTX, guard: &Guard) {
     // SAFETY: `ctx` is live, here and below.
     let (mode, own) = unsafe { (ffi::SSL_CTX_get_verify_mode(ctx), sys::SSL_CTX_get_verify_callback(ctx)) };
     let mode = match guard.regime() {
-        Regime::Own => ffi::SSL_VERIFY_PEER,
+        Regime::Own if guard.role == Role::Client => ffi::SSL_VERIFY_PEER,
         Regime::Hardened if guard.role == Role::Client && !guard.either_side => mode | ffi::SSL_VERIFY_PEER,
         _ => mode,
     };
     // SAFETY: as above; the callback is ours or the program's.
     unsafe { sys::SSL_CTX_set_verify(ctx, mode, own.or(Some(tripwire))) };
+}
+
+/// Stands in the place of [`tripwire`] on our servers until the verify mode has been chosen. SSL_CTX_set_verify takes it
+/// away, SSL_new copies it: so a program's SSL_VERIFY_NONE is told from that of a context which waits to hear whom to
+/// trust.
+#[allow(clippy::not_unsafe_ptr_arg_deref, reason = "openssl-sys declares verify callbacks as safe")]
+pub extern "C" fn undecided(ok: c_int, store_ctx: *mut ffi::X509_STORE_CTX) -> c_int {
+    // Two functions that do the same may become one, at one address.
+    std::hint::black_box(UNDECIDED);
+    tripwire(ok, store_ctx)
+}
+
+const UNDECIDED: u8 = 1;
+
+/// Whether neither the program nor a call of ours has chosen the verify mode of `ctx`.
+///
+/// # Safety
+/// `ctx` is live.
+pub unsafe fn mode_is_open(ctx: *const ffi::SSL_CTX) -> bool {
+    // SAFETY: reads two fields of the live context.
+    let (mode, callback) = unsafe { (ffi::SSL_CTX_get_verify_mode(ctx), sys::SSL_CTX_get_verify_callback(ctx)) };
+    mode == ffi::SSL_VERIFY_NONE && callback.is_some_and(is_undecided)
+}
+
+/// Whether the program has not chosen the verify mode of `ssl`, and its context's was not chosen when it was made.
+///
+/// # Safety
+/// `ssl` is live.
+pub unsafe fn mode_is_open_on(ssl: *const ffi::SSL) -> bool {
+    // SAFETY: reads two fields of the live connection.
+    let (mode, callback) = unsafe { (ffi::SSL_get_verify_mode(ssl), sys::SSL_get_verify_callback(ssl)) };
+    mode == ffi::SSL_VERIFY_NONE && callback.is_some_and(is_undecided)
+}
+
+fn is_undecided(callback: sys::VerifyCallback) -> bool {
+    std::ptr::fn_addr_eq(callback, undecided as sys::VerifyCallback)
 }
 
 /// A connection copies its context's verify callback when it is made, and keeps it when the program gives it another
@@ -94,9 +140,9 @@ pub extern "C" fn tripwire(ok: c_int, store_ctx: *mut ffi::X509_STORE_CTX) -> c_
     if guarded.unwrap_or(false) { ok } else { 0 }
 }
 
-/// Whether `callback` is [`tripwire`].
+/// Whether `callback` is [`tripwire`], or stands in its place.
 pub fn is_tripwire(callback: sys::VerifyCallback) -> bool {
-    std::ptr::fn_addr_eq(callback, tripwire as sys::VerifyCallback)
+    std::ptr::fn_addr_eq(callback, tripwire as sys::VerifyCallback) || is_undecided(callback)
 }
 
 unsafe fn refuse_without_guard(store_ctx: *mut ffi::X509_STORE_CTX) -> bool {

@@ -6,6 +6,9 @@
 //! 4. the SNI, where the context says so.
 //!
 //! Where both 1 and 2 exist, both must hold. None: refuse.
+//!
+//! On a server the same says who the client must be, if anyone is named: 1 to 3, where the context only serves; without 3,
+//! where it serves either side. Its own SNI is the client's word, and never counts.
 
 use std::ffi::{CStr, c_char};
 use std::sync::Mutex;
@@ -16,7 +19,7 @@ use crate::error::{Error, Result, Status};
 use crate::identity::{MatchRules, Presented, Reference, check};
 use crate::queue::Quiet;
 use crate::sys;
-use crate::verify::guard::{Guard, Regime};
+use crate::verify::guard::{Guard, Regime, Role};
 use crate::verify::parameters;
 use crate::verify::watch::Watch;
 
@@ -129,6 +132,36 @@ pub unsafe fn of_connection(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Wa
             "have the program name it, by SNI or SSL_set1_host, or make an exception for the peer's address or certificate",
         )),
     }
+}
+
+/// Who the client of the server's connection `ssl` must be; `None` where nobody is named.
+///
+/// # Safety
+/// As for [`of_connection`].
+pub unsafe fn of_client(
+    ssl: *mut ffi::SSL,
+    guard: &Guard,
+    watch: Option<&Watch>,
+    quiet: &Quiet,
+) -> Result<Option<Wanted>> {
+    let (context_host, rules) = {
+        let settings = guard.settings();
+        (settings.host.clone().filter(|_| guard.role == Role::Server), settings.match_rules)
+    };
+    let mut wanted = Wanted { groups: Vec::new(), rules };
+    if let Some(watch) = watch {
+        let state = watch.state();
+        if let Some(error) = &state.poison {
+            return Err(error.clone());
+        }
+        wanted.groups.extend(state.host.clone().map(|host| vec![host]));
+    }
+    // SAFETY: the connection owns its parameters.
+    unsafe { add_parameters(ffi::SSL_get0_param(ssl), guard, &mut wanted, quiet)? };
+    if wanted.groups.is_empty() {
+        wanted.groups.extend(context_host.map(|host| vec![host]));
+    }
+    Ok((!wanted.groups.is_empty()).then_some(wanted))
 }
 
 /// The SNI of a client's connection.

@@ -11,6 +11,7 @@ use crate::ex_data::Place;
 use crate::identity::Reference;
 use crate::sys;
 use crate::verify::guard::Guard;
+use crate::verify::id_context::Given;
 use crate::verify::overseer::Excused;
 
 /// How far the judgement of a handshake has come.
@@ -51,6 +52,8 @@ pub struct State {
     pub ech_names: Option<Vec<u8>>,
     /// The generation of the context's settings that the handshake began with.
     pub generation: u64,
+    /// The session id context that a server's connection was given.
+    pub id_context: Option<Given>,
     /// Whether the context's overseer knows how the handshake ended.
     pub told: bool,
     /// Why libssl itself ended the handshake, where it was not for a verdict.
