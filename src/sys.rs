@@ -229,6 +229,9 @@ unsafe extern "C" {
     pub fn X509_VERIFY_PARAM_get1_ip_asc(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
     pub fn X509_VERIFY_PARAM_get_hostflags(param: *const X509_VERIFY_PARAM) -> c_uint;
     pub fn X509_VERIFY_PARAM_add0_policy(param: *mut X509_VERIFY_PARAM, policy: *mut ASN1_OBJECT) -> c_int;
+    pub fn X509_VERIFY_PARAM_set1_policies(param: *mut X509_VERIFY_PARAM, policies: *mut OPENSSL_STACK) -> c_int;
+    pub fn X509_check_purpose(certificate: *mut X509, purpose: c_int, ca: c_int) -> c_int;
+    pub fn X509_check_trust(certificate: *mut X509, trust: c_int, flags: c_int) -> c_int;
     pub fn X509_VERIFY_PARAM_set_trust(param: *mut X509_VERIFY_PARAM, trust: c_int) -> c_int;
     pub fn X509_VERIFY_PARAM_get_depth(param: *const X509_VERIFY_PARAM) -> c_int;
 

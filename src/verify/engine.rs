@@ -137,8 +137,9 @@ pub fn stack(certificates: &[X509]) -> Result<Stack<X509>> {
 
 /// OpenSSL asks here about everything that it finds wrong. It may go on only past what hostlock judges by itself.
 unsafe extern "C" fn review(ok: c_int, context: *mut ffi::X509_STORE_CTX) -> c_int {
-    if ok == 1 {
-        return 1;
+    // 2 tells of the policies that were found.
+    if ok != 0 {
+        return ok;
     }
     // SAFETY: OpenSSL hands its live context, and `run` stored its notes in it.
     let forgiven = catch_unwind(AssertUnwindSafe(|| unsafe { is_forgiven(context) })).unwrap_or(false);
@@ -207,6 +208,15 @@ fn parameters(case: &Case<'_>, extra_flags: c_ulong) -> Result<*mut ffi::X509_VE
         Role::Client => (ffi::X509_PURPOSE_SSL_SERVER, sys::X509_TRUST_SSL_SERVER),
         Role::Server => (ffi::X509_PURPOSE_SSL_CLIENT, sys::X509_TRUST_SSL_CLIENT),
     };
+    let policies = case.wishes.asked().map(|asked| asked.policies);
+    let policies = match policies {
+        Ok(policies) => policies,
+        Err(error) => {
+            // SAFETY: made just now, and nothing refers to it.
+            unsafe { ffi::X509_VERIFY_PARAM_free(param) };
+            return Err(error);
+        }
+    };
     let timeless = if case.waivers.has(Waiver::Time) { ffi::X509_V_FLAG_NO_CHECK_TIME } else { 0 };
     let wished = case.wishes.flags();
     let flags = case.policy.verify_flags | wished | case.revocation.flags(wished) | timeless | extra_flags;
@@ -220,8 +230,13 @@ fn parameters(case: &Case<'_>, extra_flags: c_ulong) -> Result<*mut ffi::X509_VE
         ffi::X509_VERIFY_PARAM_set_depth(param, case.depth().saturating_add(SELF_ISSUED_ALLOWANCE as c_int));
         ffi::X509_VERIFY_PARAM_set_auth_level(param, case.policy.security_level.max(case.wishes.auth_level()));
         ffi::X509_VERIFY_PARAM_set_hostflags(param, ffi::X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-        // RFC 5280 6.1.1 (c): any policy will do. Without a word OpenSSL takes none, and refuses where one is required.
-        sys::X509_VERIFY_PARAM_add0_policy(param, ffi::OBJ_nid2obj(sys::NID_ANY_POLICY));
+        // RFC 5280 6.1.1 (c): any policy will do where the program names none. Without a word OpenSSL takes none, and
+        // refuses where one is required.
+        if policies.is_null() {
+            sys::X509_VERIFY_PARAM_add0_policy(param, ffi::OBJ_nid2obj(sys::NID_ANY_POLICY));
+        } else {
+            sys::X509_VERIFY_PARAM_set1_policies(param, policies);
+        }
         if let Some(time) = case.time.filter(|_| timeless == 0) {
             ffi::X509_VERIFY_PARAM_set_time(param, time as libc::time_t);
         }
