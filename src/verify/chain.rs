@@ -182,7 +182,7 @@ fn find_breach(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
     let culprit = outcome.chain.get(outcome.depth).filter(|_| explain::is_form(outcome.code))?;
     let der = culprit.to_der().ok()?;
     let place = place(outcome.depth, outcome.chain.len());
-    let breach = case.rules().check(&Certificate::parse(&der).ok()?, place).err()?;
+    let breach = case.rules().find(&Certificate::parse(&der).ok()?, place).err()?;
     let is_purpose = outcome.code == ffi::X509_V_ERR_INVALID_PURPOSE;
     (is_purpose || breach.status != Status::EWrongPurpose).then(|| explain::breach(breach, outcome.depth, culprit))
 }

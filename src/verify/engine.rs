@@ -159,12 +159,20 @@ unsafe fn is_forgiven(context: *mut ffi::X509_STORE_CTX) -> bool {
     if unsafe { inquiry.forgives(context) } {
         return true;
     }
-    // SAFETY: as the caller promises.
-    match unsafe { ffi::X509_STORE_CTX_get_error(context) } {
+    // SAFETY: the caller promises a live context; this reads one field.
+    let code = unsafe { ffi::X509_STORE_CTX_get_error(context) };
+    // What the program itself made strict holds for the whole chain, as OpenSSL applies it.
+    let strict = case.wishes.flags() & ffi::X509_V_FLAG_X509_STRICT != 0;
+    // SAFETY: the caller promises a live context.
+    if !strict && unsafe { is_form_of_anchor(context, code) } {
+        return true;
+    }
+    match code {
         // Home-made CAs leave these out, and nothing is less certain for it.
         sys::X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER
         | sys::X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER
-        | sys::X509_V_ERR_CA_CERT_MISSING_KEY_USAGE => !case.policy.demands(Check::IdentifiersPresent),
+        | sys::X509_V_ERR_CA_CERT_MISSING_KEY_USAGE => !strict && !case.policy.demands(Check::IdentifiersPresent),
+        sys::X509_V_ERR_CA_BCONS_NOT_CRITICAL => !strict && !case.policy.demands(Check::CriticalConstraints),
         // Name constraints are evaluated once more, by our own rules, on the chain that is built.
         ffi::X509_V_ERR_PERMITTED_VIOLATION
         | ffi::X509_V_ERR_EXCLUDED_VIOLATION
@@ -174,6 +182,38 @@ unsafe fn is_forgiven(context: *mut ffi::X509_STORE_CTX) -> bool {
         | ffi::X509_V_ERR_UNSUPPORTED_NAME_SYNTAX => true,
         // SAFETY: as the caller promises.
         ffi::X509_V_ERR_CERT_HAS_EXPIRED => unsafe { expires_this_second(context, case.time) },
+        _ => false,
+    }
+}
+
+/// Whether `code` is one that only X509_STRICT brings, about the form of the trust anchor: that is what the program named,
+/// and of it RFC 5280 6.1 takes the name and the key. What OpenSSL finds without X509_STRICT stands.
+///
+/// # Safety
+/// `context` is live and reports `code` now.
+unsafe fn is_form_of_anchor(context: *mut ffi::X509_STORE_CTX, code: c_int) -> bool {
+    // SAFETY: the caller promises a live context; each call reads one field.
+    let (depth, chain, certificate) = unsafe {
+        (
+            ffi::X509_STORE_CTX_get_error_depth(context),
+            ffi::X509_STORE_CTX_get0_chain(context),
+            ffi::X509_STORE_CTX_get_current_cert(context),
+        )
+    };
+    // SAFETY: NULL, which counts -1, or the chain that the context owns.
+    let last = unsafe { ffi::OPENSSL_sk_num(chain.cast()) } - 1;
+    if last < 1 || depth != last || certificate.is_null() {
+        return false;
+    }
+    match code {
+        sys::X509_V_ERR_PATHLEN_INVALID_FOR_NON_CA..=sys::X509_V_ERR_EXTENSIONS_REQUIRE_VERSION_3
+        | sys::X509_V_ERR_SIGNATURE_ALGORITHM_INCONSISTENCY => true,
+        // A certificate of version 1 cannot say that it is a CA's: whoever names it as an anchor does (RFC 5280 6.1.4 (k)).
+        sys::X509_V_ERR_INVALID_CA | ffi::X509_V_ERR_INVALID_PURPOSE => {
+            const SELF_SIGNED_OF_VERSION_1: c_int = 3;
+            // SAFETY: the certificate is live during the report.
+            unsafe { sys::X509_check_ca(certificate) == SELF_SIGNED_OF_VERSION_1 }
+        }
         _ => false,
     }
 }
