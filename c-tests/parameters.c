@@ -43,12 +43,6 @@ static void any_purpose(SSL *ssl)
     X509_VERIFY_PARAM_set_purpose(SSL_get0_param(ssl), X509_PURPOSE_ANY);
 }
 
-static void ctx_mail_purpose(SSL_CTX *ctx)
-{
-    SSL_CTX_set_purpose(ctx, X509_PURPOSE_SMIME_SIGN);
-    SSL_CTX_set_trust(ctx, X509_TRUST_EMAIL);
-}
-
 static void level_zero(SSL *ssl)
 {
     SSL_set_security_level(ssl, 0);
@@ -100,7 +94,6 @@ static const struct habit habits[] = {
     {"a time in the past on the store", store_two_days_ago, NULL, by_time},
     {"a time in the future on the connection", NULL, in_two_days, by_time},
     {"X509_PURPOSE_ANY on the connection", NULL, any_purpose, by_use},
-    {"purpose and trust of e-mail on the context", ctx_mail_purpose, NULL, by_use},
     {"security and authentication level 0 on the connection", NULL, level_zero, by_key},
     {"@SECLEVEL=0 on the context", ctx_level_zero, NULL, by_key},
     {"X509_V_FLAG_PARTIAL_CHAIN", NULL, partial_chain, NULL},
@@ -204,6 +197,88 @@ static void strict_wishes(int version)
     server_free(server);
 }
 
+static void mail_purpose(SSL *ssl)
+{
+    SSL_set_purpose(ssl, X509_PURPOSE_SMIME_SIGN);
+}
+
+static void suite_b_192(SSL *ssl)
+{
+    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_SUITEB_192_LOS);
+}
+
+static void suite_b_128(SSL *ssl)
+{
+    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_SUITEB_128_LOS);
+}
+
+static void strange_policy(SSL *ssl)
+{
+    X509_VERIFY_PARAM_add0_policy(SSL_get0_param(ssl), OBJ_txt2obj("1.3.6.1.4.1.55555.1", 1));
+    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_EXPLICIT_POLICY | X509_V_FLAG_POLICY_CHECK);
+}
+
+static void told_of_policies(SSL *ssl)
+{
+    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_NOTIFY_POLICY | X509_V_FLAG_POLICY_CHECK);
+}
+
+static void bare_crl_check_all(SSL *ssl)
+{
+    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_CRL_CHECK_ALL);
+}
+
+#ifdef X509_V_FLAG_OCSP_RESP_CHECK
+static void ocsp_by_openssl(SSL *ssl)
+{
+    SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp);
+    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_OCSP_RESP_CHECK);
+}
+
+static void all_ocsp_by_openssl(SSL *ssl)
+{
+    ocsp_by_openssl(ssl);
+    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_OCSP_RESP_CHECK_ALL);
+}
+#endif
+
+/* What a program tightens refuses the server that it would refuse without hostlock. */
+static const struct wish {
+    const char *name;
+    void (*ask)(SSL *);
+    int status;
+} wishes[] = {
+    {"the purpose of e-mail", mail_purpose, HOSTLOCK_E_WRONG_PURPOSE},
+    {"Suite B with 192 bits", suite_b_192, HOSTLOCK_E_WEAK_KEY},
+    {"Suite B with 128 bits", suite_b_128, 0},
+    {"a policy that the chain does not have", strange_policy, HOSTLOCK_E_BAD_CERTIFICATE},
+    {"X509_V_FLAG_NOTIFY_POLICY", told_of_policies, 0},
+    {"X509_V_FLAG_CRL_CHECK_ALL alone, which means nothing,", bare_crl_check_all, 0},
+#ifdef X509_V_FLAG_OCSP_RESP_CHECK
+    {"X509_V_FLAG_OCSP_RESP_CHECK", ocsp_by_openssl, HOSTLOCK_E_REVOCATION_UNKNOWN},
+    {"X509_V_FLAG_OCSP_RESP_CHECK_ALL", all_ocsp_by_openssl, HOSTLOCK_E_REVOCATION_UNKNOWN},
+#endif
+};
+
+static void wishes_hold(int version)
+{
+    struct server *server = server_new(&(struct manner){.identity = identity(RIGHT), .version = version});
+    SSL_CTX *ctx = client_context();
+    struct outcome outcome;
+    for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+        SSL *ssl = client_connection(ctx, RIGHT_HOST);
+        wishes[i].ask(ssl);
+        converse(ssl, server, &outcome);
+        if (wishes[i].status == 0)
+            claim_passes(&outcome, "%s: the right server connects on %s", wishes[i].name, version_name(version));
+        else
+            claim_refused(&outcome, wishes[i].status, "%s holds on %s", wishes[i].name, version_name(version));
+        SSL_free(ssl);
+    }
+    SSL_CTX_free(ctx);
+    server_free(server);
+}
+
 int main(void)
 {
     for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++)
@@ -221,6 +296,7 @@ int main(void)
         try_store(version, UNKNOWN, store_that_verifies, HOSTLOCK_E_UNSUPPORTED, "X509_STORE_set_verify");
         try_store(version, UNKNOWN, store_that_knows_issuers, HOSTLOCK_E_UNSUPPORTED, "X509_STORE_set_check_issued");
         strict_wishes(version);
+        wishes_hold(version);
     }
     return finish();
 }

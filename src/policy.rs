@@ -55,8 +55,8 @@ pub enum Check {
     ConstraintsInCaOnly,
     /// Authority and subject key identifiers and a CA's key usage are there (RFC 5280 4.2.1.1, 4.2.1.2, 4.2.1.3).
     IdentifiersPresent,
-    /// Where the peer's certificate has extended key usages, anyExtendedKeyUsage is not among them; a root has none
-    /// (CA/B Forum BR 7.1.2.1.2, 7.1.2.7.10).
+    /// Where the peer's certificate has extended key usages, anyExtendedKeyUsage is not among them (CA/B Forum BR
+    /// 7.1.2.7.10).
     ExplicitPurpose,
     /// The peer's certificate has extended key usages (CA/B Forum BR 7.1.2.7.6). RFC 5280 4.2.1.12 lets it have none, so
     /// no policy demands it; hostlock_ctx_verify_flags does by its word "stated-purpose".
@@ -65,8 +65,8 @@ pub enum Check {
     NamesNotCritical,
     /// A dNSName is made of letters, digits and hyphens: no underscore (RFC 5280 4.2.1.6, CA/B Forum BR 7.1.4.2).
     PlainDnsNames,
-    /// A root's authority key identifier, if it has one, is its own key identifier alone (CA/B Forum BR 7.1.2.1.3).
-    RootKeyIdentifier,
+    /// The basicConstraints of a CA below the anchor are critical (RFC 5280 4.2.1.9).
+    CriticalConstraints,
     /// RSA moduli are whole octets long (CA/B Forum BR 6.1.5).
     RsaShape,
     /// A wildcard does not stand directly under a public suffix (CA/B Forum BR 3.2.2.6).
@@ -105,7 +105,7 @@ const CHECKS_WEBPKI: &[Check] = &[
     Check::ExplicitPurpose,
     Check::NamesNotCritical,
     Check::PlainDnsNames,
-    Check::RootKeyIdentifier,
+    Check::CriticalConstraints,
     Check::RsaShape,
     Check::PublicSuffix,
 ];

@@ -136,6 +136,11 @@ pub const X509_V_ERR_APPLICATION_VERIFICATION: c_int = 50;
 pub const X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER: c_int = 85;
 pub const X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER: c_int = 86;
 pub const X509_V_ERR_CA_CERT_MISSING_KEY_USAGE: c_int = 92;
+pub const X509_V_ERR_SIGNATURE_ALGORITHM_INCONSISTENCY: c_int = 78;
+pub const X509_V_ERR_INVALID_CA: c_int = 79;
+pub const X509_V_ERR_PATHLEN_INVALID_FOR_NON_CA: c_int = 80;
+pub const X509_V_ERR_CA_BCONS_NOT_CRITICAL: c_int = 89;
+pub const X509_V_ERR_EXTENSIONS_REQUIRE_VERSION_3: c_int = 93;
 
 pub type PskClientCallback = unsafe extern "C" fn(
     *mut SSL,
@@ -250,6 +255,10 @@ unsafe extern "C" {
     pub fn X509_VERIFY_PARAM_get1_ip_asc(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
     pub fn X509_VERIFY_PARAM_get_hostflags(param: *const X509_VERIFY_PARAM) -> c_uint;
     pub fn X509_VERIFY_PARAM_add0_policy(param: *mut X509_VERIFY_PARAM, policy: *mut ASN1_OBJECT) -> c_int;
+    pub fn X509_VERIFY_PARAM_set1_policies(param: *mut X509_VERIFY_PARAM, policies: *mut OPENSSL_STACK) -> c_int;
+    pub fn X509_check_purpose(certificate: *mut X509, purpose: c_int, ca: c_int) -> c_int;
+    pub fn X509_check_ca(certificate: *mut X509) -> c_int;
+    pub fn X509_check_trust(certificate: *mut X509, trust: c_int, flags: c_int) -> c_int;
     pub fn X509_VERIFY_PARAM_set_trust(param: *mut X509_VERIFY_PARAM, trust: c_int) -> c_int;
     pub fn X509_VERIFY_PARAM_get_depth(param: *const X509_VERIFY_PARAM) -> c_int;
 

@@ -141,8 +141,6 @@ fn what_must_be_critical_is_and_what_must_not_be_is_not() {
         ))
     };
     refused(constrained(false), Status::EBadCertificate, "policyConstraints extension that is not critical");
-    let ca = Raw::ca("Intermediate").instead(BASIC_CONSTRAINTS, false, &sequence(&[&[1, 1, 0xff]]));
-    refused(judge_intermediate(ca), Status::EBadCertificate, "basicConstraints are not critical");
     let nameless = Raw { subject: empty_name(), ..Raw::leaf(HOST) };
     refused(judge_leaf("default", nameless), Status::EBadCertificate, "its subjectAltName is not critical");
     let root = Raw::ca("Root").self_signed();

@@ -38,12 +38,6 @@ fn any_extended_key_usage_has_no_place_beside_server_auth() {
 }
 
 #[test]
-fn a_root_has_no_extended_key_usage() {
-    let root = Raw::ca("Root").with(EXT_KEY_USAGE, false, &usages(&[SERVER_AUTH])).self_signed();
-    only_the_web_refuses(&root, Raw::leaf(HOST), HOST, Status::EBadCertificate, "(CA/B Forum BR 7.1.2.1.2)");
-}
-
-#[test]
 fn a_subject_alt_name_is_critical_only_beside_an_empty_subject() {
     let root = Raw::ca("Root").self_signed();
     let critical = Raw::leaf(HOST).instead(SUBJECT_ALT_NAME, true, &dns_names(&[HOST]));
@@ -60,20 +54,15 @@ fn a_dns_name_has_no_underscore() {
 }
 
 #[test]
-fn a_roots_authority_key_identifier_is_its_own_key_identifier_alone() {
-    let plain = Raw::ca("Root");
-    let own = plain.clone().self_signed().key_id;
-    let root = |value: Vec<u8>| plain.clone().with(AUTHORITY_KEY_ID, false, &value).self_signed();
-    both_accept(&root(sequence(&[&der(0x80, &own)])), Raw::leaf(HOST), HOST);
-    let directory = der(0xa4, &name("Root"));
-    let with_issuer = sequence(&[&der(0x80, &own), &der(0xa1, &directory), &der(0x82, &plain.serial)]);
-    for value in [sequence(&[&der(0x80, &[7; 20])]), sequence(&[])] {
-        let words = "is not its own key identifier (CA/B Forum BR 7.1.2.1.3)";
-        let error = judge("2026-11-webpki", &root(value), Raw::leaf(HOST), HOST).unwrap_err();
-        assert!(error.message().contains(words), "{}", error.message());
-    }
-    let words = "names an issuer or serial number (CA/B Forum BR 7.1.2.1.3)";
-    only_the_web_refuses(&root(with_issuer), Raw::leaf(HOST), HOST, Status::EBadCertificate, words);
+fn the_constraints_of_an_intermediate_are_critical() {
+    let root = Raw::ca("Root").self_signed();
+    let middle = Raw::ca("Middle").instead(BASIC_CONSTRAINTS, false, &[0x30, 3, 1, 1, 0xff]).issued_by(&root);
+    let leaf = Raw::leaf(HOST).issued_by(&middle);
+    let ask = |policy| Question { policy, ..Question::new(&[&root], &[&leaf, &middle], HOST) }.ask();
+    ask("default").unwrap();
+    let error = ask("2026-11-webpki").unwrap_err();
+    assert_eq!(error.status(), Status::EBadCertificate);
+    assert!(error.message().contains("basicConstraints are not critical (RFC 5280 4.2.1.9)"), "{}", error.message());
 }
 
 #[test]

@@ -1,23 +1,28 @@
 //! Our rules for a whole chain that OpenSSL finds good: each certificate's own, the depth, and the name constraints. And
 //! better reasons than OpenSSL's code for one that it does not. Every function looks at bytes and decides nothing twice.
 
+use std::ffi::c_int;
 use std::sync::Mutex;
 
+use foreign_types::ForeignType;
 use openssl::x509::X509;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::identity::{Budget, NameConstraints, same_name};
+use crate::sys;
 use crate::trust::distrust;
 use crate::verify::engine::{self, Outcome};
 use crate::verify::explain;
 use crate::verify::fields::{Certificate, Known};
+use crate::verify::guard::Role;
 use crate::verify::judge::{Case, Extent};
 use crate::verify::rules::{self, Place, Rules};
 use crate::verify::signed::SignedPart;
 
 /// Our rules for a chain that OpenSSL finds good.
 pub fn check(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error, Extent)> {
+    check_asked(case, chain)?;
     let rules = case.rules();
     let mut signed = SignedPart::new();
     let mut is_constrained = false;
@@ -42,6 +47,32 @@ pub fn check(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error,
     }
     distrust::check(chain.iter().map(|certificate| &**certificate), &case.distrust)
         .map_err(|error| (error, Extent::Anchor))
+}
+
+/// The purpose and the trust setting that the program chose hold besides our own, as they would without hostlock.
+fn check_asked(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error, Extent)> {
+    const REJECTED: c_int = 2;
+    let asked = case.wishes.asked().map_err(|error| (error, Extent::Leaf))?;
+    let (purpose, trust) = match case.role {
+        Role::Client => (ffi::X509_PURPOSE_SSL_SERVER, sys::X509_TRUST_SSL_SERVER),
+        Role::Server => (ffi::X509_PURPOSE_SSL_CLIENT, sys::X509_TRUST_SSL_CLIENT),
+    };
+    if ![0, ffi::X509_PURPOSE_ANY, purpose].contains(&asked.purpose) {
+        for (depth, certificate) in chain.iter().enumerate() {
+            // SAFETY: the certificate is live; OpenSSL reads its extensions.
+            if unsafe { sys::X509_check_purpose(certificate.as_ptr(), asked.purpose, (depth > 0).into()) } != 1 {
+                let extent = if depth == 0 { Extent::Leaf } else { Extent::Anchor };
+                return Err((explain::asked_purpose(asked.purpose, depth, certificate), extent));
+            }
+        }
+    }
+    if let Some(anchor) = chain.last().filter(|_| ![0, trust].contains(&asked.trust)) {
+        // SAFETY: the certificate is live; OpenSSL reads the settings that came with it.
+        if unsafe { sys::X509_check_trust(anchor.as_ptr(), asked.trust, 0) } == REJECTED {
+            return Err((explain::asked_trust(chain.len() - 1, anchor), Extent::Anchor));
+        }
+    }
+    Ok(())
 }
 
 /// The bytes of the anchor that kept its rules last and has no name constraints: the same bytes keep the same rules.
@@ -151,7 +182,7 @@ fn find_breach(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
     let culprit = outcome.chain.get(outcome.depth).filter(|_| explain::is_form(outcome.code))?;
     let der = culprit.to_der().ok()?;
     let place = place(outcome.depth, outcome.chain.len());
-    let breach = case.rules().check(&Certificate::parse(&der).ok()?, place).err()?;
+    let breach = case.rules().find(&Certificate::parse(&der).ok()?, place).err()?;
     let is_purpose = outcome.code == ffi::X509_V_ERR_INVALID_PURPOSE;
     (is_purpose || breach.status != Status::EWrongPurpose).then(|| explain::breach(breach, outcome.depth, culprit))
 }

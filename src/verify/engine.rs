@@ -135,8 +135,9 @@ pub fn stack(certificates: &[X509]) -> Result<Stack<X509>> {
 
 /// OpenSSL asks here about everything that it finds wrong. It may go on only past what hostlock judges by itself.
 unsafe extern "C" fn review(ok: c_int, context: *mut ffi::X509_STORE_CTX) -> c_int {
-    if ok == 1 {
-        return 1;
+    // 2 tells of the policies that were found.
+    if ok != 0 {
+        return ok;
     }
     // SAFETY: OpenSSL hands its live context, and `run` stored its notes in it.
     let forgiven = catch_unwind(AssertUnwindSafe(|| unsafe { is_forgiven(context) })).unwrap_or(false);
@@ -156,12 +157,20 @@ unsafe fn is_forgiven(context: *mut ffi::X509_STORE_CTX) -> bool {
     if unsafe { inquiry.forgives(context) } {
         return true;
     }
-    // SAFETY: as the caller promises.
-    match unsafe { ffi::X509_STORE_CTX_get_error(context) } {
+    // SAFETY: the caller promises a live context; this reads one field.
+    let code = unsafe { ffi::X509_STORE_CTX_get_error(context) };
+    // What the program itself made strict holds for the whole chain, as OpenSSL applies it.
+    let strict = case.wishes.flags() & ffi::X509_V_FLAG_X509_STRICT != 0;
+    // SAFETY: the caller promises a live context.
+    if !strict && unsafe { is_form_of_anchor(context, code) } {
+        return true;
+    }
+    match code {
         // Home-made CAs leave these out, and nothing is less certain for it.
         sys::X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER
         | sys::X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER
-        | sys::X509_V_ERR_CA_CERT_MISSING_KEY_USAGE => !case.policy.demands(Check::IdentifiersPresent),
+        | sys::X509_V_ERR_CA_CERT_MISSING_KEY_USAGE => !strict && !case.policy.demands(Check::IdentifiersPresent),
+        sys::X509_V_ERR_CA_BCONS_NOT_CRITICAL => !strict && !case.policy.demands(Check::CriticalConstraints),
         // Name constraints are evaluated once more, by our own rules, on the chain that is built.
         ffi::X509_V_ERR_PERMITTED_VIOLATION
         | ffi::X509_V_ERR_EXCLUDED_VIOLATION
@@ -171,6 +180,38 @@ unsafe fn is_forgiven(context: *mut ffi::X509_STORE_CTX) -> bool {
         | ffi::X509_V_ERR_UNSUPPORTED_NAME_SYNTAX => true,
         // SAFETY: as the caller promises.
         ffi::X509_V_ERR_CERT_HAS_EXPIRED => unsafe { expires_this_second(context, case.time) },
+        _ => false,
+    }
+}
+
+/// Whether `code` is one that only X509_STRICT brings, about the form of the trust anchor: that is what the program named,
+/// and of it RFC 5280 6.1 takes the name and the key. What OpenSSL finds without X509_STRICT stands.
+///
+/// # Safety
+/// `context` is live and reports `code` now.
+unsafe fn is_form_of_anchor(context: *mut ffi::X509_STORE_CTX, code: c_int) -> bool {
+    // SAFETY: the caller promises a live context; each call reads one field.
+    let (depth, chain, certificate) = unsafe {
+        (
+            ffi::X509_STORE_CTX_get_error_depth(context),
+            ffi::X509_STORE_CTX_get0_chain(context),
+            ffi::X509_STORE_CTX_get_current_cert(context),
+        )
+    };
+    // SAFETY: NULL, which counts -1, or the chain that the context owns.
+    let last = unsafe { ffi::OPENSSL_sk_num(chain.cast()) } - 1;
+    if last < 1 || depth != last || certificate.is_null() {
+        return false;
+    }
+    match code {
+        sys::X509_V_ERR_PATHLEN_INVALID_FOR_NON_CA..=sys::X509_V_ERR_EXTENSIONS_REQUIRE_VERSION_3
+        | sys::X509_V_ERR_SIGNATURE_ALGORITHM_INCONSISTENCY => true,
+        // A certificate of version 1 cannot say that it is a CA's: whoever names it as an anchor does (RFC 5280 6.1.4 (k)).
+        sys::X509_V_ERR_INVALID_CA | ffi::X509_V_ERR_INVALID_PURPOSE => {
+            const SELF_SIGNED_OF_VERSION_1: c_int = 3;
+            // SAFETY: the certificate is live during the report.
+            unsafe { sys::X509_check_ca(certificate) == SELF_SIGNED_OF_VERSION_1 }
+        }
         _ => false,
     }
 }
@@ -205,6 +246,15 @@ fn parameters(case: &Case<'_>, extra_flags: c_ulong) -> Result<*mut ffi::X509_VE
         Role::Client => (ffi::X509_PURPOSE_SSL_SERVER, sys::X509_TRUST_SSL_SERVER),
         Role::Server => (ffi::X509_PURPOSE_SSL_CLIENT, sys::X509_TRUST_SSL_CLIENT),
     };
+    let policies = case.wishes.asked().map(|asked| asked.policies);
+    let policies = match policies {
+        Ok(policies) => policies,
+        Err(error) => {
+            // SAFETY: made just now, and nothing refers to it.
+            unsafe { ffi::X509_VERIFY_PARAM_free(param) };
+            return Err(error);
+        }
+    };
     let timeless = if case.waivers.has(Waiver::Time) { ffi::X509_V_FLAG_NO_CHECK_TIME } else { 0 };
     let wished = case.wishes.flags();
     let flags = case.policy.verify_flags | wished | case.revocation.flags(wished) | timeless | extra_flags;
@@ -218,8 +268,13 @@ fn parameters(case: &Case<'_>, extra_flags: c_ulong) -> Result<*mut ffi::X509_VE
         ffi::X509_VERIFY_PARAM_set_depth(param, case.depth().saturating_add(SELF_ISSUED_ALLOWANCE as c_int));
         ffi::X509_VERIFY_PARAM_set_auth_level(param, case.policy.security_level.max(case.wishes.auth_level()));
         ffi::X509_VERIFY_PARAM_set_hostflags(param, ffi::X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-        // RFC 5280 6.1.1 (c): any policy will do. Without a word OpenSSL takes none, and refuses where one is required.
-        sys::X509_VERIFY_PARAM_add0_policy(param, ffi::OBJ_nid2obj(sys::NID_ANY_POLICY));
+        // RFC 5280 6.1.1 (c): any policy will do where the program names none. Without a word OpenSSL takes none, and
+        // refuses where one is required.
+        if policies.is_null() {
+            sys::X509_VERIFY_PARAM_add0_policy(param, ffi::OBJ_nid2obj(sys::NID_ANY_POLICY));
+        } else {
+            sys::X509_VERIFY_PARAM_set1_policies(param, policies);
+        }
         if let Some(time) = case.time.filter(|_| timeless == 0) {
             ffi::X509_VERIFY_PARAM_set_time(param, time as libc::time_t);
         }

@@ -89,6 +89,19 @@ pub fn x509_error(code: c_int, depth: usize, chain: &[X509], leaf: &X509Ref) -> 
             format!("{who} permits fewer CAs below it than the chain has (RFC 5280 4.2.1.9)"),
         )
         .with_hint("a CA of the chain was issued without right; do not trust what it issued"),
+        SUITE_B_FIRST..=SUITE_B_LAST => {
+            Error::new(Status::EWeakKey, format!("{who} is outside of Suite B: {}", code_text(code)))
+                .with_hint("the program asked for it with X509_V_FLAG_SUITEB_*; clear that where Suite B is not wanted")
+                .with_x509_code(code)
+                .with_certificate(depth as u32, subject.clone())
+        }
+        code if is_openssls_ocsp(code) => Error::new(
+            Status::ERevocationUnknown,
+            format!("{who} has no OCSP answer that OpenSSL's own check (X509_V_FLAG_OCSP_RESP_CHECK) accepts"),
+        )
+        .with_hint(
+            "hostlock_ctx_ocsp_mode(ctx, \"require\") demands a stapled answer on TLS 1.2 and 1.3; clear the flag",
+        ),
         _ => match form(code) {
             Some((what, rule)) => Error::new(Status::EBadCertificate, format!("{who} {what} ({rule})")),
             None => Error::new(Status::EBadCertificate, format!("{who}: {}", code_text(code))),
@@ -101,6 +114,13 @@ pub fn x509_error(code: c_int, depth: usize, chain: &[X509], leaf: &X509Ref) -> 
 /// X509_V_ERR_EE_KEY_TOO_SMALL.
 pub const EE_KEY_TOO_SMALL: c_int = 66;
 const CA_KEY_TOO_SMALL: c_int = 67;
+const SUITE_B_FIRST: c_int = 56;
+const SUITE_B_LAST: c_int = 61;
+
+/// X509_V_ERR_OCSP_*, which OpenSSL gives where a program has it check stapled answers.
+fn is_openssls_ocsp(code: c_int) -> bool {
+    matches!(code, 73..=75 | 96..=100)
+}
 const CA_MD_TOO_WEAK: c_int = 68;
 const INVALID_CA: c_int = 79;
 
@@ -155,6 +175,26 @@ pub fn not_der(depth: usize, certificate: &X509Ref) -> Error {
         .with_x509_code(ffi::X509_V_ERR_UNSPECIFIED)
         .with_certificate(depth as u32, subject)
         .with_hint(REISSUE)
+}
+
+/// The error for a certificate that is not for the purpose which the program chose.
+pub fn asked_purpose(purpose: c_int, depth: usize, certificate: &X509Ref) -> Error {
+    let subject = subject_of(certificate);
+    let who = position(depth, &subject);
+    Error::new(Status::EWrongPurpose, format!("{who} is not issued for the purpose that the program chose ({purpose})"))
+        .with_hint("TLS needs no call of SSL_CTX_set_purpose or X509_VERIFY_PARAM_set_purpose; see <openssl/x509v3.h>")
+        .with_x509_code(ffi::X509_V_ERR_INVALID_PURPOSE)
+        .with_certificate(depth as u32, subject)
+}
+
+/// The error for an anchor whose own settings reject the use which the program chose.
+pub fn asked_trust(depth: usize, certificate: &X509Ref) -> Error {
+    let subject = subject_of(certificate);
+    let who = position(depth, &subject);
+    Error::new(Status::EWrongPurpose, format!("{who} is rejected for the trust setting that the program chose"))
+        .with_hint("TLS needs no call of SSL_CTX_set_trust or X509_VERIFY_PARAM_set_trust")
+        .with_x509_code(ffi::X509_V_ERR_CERT_REJECTED)
+        .with_certificate(depth as u32, subject)
 }
 
 /// The error for a chain of too many intermediates.

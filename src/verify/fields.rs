@@ -281,11 +281,6 @@ impl<'a> Certificate<'a> {
         Known::ALL.iter().zip(&self.known).filter_map(|(&known, slot)| slot.map(|extension| (known, extension)))
     }
 
-    /// Whether subject and issuer are the same bytes.
-    pub fn is_self_issued(&self) -> bool {
-        self.subject == self.issuer
-    }
-
     /// Whether the subject names nobody.
     pub fn has_empty_subject(&self) -> bool {
         self.subject == [SEQUENCE, 0]

@@ -10,11 +10,12 @@ use openssl::x509::store::X509StoreRef;
 use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
 use crate::policy::{Check, Policy};
 use crate::sys;
 use crate::trust::distrust::Distrust;
 use crate::trust::store;
+use crate::verify::asked::Asked;
 use crate::verify::certificate;
 use crate::verify::chain::{self, KnownAnchor};
 use crate::verify::engine::{self, Material};
@@ -124,11 +125,19 @@ impl<'a> Case<'a> {
 pub const SELF_ISSUED_ALLOWANCE: usize = 8;
 
 /// The stricter wishes of a program, read from its verification parameters.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Wishes {
     flags: c_ulong,
     depth: Option<c_int>,
     auth_level: c_int,
+    /// `None` where it cannot be read.
+    asked: Option<Asked>,
+}
+
+impl Default for Wishes {
+    fn default() -> Wishes {
+        Wishes { flags: 0, depth: None, auth_level: 0, asked: Some(Asked::default()) }
+    }
 }
 
 /// A refusal, with the chain as far as it was built.
@@ -152,17 +161,19 @@ pub(crate) enum Extent {
     Nowhere,
 }
 
-/// Only these bits of a program's flags count: each makes verification stricter.
-pub const STRENGTHENING: c_ulong = ffi::X509_V_FLAG_CRL_CHECK
-    | ffi::X509_V_FLAG_CRL_CHECK_ALL
-    | ffi::X509_V_FLAG_X509_STRICT
-    | ffi::X509_V_FLAG_POLICY_CHECK
-    | ffi::X509_V_FLAG_EXPLICIT_POLICY
-    | ffi::X509_V_FLAG_INHIBIT_ANY
-    | ffi::X509_V_FLAG_INHIBIT_MAP
-    | ffi::X509_V_FLAG_EXTENDED_CRL_SUPPORT
-    | ffi::X509_V_FLAG_USE_DELTAS
-    | ffi::X509_V_FLAG_CHECK_SS_SIGNATURE;
+/// The bits of a program's flags that make verification laxer, or that hostlock decides by itself. All others hold, those
+/// of a newer OpenSSL included: it honours what it knows.
+pub const WEAKENING: c_ulong =
+    // A moment of the program's own. hostlock_ctx_verify_time sets one.
+    ffi::X509_V_FLAG_USE_CHECK_TIME
+    // No dates at all. hostlock_insecure_no_time_check says so aloud.
+    | ffi::X509_V_FLAG_NO_CHECK_TIME
+    // A critical extension that nobody understands would be passed over.
+    | ffi::X509_V_FLAG_IGNORE_CRITICAL
+    // A peer's own certificate would be an issuer (RFC 3820).
+    | ffi::X509_V_FLAG_ALLOW_PROXY_CERTS
+    // A CA in the store would hide its root's constraints; `judge` takes one for an anchor where no root is.
+    | ffi::X509_V_FLAG_PARTIAL_CHAIN;
 
 impl Wishes {
     /// Reads them from `param`.
@@ -177,10 +188,12 @@ impl Wishes {
         let depth = unsafe { sys::X509_VERIFY_PARAM_get_depth(param) };
         Wishes {
             // SAFETY: as above.
-            flags: unsafe { ffi::X509_VERIFY_PARAM_get_flags(param) } & STRENGTHENING,
+            flags: unsafe { ffi::X509_VERIFY_PARAM_get_flags(param) } & !WEAKENING,
             depth: (depth >= 0).then_some(depth),
             // SAFETY: as above.
             auth_level: unsafe { ffi::X509_VERIFY_PARAM_get_auth_level(param) },
+            // SAFETY: the caller promises live parameters.
+            asked: unsafe { Asked::read(param) },
         }
     }
 
@@ -190,7 +203,12 @@ impl Wishes {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
-        Wishes { flags: self.flags | other.flags, depth, auth_level: self.auth_level.max(other.auth_level) }
+        Wishes {
+            flags: self.flags | other.flags,
+            depth,
+            auth_level: self.auth_level.max(other.auth_level),
+            asked: self.asked.zip(other.asked).map(|(one, other)| one.or(other)),
+        }
     }
 
     /// A security level that is asked for.
@@ -198,9 +216,20 @@ impl Wishes {
         Wishes { auth_level: self.auth_level.max(level), ..self }
     }
 
-    /// The flags, all of them strengthening.
+    /// The flags without what weakens.
     pub fn flags(self) -> c_ulong {
-        self.flags & STRENGTHENING
+        self.flags & !WEAKENING
+    }
+
+    /// Purpose, trust setting and policies. An error where they cannot be read, as they may be stricter than ours.
+    pub(crate) fn asked(self) -> Result<Asked> {
+        self.asked.ok_or_else(|| {
+            Error::new(
+                Status::EUnsupported,
+                "this OpenSSL keeps a program's purpose and policies where they cannot be read",
+            )
+            .with_hint("use hostlock with an OpenSSL that docs/openssl-versions.md lists")
+        })
     }
 
     /// OpenSSL's security level.

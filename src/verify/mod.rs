@@ -8,6 +8,7 @@
 //! [`exact`] which need no chain, [`pins`] which keys must be in it; [`insecure`] is what a program gave up. [`guard`] is
 //! what a context knows, [`ech`] what becomes of names where the hello is encrypted, [`watch`] what a connection knows, [`hidden`] what OpenSSL does not tell about a context.
 
+pub(crate) mod asked;
 mod bearer;
 pub mod begin;
 pub mod bundle;

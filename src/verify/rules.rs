@@ -106,8 +106,19 @@ impl Rules {
         self.mask & (1 << check as u32) != 0
     }
 
-    /// The first rule that `certificate` breaks at `place`.
+    /// The first rule that `certificate` breaks at `place`. An anchor is what the program named (RFC 5280 6.1): of our
+    /// rules only those of keys hold for it.
     pub fn check(self, certificate: &Certificate<'_>, place: Place) -> Result<(), Breach> {
+        match place {
+            Place::Anchor if self.demand(Check::KeyKind) => key_kind(certificate, place),
+            Place::Anchor => Ok(()),
+            _ => self.find(certificate, place),
+        }
+    }
+
+    /// The first rule of form that `certificate` breaks at `place`, an anchor's included: to put into words what OpenSSL
+    /// refuses.
+    pub fn find(self, certificate: &Certificate<'_>, place: Place) -> Result<(), Breach> {
         let run = |check: Check, rule: fn(&Certificate<'_>, Place) -> Result<(), Breach>| {
             if self.demand(check) { rule(certificate, place) } else { Ok(()) }
         };
@@ -116,6 +127,7 @@ impl Rules {
         run(Check::Serial, serial)?;
         run(Check::AlgorithmsAgree, algorithms_agree)?;
         run(Check::Criticality, criticality)?;
+        run(Check::CriticalConstraints, critical_constraints)?;
         run(Check::KeyKind, key_kind)?;
         run(Check::BasicConstraints, basic_constraints)?;
         run(Check::LeafIsNoCa, leaf_is_no_ca)?;
@@ -136,7 +148,6 @@ impl Rules {
         }
         run(Check::NamesNotCritical, names_not_critical)?;
         run(Check::PlainDnsNames, plain_dns_names)?;
-        run(Check::RootKeyIdentifier, root_key_identifier)?;
         run(Check::RsaShape, rsa_shape)
     }
 }
@@ -200,18 +211,12 @@ fn algorithms_agree(certificate: &Certificate<'_>, _: Place) -> Result<(), Breac
     Ok(())
 }
 
-/// OpenSSL has the first two itself until 4.0, except for a certificate that is trusted as it stands.
+/// OpenSSL has the first itself until 4.0, except for a certificate that is trusted as it stands.
 fn criticality(certificate: &Certificate<'_>, place: Place) -> Result<(), Breach> {
     let not_critical = |known| certificate.extension(known).is_some_and(|extension| !extension.critical);
-    if place != Place::TrustedLeaf {
-        if not_critical(Known::BasicConstraints) && ca_and_length(certificate).0 {
-            let what = "is a CA's, but its basicConstraints are not critical";
-            return Err(breach(CA_BCONS_NOT_CRITICAL, what, "RFC 5280 4.2.1.9"));
-        }
-        if not_critical(Known::SubjectAltName) && certificate.has_empty_subject() {
-            let what = "has an empty subject, but its subjectAltName is not critical";
-            return Err(breach(EMPTY_SUBJECT_SAN_NOT_CRITICAL, what, "RFC 5280 4.2.1.6"));
-        }
+    if place != Place::TrustedLeaf && not_critical(Known::SubjectAltName) && certificate.has_empty_subject() {
+        let what = "has an empty subject, but its subjectAltName is not critical";
+        return Err(breach(EMPTY_SUBJECT_SAN_NOT_CRITICAL, what, "RFC 5280 4.2.1.6"));
     }
     for (known, extension) in certificate.extensions() {
         let must = match known {
@@ -229,6 +234,16 @@ fn criticality(certificate: &Certificate<'_>, place: Place) -> Result<(), Breach
             let what = format!("has a {} extension that {is} critical", known.name());
             return Err(breach(INVALID_EXTENSION, what, known.section()));
         }
+    }
+    Ok(())
+}
+
+/// OpenSSL has it itself until 4.0.
+fn critical_constraints(certificate: &Certificate<'_>, place: Place) -> Result<(), Breach> {
+    let constraints = certificate.extension(Known::BasicConstraints);
+    if place != Place::TrustedLeaf && constraints.is_some_and(|it| !it.critical) && ca_and_length(certificate).0 {
+        let what = "is a CA's, but its basicConstraints are not critical";
+        return Err(breach(CA_BCONS_NOT_CRITICAL, what, "RFC 5280 4.2.1.9"));
     }
     Ok(())
 }
@@ -346,10 +361,6 @@ fn explicit_purpose(certificate: &Certificate<'_>, place: Place, purpose: Purpos
             let what = "may be used for any purpose (anyExtendedKeyUsage)".to_owned();
             Err(wrong_purpose(what, "CA/B Forum BR 7.1.2.7.10", purpose))
         }
-        (Place::Anchor, Some(_)) if certificate.is_self_issued() => {
-            let what = "is a root's and has an extended key usage";
-            Err(breach(INVALID_EXTENSION, what, "CA/B Forum BR 7.1.2.1.2"))
-        }
         _ => Ok(()),
     }
 }
@@ -374,25 +385,6 @@ fn plain_dns_names(certificate: &Certificate<'_>, place: Place) -> Result<(), Br
     Ok(())
 }
 
-fn root_key_identifier(certificate: &Certificate<'_>, place: Place) -> Result<(), Breach> {
-    if place != Place::Anchor || !certificate.is_self_issued() {
-        return Ok(());
-    }
-    let Some(authority) = certificate.extension(Known::AuthorityKeyIdentifier) else { return Ok(()) };
-    let own = certificate.extension(Known::SubjectKeyIdentifier).and_then(|extension| {
-        // The contents of the OCTET STRING.
-        Reader::new(extension.value).next().ok().map(|(_, identifier)| identifier)
-    });
-    let what = match syntax::authority_key_fields(authority.value) {
-        Ok([_, Some(_), _] | [_, _, Some(_)]) => {
-            "is a root's, and its authorityKeyIdentifier names an issuer or serial number"
-        }
-        Ok([identifier, None, None]) if identifier.is_some() && identifier == own => return Ok(()),
-        _ => "is a root's, and its authorityKeyIdentifier is not its own key identifier",
-    };
-    Err(breach(INVALID_EXTENSION, what, "CA/B Forum BR 7.1.2.1.3"))
-}
-
 fn rsa_shape(certificate: &Certificate<'_>, place: Place) -> Result<(), Breach> {
     match key::rsa_bits(certificate) {
         Some(bits) if bits % 8 != 0 => {
@@ -409,9 +401,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_bundled_public_root_keeps_the_rules_of_the_default_policy() {
-        let rules = Rules::new(crate::policy::POLICIES[0].checks.iter(), Some(Purpose::Server));
-        for der in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
+    fn every_bundled_public_root_keeps_the_rules_of_every_policy() {
+        let rules = |policy: &crate::policy::Policy| Rules::new(policy.checks.iter(), Some(Purpose::Server));
+        let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
+        for (policy, der) in
+            crate::policy::POLICIES.iter().flat_map(|policy| roots.iter().map(move |der| (policy, der)))
+        {
+            let rules = rules(policy);
             let certificate = Certificate::parse(der).unwrap();
             if let Err(breach) = rules.check(&certificate, Place::Anchor) {
                 let name = crate::identity::name_text(certificate.subject);
