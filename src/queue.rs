@@ -46,7 +46,7 @@ fn raise_verify_failed() {
 }
 
 /// The number that this process gave to the library "hostlock", with its reasons registered.
-fn library() -> c_int {
+pub fn library() -> c_int {
     static LIBRARY: OnceLock<c_int> = OnceLock::new();
     // OpenSSL forgets the table when the process ends; kept here it is no leak for those who look for leaks.
     static TABLE: AtomicPtr<ffi::ERR_STRING_DATA> = AtomicPtr::new(ptr::null_mut());

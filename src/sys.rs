@@ -77,6 +77,8 @@ pub const SSL_CTRL_GET_NEGOTIATED_GROUP: c_int = 134;
 pub const BIO_TYPE_DESCRIPTOR: c_int = 0x0100;
 pub const BIO_TYPE_SOURCE_SINK: c_int = 0x0400;
 pub const BIO_C_GET_FD: c_int = 105;
+/// What `SSL_set_fd` gives a connection.
+pub const BIO_TYPE_SOCKET: c_int = 5 | BIO_TYPE_SOURCE_SINK | BIO_TYPE_DESCRIPTOR;
 
 pub const SSL_CTRL_SET_MIN_PROTO_VERSION: c_int = 123;
 pub const SSL_CTRL_SET_MAX_PROTO_VERSION: c_int = 124;
@@ -319,5 +321,10 @@ unsafe extern "C" {
     pub fn BIO_get_new_index() -> c_int;
     pub fn BIO_find_type(bio: *mut BIO, kind: c_int) -> *mut BIO;
     pub fn BIO_test_flags(bio: *const BIO, flags: c_int) -> c_int;
+    pub fn BIO_method_type(bio: *const BIO) -> c_int;
+    pub fn BIO_up_ref(bio: *mut BIO) -> c_int;
+    pub fn BIO_get_callback_ex(bio: *const BIO) -> *const c_void;
+    pub fn SSL_set0_rbio(ssl: *mut SSL, bio: *mut BIO);
+    pub fn SSL_set0_wbio(ssl: *mut SSL, bio: *mut BIO);
     pub fn BIO_meth_set_destroy(method: *mut BIO_METHOD, destroy: unsafe extern "C" fn(*mut BIO) -> c_int) -> c_int;
 }

@@ -7,17 +7,21 @@
 
 use std::ffi::c_int;
 use std::io;
+use std::ptr;
+use std::sync::Arc;
 
 use openssl_sys as ffi;
 
 use crate::connection::deadline::{Deadline, poll_entry, wait};
 use crate::connection::failure::{self, Phase};
-use crate::connection::gather;
+use crate::connection::lend::Lent;
 use crate::connection::transport::{Limits, Transport, Tripped};
+use crate::connection::{gate, gather};
 use crate::error::{Error, Result, Status};
 use crate::queue::{self, Quiet};
 use crate::sys;
-use crate::verify::guard::{DEFAULT_TIMEOUT_MS, Guard, Role};
+use crate::verify::begin;
+use crate::verify::guard::{Guard, Role};
 use crate::verify::watch::{Verdict, Watch};
 
 /// How far a call came.
@@ -49,8 +53,14 @@ const IDLE_RECORDS: u32 = 1000;
 pub struct Drive<'a> {
     ssl: *mut ffi::SSL,
     phase: Phase,
-    guard: Option<&'a Guard>,
+    guard: Arc<Guard>,
     transport: Option<&'a Transport>,
+    /// Ends the loan of our transport when the call ends.
+    lent: Option<Lent>,
+    /// Whether this call made libssl take part of a long write, against the program's wish.
+    partial: bool,
+    /// Whether libssl had given the connection up before this call.
+    dead: bool,
     patience: Patience,
     deadline: Option<Deadline>,
     idle: u32,
@@ -61,11 +71,29 @@ pub struct Drive<'a> {
 impl<'a> Drive<'a> {
     /// # Safety
     /// `ssl` is a live `SSL` of our libssl that no other thread uses as long as the result lives.
-    pub unsafe fn new(ssl: *mut ffi::SSL, phase: Phase, patience: Patience) -> Drive<'a> {
+    pub unsafe fn new(ssl: *mut ffi::SSL, phase: Phase, patience: Patience) -> Result<Drive<'a>> {
+        // SAFETY: as the caller promises.
+        unsafe { Drive::with(ssl, phase, patience, None) }
+    }
+
+    /// The same, where our transport may be lent already. An error where no guard stands on `ssl`.
+    ///
+    /// # Safety
+    /// As for [`Drive::new`].
+    pub unsafe fn with(ssl: *mut ffi::SSL, phase: Phase, patience: Patience, lent: Option<Lent>) -> Result<Drive<'a>> {
         let errno = last_errno();
         // SAFETY: as the caller promises, here and in every block of this type.
-        let (guard, transport) = unsafe { (Guard::of_ssl(ssl), Transport::of(ssl)) };
-        Drive { ssl, phase, guard, transport, patience, deadline: None, idle: 0, errno }
+        let guard = unsafe { gate::guard(ssl)? };
+        // SAFETY: see above. Of a handshake that is about to begin here the watch must know.
+        unsafe { Watch::ensure(ssl)? };
+        // SAFETY: see above.
+        let lent = lent.or_else(|| unsafe { Lent::take(ssl) });
+        // SAFETY: see above.
+        let (transport, dead) = unsafe { (Transport::of(ssl), gate::given_up(ssl)) };
+        if let Some(transport) = transport.filter(|_| lent.is_some()) {
+            transport.be_patient_for(guard.settings().timeout_ms);
+        }
+        Ok(Drive { ssl, phase, guard, transport, lent, partial: false, dead, patience, deadline: None, idle: 0, errno })
     }
 
     /// Makes the handshake, or goes on with it.
@@ -79,6 +107,32 @@ impl<'a> Drive<'a> {
         self.phase = phase;
         self.deadline = None;
         outcome
+    }
+
+    /// Makes a read, write or shutdown, after the handshake where that is not complete: `call` is what libssl is to do.
+    pub(super) fn run(&mut self, call: impl Fn(*mut ffi::SSL) -> c_int) -> Result<Progress> {
+        // SAFETY: see `new`.
+        if unsafe { ffi::SSL_is_init_finished(self.ssl) } == 1 {
+            // SAFETY: see `new`.
+            if let Err(error) = unsafe { gate::verified(self.ssl, &self.guard) } {
+                return Err(self.last_word(error));
+            }
+        } else {
+            if let Some(error) = self.ended_by() {
+                return Err(self.last_word(error));
+            }
+            let progress = self.handshake()?;
+            if !matches!(progress, Progress::Done(_)) {
+                return Ok(progress);
+            }
+        }
+        // SAFETY: see `new`.
+        unsafe { gate::open(self.ssl) };
+        let quiet = Quiet::begin();
+        self.note_nothing_written();
+        let answer = call(self.ssl);
+        self.errno = last_errno();
+        self.go_on(Some(quiet), answer, call)
     }
 
     /// Goes on after a read, write or shutdown that did not succeed: `answer` is what it returned, `again` repeats it.
@@ -116,19 +170,25 @@ impl<'a> Drive<'a> {
     }
 
     fn connect(&mut self) -> Result<Progress> {
-        let Some(guard) = self.guard else {
-            return Err(Error::new(Status::EState, "this SSL belongs to a context that was not made by hostlock"));
-        };
+        let guard = self.guard.clone();
         if let Some(error) = self.transport.and_then(Transport::failure) {
             return Err(error);
         }
         // SAFETY: see `new`.
         if unsafe { ffi::SSL_is_init_finished(self.ssl) } == 1 {
-            return self.verified(guard);
+            return self.verified();
+        }
+        if let Some(error) = self.ended_by() {
+            return Err(error);
         }
         guard.check_not_poisoned()?;
         self.check_host_not_poisoned()?;
-        self.arm(guard);
+        // SAFETY: see `new`. What begins here is seen to begin, whatever info callback the program has set.
+        if unsafe { sys::SSL_in_before(self.ssl) } == 1 {
+            // SAFETY: see `new`.
+            unsafe { begin::pin_info(self.ssl) };
+        }
+        self.arm();
         loop {
             let quiet = Quiet::begin();
             self.note_nothing_written();
@@ -143,7 +203,7 @@ impl<'a> Drive<'a> {
             };
             self.errno = last_errno();
             if answer == 1 {
-                return self.verified(guard);
+                return self.verified();
             }
             if let Some(error) = self.refused().or_else(|| self.limit_passed()) {
                 return Err(error);
@@ -157,21 +217,11 @@ impl<'a> Drive<'a> {
     }
 
     /// The handshake is complete; whether it also was verified.
-    fn verified(&mut self, guard: &Guard) -> Result<Progress> {
+    fn verified(&mut self) -> Result<Progress> {
         // SAFETY: see `new`.
-        if unsafe { guard.role_on(self.ssl) } == Role::Client {
-            // SAFETY: see `new`.
-            let verdict = unsafe { Watch::of(self.ssl) }.map(|watch| watch.state().verdict.clone());
-            match verdict {
-                Some(Verdict::Verified { .. } | Verdict::Excused(_)) => {}
-                Some(Verdict::Refused(error)) => return Err(error),
-                Some(Verdict::Pending) | None => {
-                    // SAFETY: see `new`; after this libssl itself refuses to read and write.
-                    unsafe { ffi::SSL_set_shutdown(self.ssl, ffi::SSL_SENT_SHUTDOWN | ffi::SSL_RECEIVED_SHUTDOWN) };
-                    return Err(Error::new(Status::EUnverified, "the handshake ended without hostlock's verification"));
-                }
-            }
-        }
+        unsafe { gate::verified(self.ssl, &self.guard)? };
+        // SAFETY: see `new`.
+        unsafe { gate::open(self.ssl) };
         if let Some(transport) = self.transport {
             transport.settle();
         }
@@ -184,11 +234,11 @@ impl<'a> Drive<'a> {
         poison.map_or(Ok(()), Err)
     }
 
-    fn arm(&mut self, guard: &Guard) {
+    fn arm(&mut self) {
         let Some(transport) = self.transport.filter(|transport| !transport.established.get()) else { return };
-        let mut limits = transport.limits.get().unwrap_or_else(|| limits_of(guard));
+        let mut limits = transport.limits.get().unwrap_or_else(|| limits_of(&self.guard));
         if limits.deadline.is_never() {
-            limits.deadline = deadline_of(Some(guard));
+            limits.deadline = deadline_of(&self.guard);
         }
         transport.limits.set(Some(limits));
         self.deadline = Some(limits.deadline);
@@ -199,6 +249,9 @@ impl<'a> Drive<'a> {
         // SAFETY: see `new`.
         let finished = unsafe { ffi::SSL_is_init_finished(self.ssl) } == 1;
         if let Some(error) = self.ended_by() {
+            return Err(error);
+        }
+        if let Some(error) = self.limit_passed() {
             return Err(error);
         }
         if let Some(transport) = self.transport.filter(|_| finished) {
@@ -254,31 +307,13 @@ impl<'a> Drive<'a> {
         Ok(())
     }
 
-    /// What libssl waits for, by the rules of SSL_get_error without its look at the error queue.
+    /// What libssl waits for; nothing, once it has given the connection up.
     fn wish(&self) -> Option<Progress> {
         // SAFETY: see `new`.
-        let (want, reader, writer) =
-            unsafe { (sys::SSL_want(self.ssl), ffi::SSL_get_rbio(self.ssl), ffi::SSL_get_wbio(self.ssl)) };
-        let bio = match want {
-            sys::SSL_READING => reader,
-            sys::SSL_WRITING => writer,
-            _ => return None,
-        };
-        if bio.is_null() {
-            return None;
-        }
-        // SAFETY: the BIO belongs to the SSL.
-        let flags = unsafe { sys::BIO_test_flags(bio, ffi::BIO_FLAGS_RWS | ffi::BIO_FLAGS_SHOULD_RETRY) };
-        if flags & ffi::BIO_FLAGS_SHOULD_RETRY == 0 {
-            return None;
-        }
-        match flags & (ffi::BIO_FLAGS_READ | ffi::BIO_FLAGS_WRITE) {
-            ffi::BIO_FLAGS_READ => Some(Progress::WantRead),
-            // libssl, dead after a fatal error whose alert found no room, goes on saying that it wants to write.
-            ffi::BIO_FLAGS_WRITE if self.transport.is_some_and(|transport| !transport.wrote.get()) => None,
-            ffi::BIO_FLAGS_WRITE => Some(Progress::WantWrite),
-            _ => None,
-        }
+        let wish = unsafe { wish_of(self.ssl) };
+        let wrote = self.transport.is_none_or(|transport| transport.wrote.get());
+        // Without a try to write the wish is an old one.
+        wish.filter(|wish| *wish == Progress::WantRead || wrote)
     }
 
     fn note_nothing_written(&self) {
@@ -293,15 +328,29 @@ impl<'a> Drive<'a> {
             self.note_nothing_written();
             return Ok(Some(wish));
         };
-        let guard = self.guard;
+        let guard = &self.guard;
         let deadline = *self.deadline.get_or_insert_with(|| deadline_of(guard));
+        if let Some(transport) =
+            self.transport.filter(|transport| self.lent.is_some() && transport.limits.get().is_none())
+        {
+            // libssl may read on and on once there is something: the same deadline holds inside of it.
+            transport.limits.set(Some(Limits { deadline, bytes: usize::MAX, allowed_bytes: usize::MAX }));
+        }
+        if self.phase == Phase::Write && self.lent.is_some() && !self.partial {
+            // Each part of a long write has its own time, as the answer of hostlock_write may be a part of it.
+            // SAFETY: see `new`; this control takes a number and no pointer.
+            let modes = unsafe { ffi::SSL_ctrl(self.ssl, sys::SSL_CTRL_MODE, 0, ptr::null_mut()) };
+            self.partial = modes & sys::SSL_MODE_ENABLE_PARTIAL_WRITE == 0;
+            // SAFETY: see `new`; this control takes a number and no pointer.
+            unsafe { ffi::SSL_ctrl(self.ssl, sys::SSL_CTRL_MODE, sys::SSL_MODE_ENABLE_PARTIAL_WRITE, ptr::null_mut()) };
+        }
         let events = if wish == Progress::WantRead { libc::POLLIN } else { libc::POLLOUT };
         self.idle = 0;
         // A descriptor that is always ready must not outlive the deadline either.
         let late = deadline.has_passed();
         match if late { Ok(false) } else { wait(&mut [poll_entry(fd, events)], &deadline) } {
             Ok(true) => Ok(None),
-            Ok(false) => Err(failure::timed_out(self.phase, &self.peer(), deadline.allowed_ms())),
+            Ok(false) => Err(self.timed_out(self.phase, deadline.allowed_ms())),
             Err(error) => {
                 let why = failure::os_text(&error);
                 Err(Error::new(Status::EIo, format!("waiting for {} failed: {why}", self.peer())))
@@ -329,7 +378,7 @@ impl<'a> Drive<'a> {
         let transport = self.transport?;
         let limits = transport.limits.get()?;
         match transport.tripped.get()? {
-            Tripped::Time => Some(failure::timed_out(Phase::Handshake, &self.peer(), limits.deadline.allowed_ms())),
+            Tripped::Time => Some(self.timed_out(self.phase, limits.deadline.allowed_ms())),
             Tripped::Bytes => {
                 let what = format!("more than {} bytes in one handshake", limits.allowed_bytes);
                 Some(failure::flooded(&self.peer(), &what))
@@ -337,9 +386,32 @@ impl<'a> Drive<'a> {
         }
     }
 
+    /// The time is up. A peer that said nothing to a hello of more than one packet may never have seen it.
+    fn timed_out(&self, phase: Phase, allowed_ms: u32) -> Error {
+        let silent =
+            self.transport.filter(|transport| phase == Phase::Handshake && transport.with_head(<[u8]>::is_empty));
+        // SAFETY: see `new`.
+        let client = unsafe { ffi::SSL_is_server(self.ssl) } != 1;
+        let hello = silent.filter(|_| client).map_or(0, Transport::sent);
+        failure::timed_out(phase, &self.peer(), allowed_ms, hello)
+    }
+
     /// The error after which this connection cannot go on, where there was one.
     pub(super) fn ended_by(&self) -> Option<Error> {
-        self.refused().or_else(|| self.transport.and_then(Transport::failure))
+        self.refused().or_else(|| self.transport.and_then(Transport::failure)).or_else(|| self.remembered())
+    }
+
+    /// The error that ended the connection in an earlier call, of ours or of libssl's own. SSL_clear ends it.
+    fn remembered(&self) -> Option<Error> {
+        // SAFETY: see `new`.
+        if unsafe { sys::SSL_in_before(self.ssl) } == 1 {
+            return None;
+        }
+        // SAFETY: see `new`.
+        let watch = unsafe { Watch::of(self.ssl) }?;
+        let state = watch.state();
+        let of_libssl = || state.failure.clone().filter(|_| self.dead);
+        state.ended.clone().or_else(of_libssl).or_else(|| self.dead.then(failure::failed_earlier))
     }
 
     /// The verdict, where it is a refusal: it says more than libssl can. One from before SSL_clear counts no more.
@@ -376,10 +448,20 @@ impl<'a> Drive<'a> {
         let passing = match error.status() {
             Status::EArg | Status::EState | Status::EClosed | Status::EPoisoned => true,
             Status::ETimeout => self.phase != Phase::Handshake,
+            // A callback of the program's has not finished.
+            // SAFETY: see `new`.
+            Status::EUnsupported => !unsafe { gate::given_up(self.ssl) },
             _ => false,
         };
-        if let Some(transport) = self.transport.filter(|_| !passing) {
+        if passing {
+            return error;
+        }
+        if let Some(transport) = self.transport.filter(|_| self.lent.is_none()) {
             transport.fail_with(&error);
+        }
+        // SAFETY: see `new`.
+        if let Some(watch) = unsafe { Watch::of(self.ssl) } {
+            watch.state().ended.get_or_insert_with(|| error.clone());
         }
         error
     }
@@ -392,6 +474,45 @@ impl<'a> Drive<'a> {
     }
 }
 
+impl Drop for Drive<'_> {
+    fn drop(&mut self) {
+        if self.partial {
+            let mode = sys::SSL_MODE_ENABLE_PARTIAL_WRITE;
+            // SAFETY: see `new`; this control takes a number and no pointer.
+            unsafe { ffi::SSL_ctrl(self.ssl, sys::SSL_CTRL_CLEAR_MODE, mode, ptr::null_mut()) };
+        }
+    }
+}
+
+/// What libssl waits for, by the rules of SSL_get_error without its look at the error queue. A connection that libssl has
+/// given up waits for nothing: where its alert found no room SSL_want goes on saying "writing".
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl that no other thread uses now.
+unsafe fn wish_of(ssl: *mut ffi::SSL) -> Option<Progress> {
+    // SAFETY: `ssl` is live.
+    let (want, reader, writer) = unsafe { (sys::SSL_want(ssl), ffi::SSL_get_rbio(ssl), ffi::SSL_get_wbio(ssl)) };
+    let bio = match want {
+        sys::SSL_READING => reader,
+        sys::SSL_WRITING => writer,
+        _ => return None,
+    };
+    // SAFETY: `ssl` is live.
+    if bio.is_null() || unsafe { gate::given_up(ssl) } {
+        return None;
+    }
+    // SAFETY: the BIO belongs to the SSL.
+    let flags = unsafe { sys::BIO_test_flags(bio, ffi::BIO_FLAGS_RWS | ffi::BIO_FLAGS_SHOULD_RETRY) };
+    if flags & ffi::BIO_FLAGS_SHOULD_RETRY == 0 {
+        return None;
+    }
+    match flags & (ffi::BIO_FLAGS_READ | ffi::BIO_FLAGS_WRITE) {
+        ffi::BIO_FLAGS_READ => Some(Progress::WantRead),
+        ffi::BIO_FLAGS_WRITE => Some(Progress::WantWrite),
+        _ => None,
+    }
+}
+
 enum Step {
     Return(Progress),
     Again,
@@ -401,13 +522,13 @@ enum Step {
 /// The limits that a handshake of the guard's context has from now on.
 pub fn limits_of(guard: &Guard) -> Limits {
     let bytes = guard.policy.handshake_bytes;
-    Limits { deadline: deadline_of(Some(guard)), bytes, allowed_bytes: bytes }
+    Limits { deadline: deadline_of(guard), bytes, allowed_bytes: bytes }
 }
 
 fn last_errno() -> Option<c_int> {
     io::Error::last_os_error().raw_os_error().filter(|errno| *errno != 0)
 }
 
-fn deadline_of(guard: Option<&Guard>) -> Deadline {
-    Deadline::after(guard.map_or(DEFAULT_TIMEOUT_MS, |guard| guard.settings().timeout_ms))
+fn deadline_of(guard: &Guard) -> Deadline {
+    Deadline::after(guard.settings().timeout_ms)
 }

@@ -9,7 +9,7 @@ use openssl::stack::StackRef;
 use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
-use crate::connection::gather;
+use crate::connection::{gate, gather};
 use crate::error::{Error, Result, Status};
 use crate::json::Object;
 use crate::moment;
@@ -23,13 +23,15 @@ use crate::verify::watch::{Verdict, Watch};
 pub struct Agreed(*mut ffi::SSL);
 
 impl Agreed {
-    /// The facts of `ssl`, or `None` where its handshake is not complete.
+    /// The facts of `ssl`, or `None` where its handshake is not complete, was begun under no guard, or was refused.
     ///
     /// # Safety
     /// `ssl` is a live `SSL` of our libssl that no other thread uses as long as the result lives.
     pub unsafe fn of(ssl: *mut ffi::SSL) -> Option<Agreed> {
         // SAFETY: as the caller promises, here and in every block of this type.
-        (unsafe { ffi::SSL_is_init_finished(ssl) } == 1).then_some(Agreed(ssl))
+        let complete = unsafe { ffi::SSL_is_init_finished(ssl) } == 1;
+        // SAFETY: see above.
+        (complete && unsafe { gate::guard(ssl) }.is_ok()).then_some(Agreed(ssl))
     }
 
     /// The protocol version in OpenSSL's words, such as "TLSv1.3". Static.

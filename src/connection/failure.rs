@@ -98,15 +98,33 @@ pub fn explain(facts: &Facts<'_>) -> Error {
             Status::EProtocol,
             format!("{} broke the TLS protocol {}: {}", facts.peer, facts.phase.words(), reason.text),
         ),
-        None => Error::new(Status::EState, "this connection failed earlier and cannot be used any more")
-            .with_hint("make a new connection"),
+        None => failed_earlier(),
     }
 }
 
 /// The error for a limit of time.
-pub fn timed_out(phase: Phase, peer: &str, allowed_ms: u32) -> Error {
-    Error::new(Status::ETimeout, format!("{peer} kept us waiting {}: {allowed_ms} ms are over", phase.words()))
-        .with_hint("the peer may be overloaded or not speak TLS; hostlock_ctx_set_timeout allows more time")
+///
+/// `hello` is how many bytes were sent to a peer that has not said anything, 0 where it has.
+pub fn timed_out(phase: Phase, peer: &str, allowed_ms: u32, hello: usize) -> Error {
+    let error =
+        Error::new(Status::ETimeout, format!("{peer} kept us waiting {}: {allowed_ms} ms are over", phase.words()));
+    if hello > ONE_PACKET {
+        return error.with_hint(format!(
+            "nothing came back for a hello of {hello} bytes, which takes two packets on many networks, and some \
+             middleboxes and old servers drop those; SSL_CTX_set1_groups_list(ctx, \"X25519:P-256\") makes it fit one, \
+             without the key share of ML-KEM"
+        ));
+    }
+    error.with_hint("the peer may be overloaded or not speak TLS; hostlock_ctx_set_timeout allows more time")
+}
+
+/// What fits into one packet of every network that carries IPv6 without loss: 1,280 bytes less the headers of IP and TCP.
+const ONE_PACKET: usize = 1220;
+
+/// The error for a connection that libssl had given up before, for a reason that is not known any more.
+pub fn failed_earlier() -> Error {
+    Error::new(Status::EState, "this connection failed earlier and cannot be used any more")
+        .with_hint("make a new connection")
 }
 
 /// The error for a limit of bytes.

@@ -11,9 +11,9 @@ use openssl_sys as ffi;
 
 use crate::connection::failure::{Facts, Offer, Phase, Reason, begins_like_tls, explain};
 use crate::connection::transport::Transport;
-use crate::connection::{alert, resolve};
+use crate::connection::{alert, gate, resolve};
 use crate::error::{Error, Status};
-use crate::queue::{Quiet, reason_text};
+use crate::queue::{Quiet, library, reason_text};
 use crate::sys;
 use crate::verify::guard::{Guard, Role};
 use crate::verify::wanted;
@@ -35,7 +35,7 @@ pub unsafe fn failure(
     first: bool,
 ) -> Error {
     // SAFETY: as the caller promises.
-    let (state, want) = unsafe { (sys::SSL_get_state(ssl), sys::SSL_want(ssl)) };
+    let (state, want, dead) = unsafe { (sys::SSL_get_state(ssl), sys::SSL_want(ssl), gate::given_up(ssl)) };
     if !(sys::SSL_NOTHING..=sys::SSL_READING).contains(&want) {
         return Error::new(Status::EUnsupported, "libssl waits for a callback of the application to finish")
             .with_hint("drive this connection with SSL_do_handshake, whose SSL_get_error says which");
@@ -47,7 +47,12 @@ pub unsafe fn failure(
         Some(transport) => transport.errno.take(),
         // libssl waits for a BIO that did not say "try again": the system refused. Since 3.2 it waits no more after
         // that, so a complaint is believed once, and where libssl names no reason.
-        None => errno.filter(|errno| want != sys::SSL_NOTHING || (first && !named && is_of_a_socket(*errno))),
+        // Once libssl itself has given the connection up its reason counts, and "try again" is no complaint at all.
+        None => errno.filter(|errno| match *errno {
+            libc::EAGAIN | libc::EINTR => false,
+            errno if dead || want == sys::SSL_NOTHING => first && !named && is_of_a_socket(errno),
+            _ => true,
+        }),
     };
     // SAFETY: as the caller promises.
     let alive = unsafe { ffi::SSL_is_init_finished(ssl) } == 1;
@@ -95,6 +100,10 @@ fn waiting_for_server_hello() -> c_int {
 unsafe fn newest_reason(ssl: *mut ffi::SSL) -> Option<Reason> {
     // SAFETY: reads this thread's queue.
     let code = unsafe { ffi::ERR_peek_last_error() };
+    if ffi::ERR_GET_LIB(code) == library() {
+        // Our own entry is about an earlier call.
+        return None;
+    }
     let mut text = reason_text(code)?;
     let (from_libssl, code) = (ffi::ERR_GET_LIB(code) == ERR_LIB_SSL, ffi::ERR_GET_REASON(code));
     if from_libssl && code == RECORD_LAYER_FAILURE {

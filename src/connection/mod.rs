@@ -2,8 +2,8 @@
 //!
 //! [`open`] makes one: [`resolve`] finds the addresses, [`race`] connects to the first that answers, [`transport`] carries
 //! the bytes. [`drive`] goes on where a call of libssl did not succeed at once, for [`exchange`]'s reads and writes as for
-//! handshakes. [`gather`] collects the facts of a failure
-//! and [`failure`] puts them into words ([`alert`] those of the peer). [`facts`] tells what was agreed.
+//! handshakes, and [`lend`] puts our transport in the place of a program's own socket BIO meanwhile. [`gate`] says which
+//! connections may be used at all. [`gather`] collects the facts of a failure and [`failure`] puts them into words ([`alert`] those of the peer). [`facts`] tells what was agreed.
 
 pub mod alert;
 pub mod deadline;
@@ -11,7 +11,9 @@ pub mod drive;
 pub mod exchange;
 pub mod facts;
 pub mod failure;
+pub mod gate;
 pub mod gather;
+pub mod lend;
 pub mod open;
 pub mod race;
 pub mod resolve;

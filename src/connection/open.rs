@@ -2,7 +2,6 @@
 //! to be one that a certificate can be checked for.
 
 use std::ffi::c_int;
-use std::io;
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::ptr::NonNull;
 
@@ -11,7 +10,7 @@ use openssl_sys as ffi;
 use crate::connection::deadline::Deadline;
 use crate::connection::drive::{self, Drive, Patience, Progress};
 use crate::connection::failure::{Phase, os_text};
-use crate::connection::transport::{Limits, Transport};
+use crate::connection::transport::{Limits, Transport, socket_kind};
 use crate::connection::{exchange, race, resolve};
 use crate::error::{Error, Result, Status};
 use crate::identity::Reference;
@@ -120,7 +119,7 @@ impl Connection {
 
     fn handshake(&self) -> Result<()> {
         // SAFETY: the connection is live and ours alone.
-        match unsafe { Drive::new(self.as_ptr(), Phase::Handshake, Patience::Wait) }.handshake()? {
+        match unsafe { Drive::new(self.as_ptr(), Phase::Handshake, Patience::Wait)?.handshake()? } {
             Progress::Done(_) => Ok(()),
             other => Err(Error::new(Status::EInternal, format!("a handshake that waits ended with {other:?}"))),
         }
@@ -145,13 +144,8 @@ fn check_client(guard: &Guard) -> Result<()> {
 }
 
 fn check_stream_socket(fd: c_int) -> Result<()> {
-    let (mut kind, mut len): (c_int, _) = (0, size_of::<c_int>() as libc::socklen_t);
-    // SAFETY: the option's value is written to the int behind the pointer; a number that is no descriptor is an error.
-    let asked = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, (&raw mut kind).cast(), &mut len) };
-    if asked != 0 {
-        let why = os_text(&io::Error::last_os_error());
-        return Err(Error::new(Status::EArg, format!("descriptor {fd} is not a socket: {why}")));
-    }
+    let kind = socket_kind(fd)
+        .map_err(|error| Error::new(Status::EArg, format!("descriptor {fd} is not a socket: {}", os_text(&error))))?;
     if kind != libc::SOCK_STREAM {
         return Err(Error::new(Status::EArg, format!("descriptor {fd} is a socket, but not a stream"))
             .with_hint("TLS needs a stream socket such as TCP's; DTLS is not offered"));

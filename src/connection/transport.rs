@@ -56,6 +56,11 @@ pub struct Transport {
     pub errno: Cell<Option<c_int>>,
     /// Whether a handshake was completed.
     pub established: Cell<bool>,
+    /// How often the call that runs has read.
+    reads: Cell<u32>,
+    /// How long one call may take, where libssl itself reads on and on inside of it.
+    patience_ms: Cell<Option<u32>>,
+    sent: Cell<usize>,
     head: Cell<([u8; HEAD], usize)>,
     failure: Cell<Option<Error>>,
 }
@@ -67,6 +72,14 @@ impl Transport {
     /// # Safety
     /// `ssl` is a live `SSL` of our libssl that no other thread uses now; an `owned` descriptor is given away.
     pub unsafe fn attach(ssl: *mut ffi::SSL, fd: c_int, owned: bool) -> Result<()> {
+        let bio = Transport::bio(fd, owned)?;
+        // SAFETY: both live; the SSL takes the one reference for both directions.
+        unsafe { ffi::SSL_set_bio(ssl, bio, bio) };
+        Ok(())
+    }
+
+    /// A new BIO with a transport over `fd`, with one reference for the caller.
+    pub fn bio(fd: c_int, owned: bool) -> Result<*mut ffi::BIO> {
         let transport = Box::new(Transport {
             fd,
             owned,
@@ -77,6 +90,9 @@ impl Transport {
             ended: Cell::new(false),
             errno: Cell::new(None),
             established: Cell::new(false),
+            reads: Cell::new(0),
+            patience_ms: Cell::new(None),
+            sent: Cell::new(0),
             head: Cell::new(([0; HEAD], 0)),
             failure: Cell::new(None),
         });
@@ -91,9 +107,19 @@ impl Transport {
         unsafe { ffi::BIO_set_data(bio, Box::into_raw(transport).cast()) };
         // SAFETY: as above.
         unsafe { ffi::BIO_set_init(bio, 1) };
-        // SAFETY: both live; the SSL takes the one reference for both directions.
-        unsafe { ffi::SSL_set_bio(ssl, bio, bio) };
-        Ok(())
+        Ok(bio)
+    }
+
+    /// The transport of a BIO that is NULL or of our type.
+    ///
+    /// # Safety
+    /// `bio` is as said, and outlives the result.
+    pub unsafe fn of_bio<'a>(bio: *mut ffi::BIO) -> Option<&'a Transport> {
+        if bio.is_null() {
+            return None;
+        }
+        // SAFETY: every BIO of our type holds a transport, or NULL.
+        unsafe { (ffi::BIO_get_data(bio) as *const Transport).as_ref() }
     }
 
     /// The transport of `ssl`, where it has one of ours.
@@ -154,6 +180,39 @@ impl Transport {
         self.failure.set(Some(error.clone()));
     }
 
+    /// Whether libssl has read or written here.
+    pub fn was_used(&self) -> bool {
+        self.sent.get() > 0 || self.head.get().1 > 0 || self.established.get()
+    }
+
+    /// How many bytes were sent.
+    pub fn sent(&self) -> usize {
+        self.sent.get()
+    }
+
+    /// A call begins: its reads are counted from nothing.
+    pub fn begin_call(&self) {
+        self.reads.set(0);
+    }
+
+    /// One call may take so long: libssl may go on reading inside of it for as long as the peer sends.
+    pub fn be_patient_for(&self, milliseconds: u32) {
+        self.patience_ms.set(Some(milliseconds));
+    }
+
+    /// After this many reads in one call the clock is looked at.
+    const UNWATCHED_READS: u32 = 64;
+
+    fn count_read(&self) {
+        let Some(milliseconds) = self.patience_ms.get() else { return };
+        let reads = self.reads.get().saturating_add(1);
+        self.reads.set(reads);
+        if reads > Transport::UNWATCHED_READS && self.limits.get().is_none() {
+            let deadline = Deadline::after(milliseconds);
+            self.limits.set(Some(Limits { deadline, bytes: usize::MAX, allowed_bytes: usize::MAX }));
+        }
+    }
+
     /// The handshake is over: its limits hold no more.
     pub fn settle(&self) {
         self.limits.set(None);
@@ -183,6 +242,19 @@ impl Transport {
             self.limits.set(Some(limits));
         }
     }
+}
+
+/// Whether `fd` is a stream socket.
+pub fn is_stream_socket(fd: c_int) -> bool {
+    socket_kind(fd).is_ok_and(|kind| kind == libc::SOCK_STREAM)
+}
+
+/// The type of the socket `fd`, or why it has none.
+pub fn socket_kind(fd: c_int) -> io::Result<c_int> {
+    let (mut kind, mut len): (c_int, _) = (0, size_of::<c_int>() as libc::socklen_t);
+    // SAFETY: the option's value is written to the int behind the pointer; a number that is no descriptor is an error.
+    let asked = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, (&raw mut kind).cast(), &mut len) };
+    if asked == 0 { Ok(kind) } else { Err(io::Error::last_os_error()) }
 }
 
 impl Drop for Transport {
@@ -229,7 +301,8 @@ fn method() -> Option<&'static Method> {
         .as_ref()
 }
 
-const RETRY: c_int = ffi::BIO_FLAGS_RWS | ffi::BIO_FLAGS_SHOULD_RETRY;
+/// The flags with which a BIO says "try again".
+pub const RETRY: c_int = ffi::BIO_FLAGS_RWS | ffi::BIO_FLAGS_SHOULD_RETRY;
 
 /// Runs a callback on the transport of `bio`; without one, or after a panic, it answers failure.
 ///
@@ -271,6 +344,7 @@ fn uninterrupted(call: impl Fn() -> isize) -> isize {
 unsafe extern "C" fn read(bio: *mut ffi::BIO, buffer: *mut c_char, len: c_int) -> c_int {
     let Ok(room) = usize::try_from(len) else { return -1 };
     let body = |transport: &Transport| {
+        transport.count_read();
         if let Some(limit) = transport.limit() {
             transport.tripped.set(Some(limit));
             // "Try again" rather than a failure, so that libssl returns without an entry on the error queue.
@@ -302,6 +376,7 @@ unsafe extern "C" fn write(bio: *mut ffi::BIO, buffer: *const c_char, len: c_int
         transport.wrote.set(true);
         // SAFETY: libcrypto hands a buffer of `len` bytes.
         let answer = uninterrupted(|| unsafe { libc::send(transport.fd, buffer.cast(), amount, FLAGS) });
+        transport.sent.set(transport.sent.get().saturating_add(usize::try_from(answer).unwrap_or(0)));
         // SAFETY: libcrypto hands its own live BIO.
         unsafe { settle_call(bio, transport, answer, ffi::BIO_FLAGS_WRITE) }
     };

@@ -11,7 +11,9 @@ use crate::connection::drive::{Drive, Patience, Progress};
 use crate::connection::exchange;
 use crate::connection::facts::Agreed;
 use crate::connection::failure::Phase;
+use crate::connection::gate::{self, Way};
 use crate::connection::gather;
+use crate::connection::lend::Lent;
 use crate::connection::open::Connection;
 use crate::error::{Error, Result, Status};
 use crate::identity::Reference;
@@ -96,7 +98,7 @@ pub unsafe extern "C" fn hostlock_handshake(conn: *mut hostlock_conn) -> c_int {
         // SAFETY: as the caller promises, here and below.
         unsafe { check_conn(conn)? };
         // SAFETY: as above.
-        unsafe { Drive::new(conn, Phase::Handshake, Patience::Transport) }.handshake()
+        unsafe { Drive::new(conn, Phase::Handshake, Patience::Transport)?.handshake() }
     }) as c_int
 }
 
@@ -114,16 +116,22 @@ pub unsafe extern "C" fn hostlock_handshake(conn: *mut hostlock_conn) -> c_int {
 #[must_use]
 pub unsafe extern "C" fn hostlock_read(conn: *mut hostlock_conn, buf: *mut c_void, len: usize) -> ssize_t {
     if !conn.is_null() && !buf.is_null() && len.wrapping_sub(1) < c_int::MAX as usize {
-        // SAFETY: as the caller promises. No Rust code runs here that could panic.
-        let got = unsafe { openssl_sys::SSL_read(conn, buf, len as c_int) };
-        if got > 0 {
-            return got as ssize_t;
+        // SAFETY: `conn` as the caller promises.
+        let way = unsafe { gate::way(conn) };
+        if way != Way::Ask {
+            // SAFETY: `conn` as the caller promises.
+            let lent = if way == Way::Socket { unsafe { Lent::take(conn) } } else { None };
+            // SAFETY: `conn` and `buf` as the caller promises. No Rust code runs here that could panic.
+            let got = unsafe { openssl_sys::SSL_read(conn, buf, len as c_int) };
+            if got > 0 {
+                return got as ssize_t;
+            }
+            // SAFETY: `conn` and `buf` as the caller promises.
+            return unsafe { read_slowly(conn, buf, len, Some(got), lent) };
         }
-        // SAFETY: as the caller promises.
-        return unsafe { read_slowly(conn, buf, len, Some(got)) };
     }
-    // SAFETY: as the caller promises.
-    unsafe { read_slowly(conn, buf, len, None) }
+    // SAFETY: `conn` and `buf` as the caller promises.
+    unsafe { read_slowly(conn, buf, len, None, None) }
 }
 
 /// Writes `buf`, or the first part of it: the answer is how many bytes were taken, at least 1 where `len` is not 0.
@@ -138,16 +146,11 @@ pub unsafe extern "C" fn hostlock_read(conn: *mut hostlock_conn, buf: *mut c_voi
 #[must_use]
 pub unsafe extern "C" fn hostlock_write(conn: *mut hostlock_conn, buf: *const c_void, len: usize) -> ssize_t {
     if !conn.is_null() && !buf.is_null() && len.wrapping_sub(1) < c_int::MAX as usize {
-        // SAFETY: as the caller promises. No Rust code runs here that could panic.
-        let sent = unsafe { openssl_sys::SSL_write(conn, buf, len as c_int) };
-        if sent > 0 {
-            return sent as ssize_t;
-        }
-        // SAFETY: as the caller promises.
-        return unsafe { write_slowly(conn, buf, len, Some(sent)) };
+        // SAFETY: `conn` and `buf` as the caller promises.
+        return unsafe { write_part(conn, buf, len as c_int, Patience::Transport) };
     }
-    // SAFETY: as the caller promises.
-    unsafe { write_slowly(conn, buf, len, None) }
+    // SAFETY: `conn` and `buf` as the caller promises.
+    unsafe { write_slowly(conn, buf, len, None, Patience::Transport, None) }
 }
 
 /// Writes all of `buf`: `len`, or a negative status. It waits also on a descriptor in non-blocking mode, up to the context's
@@ -163,14 +166,8 @@ pub unsafe extern "C" fn hostlock_write_all(conn: *mut hostlock_conn, buf: *cons
         let part = (len - done).min(c_int::MAX as usize) as c_int;
         // SAFETY: the caller promises `len` bytes, of which `done` are behind us.
         let from = unsafe { buf.byte_add(done) };
-        // SAFETY: as the caller promises.
-        let first = unsafe { openssl_sys::SSL_write(conn, from, part) };
-        let sent = if first > 0 {
-            first as ssize_t
-        } else {
-            // SAFETY: as the caller promises.
-            io(|| unsafe { exchange::write(conn, from, part, first, Patience::Wait) })
-        };
+        // SAFETY: `conn` as the caller promises, and `part` bytes are left.
+        let sent = unsafe { write_part(conn, from, part, Patience::Wait) };
         match usize::try_from(sent) {
             Ok(sent @ 1..) => done += sent,
             Ok(0) => return fail(Error::new(Status::EInternal, "a write moved nothing")) as ssize_t,
@@ -325,40 +322,72 @@ pub unsafe extern "C" fn hostlock_string_free(string: *mut c_char) {
 }
 
 /// # Safety
-/// As for hostlock_read, with the answer of a first attempt where there was one.
+/// As for hostlock_read, with the answer of a first attempt where there was one, and our transport where it is lent.
 #[cold]
 #[inline(never)]
-unsafe fn read_slowly(conn: *mut hostlock_conn, buf: *mut c_void, len: usize, first: Option<c_int>) -> ssize_t {
+unsafe fn read_slowly(
+    conn: *mut hostlock_conn,
+    buf: *mut c_void,
+    len: usize,
+    first: Option<c_int>,
+    lent: Option<Lent>,
+) -> ssize_t {
     io(|| {
-        not_null(conn, "conn")?;
+        // SAFETY: `conn` as the caller promises.
+        unsafe { check_conn(conn)? };
         not_null(buf, "buf")?;
         let room = c_int::try_from(len).unwrap_or(c_int::MAX);
         if room == 0 {
             return Err(Error::new(Status::EArg, "len is 0, so nothing can be read"));
         }
-        // SAFETY: as the caller promises.
-        let first = first.unwrap_or_else(|| unsafe { openssl_sys::SSL_read(conn, buf, room) });
-        // SAFETY: as the caller promises.
-        unsafe { exchange::read(conn, buf, room, first) }
+        // SAFETY: `conn` and `buf` as the caller promises.
+        unsafe { exchange::read(conn, buf, room, first, lent) }
     })
 }
 
 /// # Safety
-/// As for hostlock_write, with the answer of a first attempt where there was one.
+/// `conn` is a live `SSL` that no other thread uses now; `buf` is `len` readable bytes, and `len` is not 0.
+#[inline]
+unsafe fn write_part(conn: *mut hostlock_conn, buf: *const c_void, len: c_int, patience: Patience) -> ssize_t {
+    // SAFETY: `conn` as the caller promises.
+    let way = unsafe { gate::way(conn) };
+    if way == Way::Ask {
+        // SAFETY: `conn` and `buf` as the caller promises.
+        return unsafe { write_slowly(conn, buf, len as usize, None, patience, None) };
+    }
+    // SAFETY: `conn` as the caller promises.
+    let lent = if way == Way::Socket { unsafe { Lent::take(conn) } } else { None };
+    // SAFETY: `conn` and `buf` as the caller promises. No Rust code runs here that could panic.
+    let sent = unsafe { openssl_sys::SSL_write(conn, buf, len) };
+    if sent > 0 {
+        return sent as ssize_t;
+    }
+    // SAFETY: `conn` and `buf` as the caller promises.
+    unsafe { write_slowly(conn, buf, len as usize, Some(sent), patience, lent) }
+}
+
+/// # Safety
+/// As for hostlock_write, with the answer of a first attempt where there was one, and our transport where it is lent.
 #[cold]
 #[inline(never)]
-unsafe fn write_slowly(conn: *mut hostlock_conn, buf: *const c_void, len: usize, first: Option<c_int>) -> ssize_t {
+unsafe fn write_slowly(
+    conn: *mut hostlock_conn,
+    buf: *const c_void,
+    len: usize,
+    first: Option<c_int>,
+    patience: Patience,
+    lent: Option<Lent>,
+) -> ssize_t {
     io(|| {
-        not_null(conn, "conn")?;
+        // SAFETY: `conn` as the caller promises.
+        unsafe { check_conn(conn)? };
         let part = c_int::try_from(len).unwrap_or(c_int::MAX);
         if part == 0 {
             return Ok(Progress::Done(0));
         }
         not_null(buf, "buf")?;
-        // SAFETY: as the caller promises.
-        let first = first.unwrap_or_else(|| unsafe { openssl_sys::SSL_write(conn, buf, part) });
-        // SAFETY: as the caller promises.
-        unsafe { exchange::write(conn, buf, part, first, Patience::Transport) }
+        // SAFETY: `conn` and `buf` as the caller promises.
+        unsafe { exchange::write(conn, buf, part, first, patience, lent) }
     })
 }
 
@@ -377,6 +406,8 @@ unsafe fn completed(conn: *const hostlock_conn) -> Result<Agreed> {
     // SAFETY: as the caller promises, here and below.
     unsafe { check_conn(conn)? };
     // SAFETY: as above.
+    unsafe { gate::guard(conn as *mut hostlock_conn)? };
+    // SAFETY: `conn` as the caller promises, and of our libssl.
     unsafe { agreed(conn) }.ok_or_else(|| {
         Error::new(Status::EState, "the handshake of this connection is not complete")
             .with_hint("call hostlock_handshake first")

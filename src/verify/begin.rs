@@ -35,6 +35,11 @@ pub unsafe fn prepare(ssl: *mut ffi::SSL) {
         state.failure = None;
         state.told = false;
         (state.sent_alert, state.end_reported) = (None, false);
+        // SAFETY: as above; a renegotiation must not forget them.
+        if unsafe { sys::SSL_in_before(ssl) } == 1 {
+            (state.ended, state.unfinished) = (None, None);
+        }
+        watch.set_open(false);
         state.staple_judged = false;
         state.generation = guard.map_or(0, Guard::generation);
         state.guard = guard.map(Guard::share);

@@ -2,6 +2,8 @@
 //! callbacks that ours stand in front of. It lives in the ex_data of the `SSL`.
 
 use std::ffi::CString;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openssl_sys as ffi;
@@ -62,6 +64,10 @@ pub struct State {
     pub sent_alert: Option<u8>,
     /// Whether a call of ours has met the end of the connection and has reported it.
     pub end_reported: bool,
+    /// The error after which no call of ours goes on; until SSL_clear each gives the same.
+    pub ended: Option<Error>,
+    /// The address and the length of a write that libssl has begun and not finished.
+    pub unfinished: Option<(usize, usize)>,
     /// The application's info callback, which ours calls.
     pub app_info: Option<sys::InfoCallback>,
     /// The security callback that a program put in place of ours; asked in addition.
@@ -77,12 +83,44 @@ pub struct State {
 
 /// See the module's text. The lock is never held while foreign code runs.
 #[derive(Default)]
-pub struct Watch(Mutex<State>);
+pub struct Watch {
+    state: Mutex<State>,
+    /// Whether data may pass without a further question, as long as the handshake is complete.
+    open: AtomicBool,
+    /// A transport of ours that stands in for the program's socket BIO while a call of ours runs; or NULL.
+    courier: AtomicPtr<ffi::BIO>,
+}
 
 impl Watch {
     /// The state, locked.
     pub fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether data may pass without a further question, as long as the handshake is complete.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Sets what [`Watch::is_open`] answers.
+    pub fn set_open(&self, open: bool) {
+        self.open.store(open, Ordering::Relaxed);
+    }
+
+    /// The transport that stands in for the program's BIO, or NULL.
+    pub fn courier(&self) -> *mut ffi::BIO {
+        self.courier.load(Ordering::Relaxed)
+    }
+
+    /// Gives the watch another one to own.
+    ///
+    /// # Safety
+    /// `bio` is NULL, or a live BIO of which the caller gives one reference away.
+    pub unsafe fn set_courier(&self, bio: *mut ffi::BIO) {
+        let old = self.courier.swap(bio, Ordering::Relaxed);
+        // SAFETY: gives up the reference that the watch owned; NULL is ignored.
+        unsafe { ffi::BIO_free_all(old) };
     }
 
     /// The watch of `ssl`, if there is one yet.
@@ -112,6 +150,13 @@ impl Watch {
 
 static WATCHES: Place<ffi::SSL, Watch> = Place::copied(for_a_copy);
 
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // SAFETY: no reference to the courier is kept anywhere else once its connection goes.
+        unsafe { self.set_courier(ptr::null_mut()) };
+    }
+}
+
 /// What `SSL_dup` gives the copy: the host and the callbacks; but it must earn its own verdict.
 fn for_a_copy(original: &Watch) -> Watch {
     let mut state = original.state().clone();
@@ -122,5 +167,8 @@ fn for_a_copy(original: &Watch) -> Watch {
     state.told = false;
     (state.sent_alert, state.end_reported) = (None, false);
     (state.in_app_info, state.in_app_security) = (false, false);
-    Watch(Mutex::new(state))
+    (state.ended, state.unfinished) = (None, None);
+    let copy = Watch::default();
+    *copy.state() = state;
+    copy
 }
