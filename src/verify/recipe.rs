@@ -27,10 +27,12 @@ pub unsafe fn install(ctx: *mut ffi::SSL_CTX, guard: &Guard) -> Result<()> {
     unsafe { sys::SSL_CTX_set_info_callback(ctx, Some(info::callback(guard.app_info()))) };
     let regime = guard.regime();
     if regime != Regime::Watched {
-        // SAFETY: as above.
-        unsafe { set_verify(ctx, guard) };
         // SAFETY: `ctx` is live and in no other thread's use, and so are its parameters.
         unsafe { parameters::take_every_name(ffi::SSL_CTX_get0_param(ctx)) };
+    }
+    if regime != Regime::Watched {
+        // SAFETY: as above.
+        unsafe { set_verify(ctx, guard) };
     }
     if guard.role == Role::Server {
         return Ok(());
