@@ -87,6 +87,25 @@ static void hosts(void)
     }
 }
 
+/* OpenSSL's manual: an empty name clears what was named. No trace of the call is left. */
+static void cleared(void)
+{
+    SSL_CTX *ctx;
+    struct outcome outcome;
+    struct server *const servers[] = {right, impostor};
+    for (int i = 0; i < 2; i++) {
+        SSL *ssl = connection_below(RIGHT_HOST, &ctx);
+        SSL_set1_host(ssl, "");
+        meet(ssl, ctx, servers[i], &outcome);
+        if (i == 0)
+            claim_passes(&outcome, "%s: SSL_set1_host(\"\") is no naming, so the lower source counts on %s", kind,
+                         version_name(version));
+        else
+            claim_refused(&outcome, HOSTLOCK_E_HOST_MISMATCH, "%s: and no other host on %s", kind,
+                          version_name(version));
+    }
+}
+
 static void on_context(void)
 {
     SSL_CTX *ctx;
@@ -181,6 +200,7 @@ static void all(const char *of_kind)
         address = server_new(&(struct manner){.identity = identity(ADDRESS), .version = version});
         mail = server_new(&(struct manner){.identity = &mail_server, .version = version});
         hosts();
+        cleared();
         on_context();
         e_mails();
         addresses();
