@@ -60,15 +60,51 @@ static int not_in_crl(X509_STORE_CTX *store_ctx, X509_CRL *crl, X509 *certificat
     return 1;
 }
 
-static void set_get_issuer(X509_STORE *store) { X509_STORE_set_get_issuer(store, give_the_issuer); }
-static void set_lookup_certs(X509_STORE *store) { X509_STORE_set_lookup_certs(store, give_all_certificates); }
-static void set_verify(X509_STORE *store) { X509_STORE_set_verify(store, verifies); }
-static void set_check_issued(X509_STORE *store) { X509_STORE_set_check_issued(store, issued); }
-static void set_check_revocation(X509_STORE *store) { X509_STORE_set_check_revocation(store, verifies); }
-static void set_get_crl(X509_STORE *store) { X509_STORE_set_get_crl(store, no_crl); }
-static void set_check_crl(X509_STORE *store) { X509_STORE_set_check_crl(store, good_crl); }
-static void set_cert_crl(X509_STORE *store) { X509_STORE_set_cert_crl(store, not_in_crl); }
-static void set_check_policy(X509_STORE *store) { X509_STORE_set_check_policy(store, verifies); }
+/* Some of these types have gained a const in OpenSSL 4.0. */
+static void set_get_issuer(X509_STORE *store)
+{
+    X509_STORE_set_get_issuer(store, (X509_STORE_CTX_get_issuer_fn)give_the_issuer);
+}
+
+static void set_lookup_certs(X509_STORE *store)
+{
+    X509_STORE_set_lookup_certs(store, (X509_STORE_CTX_lookup_certs_fn)give_all_certificates);
+}
+
+static void set_verify(X509_STORE *store)
+{
+    X509_STORE_set_verify(store, verifies);
+}
+
+static void set_check_issued(X509_STORE *store)
+{
+    X509_STORE_set_check_issued(store, (X509_STORE_CTX_check_issued_fn)issued);
+}
+
+static void set_check_revocation(X509_STORE *store)
+{
+    X509_STORE_set_check_revocation(store, verifies);
+}
+
+static void set_get_crl(X509_STORE *store)
+{
+    X509_STORE_set_get_crl(store, (X509_STORE_CTX_get_crl_fn)no_crl);
+}
+
+static void set_check_crl(X509_STORE *store)
+{
+    X509_STORE_set_check_crl(store, (X509_STORE_CTX_check_crl_fn)good_crl);
+}
+
+static void set_cert_crl(X509_STORE *store)
+{
+    X509_STORE_set_cert_crl(store, (X509_STORE_CTX_cert_crl_fn)not_in_crl);
+}
+
+static void set_check_policy(X509_STORE *store)
+{
+    X509_STORE_set_check_policy(store, verifies);
+}
 
 /* Honest ones. */
 
@@ -93,15 +129,33 @@ static STACK_OF(X509_CRL) *no_crls(const X509_STORE_CTX *store_ctx, const X509_N
     return NULL;
 }
 
-static void set_verify_cb(X509_STORE *store) { X509_STORE_set_verify_cb(store, as_before); }
-static void set_cleanup(X509_STORE *store) { X509_STORE_set_cleanup(store, clean_up); }
-static void set_depth(X509_STORE *store) { X509_STORE_set_depth(store, 5); }
-static void set_flags(X509_STORE *store) { X509_STORE_set_flags(store, X509_V_FLAG_X509_STRICT); }
-static void add_lookup(X509_STORE *store) { X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir()); }
+static void set_verify_cb(X509_STORE *store)
+{
+    X509_STORE_set_verify_cb(store, as_before);
+}
+
+static void set_cleanup(X509_STORE *store)
+{
+    X509_STORE_set_cleanup(store, clean_up);
+}
+
+static void set_depth(X509_STORE *store)
+{
+    X509_STORE_set_depth(store, 5);
+}
+
+static void set_flags(X509_STORE *store)
+{
+    X509_STORE_set_flags(store, X509_V_FLAG_X509_STRICT);
+}
+
+static void add_lookup(X509_STORE *store)
+{
+    X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir());
+}
 
 static void set_lookup_crls(X509_STORE *store)
 {
-    /* Its type has a const since OpenSSL 3.0 and none before. */
     X509_STORE_set_lookup_crls(store, (X509_STORE_CTX_lookup_crls_fn)no_crls);
 }
 

@@ -134,7 +134,7 @@ pub unsafe fn of(ctx: *const ffi::SSL_CTX) -> (Method, Side) {
 /// # Safety
 /// `ctx` is a live `SSL_CTX` of our libssl.
 pub unsafe fn check_known(ctx: *const ffi::SSL_CTX) -> Result<()> {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises a live context, of which the method is read.
     let (method, _) = unsafe { of(ctx) };
     match method.carrier {
         Carrier::Stream | Carrier::Datagrams => Ok(()),

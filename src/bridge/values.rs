@@ -96,7 +96,7 @@ impl Suites {
     /// # Safety
     /// As for [`apply`].
     unsafe fn of(ctx: *mut ffi::SSL_CTX, policy: &Policy) -> Suites {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises a live context that no other thread changes.
         let (tls12, tls13) = unsafe { Suites::kept(ctx, |id| policy.permits_suite(id)) };
         Suites { tls12: tls12.changed(), tls13: tls13.changed() }
     }
@@ -104,7 +104,7 @@ impl Suites {
     /// # Safety
     /// As for [`apply`].
     unsafe fn all_of(ctx: *mut ffi::SSL_CTX) -> Suites {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises a live context that no other thread changes.
         let (tls12, tls13) = unsafe { Suites::kept(ctx, |_| true) };
         let all = |kept: Kept| (!kept.names.is_empty()).then(|| kept.names.join(":"));
         Suites { tls12: all(tls12), tls13: all(tls13) }

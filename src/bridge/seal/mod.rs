@@ -163,7 +163,7 @@ unsafe fn put_on(ctx: *mut ffi::SSL_CTX, seal: &'static Seal, choice: Choice) ->
     guard.set_overseer(seal);
     if regime == Regime::Sealed {
         let _quiet = Quiet::begin();
-        // SAFETY: as above.
+        // SAFETY: the caller promises a live context that no other thread uses.
         unsafe { values::lift_method(ctx, guard.policy, method, side)? };
     }
     Ok(side)
