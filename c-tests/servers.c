@@ -383,6 +383,41 @@ static void defaults(int version)
     SSL_CTX_free(ctx);
 }
 
+static void look_away(const SSL *ssl, int place, int value)
+{
+    (void)ssl, (void)place, (void)value;
+}
+
+/* As many servers do, to log or to stop renegotiation. */
+static void own_info(SSL *ssl)
+{
+    SSL_set_info_callback(ssl, look_away);
+}
+
+static void with_info_callbacks(int version)
+{
+    const char *on = version_name(version);
+    for (int i = 0; i < 2; i++) {
+        preparation *prepare = i == 0 ? NULL : own_info;
+        SSL_CTX *ctx = bare_server(OWN);
+        X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca.certificate);
+        if (i == 0)
+            SSL_CTX_set_info_callback(ctx, look_away);
+        struct result result = visit(ctx, NULL, version, prepare);
+        claim(result.served && result.asked && !visit(ctx, &stranger, version, prepare).served,
+              "%s: an info callback of the program's does not keep a server from asking", on);
+        SSL_CTX_free(ctx);
+        ctx = server(HARDENED, SSL_VERIFY_PEER);
+        name(ctx);
+        if (i == 0)
+            SSL_CTX_set_info_callback(ctx, look_away);
+        claim(visit(ctx, &device, version, prepare).served && !visit(ctx, NULL, version, prepare).served &&
+                  !visit(ctx, &other_device, version, prepare).served,
+              "  nor from demanding the one who was named");
+        SSL_CTX_free(ctx);
+    }
+}
+
 static SSL *made_before;
 
 static void ids(int version)
@@ -463,6 +498,7 @@ int main(void)
         defaults(version);
         ids(version);
         older_connections(version);
+        with_info_callbacks(version);
         SSL_CTX *ctx = bare_server(OWN);
         too_late(ctx, version);
         SSL_CTX_free(ctx);
