@@ -397,8 +397,14 @@ HOSTLOCK_MUST_USE
 hostlock_ctx *hostlock_client_new(const char *policy);
 
 /**
- * A context for servers: the same policy, and clients that show a certificate are judged by it. Which clients are
- * trusted the program must say with hostlock_ctx_trust_file or one of its kind: the public roots never stand in.
+ * A context for servers, with the same policy. Clients are asked for no certificate until the program says whom to trust:
+ * the first call that succeeds of hostlock_ctx_trust_*, hostlock_ctx_pin_spki or hostlock_ctx_set_host makes a certificate
+ * required, unless the program has set the verify mode itself (SSL_CTX_set_verify); no later call changes the mode. Where it
+ * names anchors through OpenSSL and sets no mode, a certificate is asked for, and judged if one is shown. The public roots
+ * never stand in.
+ *
+ * Sessions are resumed from the start: their id context is a digest of the policy, the anchors' keys, the names that the
+ * client must have, and the id context that the program sets. Machines that are set up alike have the same.
  *
  * policy is as for hostlock_client_new. Free the result with hostlock_ctx_free or SSL_CTX_free. NULL on failure.
  */
@@ -562,8 +568,11 @@ int hostlock_certdata_to_pem(const char *input,
  * Names the host that ssl is to reach: the certificate must be for it, and a DNS name is sent as SNI.
  *
  * host is a DNS name in ASCII (A-labels for international names) or an IP address without brackets, port or zone.
- * Works on any SSL of a hostlock context, before its handshake, and again after SSL_clear. A bad name is refused with
- * HOSTLOCK_E_BAD_HOST, and the connection refuses its handshake until a good one is named.
+ * Works on any SSL of a hostlock context, before its handshake, and again after SSL_clear; once the handshake has begun it
+ * is HOSTLOCK_E_STATE, and changes nothing. A bad name is refused with HOSTLOCK_E_BAD_HOST, and the connection refuses its
+ * handshake until a good one is named.
+ *
+ * On a server's connection it names the client: a certificate is demanded, and must be for that name. No SNI is sent.
  */
 HOSTLOCK_MUST_USE
 int hostlock_conn_set_host(hostlock_conn *ssl,
@@ -575,20 +584,25 @@ int hostlock_conn_set_host(hostlock_conn *ssl,
  * set another.
  *
  * host is as for hostlock_conn_set_host. A bad one is HOSTLOCK_E_BAD_HOST, at once and in a handshake that depends on
- * it. For code that knows where a connection leads, but not whether the program has a better name for it.
+ * it. HOSTLOCK_E_STATE once the handshake has begun, and for a server's connection. For code that knows where a connection
+ * leads, but not whether the program has a better name for it.
  */
 HOSTLOCK_MUST_USE
 int hostlock_conn_set_fallback_host(hostlock_conn *ssl,
                                     const char *host);
 
 /**
- * Names the host of every connection of this context that names none of its own.
+ * Names the host of every connection of this context that names none of its own. On a context that only serves it names
+ * the client: a certificate is demanded, and must be for that name. Where a context serves either side it binds the
+ * connections that go out.
  */
-HOSTLOCK_MUST_USE int hostlock_ctx_set_host(hostlock_ctx *ctx, const char *host);
+HOSTLOCK_MUST_USE
+int hostlock_ctx_set_host(hostlock_ctx *ctx,
+                          const char *host);
 
 /**
  * Whether the SNI that a program sets (SSL_set_tlsext_host_name) stands for the host where nothing else names one:
- * 1 yes, 0 no (the default).
+ * 1 yes, 0 no (the default). HOSTLOCK_E_STATE on a context that only serves.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_host_from_sni(hostlock_ctx *ctx,

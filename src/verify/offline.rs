@@ -25,18 +25,13 @@ use crate::verify::wanted;
 /// `ctx` is the live context of `guard`, and no other thread changes its parameters now.
 pub unsafe fn verify(ctx: *mut ffi::SSL_CTX, guard: &Guard, bytes: &[u8], host: Option<Reference>) -> Result<()> {
     guard.check_not_poisoned()?;
-    let wanted = match (guard.role, host) {
-        // SAFETY: as the caller promises.
-        (role, host) => match unsafe { wanted::of_context(ctx, guard, host) } {
-            Ok(wanted) => Some(wanted),
-            Err(error)
-                if error.status() == Status::ENoHost
-                    && (role == Role::Server || guard.settings().waivers.has(Waiver::HostName)) =>
-            {
-                None
-            }
-            Err(error) => return Err(error),
-        },
+    // On a server a name is optional.
+    let may_lack = || guard.role == Role::Server || guard.settings().waivers.has(Waiver::HostName);
+    // SAFETY: as the caller promises.
+    let wanted = match unsafe { wanted::of_context(ctx, guard, host) } {
+        Ok(wanted) => Some(wanted),
+        Err(error) if error.status() == Status::ENoHost && may_lack() => None,
+        Err(error) => return Err(error),
     };
     let bundle = Bundle::parse(bytes)?;
     let _quiet = Quiet::begin();

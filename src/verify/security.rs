@@ -227,14 +227,17 @@ unsafe fn on_course(ssl: *mut ffi::SSL, guard: &Guard, operation: c_int) -> bool
     let before = unsafe { sys::SSL_in_before(ssl) } == 1;
     // SAFETY: as above.
     if !unsafe { info::is_in_place(ssl) } {
-        if !before {
-            // The handshake was prepared, at the latest when its hello was built.
-            // SAFETY: as above.
-            unsafe { begin::pin_info(ssl) };
-        } else if operation == sys::SSL_SECOP_VERSION {
+        // SAFETY: reads one field of the live connection.
+        let serves = || unsafe { ffi::SSL_is_server(ssl) } == 1;
+        if operation == sys::SSL_SECOP_VERSION && (before || serves()) {
             // Set-up calls ask about keys and ciphers too; those must not cost a program the session that it has set.
+            // A server asks when it has read the hello, before it looks for a session.
             // SAFETY: as above.
             unsafe { begin::prepare(ssl) };
+        } else if !before {
+            // A client's handshake was prepared, at the latest when its hello was built.
+            // SAFETY: as above.
+            unsafe { begin::pin_info(ssl) };
         }
     }
     // SAFETY: as above.
