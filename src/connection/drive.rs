@@ -9,6 +9,7 @@ use std::ffi::c_int;
 use std::io;
 use std::ptr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use openssl_sys as ffi;
 
@@ -80,12 +81,7 @@ impl<'a> Drive<'a> {
     ///
     /// # Safety
     /// As for [`Drive::new`].
-    pub unsafe fn with(
-        ssl: *mut ffi::SSL,
-        phase: Phase,
-        patience: Patience,
-        lent: Option<Lent>,
-    ) -> Result<Drive<'a>> {
+    pub unsafe fn with(ssl: *mut ffi::SSL, phase: Phase, patience: Patience, lent: Option<Lent>) -> Result<Drive<'a>> {
         let errno = last_errno();
         // SAFETY: as the caller promises, here and in every block of this type.
         let guard = unsafe { gate::guard(ssl)? };
@@ -138,6 +134,12 @@ impl<'a> Drive<'a> {
         let answer = call(self.ssl);
         self.errno = last_errno();
         self.go_on(Some(quiet), answer, call)
+    }
+
+    /// Goes on after a read or write that went past the gate, because libssl was alive, and did not succeed.
+    pub(super) fn go_on_after(&mut self, first: c_int, again: impl Fn(*mut ffi::SSL) -> c_int) -> Result<Progress> {
+        self.dead = false;
+        self.go_on(None, first, again)
     }
 
     /// Goes on after a read, write or shutdown that did not succeed: `answer` is what it returned, `again` repeats it.
@@ -335,7 +337,9 @@ impl<'a> Drive<'a> {
         };
         let guard = &self.guard;
         let deadline = *self.deadline.get_or_insert_with(|| deadline_of(guard));
-        if let Some(transport) = self.transport.filter(|transport| self.lent.is_some() && transport.limits.get().is_none()) {
+        if let Some(transport) =
+            self.transport.filter(|transport| self.lent.is_some() && transport.limits.get().is_none())
+        {
             // libssl may read on and on once there is something: the same deadline holds inside of it.
             transport.limits.set(Some(Limits { deadline, bytes: usize::MAX, allowed_bytes: usize::MAX }));
         }
@@ -359,6 +363,17 @@ impl<'a> Drive<'a> {
                 Err(Error::new(Status::EIo, format!("waiting for {} failed: {why}", self.peer())))
             }
         }
+    }
+
+    /// Waits until the transport takes bytes again: then, or where it does by now, `None`.
+    pub(super) fn wait_for_room(&mut self) -> Result<Option<Progress>> {
+        let Some(transport) = self.transport else { return Ok(None) };
+        if wait(&mut [poll_entry(transport.fd(), libc::POLLOUT)], &Deadline::after(0).within(Duration::ZERO))
+            .unwrap_or(false)
+        {
+            return Ok(None);
+        }
+        self.wait_or_return(Progress::WantWrite)
     }
 
     fn descriptor_to_wait_for(&self, wish: Progress) -> Result<Option<c_int>> {
@@ -391,7 +406,8 @@ impl<'a> Drive<'a> {
 
     /// The time is up. A peer that said nothing to a hello of more than one packet may never have seen it.
     fn timed_out(&self, phase: Phase, allowed_ms: u32) -> Error {
-        let silent = self.transport.filter(|transport| phase == Phase::Handshake && transport.with_head(<[u8]>::is_empty));
+        let silent =
+            self.transport.filter(|transport| phase == Phase::Handshake && transport.with_head(<[u8]>::is_empty));
         // SAFETY: see `new`.
         let client = unsafe { ffi::SSL_is_server(self.ssl) } != 1;
         let hello = silent.filter(|_| client).map_or(0, Transport::sent);

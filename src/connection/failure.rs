@@ -106,7 +106,8 @@ pub fn explain(facts: &Facts<'_>) -> Error {
 ///
 /// `hello` is how many bytes were sent to a peer that has not said anything, 0 where it has.
 pub fn timed_out(phase: Phase, peer: &str, allowed_ms: u32, hello: usize) -> Error {
-    let error = Error::new(Status::ETimeout, format!("{peer} kept us waiting {}: {allowed_ms} ms are over", phase.words()));
+    let error =
+        Error::new(Status::ETimeout, format!("{peer} kept us waiting {}: {allowed_ms} ms are over", phase.words()));
     if hello > ONE_PACKET {
         return error.with_hint(format!(
             "nothing came back for a hello of {hello} bytes, which takes two packets on many networks, and some \

@@ -144,9 +144,8 @@ fn check_client(guard: &Guard) -> Result<()> {
 }
 
 fn check_stream_socket(fd: c_int) -> Result<()> {
-    let kind = socket_kind(fd).map_err(|error| {
-        Error::new(Status::EArg, format!("descriptor {fd} is not a socket: {}", os_text(&error)))
-    })?;
+    let kind = socket_kind(fd)
+        .map_err(|error| Error::new(Status::EArg, format!("descriptor {fd} is not a socket: {}", os_text(&error))))?;
     if kind != libc::SOCK_STREAM {
         return Err(Error::new(Status::EArg, format!("descriptor {fd} is a socket, but not a stream"))
             .with_hint("TLS needs a stream socket such as TCP's; DTLS is not offered"));
