@@ -187,12 +187,12 @@ static void guarded(int with_info)
 }
 
 /* A peer that sends one byte at a time, of a record that never ends. */
-struct dribble { int fd; volatile int stop; };
+struct dribble { int fd; unsigned char type; volatile int stop; };
 
 static void *dribble(void *argument)
 {
     struct dribble *peer = argument;
-    unsigned char record[5] = {22, 3, 3, 0x3f, 0xff};
+    unsigned char record[5] = {peer->type, 3, 3, 0x3f, 0xff};
     for (int i = 0; !peer->stop; i++) {
         if (send(peer->fd, i < 5 ? record + i : record, 1, MSG_NOSIGNAL) < 0) break;
         usleep(20000);
@@ -220,7 +220,7 @@ static void deadlines(int as_server)
         pair_of_sockets(pair, 0);
         SSL *ssl = over(ctx, pair[0]);
         if (!as_server) need(hostlock_conn_set_host(ssl, RIGHT_HOST) == 0, "hostlock_conn_set_host");
-        struct dribble peer = {pair[1], 0};
+        struct dribble peer = {pair[1], 22, 0};
         pthread_t thread;
         if (talkative) need(pthread_create(&thread, NULL, dribble, &peer) == 0, "pthread_create");
         long began = milliseconds();
@@ -245,7 +245,6 @@ static void deadlines(int as_server)
     long began = milliseconds();
     claim(hostlock_read(ssl, buffer, sizeof buffer) == HOSTLOCK_E_TIMEOUT && in_time(began),
           "a read of %s on a blocking descriptor ends in time on %s", side, version_name(version));
-    struct dribble peer = {pair[1], 0};
     long sent;
     int writes = 0;
     began = milliseconds();
@@ -261,7 +260,6 @@ static void deadlines(int as_server)
     long got = hostlock_read(ssl, buffer, sizeof buffer);
     claim(got == HOSTLOCK_E_TIMEOUT, "  and a read then says that nothing came (%ld: %s)", got,
           got < 0 ? hostlock_error_message(hostlock_last_error()) : "");
-    (void)peer;
     SSL_free(ssl);
     SSL_free(other);
     SSL_CTX_free(other_ctx);
@@ -269,6 +267,38 @@ static void deadlines(int as_server)
     close(pair[0]);
     close(pair[1]);
     SSL_CTX_free(ctx);
+}
+
+/* No write is under way, but there is no room for the goodbye. */
+static void no_room_for_goodbye(void)
+{
+    int pair[2];
+    static char data[1 << 15];
+    SSL_CTX *ctx = client_context(), *server_ctx = plain_server(identity(RIGHT));
+    only(ctx);
+    need(hostlock_ctx_set_timeout(ctx, 200) == 0, "hostlock_ctx_set_timeout");
+    pair_of_sockets(pair, 1);
+    SSL *ssl = over(ctx, pair[0]), *server = over(server_ctx, pair[1]);
+    need(hostlock_conn_set_host(ssl, RIGHT_HOST) == 0, "hostlock_conn_set_host");
+    need(shake(ssl, server), "a handshake");
+    while (send(pair[0], data, sizeof data, 0) > 0) {}
+    while (send(pair[0], data, 1, 0) > 0) {}
+    claim(hostlock_shutdown(ssl) == HOSTLOCK_WANT_WRITE && hostlock_shutdown(ssl) == HOSTLOCK_WANT_WRITE,
+          "a goodbye that finds no room waits on %s", version_name(version));
+    fcntl(pair[0], F_SETFL, 0);
+    int first = hostlock_shutdown(ssl), second = hostlock_shutdown(ssl);
+    claim(first == HOSTLOCK_E_TIMEOUT && second == HOSTLOCK_E_TIMEOUT, "  and not beyond the timeout");
+    long got = hostlock_read(ssl, data, sizeof data);
+    claim(got == HOSTLOCK_E_TIMEOUT, "  a read after it says that nothing came (%ld: %s)", got,
+          got < 0 ? hostlock_error_message(hostlock_last_error()) : "");
+    need(SSL_write(server, "pong", 4) == 4, "SSL_write");
+    claim(hostlock_read(ssl, data, sizeof data) == 4, "  and takes what comes");
+    SSL_free(ssl);
+    SSL_free(server);
+    SSL_CTX_free(ctx);
+    SSL_CTX_free(server_ctx);
+    close(pair[0]);
+    close(pair[1]);
 }
 
 /* A record that never completes, on an established connection. */
@@ -284,7 +314,7 @@ static void dribbled_record(void)
     need(hostlock_conn_set_host(ssl, RIGHT_HOST) == 0, "hostlock_conn_set_host");
     need(shake(ssl, server), "a handshake");
     fcntl(pair[0], F_SETFL, 0);
-    struct dribble peer = {pair[1], 0};
+    struct dribble peer = {pair[1], 23, 0};
     pthread_t thread;
     need(pthread_create(&thread, NULL, dribble, &peer) == 0, "pthread_create");
     long began = milliseconds();
@@ -456,6 +486,58 @@ static void poisoned(void)
     }
 }
 
+/* HelloRequest messages (RFC 5246 7.4.1.1) without end, which libssl's clients skip in a loop of their own. */
+static void *flood(void *argument)
+{
+    struct dribble *peer = argument;
+    static unsigned char record[5 + 16384] = {22, 3, 3, 0x40, 0};
+    while (!peer->stop && send(peer->fd, record, sizeof record, MSG_NOSIGNAL) > 0) {}
+    return NULL;
+}
+
+static void flooded_plainly(void)
+{
+    enum { RECORDS = 512 };
+    static const unsigned char record[5 + 16384] = {22, 3, 3, 0x40, 0};
+    SSL_CTX *ctx = client_context();
+    SSL *ssl = SSL_new(ctx);
+    BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+    SSL_set_bio(ssl, in, out);
+    need(hostlock_conn_set_host(ssl, RIGHT_HOST) == 0, "hostlock_conn_set_host");
+    for (int i = 0; i < RECORDS; i++) need(BIO_write(in, record, sizeof record) == (int)sizeof record, "BIO_write");
+    claim(SSL_connect(ssl) == -1 && BIO_pending(in) == 0 && SSL_get_error(ssl, -1) == SSL_ERROR_WANT_READ,
+          "plain SSL_connect returns when the peer has no more HelloRequests to send, and not before");
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+}
+
+static void flooded(void)
+{
+    int pair[2];
+    SSL_CTX *ctx = client_context();
+    need(hostlock_ctx_set_timeout(ctx, 300) == 0, "hostlock_ctx_set_timeout");
+    pair_of_sockets(pair, 0);
+    fcntl(pair[0], F_SETFL, O_NONBLOCK);
+    SSL *ssl = over(ctx, pair[0]);
+    need(hostlock_conn_set_host(ssl, RIGHT_HOST) == 0, "hostlock_conn_set_host");
+    struct dribble peer = {pair[1], 22, 0};
+    pthread_t thread;
+    need(pthread_create(&thread, NULL, flood, &peer) == 0, "pthread_create");
+    usleep(50000);
+    long began = milliseconds();
+    int answer;
+    while ((answer = hostlock_handshake(ssl)) == HOSTLOCK_WANT_READ && milliseconds() - began < 4000) {}
+    claim((answer == HOSTLOCK_E_TIMEOUT || answer == HOSTLOCK_E_FLOOD) && in_time(began),
+          "hostlock_handshake ends by itself (%d)", answer);
+    peer.stop = 1;
+    shutdown(pair[1], SHUT_RDWR);
+    pthread_join(thread, NULL);
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -474,9 +556,12 @@ int main(void)
             }
         }
         dribbled_record();
+        no_room_for_goodbye();
         retries(0);
         retries(1);
     }
+    flooded_plainly();
+    flooded();
     claim(infos > 0, "the program's info callback was called");
     forget_identities();
     return finish();

@@ -419,7 +419,14 @@ void hostlock_ctx_free(hostlock_ctx *ctx);
 
 /**
  * How long this context's connections may take, in milliseconds: resolving, connecting and the handshake together, and
- * then each single read or write of a connection that hostlock drives. 0 waits for ever. The default is 30000.
+ * then each single read or write by hostlock's functions. 0 waits for ever. The default is 30000.
+ *
+ * It holds for the connections of hostlock_connect and hostlock_connect_fd, and for every SSL over a plain socket BIO (what
+ * SSL_set_fd gives it), client or server: while a function of hostlock's runs, its own transport stands in for that BIO.
+ * It does not hold for plain SSL_connect, SSL_accept, SSL_read and SSL_write; for other BIOs, which wait as they please
+ * (a BIO of the program's own, a chain of several, SSL_set_rfd and SSL_set_wfd with two descriptors); for
+ * descriptors that are no stream sockets; where the kernel encrypts (SSL_OP_ENABLE_KTLS); or where the program has a
+ * callback on its BIO.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_set_timeout(hostlock_ctx *ctx,
@@ -679,7 +686,9 @@ int hostlock_handshake(hostlock_conn *conn);
  * HOSTLOCK_E_TRUNCATED: the connection was cut, and what was read may be incomplete. HOSTLOCK_WANT_READ and
  * HOSTLOCK_WANT_WRITE come from non-blocking transports only: wait for the descriptor and call again.
  * HOSTLOCK_E_TIMEOUT: nothing came within the context's timeout; the call may be repeated. Before the handshake
- * it makes the handshake first. Works on any SSL of a hostlock context, whatever its BIO. len must not be 0.
+ * it makes the handshake first. Works on any SSL of a hostlock context, whatever its BIO; hostlock_ctx_set_timeout says
+ * on which ones the timeout holds. HOSTLOCK_E_STATE: the handshake was not begun on a context of hostlock's, and
+ * nothing is read. len must not be 0.
  */
 HOSTLOCK_MUST_USE
 ssize_t hostlock_read(hostlock_conn *conn,
@@ -690,7 +699,9 @@ ssize_t hostlock_read(hostlock_conn *conn,
  * Writes buf, or the first part of it: the answer is how many bytes were taken, at least 1 where len is not 0.
  * Else a negative status: HOSTLOCK_WANT_READ and HOSTLOCK_WANT_WRITE from non-blocking transports (wait for the
  * descriptor, then call again *with the same data*), HOSTLOCK_E_TIMEOUT (the same), HOSTLOCK_E_CLOSED after
- * hostlock_shutdown. Before the handshake it makes the handshake first. A cut connection never raises SIGPIPE, where
+ * hostlock_shutdown. Less data after one of the first three is HOSTLOCK_E_ARG, and so is data from another place
+ * unless SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER is set (it is after hostlock_connect): nothing is sent, and the connection
+ * lives. HOSTLOCK_E_STATE: the handshake was not begun on a context of hostlock's. Before the handshake it makes the handshake first. A cut connection never raises SIGPIPE, where
  * hostlock made the connection.
  */
 HOSTLOCK_MUST_USE
@@ -716,7 +727,8 @@ size_t hostlock_pending(const hostlock_conn *conn);
 /**
  * Says goodbye: sends TLS's close_notify, so that the peer knows the data to be complete. It does not wait for the peer's,
  * which hostlock_read still waits for (0). After it nothing can be written. A second call does nothing. 0, or a
- * negative status (HOSTLOCK_WANT_WRITE: call again when the descriptor is writable).
+ * negative status (HOSTLOCK_WANT_WRITE: call again when the descriptor is writable; HOSTLOCK_E_STATE: a write is under
+ * way, which must be finished first).
  */
 HOSTLOCK_MUST_USE
 int hostlock_shutdown(hostlock_conn *conn);

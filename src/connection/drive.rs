@@ -9,6 +9,7 @@ use std::ffi::c_int;
 use std::io;
 use std::ptr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use openssl_sys as ffi;
 
@@ -133,6 +134,12 @@ impl<'a> Drive<'a> {
         let answer = call(self.ssl);
         self.errno = last_errno();
         self.go_on(Some(quiet), answer, call)
+    }
+
+    /// Goes on after a read or write that went past the gate, because libssl was alive, and did not succeed.
+    pub(super) fn go_on_after(&mut self, first: c_int, again: impl Fn(*mut ffi::SSL) -> c_int) -> Result<Progress> {
+        self.dead = false;
+        self.go_on(None, first, again)
     }
 
     /// Goes on after a read, write or shutdown that did not succeed: `answer` is what it returned, `again` repeats it.
@@ -356,6 +363,17 @@ impl<'a> Drive<'a> {
                 Err(Error::new(Status::EIo, format!("waiting for {} failed: {why}", self.peer())))
             }
         }
+    }
+
+    /// Waits until the transport takes bytes again: then, or where it does by now, `None`.
+    pub(super) fn wait_for_room(&mut self) -> Result<Option<Progress>> {
+        let Some(transport) = self.transport else { return Ok(None) };
+        if wait(&mut [poll_entry(transport.fd(), libc::POLLOUT)], &Deadline::after(0).within(Duration::ZERO))
+            .unwrap_or(false)
+        {
+            return Ok(None);
+        }
+        self.wait_or_return(Progress::WantWrite)
     }
 
     fn descriptor_to_wait_for(&self, wish: Progress) -> Result<Option<c_int>> {

@@ -45,7 +45,7 @@ pub unsafe fn read(
     // SAFETY: `ssl` and `room` as the caller promises.
     let call = |ssl: *mut ffi::SSL| unsafe { ffi::SSL_read(ssl, room, len) };
     match first {
-        Some(first) => drive.go_on(None, first, call),
+        Some(first) => drive.go_on_after(first, call),
         None => drive.run(call),
     }
 }
@@ -71,7 +71,7 @@ pub unsafe fn write(
     // SAFETY: `ssl` and `data` as the caller promises.
     let call = |ssl: *mut ffi::SSL| unsafe { ffi::SSL_write(ssl, data, len) };
     let outcome = match first {
-        Some(first) => drive.go_on(None, first, call),
+        Some(first) => drive.go_on_after(first, call),
         None => drive.run(call),
     };
     // SAFETY: `ssl` as the caller promises.
@@ -141,6 +141,15 @@ pub unsafe fn shutdown(ssl: *mut ffi::SSL) -> Result<Progress> {
     let (said, want) = unsafe { (ffi::SSL_get_shutdown(ssl) & ffi::SSL_SENT_SHUTDOWN != 0, sys::SSL_want(ssl)) };
     if said && want != sys::SSL_WRITING {
         return Ok(Progress::Done(0));
+    }
+    // SAFETY: `ssl` is live, and keeps its watch.
+    if unsafe { Watch::of(ssl) }.is_some_and(|watch| watch.state().unfinished.is_some()) {
+        // libssl would take the goodbye for a wrong retry of that write, and end the connection.
+        return drive.wait_for_room().and_then(|progress| match progress {
+            Some(progress) => Ok(progress),
+            None => Err(Error::new(Status::EState, "a write is still under way, so there is no goodbye yet")
+                .with_hint("write the same data again, until hostlock_write has taken it; or free the connection")),
+        });
     }
     let say = |ssl: *mut ffi::SSL| {
         // SAFETY: as above. 0 means that ours was sent and the peer's has not come, which is all that is asked for.

@@ -58,7 +58,8 @@ pub unsafe fn guard(ssl: *mut ffi::SSL) -> Result<Arc<Guard>> {
             Some(guard) => Ok(guard.share()),
             // Only a connection that once was ours has a watch.
             None if watch.is_some() => Err(begin::unverified(begin::CONTEXT_REPLACED)),
-            None => Err(unguarded()),
+            None => Err(Error::new(Status::EState, "this SSL belongs to a context that was not made by hostlock")
+                .with_hint("make it from a context of hostlock_client_new, or one that hostlock_harden hardened")),
         };
     }
     let Some(watch) = watch else { return Err(unguarded()) };

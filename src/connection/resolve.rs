@@ -1,10 +1,13 @@
 //! From the host to its addresses. The system's resolver cannot be interrupted, so it runs in a thread of its own that
-//! is left behind when the time is up.
+//! is left behind when the time is up. A dead name server holds no more than [`MOST_THREADS`] of them: who comes when
+//! all are taken waits for one to be free, within the deadline.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
+use std::time::Duration;
 
 use crate::connection::deadline::Deadline;
 use crate::error::{Error, Result, Status};
@@ -27,8 +30,10 @@ pub fn look_up(
     deadline: &Deadline,
     resolver: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
 ) -> Result<Vec<SocketAddr>> {
+    let Some(seat) = Seat::wait(&IN_USE, deadline) else { return Err(out_of_time(name, deadline)) };
     let (sender, receiver) = mpsc::channel();
     let job = move || {
+        let _seat = seat;
         // Nobody listens any more where the time was up.
         let _ = sender.send(resolver());
     };
@@ -43,13 +48,63 @@ pub fn look_up(
         Ok(Ok(found)) if found.is_empty() => Err(failed(name, "it has no address")),
         Ok(Ok(found)) => Ok(found),
         Ok(Err(error)) => Err(failed(name, reason(&error).as_str())),
-        Err(RecvTimeoutError::Timeout) => Err(Error::new(
-            Status::ETimeout,
-            format!("the resolver gave no address for {name:?} within {} ms", deadline.allowed_ms()),
-        )
-        .with_hint("check the name servers of this machine, or allow more time with hostlock_ctx_set_timeout")),
+        Err(RecvTimeoutError::Timeout) => Err(out_of_time(name, deadline)),
         Err(RecvTimeoutError::Disconnected) => Err(failed(name, "the resolver's thread ended without an answer")),
     }
+}
+
+/// At most so many threads of a process wait for the resolver.
+const MOST_THREADS: u32 = 32;
+
+/// How many do: the process's number in the upper half, as a forked child has none of its parent's threads.
+static IN_USE: AtomicU64 = AtomicU64::new(0);
+
+/// How often one who waits for a seat looks.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// The right to have one thread more, until it is dropped.
+struct Seat {
+    count: &'static AtomicU64,
+    process: u32,
+}
+
+impl Seat {
+    /// Waits until one is free; `None` where the time is up first.
+    fn wait(count: &'static AtomicU64, deadline: &Deadline) -> Option<Seat> {
+        let process = std::process::id();
+        loop {
+            let taken = count.fetch_update(Ordering::AcqRel, Ordering::Acquire, |value| {
+                let taken = if owner(value) == process { value as u32 } else { 0 };
+                (taken < MOST_THREADS).then(|| u64::from(process) << 32 | u64::from(taken + 1))
+            });
+            if taken.is_ok() {
+                return Some(Seat { count, process });
+            }
+            if deadline.has_passed() {
+                return None;
+            }
+            thread::sleep(deadline.remaining().map_or(PAUSE, |left| left.min(PAUSE)));
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let process = self.process;
+        let _ = self.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, |value| {
+            (owner(value) == process && value as u32 > 0).then(|| value - 1)
+        });
+    }
+}
+
+fn owner(count: u64) -> u32 {
+    (count >> 32) as u32
+}
+
+fn out_of_time(name: &str, deadline: &Deadline) -> Error {
+    let what = format!("the resolver gave no address for {name:?} within {} ms", deadline.allowed_ms());
+    Error::new(Status::ETimeout, what)
+        .with_hint("check the name servers of this machine, or allow more time with hostlock_ctx_set_timeout")
 }
 
 fn failed(name: &str, why: &str) -> Error {
@@ -135,6 +190,42 @@ mod tests {
         let error = outcome.unwrap_err();
         assert_eq!(error.status(), Status::ETimeout);
         assert!(error.message().contains("\"slow.example\" within 20 ms"), "{error}");
+        drop(hold);
+    }
+
+    #[test]
+    fn no_more_than_so_many_threads_wait_for_a_resolver_and_the_seats_come_back() {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let soon = Deadline::after(20);
+        let mut seats: Vec<Seat> = (0..MOST_THREADS).map(|_| Seat::wait(&COUNT, &soon).unwrap()).collect();
+        assert!(Seat::wait(&COUNT, &soon).is_none());
+        seats.pop();
+        seats.push(Seat::wait(&COUNT, &Deadline::after(20)).unwrap());
+        // What a child inherits through fork counts none of its own threads.
+        COUNT.fetch_xor(1 << 32, Ordering::Relaxed);
+        let of_child = Seat::wait(&COUNT, &soon).unwrap();
+        assert_eq!(COUNT.load(Ordering::Relaxed) as u32, 1);
+        drop((of_child, seats));
+        assert_eq!(COUNT.load(Ordering::Relaxed) as u32, 0);
+    }
+
+    #[test]
+    fn a_dead_name_server_holds_a_bounded_number_of_threads() {
+        static STARTED: AtomicU64 = AtomicU64::new(0);
+        let (hold, held) = mpsc::channel::<()>();
+        let held = std::sync::Arc::new(std::sync::Mutex::new(held));
+        let mut statuses = Vec::new();
+        for _ in 0..MOST_THREADS + 8 {
+            let held = held.clone();
+            let outcome = look_up("dead.example", &Deadline::after(1), move || {
+                STARTED.fetch_add(1, Ordering::Relaxed);
+                let _ = held.lock().map(|held| held.recv());
+                Ok(Vec::new())
+            });
+            statuses.push(outcome.unwrap_err().status());
+        }
+        assert!(statuses.iter().all(|status| *status == Status::ETimeout));
+        assert!(STARTED.load(Ordering::Relaxed) <= u64::from(MOST_THREADS));
         drop(hold);
     }
 

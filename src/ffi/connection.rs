@@ -108,7 +108,9 @@ pub unsafe extern "C" fn hostlock_handshake(conn: *mut hostlock_conn) -> c_int {
 /// HOSTLOCK_E_TRUNCATED: the connection was cut, and what was read may be incomplete. HOSTLOCK_WANT_READ and
 /// HOSTLOCK_WANT_WRITE come from non-blocking transports only: wait for the descriptor and call again.
 /// HOSTLOCK_E_TIMEOUT: nothing came within the context's timeout; the call may be repeated. Before the handshake
-/// it makes the handshake first. Works on any SSL of a hostlock context, whatever its BIO. `len` must not be 0.
+/// it makes the handshake first. Works on any SSL of a hostlock context, whatever its BIO; hostlock_ctx_set_timeout says
+/// on which ones the timeout holds. HOSTLOCK_E_STATE: the handshake was not begun on a context of hostlock's, and
+/// nothing is read. `len` must not be 0.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` that no other thread uses now; `buf` is NULL or `len` writable bytes.
@@ -137,7 +139,9 @@ pub unsafe extern "C" fn hostlock_read(conn: *mut hostlock_conn, buf: *mut c_voi
 /// Writes `buf`, or the first part of it: the answer is how many bytes were taken, at least 1 where `len` is not 0.
 /// Else a negative status: HOSTLOCK_WANT_READ and HOSTLOCK_WANT_WRITE from non-blocking transports (wait for the
 /// descriptor, then call again *with the same data*), HOSTLOCK_E_TIMEOUT (the same), HOSTLOCK_E_CLOSED after
-/// hostlock_shutdown. Before the handshake it makes the handshake first. A cut connection never raises SIGPIPE, where
+/// hostlock_shutdown. Less data after one of the first three is HOSTLOCK_E_ARG, and so is data from another place
+/// unless SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER is set (it is after hostlock_connect): nothing is sent, and the connection
+/// lives. HOSTLOCK_E_STATE: the handshake was not begun on a context of hostlock's. Before the handshake it makes the handshake first. A cut connection never raises SIGPIPE, where
 /// hostlock made the connection.
 ///
 /// # Safety
@@ -202,7 +206,8 @@ pub unsafe extern "C" fn hostlock_pending(conn: *const hostlock_conn) -> usize {
 
 /// Says goodbye: sends TLS's close_notify, so that the peer knows the data to be complete. It does not wait for the peer's,
 /// which hostlock_read still waits for (0). After it nothing can be written. A second call does nothing. 0, or a
-/// negative status (HOSTLOCK_WANT_WRITE: call again when the descriptor is writable).
+/// negative status (HOSTLOCK_WANT_WRITE: call again when the descriptor is writable; HOSTLOCK_E_STATE: a write is under
+/// way, which must be finished first).
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` that no other thread uses now.

@@ -67,7 +67,14 @@ pub unsafe extern "C" fn hostlock_ctx_free(ctx: *mut hostlock_ctx) {
 }
 
 /// How long this context's connections may take, in milliseconds: resolving, connecting and the handshake together, and
-/// then each single read or write of a connection that hostlock drives. 0 waits for ever. The default is 30000.
+/// then each single read or write by hostlock's functions. 0 waits for ever. The default is 30000.
+///
+/// It holds for the connections of hostlock_connect and hostlock_connect_fd, and for every SSL over a plain socket BIO (what
+/// SSL_set_fd gives it), client or server: while a function of hostlock's runs, its own transport stands in for that BIO.
+/// It does not hold for plain SSL_connect, SSL_accept, SSL_read and SSL_write; for other BIOs, which wait as they please
+/// (a BIO of the program's own, a chain of several, SSL_set_rfd and SSL_set_wfd with two descriptors); for
+/// descriptors that are no stream sockets; where the kernel encrypts (SSL_OP_ENABLE_KTLS); or where the program has a
+/// callback on its BIO.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`.
