@@ -14,7 +14,7 @@ use hostlock::ffi::revocation::{
 use openssl::ssl::{Ssl, SslContext, SslSession};
 use support::crl::{CrlRecipe, delta_since, extension, scope};
 use support::peer::{Client, Server, serve, status};
-use support::pki::{DAY, Identity, Recipe};
+use support::pki::{self, DAY, Identity, Recipe};
 
 const HOST: &str = "site.example";
 
@@ -210,6 +210,79 @@ fn a_namesakes_crl_does_not_hide_the_right_one() {
     let namesake = Recipe::ca("Middle CA").self_signed();
     let other = CrlRecipe { this_update: -60, ..CrlRecipe::of(&namesake) };
     assert_eq!(site.with(Some("leaf"), vec![other, site.good_middle()]).unwrap(), "hello");
+}
+
+/// The CRL names no key, so that OpenSSL itself cannot tell whose it is.
+fn keyless(crl: CrlRecipe) -> CrlRecipe {
+    CrlRecipe { key_id: None, ..crl }
+}
+
+#[test]
+fn the_right_crl_is_found_among_those_of_namesakes_in_any_order() {
+    let site = site();
+    let namesake = || keyless(CrlRecipe { this_update: -60, ..CrlRecipe::of(&Recipe::ca("Middle CA").self_signed()) });
+    let good = || keyless(site.good_middle());
+    let revoking = || keyless(site.good_middle().revoking(&site.leaf));
+    let broken = || CrlRecipe { signer: pki::p256(), this_update: -30, ..good() };
+    for crls in [vec![good(), namesake()], vec![namesake(), good()], vec![broken(), good()], vec![good(), broken()]] {
+        assert_eq!(site.with(Some("leaf"), crls).unwrap(), "hello");
+    }
+    for crls in [
+        vec![revoking(), namesake()],
+        vec![namesake(), revoking()],
+        vec![broken(), namesake(), revoking()],
+        vec![revoking(), broken()],
+    ] {
+        assert_eq!(status(site.with(Some("leaf"), crls)), Some(Status::ERevoked));
+    }
+    assert_eq!(status(site.with(Some("leaf"), vec![namesake()])), Some(Status::ERevocationInvalid));
+    let slander = || namesake().revoking(&site.leaf);
+    assert_eq!(site.with(Some("leaf"), vec![slander(), good()]).unwrap(), "hello");
+}
+
+#[test]
+fn a_revocation_by_the_key_that_a_ca_had_before_holds() {
+    let site = site();
+    let renewed = Recipe::ca("Middle CA").self_signed();
+    let client = || {
+        let client = Client::trusting(&[&site.root, &renewed]);
+        client.set_bytes(hostlock_ctx_crl_mem, &site.good_middle().pem()).unwrap();
+        client.set_text(hostlock_ctx_crl_mode, "leaf").unwrap();
+        client
+    };
+    assert_eq!(client().connect(Some(HOST), site.server.port).unwrap(), "hello");
+    let client = client();
+    client.set_bytes(hostlock_ctx_crl_mem, &CrlRecipe::of(&renewed).revoking(&site.leaf).pem()).unwrap();
+    assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::ERevoked));
+}
+
+#[test]
+fn a_revocation_in_any_crl_in_force_counts() {
+    let site = site();
+    let unnumbered = |crl: CrlRecipe| CrlRecipe { number: None, ..crl };
+    let revoking = CrlRecipe { number: Some(2), ..site.good_middle() }.revoking(&site.leaf);
+    let dated = CrlRecipe { this_update: -60, ..site.good_middle() };
+    assert_eq!(status(site.with(Some("leaf"), vec![revoking, dated])), Some(Status::ERevoked));
+    let newer = unnumbered(CrlRecipe { this_update: -60, ..site.good_middle() });
+    let older = unnumbered(site.good_middle().revoking(&site.leaf));
+    assert_eq!(site.with(Some("leaf"), vec![older, newer]).unwrap(), "hello");
+}
+
+#[test]
+fn a_distribution_point_that_is_the_issuers_own_name_covers_certificates_without_one() {
+    let site = site();
+    let issuer = site.middle.certificate.subject_name().to_der().unwrap();
+    let wrap = |tag: u8, inner: &[u8]| [&[tag, inner.len() as u8], inner].concat();
+    let point = |name: &[u8]| {
+        let der = wrap(0x30, &wrap(0xa0, &wrap(0xa0, &wrap(0xa4, name))));
+        CrlRecipe { extensions: vec![extension("2.5.29.28", true, &der)], ..site.good_middle() }
+    };
+    assert_eq!(site.with(Some("leaf"), vec![point(&issuer)]).unwrap(), "hello");
+    assert_eq!(status(site.with(Some("leaf"), vec![point(&issuer).revoking(&site.leaf)])), Some(Status::ERevoked));
+    let other = site.root.certificate.subject_name().to_der().unwrap();
+    assert_eq!(status(site.with(Some("leaf"), vec![point(&other)])), Some(Status::ERevocationInvalid));
+    let stranger = CrlRecipe { signer: pki::p256(), ..point(&issuer) };
+    assert_eq!(status(site.with(Some("leaf"), vec![stranger])), Some(Status::ERevocationInvalid));
 }
 
 #[test]

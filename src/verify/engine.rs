@@ -4,6 +4,7 @@
 use std::ffi::{c_int, c_ulong};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use std::sync::{Arc, OnceLock};
 
 use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::stack::{Stack, StackRef};
@@ -18,6 +19,7 @@ use crate::verify::guard::Role;
 use crate::verify::insecure::Waiver;
 use crate::verify::judge::{Case, SELF_ISSUED_ALLOWANCE};
 use crate::verify::revocation::inquiry::Inquiry;
+use crate::verify::revocation::{self, Revocation};
 
 /// What OpenSSL found.
 pub struct Outcome {
@@ -51,8 +53,27 @@ pub enum Material<'a> {
     },
 }
 
-/// Verifies the case's leaf once.
+/// Verifies the case's leaf; once more where a CRL stood in the way that another CA of the same name made.
 pub fn run(case: &Case<'_>, material: &Material<'_>, extra_flags: c_ulong) -> Result<Outcome> {
+    let outcome = run_with(case, &case.revocation, material, extra_flags)?;
+    if !revocation::is_about_crls(outcome.code) {
+        return Ok(outcome);
+    }
+    match case.revocation.crls.of_chain(&outcome.chain)? {
+        Some(crls) => {
+            let revocation = Revocation { crls: Arc::new(crls), ..case.revocation.clone() };
+            run_with(case, &revocation, material, extra_flags)
+        }
+        None => Ok(outcome),
+    }
+}
+
+fn run_with(
+    case: &Case<'_>,
+    revocation: &Revocation,
+    material: &Material<'_>,
+    extra_flags: c_ulong,
+) -> Result<Outcome> {
     let context = StoreContext::new()?;
     let mut stacks = None;
     let untrusted = match material {
@@ -73,7 +94,7 @@ pub fn run(case: &Case<'_>, material: &Material<'_>, extra_flags: c_ulong) -> Re
     }
     // SAFETY: the context takes the parameters, replacing all that the store's own said.
     unsafe { sys::X509_STORE_CTX_set0_param(context.0, parameters(case, extra_flags)?) };
-    let notes = Notes { case, inquiry: Inquiry::new(&case.revocation) };
+    let notes = Notes { case, inquiry: Inquiry::new(revocation) };
     // SAFETY: the inquiry outlives the verification.
     unsafe { notes.inquiry.arm(context.0) };
     // SAFETY: the notes outlive the verification, and only `review` reads them.
@@ -92,7 +113,10 @@ pub fn run(case: &Case<'_>, material: &Material<'_>, extra_flags: c_ulong) -> Re
     };
     let chain = context.chain();
     let refusal = match code {
-        ffi::X509_V_OK => notes.inquiry.overlooked(&chain).err(),
+        // All CRLs are looked at here, those of namesakes too: what nobody of the chain signed revokes nothing.
+        ffi::X509_V_OK => Inquiry::new(&case.revocation)
+            .overlooked(&chain, |name| anchors_named(case, name).unwrap_or_default())
+            .err(),
         _ => notes.inquiry.refusal(code),
     };
     let code = refusal.as_ref().map_or(code, Error::x509_code);

@@ -11,7 +11,9 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::identity::der::{Reader, SEQUENCE};
+use crate::identity::same_name;
 use crate::queue::Quiet;
+use crate::sys;
 use crate::trust::pem::{self, Damage};
 use crate::verify::explain;
 
@@ -29,9 +31,15 @@ pub struct Crl {
     scope: Option<Scope>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Scope {
     indirect: bool,
+    /// Its distribution point is the name of the CRL's own issuer.
+    own_name: bool,
+    only_cas: bool,
+    only_users: bool,
+    /// Only for some reasons, or for attribute certificates.
+    narrower: bool,
 }
 
 impl Crl {
@@ -46,7 +54,7 @@ impl Crl {
             ));
         }
         let scope = extension(&list, ffi::NID_issuing_distribution_point)
-            .map(|der| Scope { indirect: indirect(der).unwrap_or(false) });
+            .map(|der| scope(der, &issuer_der(&list)).unwrap_or_default());
         Ok(Crl { list, number, delta, scope })
     }
 
@@ -80,6 +88,22 @@ impl Crl {
         self.scope.is_some_and(|scope| scope.indirect)
     }
 
+    /// Whether it covers a certificate of its issuer that has no CRL distribution point: that one is taken to name its
+    /// issuer (RFC 5280 section 6.3.3).
+    pub fn covers_without_point(&self, certificate: &X509Ref) -> bool {
+        // SAFETY: both calls read the live certificate.
+        let (is_ca, has_point) = unsafe {
+            (
+                sys::X509_check_ca(certificate.as_ptr()) != 0,
+                ffi::X509_get_ext_by_NID(certificate.as_ptr(), ffi::NID_crl_distribution_points, -1) >= 0,
+            )
+        };
+        let Some(scope) = self.scope.filter(|scope| scope.own_name && !scope.narrower && !has_point) else {
+            return false;
+        };
+        self.names_issuer_of(certificate) && !(if is_ca { scope.only_users } else { scope.only_cas })
+    }
+
     /// Its issuer's name as one line that is safe to print.
     pub fn issuer_text(&self) -> String {
         explain::name_text(self.list.issuer_name())
@@ -94,6 +118,16 @@ impl Crl {
         }
     }
 
+    /// Whether it bears the name of the certificate itself.
+    pub fn bears_name_of(&self, issuer: &X509Ref) -> bool {
+        issuer.subject_name().try_cmp(self.list.issuer_name()).is_ok_and(|order| order.is_eq())
+    }
+
+    /// Whether both bear the same name.
+    pub fn has_issuer_of(&self, other: &Crl) -> bool {
+        self.list.issuer_name().try_cmp(other.list.issuer_name()).is_ok_and(|order| order.is_eq())
+    }
+
     /// Whether the key of `issuer` made its signature.
     pub fn is_signed_by(&self, issuer: &X509Ref) -> bool {
         let _quiet = Quiet::begin();
@@ -102,9 +136,18 @@ impl Crl {
 
     /// Whether it lists the certificate as revoked.
     pub fn lists(&self, certificate: &X509Ref) -> bool {
+        self.entry(certificate) == 1
+    }
+
+    /// Whether it says that the certificate is on hold no more (removeFromCRL).
+    pub fn releases(&self, certificate: &X509Ref) -> bool {
+        self.entry(certificate) == 2
+    }
+
+    fn entry(&self, certificate: &X509Ref) -> c_int {
         let mut entry = ptr::null_mut();
         // SAFETY: both are live; the entry, which is not used, belongs to the list. 2 means removeFromCRL.
-        unsafe { ffi::X509_CRL_get0_by_cert(self.as_ptr(), &mut entry, certificate.as_ptr()) == 1 }
+        unsafe { ffi::X509_CRL_get0_by_cert(self.as_ptr(), &mut entry, certificate.as_ptr()) }
     }
 }
 
@@ -127,16 +170,37 @@ fn extension(list: &X509Crl, kind: c_int) -> Option<&[u8]> {
     Some(unsafe { std::slice::from_raw_parts(data, len as usize) })
 }
 
-/// Whether an IssuingDistributionPoint sets `indirectCRL [4]`.
-fn indirect(point: &[u8]) -> Option<bool> {
-    const INDIRECT_CRL: u8 = 0x84;
+fn issuer_der(list: &X509Crl) -> Vec<u8> {
+    list.issuer_name().to_der().unwrap_or_default()
+}
+
+/// What an IssuingDistributionPoint says (RFC 5280 section 5.2.5), of a CRL whose issuer is `issuer`.
+fn scope(point: &[u8], issuer: &[u8]) -> Option<Scope> {
+    const DISTRIBUTION_POINT: u8 = 0xa0;
+    const FULL_NAME: u8 = 0xa0;
+    const DIRECTORY_NAME: u8 = 0xa4;
+    let mut scope = Scope::default();
     let mut fields = Reader::whole(point, SEQUENCE).ok()?;
     while !fields.is_empty() {
-        if let (INDIRECT_CRL, value) = fields.next().ok()? {
-            return Some(value != [0]);
+        let (tag, value) = fields.next().ok()?;
+        let set = value != [0];
+        match tag {
+            DISTRIBUTION_POINT => {
+                if let (FULL_NAME, names) = Reader::new(value).next().ok()? {
+                    let mut names = Reader::new(names);
+                    while !names.is_empty() {
+                        let (kind, name) = names.next().ok()?;
+                        scope.own_name |= kind == DIRECTORY_NAME && same_name(name, issuer).unwrap_or(false);
+                    }
+                }
+            }
+            0x81 => scope.only_users = set,
+            0x82 => scope.only_cas = set,
+            0x84 => scope.indirect = set,
+            _ => scope.narrower = true,
         }
     }
-    Some(false)
+    Some(scope)
 }
 
 /// Every CRL in `data`; `what` names it in errors. Other kinds of PEM blocks beside a CRL are passed over.

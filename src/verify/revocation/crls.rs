@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::Arc;
 
+use openssl::x509::X509;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
@@ -69,6 +70,26 @@ impl Crls {
     /// All of them as OpenSSL's stack, which lives as long as `self`.
     pub fn stack(&self) -> *mut ffi::stack_st_X509_CRL {
         self.stack.0
+    }
+
+    /// These without the CRLs that another CA of the same name made: where one that bears the name of a certificate of
+    /// `chain` is signed with its key, those of that name which no certificate of the chain signed are left out. `None`
+    /// where there are none to leave out.
+    pub fn of_chain(&self, chain: &[X509]) -> Result<Option<Crls>> {
+        let issuers = chain.get(1..).unwrap_or_default();
+        let own = |crl: &Crl| issuers.iter().any(|issuer| crl.bears_name_of(issuer) && crl.is_signed_by(issuer));
+        let (own, others): (Vec<&Arc<Crl>>, Vec<&Arc<Crl>>) =
+            self.sources.iter().flat_map(|source| &source.crls).partition(|crl| own(crl));
+        let kept: Vec<Arc<Crl>> = others
+            .iter()
+            .filter(|crl| !own.iter().any(|own| own.has_issuer_of(crl)))
+            .chain(&own)
+            .map(|crl| Arc::clone(crl))
+            .collect();
+        if kept.len() == own.len() + others.len() {
+            return Ok(None);
+        }
+        Crls::of(vec![Source { path: None, crls: kept }]).map(Some)
     }
 
     fn with(&self, source: Source) -> Result<Crls> {

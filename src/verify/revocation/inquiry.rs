@@ -6,7 +6,7 @@ use std::ffi::c_int;
 use std::ptr;
 
 use foreign_types::ForeignTypeRef;
-use openssl::x509::{X509, X509CrlRef, X509Ref};
+use openssl::x509::{X509, X509CrlRef, X509NameRef, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result};
@@ -23,12 +23,12 @@ pub struct Inquiry<'a> {
 
 #[derive(Default)]
 struct Notes {
-    /// Positions at which nothing was known, and that was forgiven.
-    unknown_at: Vec<c_int>,
     /// What was not forgiven.
     refusal: Option<Error>,
     /// What was found wanting in the chain of a CRL's own issuer.
     issuer_finding: Option<String>,
+    /// Positions at which a CRL covers the certificate though OpenSSL does not see it.
+    covered_at: Vec<c_int>,
 }
 
 impl<'a> Inquiry<'a> {
@@ -57,18 +57,18 @@ impl<'a> Inquiry<'a> {
     ///
     /// OpenSSL uses a delta CRL only where the base or the certificate points to one (freshestCRL), and looks no further
     /// where nothing is known and that is forgiven. A revocation that the issuer signed is a revocation all the same.
-    pub fn overlooked(&self, chain: &[X509]) -> Result<()> {
+    /// It looks at one CRL of those that bear the issuer's name, and the CA may have had another key before. `named` gives
+    /// the trust anchors of a name.
+    pub fn overlooked(&self, chain: &[X509], named: impl Fn(&X509NameRef) -> Vec<X509>) -> Result<()> {
         let Some(mode) = self.revocation.in_force() else { return Ok(()) };
-        let notes = self.notes.borrow();
         let asked = if mode.chain { usize::MAX } else { 1 };
-        for (depth, (certificate, issuer)) in chain.iter().zip(chain.iter().skip(1)).take(asked).enumerate() {
-            let unknown = notes.unknown_at.contains(&(depth as c_int));
+        for (depth, certificate) in chain.iter().enumerate().take(chain.len().saturating_sub(1)).take(asked) {
             let revoking = self.revocation.crls.iter().find(|crl| {
-                (unknown || crl.is_delta())
-                    && crl.names_issuer_of(certificate)
+                let counts = |issuer: &X509| crl.is_signed_by(issuer) && !self.is_superseded(crl, certificate, issuer);
+                crl.names_issuer_of(certificate)
                     && crl.lists(certificate)
-                    && crl.is_signed_by(issuer)
-                    && !self.is_superseded(crl, certificate, issuer)
+                    && (chain.iter().skip(depth + 1).any(|issuer| crl.bears_name_of(issuer) && counts(issuer))
+                        || named(certificate.issuer_name()).iter().any(counts))
             });
             if let Some(crl) = revoking {
                 return Err(words::revoked(certificate, depth, Some(crl.list())));
@@ -77,16 +77,32 @@ impl<'a> Inquiry<'a> {
         Ok(())
     }
 
-    /// Whether a complete CRL of the same issuer with a higher number no longer lists the certificate.
+    /// Whether a newer complete CRL of the same key no longer lists the certificate, or a newer delta takes it off.
     fn is_superseded(&self, crl: &Crl, certificate: &X509Ref, issuer: &X509Ref) -> bool {
         self.revocation.crls.iter().any(|other| {
-            !other.is_delta()
-                && !other.is_partial()
-                && other.number() > crl.number()
+            let silent = !other.is_delta() && !other.is_partial() && !other.lists(certificate);
+            (silent || other.releases(certificate))
+                && is_newer(other, crl)
                 && other.names_issuer_of(certificate)
-                && !other.lists(certificate)
                 && other.is_signed_by(issuer)
         })
+    }
+
+    /// Whether the CRL of which `context` reports covers the certificate, by the rule that OpenSSL lacks.
+    ///
+    /// # Safety
+    /// `context` is a live `X509_STORE_CTX` that reports a failure now.
+    unsafe fn is_covered(&self, context: *mut ffi::X509_STORE_CTX) -> bool {
+        // SAFETY: the caller promises a live context; each call reads one field.
+        let (crl, certificate) =
+            unsafe { (sys::X509_STORE_CTX_get0_current_crl(context), ffi::X509_STORE_CTX_get_current_cert(context)) };
+        if crl.is_null() || certificate.is_null() {
+            return false;
+        }
+        // SAFETY: the certificate is live during the report.
+        let certificate = unsafe { X509Ref::from_ptr(certificate) };
+        let known = self.revocation.crls.iter().find(|known| known.as_ptr() == crl);
+        known.is_some_and(|known| known.covers_without_point(certificate))
     }
 
     /// Answers OpenSSL's report of a failure: whether the verification goes on all the same.
@@ -106,10 +122,20 @@ impl<'a> Inquiry<'a> {
         // SAFETY: NULL or the chain that the context owns.
         let anchor = unsafe { ffi::OPENSSL_sk_num(chain.cast()) } - 1;
         let mut notes = self.notes.borrow_mut();
-        if self.revocation.forgives(code, depth, anchor) {
-            if depth < anchor && !nested {
-                notes.unknown_at.push(depth);
+        if !nested && depth < anchor {
+            let covered = match code {
+                // SAFETY: the context is live and reports about this CRL and this certificate now.
+                ffi::X509_V_ERR_DIFFERENT_CRL_SCOPE => unsafe { self.is_covered(context) },
+                // What OpenSSL says of the reasons that it has not seen, after it has looked at that CRL.
+                ffi::X509_V_ERR_UNABLE_TO_GET_CRL => notes.covered_at.contains(&depth),
+                _ => false,
+            };
+            if covered {
+                notes.covered_at.push(depth);
+                return true;
             }
+        }
+        if self.revocation.forgives(code, depth, anchor) {
             return true;
         }
         if nested {
@@ -133,5 +159,13 @@ impl<'a> Inquiry<'a> {
             }
         }
         false
+    }
+}
+
+/// By its number; where neither has one, by its date.
+fn is_newer(one: &Crl, other: &Crl) -> bool {
+    match (one.number(), other.number()) {
+        (None, None) => one.list().last_update() > other.list().last_update(),
+        (one, other) => one > other,
     }
 }

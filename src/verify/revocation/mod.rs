@@ -127,6 +127,11 @@ fn is_absence(code: c_int) -> bool {
     )
 }
 
+/// Whether the code is about a CRL, and not what a good one says.
+pub fn is_about_crls(code: c_int) -> bool {
+    is_about_revocation(code) && code != ffi::X509_V_ERR_CERT_REVOKED
+}
+
 /// Whether the code is about a CRL or what it says, not about a certificate itself.
 pub fn is_about_revocation(code: c_int) -> bool {
     is_absence(code)
