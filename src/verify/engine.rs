@@ -4,7 +4,7 @@
 use std::ffi::{c_int, c_ulong};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::stack::{Stack, StackRef};
