@@ -252,7 +252,8 @@ pub const POLICIES: &[&Policy] = &[&P2026_11, &P2026_11_WEBPKI];
 pub struct Choice {
     /// The policy.
     pub policy: &'static Policy,
-    /// "+cn-fallback": a certificate without any subjectAltName may be matched by its common name. RFC 9525 forbids it;
+    /// "+cn-fallback": a certificate whose subjectAltName, if it has one, names no server (no dNSName, iPAddress, URI or
+    /// SRV name) may be matched by its common name. RFC 9525 forbids it;
     /// it is for old devices that cannot be given a new certificate.
     pub cn_fallback: bool,
     /// "+skip-broken": a broken certificate among the trust anchors that the program names is left out, and the others

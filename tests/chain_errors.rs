@@ -85,6 +85,15 @@ fn an_issuer_that_only_has_the_name_of_an_anchor_is_told_so() {
 }
 
 #[test]
+fn an_identifier_that_fits_no_anchor_is_not_called_another_key() {
+    let root = Raw::ca("Root").self_signed();
+    let leaf = Raw { authority_key: false, ..Raw::leaf(HOST) };
+    let leaf = leaf.with(AUTHORITY_KEY_ID, false, &sequence(&[&der(0x80, &[7; 20])])).issued_by(&root);
+    let words = ["signed it", "its authorityKeyIdentifier names another certificate"];
+    says(verdict(&[&root], &[&leaf], HOST), Status::EUnknownIssuer, 0, &words);
+}
+
+#[test]
 fn a_wrong_purpose_says_which_one_is_missing() {
     let root = Raw::ca("Root").self_signed();
     let leaf = Raw::leaf(HOST).instead(EXT_KEY_USAGE, false, &usages(&[CLIENT_AUTH])).issued_by(&root);

@@ -16,7 +16,7 @@ use crate::error::Result;
 /// What a policy may change in the matching.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MatchRules {
-    /// Reads the common name where there is no subjectAltName at all, exactly one common name, and that is a plain DNS
+    /// Reads the common name where no subjectAltName names a server, exactly one common name, and that is a plain DNS
     /// name. RFC 9525 2 forbids it; it is for old devices.
     pub cn_fallback: bool,
     /// Lets `*` stand for a whole left-most label.
@@ -60,8 +60,13 @@ pub fn check<'a>(reference: &Reference, presented: &Presented<'a>, rules: MatchR
         }
         (Some(san), Reference::Ip(address)) => search(san, false, |presented| ip_matches(*address, presented))?,
         (Some(san), Reference::Email(address)) => search(san, true, |presented| email_matches(address, presented))?,
-        (None, Reference::Dns(name)) if rules.cn_fallback => common_name_matches(name, presented)?,
         (None, _) => None,
+    };
+    let matched = match (matched, reference) {
+        (None, Reference::Dns(name)) if rules.cn_fallback && !presented.names_a_server() => {
+            common_name_matches(name, presented)?
+        }
+        (matched, _) => matched,
     };
     matched.ok_or_else(|| mismatch(reference, presented, rules))
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::error::{Error, Status};
 use crate::identity::general_name::COMMON_NAME;
-use crate::identity::test_der::{attribute, dns, element, email, ip, name, plain_name, sequence as san};
+use crate::identity::test_der::{attribute, dns, element, email, ip, name, plain_name, sequence as san, uri};
 
 fn subject(common_names: &[&str]) -> Vec<u8> {
     plain_name(&common_names.iter().map(|&name| (COMMON_NAME, name)).collect::<Vec<_>>())
@@ -176,9 +176,18 @@ fn damaged_der_refuses_the_certificate_even_if_a_name_before_it_matches() {
 }
 
 #[test]
-fn the_common_name_counts_only_by_the_opt_in_and_only_as_the_single_plain_name_of_a_certificate_without_san() {
+fn the_common_name_counts_only_by_the_opt_in_and_only_as_the_single_plain_name_where_no_san_names_a_server() {
     let fallback = MatchRules { cn_fallback: true, ..MatchRules::default() };
-    let empty_san = san(&[email("user@example.com")]);
+    let other = |oid: &[u8]| element(0xa0, &[element(0x06, oid), element(0xa0, &element(0x16, b"x"))].concat());
+    let (guid, srv) = (&[0x2b, 6, 1, 4, 1, 0x82, 0x37, 0x19, 1][..], &[0x2b, 6, 1, 5, 5, 7, 8, 7][..]);
+    let of_a_domain_controller = san(&[other(guid), email("user@example.com")]);
+    let servers = [dns("b.example"), ip(&[192, 0, 2, 1]), uri("https://b.example/"), other(srv)]
+        .map(|name| san(&[email("user@example.com"), name]));
+    for names in &servers {
+        let subject = subject(&["a.example"]);
+        let presented = Presented::new(Some(names), &subject);
+        assert!(check(&Reference::parse("a.example").unwrap(), &presented, fallback).is_err(), "{names:02x?}");
+    }
     let typed = |tag, value: &[u8]| name(&[&[attribute(COMMON_NAME, tag, value)]]);
     for (host, san, subject, expected) in [
         ("a.example", None, subject(&["a.example"]), true),
@@ -191,7 +200,8 @@ fn the_common_name_counts_only_by_the_opt_in_and_only_as_the_single_plain_name_o
         ("a.b.example", None, subject(&["*.b.example"]), false),
         ("192.0.2.1", None, subject(&["192.0.2.1"]), false),
         ("a.example", None, subject(&[]), false),
-        ("a.example", Some(&empty_san), subject(&["a.example"]), false),
+        ("a.example", Some(&of_a_domain_controller), subject(&["a.example"]), true),
+        ("b.example", Some(&of_a_domain_controller), subject(&["a.example"]), false),
         ("email:a@b.example", None, subject(&["a@b.example"]), false),
     ] {
         let reference = Reference::parse_any(host).unwrap();
@@ -199,6 +209,7 @@ fn the_common_name_counts_only_by_the_opt_in_and_only_as_the_single_plain_name_o
         assert_eq!(check(&reference, &presented, fallback).is_ok(), expected, "{host} {subject:?}");
         let error = check(&reference, &presented, MatchRules::default()).unwrap_err();
         assert_eq!(error.status(), Status::EHostMismatch);
+        assert!(!expected || error.hint().contains("\"+cn-fallback\""), "{}", error.hint());
     }
     let reference = Reference::parse("a.example").unwrap();
     let damaged = check(&reference, &Presented::new(None, &[0x30, 0x05]), fallback).unwrap_err();

@@ -56,7 +56,7 @@ fn hint(reference: &Reference, presented: &Presented<'_>, rules: MatchRules, nam
 }
 
 fn dns_hint(host: &str, presented: &Presented<'_>, rules: MatchRules, ask: &str) -> Option<String> {
-    if presented.san.is_none() {
+    if !presented.names_a_server() {
         return common_name_hint(host, presented, rules, ask);
     }
     let mut addresses_only = true;

@@ -10,6 +10,9 @@ use crate::error::{Error, Result, Status};
 /// X509_V_ERR_INVALID_EXTENSION.
 const X509_INVALID_EXTENSION: i32 = 41;
 
+/// id-on-dnsSRV (RFC 4985), header included.
+const SRV_NAME: &[u8] = &[0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x08, 0x07];
+
 /// The names of one certificate, borrowed from its DER.
 #[derive(Clone, Copy, Debug)]
 pub struct Presented<'a> {
@@ -50,6 +53,18 @@ impl<'a> Presented<'a> {
         self.collect(|name| match name {
             GeneralName::Email(name) => Some(escape(name)),
             _ => None,
+        })
+    }
+
+    /// Whether the subjectAltName says whom the certificate is for, in one of the forms that stand for a server (RFC 6125
+    /// section 6.4.4): a dNSName, an iPAddress, a URI or an SRV name. One that cannot be read says so too.
+    pub(super) fn names_a_server(&self) -> bool {
+        let Some(san) = self.san else { return false };
+        let Ok(mut names) = GeneralNames::new(san) else { return true };
+        names.any(|name| match name {
+            Ok(GeneralName::Dns(_) | GeneralName::Ip(_) | GeneralName::Uri(_)) | Err(_) => true,
+            Ok(GeneralName::Other(name)) => name.starts_with(SRV_NAME),
+            Ok(_) => false,
         })
     }
 

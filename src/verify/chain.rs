@@ -192,6 +192,10 @@ fn find_namesake(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
     let last = outcome.chain.last()?;
     let named = engine::anchors_named(case, last.issuer_name()).unwrap_or_default();
     let other = named.iter().any(|anchor| anchor != last);
+    let signed = |anchor: &X509| anchor.public_key().is_ok_and(|key| last.verify(&key).unwrap_or(false));
+    if explain::is_incomplete_chain(outcome.code) && named.iter().any(|anchor| anchor != last && signed(anchor)) {
+        return Some(explain::other_identifier(outcome.chain.len().saturating_sub(1), last, outcome.code));
+    }
     (other && explain::is_incomplete_chain(outcome.code))
         .then(|| explain::namesake(outcome.chain.len().saturating_sub(1), last, outcome.code))
 }

@@ -224,6 +224,17 @@ pub fn namesake(depth: usize, certificate: &X509Ref, code: c_int) -> Error {
     .with_certificate(depth as u32, subject)
 }
 
+/// The error for a certificate that an anchor's key signed, but whose authorityKeyIdentifier names another certificate.
+pub fn other_identifier(depth: usize, certificate: &X509Ref, code: c_int) -> Error {
+    let (subject, issuer) = (subject_of(certificate), issuer_of(certificate));
+    let who = position(depth, &subject);
+    let why = "but its authorityKeyIdentifier names another certificate of that CA";
+    Error::new(Status::EUnknownIssuer, format!("the chain stops at {who}: the trust anchor {issuer} signed it, {why}"))
+        .with_hint("trust the certificate that the CA had when it issued this one, or have this one issued again")
+        .with_x509_code(code)
+        .with_certificate(depth as u32, subject)
+}
+
 /// Says of which certificate a finding of `error` speaks.
 pub fn at(error: Error, depth: usize, certificate: &X509Ref) -> Error {
     error.with_certificate(depth as u32, subject_of(certificate))

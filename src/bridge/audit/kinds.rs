@@ -308,7 +308,7 @@ kinds! {
         "a certificate that was issued for something else passes for the peer's (RFC 5280 section 4.2.1.12)",
         "leave hostlock_insecure_any_purpose out";
     COMMON_NAME_ALLOWED: Low "cn-fallback-allowed",
-        "the program's policy lets the common name stand for the host where there is no subjectAltName at all",
+        "the program's policy lets the common name stand for the host where no subjectAltName names a server",
         "a common name may be any text (RFC 9525 section 2)",
         "a policy without \"+cn-fallback\"";
     TIME_SET: Medium "verify-time-set",
