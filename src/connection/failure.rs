@@ -351,6 +351,16 @@ mod tests {
     }
 
     #[test]
+    fn silence_after_a_hello_of_two_packets_is_explained_and_no_other() {
+        let hint = |phase, hello| timed_out(phase, "192.0.2.1:443", 300, hello).hint().to_owned();
+        let large = hint(Phase::Handshake, 1475);
+        assert!(large.contains("a hello of 1475 bytes") && large.contains("SSL_CTX_set1_groups_list"), "{large}");
+        for hello in [0, 320, ONE_PACKET] {
+            assert!(hint(Phase::Handshake, hello).contains("hostlock_ctx_set_timeout"));
+        }
+    }
+
+    #[test]
     fn what_is_not_tls_is_named_and_shown_escaped() {
         let cases: &[(&[u8], Status, &str)] = &[
             (b"HTTP/1.1 400 Bad Request\r\nServer: x", Status::EPlaintext, "plain HTTP and not TLS"),

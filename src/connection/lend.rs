@@ -39,7 +39,7 @@ impl Lent {
             return None;
         }
         // SAFETY: `ssl` is live.
-        if unsafe { sys::SSL_get_options(ssl) } as u64 & SSL_OP_ENABLE_KTLS != 0 {
+        if unsafe { sys::SSL_get_options(ssl) & SSL_OP_ENABLE_KTLS } != 0 {
             return None;
         }
         let mut courier = watch.courier();

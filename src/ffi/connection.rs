@@ -120,16 +120,18 @@ pub unsafe extern "C" fn hostlock_read(conn: *mut hostlock_conn, buf: *mut c_voi
     if !conn.is_null() && !buf.is_null() && len.wrapping_sub(1) < c_int::MAX as usize {
         // SAFETY: `conn` as the caller promises.
         let way = unsafe { gate::way(conn) };
-        if way != Way::Ask {
-            // SAFETY: `conn` as the caller promises.
-            let lent = if way == Way::Socket { unsafe { Lent::take(conn) } } else { None };
+        if way == Way::Direct {
             // SAFETY: `conn` and `buf` as the caller promises. No Rust code runs here that could panic.
             let got = unsafe { openssl_sys::SSL_read(conn, buf, len as c_int) };
             if got > 0 {
                 return got as ssize_t;
             }
             // SAFETY: `conn` and `buf` as the caller promises.
-            return unsafe { read_slowly(conn, buf, len, Some(got), lent) };
+            return unsafe { read_slowly(conn, buf, len, Some(got), None) };
+        }
+        if way == Way::Socket {
+            // SAFETY: `conn` and `buf` as the caller promises.
+            return unsafe { read_over_socket(conn, buf, len) };
         }
     }
     // SAFETY: `conn` and `buf` as the caller promises.
@@ -352,7 +354,7 @@ unsafe fn read_slowly(
 
 /// # Safety
 /// `conn` is a live `SSL` that no other thread uses now; `buf` is `len` readable bytes, and `len` is not 0.
-#[inline]
+#[inline(always)]
 unsafe fn write_part(conn: *mut hostlock_conn, buf: *const c_void, len: c_int, patience: Patience) -> ssize_t {
     // SAFETY: `conn` as the caller promises.
     let way = unsafe { gate::way(conn) };
@@ -360,15 +362,47 @@ unsafe fn write_part(conn: *mut hostlock_conn, buf: *const c_void, len: c_int, p
         // SAFETY: `conn` and `buf` as the caller promises.
         return unsafe { write_slowly(conn, buf, len as usize, None, patience, None) };
     }
-    // SAFETY: `conn` as the caller promises.
-    let lent = if way == Way::Socket { unsafe { Lent::take(conn) } } else { None };
+    if way == Way::Socket {
+        // SAFETY: `conn` and `buf` as the caller promises.
+        return unsafe { write_over_socket(conn, buf, len, patience) };
+    }
     // SAFETY: `conn` and `buf` as the caller promises. No Rust code runs here that could panic.
     let sent = unsafe { openssl_sys::SSL_write(conn, buf, len) };
     if sent > 0 {
         return sent as ssize_t;
     }
     // SAFETY: `conn` and `buf` as the caller promises.
+    unsafe { write_slowly(conn, buf, len as usize, Some(sent), patience, None) }
+}
+
+/// # Safety
+/// As for [`write_part`].
+#[inline(never)]
+unsafe fn write_over_socket(conn: *mut hostlock_conn, buf: *const c_void, len: c_int, patience: Patience) -> ssize_t {
+    // SAFETY: `conn` as the caller promises.
+    let lent = unsafe { Lent::take(conn) };
+    // SAFETY: `conn` and `buf` as the caller promises.
+    let sent = unsafe { openssl_sys::SSL_write(conn, buf, len) };
+    if sent > 0 {
+        return sent as ssize_t;
+    }
+    // SAFETY: `conn` and `buf` as the caller promises.
     unsafe { write_slowly(conn, buf, len as usize, Some(sent), patience, lent) }
+}
+
+/// # Safety
+/// As for hostlock_read, with both pointers live and `len` a positive int.
+#[inline(never)]
+unsafe fn read_over_socket(conn: *mut hostlock_conn, buf: *mut c_void, len: usize) -> ssize_t {
+    // SAFETY: `conn` as the caller promises.
+    let lent = unsafe { Lent::take(conn) };
+    // SAFETY: `conn` and `buf` as the caller promises.
+    let got = unsafe { openssl_sys::SSL_read(conn, buf, len as c_int) };
+    if got > 0 {
+        return got as ssize_t;
+    }
+    // SAFETY: `conn` and `buf` as the caller promises.
+    unsafe { read_slowly(conn, buf, len, Some(got), lent) }
 }
 
 /// # Safety
