@@ -21,6 +21,7 @@ pub mod ffi;
 pub mod identity;
 pub mod json;
 pub mod moment;
+mod nets;
 pub mod policy;
 pub mod queue;
 pub mod sys;
