@@ -24,6 +24,7 @@ pub mod identity;
 pub mod json;
 pub mod library;
 pub mod moment;
+mod nets;
 pub mod policy;
 pub mod queue;
 pub mod sys;

@@ -344,6 +344,7 @@ fn uninterrupted(call: impl Fn() -> isize) -> isize {
 unsafe extern "C" fn read(bio: *mut ffi::BIO, buffer: *mut c_char, len: c_int) -> c_int {
     let Ok(room) = usize::try_from(len) else { return -1 };
     let body = |transport: &Transport| {
+        crate::nets::here!("transport read");
         transport.count_read();
         if let Some(limit) = transport.limit() {
             transport.tripped.set(Some(limit));
@@ -373,6 +374,7 @@ unsafe extern "C" fn write(bio: *mut ffi::BIO, buffer: *const c_char, len: c_int
     let Ok(amount) = usize::try_from(len) else { return -1 };
     let body = |transport: &Transport| {
         const FLAGS: c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        crate::nets::here!("transport write");
         transport.wrote.set(true);
         // SAFETY: libcrypto hands a buffer of `len` bytes.
         let answer = uninterrupted(|| unsafe { libc::send(transport.fd, buffer.cast(), amount, FLAGS) });

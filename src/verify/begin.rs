@@ -83,6 +83,7 @@ pub unsafe fn prepare(ssl: *mut ffi::SSL) {
 /// # Safety
 /// As for [`prepare`].
 pub unsafe fn review_hello(ssl: *mut ffi::SSL) -> bool {
+    crate::nets::here!("client_hello");
     // SAFETY: `ssl` is live in its own thread, here and in every call below.
     let Ok(watch) = (unsafe { Watch::ensure(ssl) }) else { return false };
     // SAFETY: as above.

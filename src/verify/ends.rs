@@ -31,6 +31,7 @@ pub unsafe fn tell(ssl: *mut ffi::SSL, place: c_int, value: c_int) {
 /// # Safety
 /// `ssl` is NULL or as for [`tell`].
 pub unsafe fn tell_refusal(ssl: *mut ffi::SSL) {
+    crate::nets::here!("observer hears of a refusal");
     // SAFETY: as the caller promises.
     unsafe {
         tell_once(ssl, |guard, watch, _| match &watch.state().verdict {

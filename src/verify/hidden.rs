@@ -31,8 +31,7 @@ pub enum Found {
 /// # Safety
 /// `ctx` is a live `SSL_CTX` of our libssl whose set-up no other thread changes now.
 pub unsafe fn cert_verify_callback(ctx: *const ffi::SSL_CTX) -> Found {
-    static PLACE: OnceLock<Option<usize>> = OnceLock::new();
-    let Some(place) = *PLACE.get_or_init(find_place) else { return Found::Unknown };
+    let Some(place) = place() else { return Found::Unknown };
     // SAFETY: the caller promises `ctx`; the two words lie within what every context has.
     let (function, argument) = unsafe { (word(ctx, place), word(ctx, place + 1)) };
     if function == 0 {
@@ -44,6 +43,12 @@ pub unsafe fn cert_verify_callback(ctx: *const ffi::SSL_CTX) -> Found {
     // SAFETY: the word is the function pointer that SSL_CTX_set_cert_verify_callback stored, and it is not NULL.
     let function = unsafe { std::mem::transmute::<*const (), CertVerifyCallback>(function as *const ()) };
     Found::Program(CertVerify { function, argument: argument as *mut c_void })
+}
+
+fn place() -> Option<usize> {
+    static PLACE: OnceLock<Option<usize>> = OnceLock::new();
+    crate::nets::unproved!("cert_verify_callback");
+    *PLACE.get_or_init(find_place)
 }
 
 /// How many words of a context are looked at. An `SSL_CTX` has had more than a thousand bytes since OpenSSL 1.1.1, and

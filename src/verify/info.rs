@@ -45,6 +45,7 @@ pub unsafe extern "C" fn observe_with_application(ssl: *const ffi::SSL, place: c
 /// As for [`observe`]. `for_application`: whether the program may have a callback of its own.
 unsafe fn heed(ssl: *mut ffi::SSL, place: c_int, value: c_int, for_application: bool) {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
+        crate::nets::here!("info");
         // libssl would call the program's own: that one has called us, as the callback which it replaced.
         // SAFETY: libssl calls from the connection's own thread.
         let by_program = !unsafe { is_in_place(ssl) };

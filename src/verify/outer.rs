@@ -71,6 +71,7 @@ fn code_for_libssl(error: &Error) -> c_int {
 
 /// Turns verification on.
 unsafe fn arm(ssl: *mut ffi::SSL) {
+    crate::nets::here!("cert_verify arms");
     if !ssl.is_null() {
         // SAFETY: `ssl` is live in this thread; a NULL callback leaves the application's in place.
         unsafe { ffi::SSL_set_verify(ssl, ffi::SSL_get_verify_mode(ssl) | ffi::SSL_VERIFY_PEER, None) };
@@ -87,6 +88,7 @@ pub unsafe fn connection(store_ctx: *mut ffi::X509_STORE_CTX) -> *mut ffi::SSL {
 }
 
 unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<Answer> {
+    crate::nets::here!("cert_verify");
     // SAFETY: `store_ctx` is live, here and below.
     let ssl = unsafe { connection(store_ctx) };
     if ssl.is_null() {

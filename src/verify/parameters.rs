@@ -171,6 +171,7 @@ mod address {
 
     pub fn place() -> Option<usize> {
         static PLACE: OnceLock<Option<usize>> = OnceLock::new();
+        crate::nets::unproved!("address");
         *PLACE.get_or_init(probe)
     }
 
@@ -326,6 +327,7 @@ mod kept {
 
     pub fn places() -> Option<&'static Places> {
         static PLACES: OnceLock<Option<Places>> = OnceLock::new();
+        crate::nets::unproved!("names");
         PLACES.get_or_init(probe).as_ref()
     }
 

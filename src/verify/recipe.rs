@@ -146,6 +146,7 @@ pub fn is_tripwire(callback: sys::VerifyCallback) -> bool {
 }
 
 unsafe fn refuse_without_guard(store_ctx: *mut ffi::X509_STORE_CTX) -> bool {
+    crate::nets::here!("tripwire");
     // SAFETY: `store_ctx` is live, here and below.
     let ssl = unsafe { outer::connection(store_ctx) };
     // SAFETY: `ssl` is NULL or live in this thread, here and below.

@@ -115,6 +115,7 @@ impl Question {
     // Inlined, the question need not be written to memory: it is asked some eighty times a handshake.
     #[inline(always)]
     unsafe fn permits(&self) -> bool {
+        crate::nets::here!("security");
         // SAFETY: libssl hands a live SSL or a live SSL_CTX.
         let guard = unsafe { if self.ssl.is_null() { Guard::of(self.ctx) } else { Guard::of_ssl(self.ssl) } };
         let Some(guard) = guard else { return false };
@@ -195,6 +196,7 @@ impl Question {
     /// # Safety
     /// As for [`Question::permits`].
     unsafe fn application_permits(&self) -> bool {
+        crate::nets::here!("security asks the program");
         if self.ssl.is_null() {
             return true;
         }

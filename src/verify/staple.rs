@@ -134,6 +134,7 @@ unsafe extern "C" fn answer(ssl: *mut ffi::SSL, argument: *mut c_void) -> c_int 
 
 /// Judges, and gives the program's own callback, if there is one.
 unsafe fn decide(ssl: *mut ffi::SSL) -> Result<Option<sys::StatusCallback>> {
+    crate::nets::here!("ocsp_status");
     // SAFETY: the caller promises a live SSL in its own thread, here and below.
     let guard = unsafe { Guard::of_ssl(ssl) }
         .ok_or_else(|| Error::new(Status::EState, "the context of this connection is not hostlock's any more"))?;

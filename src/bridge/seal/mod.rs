@@ -109,6 +109,7 @@ fn announce(seal: &'static Seal) {
 
 extern "C" fn end() {
     let _ = catch_unwind(|| {
+        crate::nets::here!("seal at exit");
         let Some(seal) = state::current() else { return };
         journal::write("ended", state::now(), |object| {
             object.number("contexts", i64::try_from(seal.register.contexts()).unwrap_or(i64::MAX));
@@ -152,6 +153,7 @@ unsafe extern "C" fn construct(
 /// # Safety
 /// As for [`context`].
 unsafe fn put_on(ctx: *mut ffi::SSL_CTX, seal: &'static Seal, choice: Choice) -> Result<Side> {
+    crate::nets::here!("seal constructor");
     let regime = match seal.mode {
         Mode::Enforce => Regime::Sealed,
         Mode::ReportOnly(_) => Regime::Watched,

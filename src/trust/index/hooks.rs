@@ -252,6 +252,7 @@ unsafe fn prepared<T>(
     name: *const ffi::X509_NAME,
     search: impl FnOnce(*mut ffi::X509_STORE_CTX) -> T,
 ) -> Result<T> {
+    crate::nets::here!("store lookup");
     // SAFETY: as the caller promises, here and below.
     let store = unsafe { sys::X509_STORE_CTX_get0_store(context) };
     if store.is_null() {
