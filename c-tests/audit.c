@@ -57,11 +57,11 @@ static void textbook(void)
     hostlock_report_free(report);
 
     SSL *ssl = SSL_new(ctx);
-    need(hostlock_audit_ssl(ssl, &report) == 0, "an audit of a connection");
+    need(hostlock_audit_conn(ssl, &report) == 0, "an audit of a connection");
     claim(finds(report, "no-host"), "  a connection without a host is told so");
     hostlock_report_free(report);
     SSL_set1_host(ssl, RIGHT_HOST);
-    need(hostlock_audit_ssl(ssl, &report) == 0, "an audit of a connection");
+    need(hostlock_audit_conn(ssl, &report) == 0, "an audit of a connection");
     claim(!finds(report, "no-host"), "  one with a host is not");
     hostlock_report_free(report);
     SSL_free(ssl);
@@ -83,7 +83,7 @@ static void ours(void)
     struct outcome outcome;
     converse(ssl, server, &outcome);
     claim_passes(&outcome, "  a connection can be made after both");
-    need(hostlock_audit_ssl(ssl, &report) == 0, "an audit of a connection");
+    need(hostlock_audit_conn(ssl, &report) == 0, "an audit of a connection");
     claim(hostlock_report_count(report, NULL) == 0, "  and nothing is found on it");
     hostlock_report_free(report);
     SSL_free(ssl);
@@ -95,7 +95,7 @@ static void wrong_use(void)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     hostlock_report *untouched = (hostlock_report *)ctx, *report = untouched;
-    claim(hostlock_audit(NULL, &report) == HOSTLOCK_E_ARG && hostlock_audit_ssl(NULL, &report) == HOSTLOCK_E_ARG &&
+    claim(hostlock_audit(NULL, &report) == HOSTLOCK_E_ARG && hostlock_audit_conn(NULL, &report) == HOSTLOCK_E_ARG &&
               hostlock_audit_probe(NULL, &report) == HOSTLOCK_E_ARG && report == untouched,
           "NULL is refused, and no report is written");
     claim(hostlock_audit(ctx, NULL) == HOSTLOCK_E_ARG && hostlock_audit_probe(ctx, NULL) == HOSTLOCK_E_ARG,

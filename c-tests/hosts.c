@@ -104,7 +104,7 @@ static void ctx_by_set1_param(SSL_CTX *ctx)
 
 static void ctx_from_sni(SSL_CTX *ctx)
 {
-    need(hostlock_ctx_host_from_sni(ctx, 1) == 0, "hostlock_ctx_host_from_sni");
+    need(hostlock_ctx_set_host_from_sni(ctx, 1) == 0, "hostlock_ctx_set_host_from_sni");
 }
 
 static void sni_right(SSL *ssl)
@@ -266,7 +266,7 @@ int main(void)
         way("hostlock_ctx_set_host and SSL_set1_host(NULL)", ctx_by_hostlock, cleared_after_openssl);
         way("the context's X509_VERIFY_PARAM", ctx_by_parameters, NULL);
         way("SSL_CTX_set1_param", ctx_by_set1_param, NULL);
-        way("hostlock_ctx_host_from_sni", ctx_from_sni, sni_right);
+        way("hostlock_ctx_set_host_from_sni", ctx_from_sni, sni_right);
         way("the SNI of one host and the identity of another", NULL, sni_other_after);
         way("the same by SSL_set1_host", NULL, sni_other_with_openssl);
         way("the same where the SNI may stand for the host", ctx_from_sni, sni_other_after);

@@ -591,8 +591,8 @@ HOSTLOCK_MUST_USE int hostlock_ctx_set_host(hostlock_ctx *ctx, const char *host)
  * 1 yes, 0 no (the default).
  */
 HOSTLOCK_MUST_USE
-int hostlock_ctx_host_from_sni(hostlock_ctx *ctx,
-                               int enabled);
+int hostlock_ctx_set_host_from_sni(hostlock_ctx *ctx,
+                                   int enabled);
 
 /**
  * Writes the normal form of host to out: a DNS name in lower case without a trailing dot, or an IP address in its
@@ -774,15 +774,15 @@ int hostlock_ctx_verify_chain(hostlock_ctx *ctx,
 /**
  * The moment for which this context verifies, in seconds since 1970-01-01 UTC, in place of now.
  */
-HOSTLOCK_MUST_USE int hostlock_ctx_verify_time(hostlock_ctx *ctx, int64_t unix_seconds);
+HOSTLOCK_MUST_USE int hostlock_ctx_set_verify_time(hostlock_ctx *ctx, int64_t unix_seconds);
 
 /**
  * The most intermediate certificates between the peer's own and its trust anchor, in place of the policy's 10.
  * Self-issued certificates do not count.
  */
 HOSTLOCK_MUST_USE
-int hostlock_ctx_verify_depth(hostlock_ctx *ctx,
-                              int intermediates);
+int hostlock_ctx_set_verify_depth(hostlock_ctx *ctx,
+                                  int intermediates);
 
 /**
  * Makes verification stricter by a comma-separated list of words, in place of those of an earlier call:
@@ -792,29 +792,29 @@ int hostlock_ctx_verify_depth(hostlock_ctx *ctx,
  * below the anchor does). The empty list takes all back. No word makes it laxer.
  */
 HOSTLOCK_MUST_USE
-int hostlock_ctx_verify_flags(hostlock_ctx *ctx,
-                              const char *words);
+int hostlock_ctx_set_verify_flags(hostlock_ctx *ctx,
+                                  const char *words);
 
 /**
  * Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
  * before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked by
- * a current CRL of its issuer, unless hostlock_ctx_crl_mode says otherwise.
+ * a current CRL of its issuer, unless hostlock_ctx_set_crl_mode says otherwise.
  *
  * 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not opened);
  * HOSTLOCK_E_FILE_IO (not readable, or more than 256 MiB); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or
  * damaged); HOSTLOCK_E_WRONG_PEM (certificates only, for example).
  */
 HOSTLOCK_MUST_USE
-int hostlock_ctx_crl_file(hostlock_ctx *ctx,
-                          const char *path);
+int hostlock_ctx_add_crl_file(hostlock_ctx *ctx,
+                              const char *path);
 
 /**
- * Loads the certificate revocation lists in memory: PEM, any number of them, or one in DER. See hostlock_ctx_crl_file.
+ * Loads the certificate revocation lists in memory: PEM, any number of them, or one in DER. See hostlock_ctx_add_crl_file.
  */
 HOSTLOCK_MUST_USE
-int hostlock_ctx_crl_mem(hostlock_ctx *ctx,
-                         const uint8_t *data,
-                         size_t len);
+int hostlock_ctx_add_crl_mem(hostlock_ctx *ctx,
+                             const uint8_t *data,
+                             size_t len);
 
 /**
  * Which certificates must be known as not revoked: "leaf" the peer's own, "chain" (the default once a CRL is loaded)
@@ -823,11 +823,11 @@ int hostlock_ctx_crl_mem(hostlock_ctx *ctx,
  * a mode turns checking on.
  */
 HOSTLOCK_MUST_USE
-int hostlock_ctx_crl_mode(hostlock_ctx *ctx,
-                          const char *mode);
+int hostlock_ctx_set_crl_mode(hostlock_ctx *ctx,
+                              const char *mode);
 
 /**
- * Reads every file of hostlock_ctx_crl_file again, in place of what it gave before: all files, or none where one of them
+ * Reads every file of hostlock_ctx_add_crl_file again, in place of what it gave before: all files, or none where one of them
  * cannot be read. Connections of other threads go on meanwhile; each uses the lists that it began with, and sessions
  * from before are not resumed.
  *
@@ -847,8 +847,8 @@ int hostlock_ctx_crl_reload(hostlock_ctx *ctx);
  * itself has no issuer to ask about it.
  */
 HOSTLOCK_MUST_USE
-int hostlock_ctx_ocsp_mode(hostlock_ctx *ctx,
-                           const char *mode);
+int hostlock_ctx_set_ocsp_mode(hostlock_ctx *ctx,
+                               const char *mode);
 
 /**
  * Demands, besides everything else, that one key of the verified chain is pinned: the server's own, an intermediate's or
@@ -859,8 +859,8 @@ int hostlock_ctx_ocsp_mode(hostlock_ctx *ctx,
  * openssl x509 -in cert.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64
  */
 HOSTLOCK_MUST_USE
-int hostlock_ctx_pin_spki(hostlock_ctx *ctx,
-                          const char *pin);
+int hostlock_ctx_add_pin(hostlock_ctx *ctx,
+                         const char *pin);
 
 /**
  * Trusts one certificate as it is, for a device whose certificate is self-signed: a peer that shows exactly these bytes
@@ -1063,8 +1063,8 @@ int hostlock_audit(const hostlock_ctx *ctx,
  * refused its certificate.
  */
 HOSTLOCK_MUST_USE
-int hostlock_audit_ssl(const hostlock_conn *ssl,
-                       hostlock_report **report);
+int hostlock_audit_conn(const hostlock_conn *ssl,
+                        hostlock_report **report);
 
 /**
  * As hostlock_audit, with a trial hello: a connection of ctx writes its first message into memory and is thrown away, and

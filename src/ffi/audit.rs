@@ -37,7 +37,7 @@ pub unsafe extern "C" fn hostlock_audit(ctx: *const hostlock_ctx, report: *mut *
 /// `ssl` is NULL or a live `SSL` that no other thread uses now; `report` is NULL or writable.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_audit_ssl(ssl: *const hostlock_conn, report: *mut *mut hostlock_report) -> c_int {
+pub unsafe extern "C" fn hostlock_audit_conn(ssl: *const hostlock_conn, report: *mut *mut hostlock_report) -> c_int {
     // SAFETY: as the caller promises, here and below.
     unsafe { answer(report, || audit::connection(ssl)) }
 }

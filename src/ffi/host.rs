@@ -72,7 +72,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_host(ctx: *mut hostlock_ctx, host: *co
 /// `ctx` is NULL or a live `SSL_CTX`.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_ctx_host_from_sni(ctx: *mut hostlock_ctx, enabled: c_int) -> c_int {
+pub unsafe extern "C" fn hostlock_ctx_set_host_from_sni(ctx: *mut hostlock_ctx, enabled: c_int) -> c_int {
     status(|| {
         // SAFETY: as the caller promises.
         let guard = unsafe { guard_of(ctx)? };
@@ -81,8 +81,8 @@ pub unsafe extern "C" fn hostlock_ctx_host_from_sni(ctx: *mut hostlock_ctx, enab
             _ => Err(Error::new(Status::EArg, format!("{enabled} is neither 0 nor 1"))),
         };
         guard.configure(
-            Family::Setting("hostlock_ctx_host_from_sni"),
-            "hostlock_ctx_host_from_sni",
+            Family::Setting("hostlock_ctx_set_host_from_sni"),
+            "hostlock_ctx_set_host_from_sni",
             prepare,
             |settings, on| settings.host_from_sni = on,
         )

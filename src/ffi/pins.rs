@@ -20,13 +20,13 @@ use crate::verify::pins::Pin;
 /// `ctx` is NULL or a live `SSL_CTX`; `pin` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_ctx_pin_spki(ctx: *mut hostlock_ctx, pin: *const c_char) -> c_int {
+pub unsafe extern "C" fn hostlock_ctx_add_pin(ctx: *mut hostlock_ctx, pin: *const c_char) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
         let prepare = || Pin::parse(unsafe { text(pin, "pin")? });
-        guard.configure(Family::Pin, "hostlock_ctx_pin_spki", prepare, |settings, pin| settings.pins.push(pin))
+        guard.configure(Family::Pin, "hostlock_ctx_add_pin", prepare, |settings, pin| settings.pins.push(pin))
     })
 }
 

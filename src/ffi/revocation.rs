@@ -12,7 +12,7 @@ use crate::verify::staple;
 
 /// Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
 /// before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked by
-/// a current CRL of its issuer, unless hostlock_ctx_crl_mode says otherwise.
+/// a current CRL of its issuer, unless hostlock_ctx_set_crl_mode says otherwise.
 ///
 /// 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not opened);
 /// HOSTLOCK_E_FILE_IO (not readable, or more than 256 MiB); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or
@@ -22,29 +22,31 @@ use crate::verify::staple;
 /// `ctx` is NULL or a live `SSL_CTX`; `path` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_ctx_crl_file(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
+pub unsafe extern "C" fn hostlock_ctx_add_crl_file(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
-        revocation::load(guard, "hostlock_ctx_crl_file", |crls| {
+        revocation::load(guard, "hostlock_ctx_add_crl_file", |crls| {
             // SAFETY: as above.
             crls.with_file(unsafe { path_of(path)? })
         })
     })
 }
 
-/// Loads the certificate revocation lists in memory: PEM, any number of them, or one in DER. See hostlock_ctx_crl_file.
+/// Loads the certificate revocation lists in memory: PEM, any number of them, or one in DER. See hostlock_ctx_add_crl_file.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `data` is NULL or `len` readable bytes.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_ctx_crl_mem(ctx: *mut hostlock_ctx, data: *const u8, len: usize) -> c_int {
+pub unsafe extern "C" fn hostlock_ctx_add_crl_mem(ctx: *mut hostlock_ctx, data: *const u8, len: usize) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
-        revocation::load(guard, "hostlock_ctx_crl_mem", |crls| crls.with_memory(unsafe { bytes(data, len, "data")? }))
+        revocation::load(guard, "hostlock_ctx_add_crl_mem", |crls| {
+            crls.with_memory(unsafe { bytes(data, len, "data")? })
+        })
     })
 }
 
@@ -57,19 +59,19 @@ pub unsafe extern "C" fn hostlock_ctx_crl_mem(ctx: *mut hostlock_ctx, data: *con
 /// `ctx` is NULL or a live `SSL_CTX`; `mode` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_ctx_crl_mode(ctx: *mut hostlock_ctx, mode: *const c_char) -> c_int {
+pub unsafe extern "C" fn hostlock_ctx_set_crl_mode(ctx: *mut hostlock_ctx, mode: *const c_char) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
         let prepare = || Mode::parse(unsafe { text(mode, "mode")? });
-        guard.configure(Family::CrlMode, "hostlock_ctx_crl_mode", prepare, |settings, mode| {
+        guard.configure(Family::CrlMode, "hostlock_ctx_set_crl_mode", prepare, |settings, mode| {
             settings.revocation.mode = Some(mode)
         })
     })
 }
 
-/// Reads every file of hostlock_ctx_crl_file again, in place of what it gave before: all files, or none where one of them
+/// Reads every file of hostlock_ctx_add_crl_file again, in place of what it gave before: all files, or none where one of them
 /// cannot be read. Connections of other threads go on meanwhile; each uses the lists that it began with, and sessions
 /// from before are not resumed.
 ///
@@ -97,7 +99,7 @@ pub unsafe extern "C" fn hostlock_ctx_crl_reload(ctx: *mut hostlock_ctx) -> c_in
 /// `ctx` is NULL or a live `SSL_CTX`; `mode` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_ctx_ocsp_mode(ctx: *mut hostlock_ctx, mode: *const c_char) -> c_int {
+pub unsafe extern "C" fn hostlock_ctx_set_ocsp_mode(ctx: *mut hostlock_ctx, mode: *const c_char) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
@@ -111,6 +113,6 @@ pub unsafe extern "C" fn hostlock_ctx_ocsp_mode(ctx: *mut hostlock_ctx, mode: *c
             unsafe { staple::request(ctx, mode) };
             Ok(mode)
         };
-        guard.configure(Family::Ocsp, "hostlock_ctx_ocsp_mode", prepare, |settings, mode| settings.ocsp = mode)
+        guard.configure(Family::Ocsp, "hostlock_ctx_set_ocsp_mode", prepare, |settings, mode| settings.ocsp = mode)
     })
 }
