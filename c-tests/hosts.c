@@ -104,7 +104,7 @@ static void ctx_by_set1_param(SSL_CTX *ctx)
 
 static void ctx_from_sni(SSL_CTX *ctx)
 {
-    need(hostlock_ctx_set_host_from_sni(ctx, 1) == 0, "hostlock_ctx_set_host_from_sni");
+    need(hostlock_ctx_set_host_from_sni(ctx, true) == 0, "hostlock_ctx_set_host_from_sni");
 }
 
 static void sni_right(SSL *ssl)

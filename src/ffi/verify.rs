@@ -1,4 +1,4 @@
-//! Section "Verification without a connection" of the header.
+//! Section "Verification" of the header: at which moment, how strictly, and without a connection
 
 use std::ffi::{c_char, c_int};
 
