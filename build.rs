@@ -55,8 +55,9 @@ fn main() {
     }
     if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
         // A program that was built for the one must not be given the other: its handles are not what they were.
-        let soname = if private { "libhostlock-private.so.0" } else { "libhostlock.so.0" };
-        println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,{soname}");
+        let name = if private { "libhostlock-private" } else { "libhostlock" };
+        let major = std::env::var("CARGO_PKG_VERSION_MAJOR").expect("cargo sets the version");
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,{name}.so.{major}");
         println!("cargo::rustc-cdylib-link-arg=-Wl,--exclude-libs,ALL");
         // OpenSSL keeps our callbacks: after a dlclose the next SSL_CTX_free would jump into nothing.
         println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete,-z,now");

@@ -283,7 +283,7 @@ HOSTLOCK_MUST_USE
 char *hostlock_conn_peer_chain(const hostlock_conn *conn);
 
 /**
- * What was agreed, as one JSON object in ASCII: "version", "cipher", "group", "verified_host", "session_reused",
+ * What was agreed, as one JSON object: "version", "cipher", "group", "verified_host", "session_reused",
  * "alpn", "policy", "insecure" (the checks that the program gave up, by the names of hostlock_ctx_insecure_name),
  * "peer" (its address), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since 1970). What
  * is not known is null. NULL before the handshake is complete. Free it with hostlock_string_free.

@@ -44,8 +44,8 @@ pub unsafe extern "C" fn hostlock_ctx_add_crl_mem(ctx: *mut hostlock_ctx, data: 
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
-        // SAFETY: as above.
         revocation::load(guard, "hostlock_ctx_add_crl_mem", |crls| {
+            // SAFETY: the caller promises `len` readable bytes, or NULL.
             crls.with_memory(unsafe { bytes(data, len, "data")? })
         })
     })

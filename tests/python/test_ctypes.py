@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import unittest
-from typing import Any
+from typing import Any, Callable
 
 from support import HEADER, ROOT, Authority, Server, library, run
 
@@ -180,7 +180,7 @@ for name in t.prototypes():
             self.assertEqual(self.connect(context, port)[0], 0, self.message())
 
     def test_a_handle_is_null_after_a_failure_whatever_stood_there(self) -> None:
-        for ask in (
+        asks: tuple[Callable[[Any], int], ...] = (
             lambda place: self.lib.hostlock_connect(self.context(), b"h:443", 443, place),
             lambda place: self.lib.hostlock_connect(None, b"localhost", 443, place),
             lambda place: self.lib.hostlock_connect_fd(self.context(), -1, b"localhost", place),
@@ -188,7 +188,8 @@ for name in t.prototypes():
             lambda place: self.lib.hostlock_audit_conn(None, place),
             lambda place: self.lib.hostlock_audit_probe(None, place),
             lambda place: self.lib.hostlock_ctx_check_intact(None, place),
-        ):
+        )
+        for ask in asks:
             handle = POINTER(1)
             self.assertLess(ask(ctypes.byref(handle)), 0)
             self.assertIsNone(handle.value)

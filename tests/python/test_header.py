@@ -83,7 +83,9 @@ class Header(unittest.TestCase):
         lib = ctypes.CDLL(str(library()))
         lib.hostlock_status_text.restype = lib.hostlock_status_name.restype = ctypes.c_char_p
         statuses = [line.split() for line in STATUSES.read_text().splitlines()]
-        self.assertEqual([lib.hostlock_status_name(int(number)).decode() for _, number in statuses], [n for n, _ in statuses])
+        self.assertEqual(
+            [lib.hostlock_status_name(int(number)).decode() for _, number in statuses], [n for n, _ in statuses]
+        )
         phrases = [lib.hostlock_status_text(int(number)) for _, number in statuses]
         self.assertNotIn(b"unknown status", phrases)
         self.assertEqual(len(set(phrases)), len(phrases))
@@ -100,7 +102,7 @@ class Header(unittest.TestCase):
         self.assertEqual(lib.hostlock_version().decode(), ".".join(parts))
         source = scratch() / "version.c"
         source.write_text(
-            f"#include <hostlock.h>\n_Static_assert(HOSTLOCK_ABI_VERSION == {lib.hostlock_abi_version()}, \"\");\n"
+            f'#include <hostlock.h>\n_Static_assert(HOSTLOCK_ABI_VERSION == {lib.hostlock_abi_version()}, "");\n'
         )
         must(["cc", "-std=c11", f"-I{HEADER.parent}", "-fsyntax-only", source])
 
@@ -116,7 +118,7 @@ class Header(unittest.TestCase):
                 strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{HEADER.parent}"]
                 must([compiler, "-x", language, f"-std={standard}", *strict, "-fsyntax-only", source])
             (scratch() / "libhostlock.so.0").symlink_to(library().resolve())
-            ours = [scratch() / "libhostlock.so.0", f"-Wl,-rpath,{scratch()}"]
+            ours = [str(scratch() / "libhostlock.so.0"), f"-Wl,-rpath,{scratch()}"]
             must(["cc", f"-I{HEADER.parent}", source, *ours, "-o", scratch() / "example"])
             said = must([scratch() / "example"], SSL_CERT_FILE=str(authority.certificate))
             self.assertIn("</HTML>", said.upper())
@@ -126,7 +128,9 @@ class Header(unittest.TestCase):
 
     def test_the_contents_name_every_section_in_its_order(self) -> None:
         head, rest = HEADER.read_text().split("#ifndef HOSTLOCK_H", 1)
-        contents = [line[3:].strip() for line in head.split("banner of its name:")[1].split(" * Answers.")[0].splitlines()]
+        contents = [
+            line[3:].strip() for line in head.split("banner of its name:")[1].split(" * Answers.")[0].splitlines()
+        ]
         listed = [re.split(r"\s{2,}", line, maxsplit=1) for line in contents if line]
         banners = re.findall(r"^ \* =+\n \* (.*?): (.*)\n \* =+$", rest, re.MULTILINE)
         self.assertGreater(len(banners), 10)

@@ -63,7 +63,10 @@ class Modes(unittest.TestCase):
     def test_a_program_that_loads_the_initialiser_by_dlopen_is_sealed_from_then_on(self) -> None:
         load = f"import ctypes; ctypes.CDLL({str(initialiser())!r})\n"
         with Server(right()) as honest, Server(impostor()) as false:
-            for port, expected in ((honest, ("connected", "HOSTLOCK_OK")), (false, ("refused", "HOSTLOCK_E_HOST_MISMATCH"))):
+            for port, expected in (
+                (honest, ("connected", "HOSTLOCK_OK")),
+                (false, ("refused", "HOSTLOCK_E_HOST_MISMATCH")),
+            ):
                 interpreter, flag, code = careless(port)
                 ran = sealed([interpreter, flag, load + code], LD_PRELOAD="")
                 self.assertEqual(ran.ends(), [expected], str(ran))
@@ -251,7 +254,9 @@ class Servers(unittest.TestCase):
                 self.assertEqual("502 Bad Gateway" in answer, not works, answer)
                 self.assertGreaterEqual(served(log), 2)
                 ends = {(e["event"], e["status"]) for e in events(log) if e["event"] in ("connected", "refused")}
-                self.assertEqual(ends, {("connected", "HOSTLOCK_OK") if works else ("refused", "HOSTLOCK_E_HOST_MISMATCH")})
+                self.assertEqual(
+                    ends, {("connected", "HOSTLOCK_OK") if works else ("refused", "HOSTLOCK_E_HOST_MISMATCH")}
+                )
                 self.stop(process)
 
     def wait_for(self, port: int, process: subprocess.Popen[str]) -> None:

@@ -25,7 +25,7 @@ pub struct Connections {
     pub outcome: String,
     /// The host that was asked for.
     pub host: Option<String>,
-    /// The status in words, and as a number.
+    /// The name of the status, and its number.
     pub status: (String, i64),
     /// Why, in the words of the latest.
     pub message: Option<String>,
