@@ -6,7 +6,7 @@ LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p;/^version/q' Cargo.toml)
-SONAME := libhostlock.so.0
+SONAME := libhostlock.so.$(firstword $(subst ., ,$(VERSION)))
 REAL := libhostlock.so.$(VERSION)
 
 # rustup's place, for shells that did not read its profile.

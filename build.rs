@@ -19,22 +19,24 @@ mod trust {
     }
 }
 
-/// The sections of the header, in its order.
+/// The sections of the header, in its order: what everybody needs comes first. Each is a file of src/ffi, whose module
+/// comment is the section's banner.
 const SECTIONS: &[&str] = &[
-    "library",
-    "errors",
     "context",
+    "connection",
+    "errors",
+    "statuses",
+    "host",
     "trust",
     "certdata",
-    "host",
-    "connection",
-    "verify",
-    "revocation",
     "pins",
+    "revocation",
+    "verify",
     "insecure",
     "harden",
-    "seal",
     "audit",
+    "seal",
+    "library",
 ];
 
 fn main() {
@@ -53,8 +55,9 @@ fn main() {
     }
     if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
         // A program that was built for the one must not be given the other: its handles are not what they were.
-        let soname = if private { "libhostlock-private.so.0" } else { "libhostlock.so.0" };
-        println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,{soname}");
+        let name = if private { "libhostlock-private" } else { "libhostlock" };
+        let major = std::env::var("CARGO_PKG_VERSION_MAJOR").expect("cargo sets the version");
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,{name}.so.{major}");
         println!("cargo::rustc-cdylib-link-arg=-Wl,--exclude-libs,ALL");
         // OpenSSL keeps our callbacks: after a dlclose the next SSL_CTX_free would jump into nothing.
         println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete,-z,now");
@@ -82,22 +85,78 @@ fn bundled_roots(out: &Path) {
 }
 
 fn header(root: &Path, out: &Path, private: bool) {
-    let mut config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is well-formed");
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).expect("the sources are there");
+    let mut frame = read("src/ffi/hostlock.h.in");
     if private {
-        config.header = config.header.map(|text| replaced(&text, SHARED_ABOUT, PRIVATE_ABOUT));
-        config.after_includes = config.after_includes.map(|text| replaced(&text, SHARED_HANDLES, PRIVATE_HANDLES));
+        frame = replaced(&frame, SHARED_ABOUT, PRIVATE_ABOUT);
+        frame = replaced(&frame, SHARED_HANDLES, PRIVATE_HANDLES);
     }
-    let mut builder = cbindgen::Builder::new().with_config(config).with_src(root.join("src/error.rs"));
+    for part in ["MAJOR", "MINOR", "PATCH"] {
+        let number = std::env::var(format!("CARGO_PKG_VERSION_{part}")).expect("cargo sets the version");
+        frame = replaced(&frame, &format!("@{part}@"), &number);
+    }
+    let mut contents = String::new();
+    let mut sections = String::new();
     for section in SECTIONS {
-        builder = builder.with_src(root.join(format!("src/ffi/{section}.rs")));
+        let path = format!("src/ffi/{section}.rs");
+        let banner = Banner::of(&read(&path));
+        writeln!(contents, " *   {:<36} {}", banner.title, banner.subject).expect("a String takes all text");
+        sections.push_str(&(banner.comment() + "\n"));
+        if *section == "statuses" {
+            sections.push_str(&(declarations(root, "src/error.rs") + "\n"));
+        }
+        sections.push_str(&(declarations(root, &path) + "\n"));
     }
-    let mut text = Vec::new();
-    builder.generate().expect("cbindgen understands src/ffi").write(&mut text);
-    let text = String::from_utf8(text).expect("cbindgen writes UTF-8");
-    std::fs::write(out.join("hostlock.h"), tidy(&text)).expect("OUT_DIR is writable");
+    frame = replaced(&frame, "@CONTENTS@\n", &contents);
+    frame = replaced(&frame, "@SECTIONS@\n", &tidy(&sections));
+    std::fs::write(out.join("hostlock.h"), frame).expect("OUT_DIR is writable");
 }
 
-/// What cbindgen.toml says of the handles, and what it says where hostlock has a libssl of its own.
+/// What one file of Rust declares, in C.
+fn declarations(root: &Path, path: &str) -> String {
+    let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is well-formed");
+    let builder = cbindgen::Builder::new().with_config(config).with_src(root.join(path));
+    let mut text = Vec::new();
+    builder.generate().expect("cbindgen understands src/ffi").write(&mut text);
+    String::from_utf8(text).expect("cbindgen writes UTF-8").trim().to_owned() + "\n"
+}
+
+/// What the comment at the head of a section's file says: `Section "TITLE" of the header: SUBJECT.`, and paragraphs on
+/// what the whole section shares.
+struct Banner {
+    title: String,
+    subject: String,
+    paragraphs: String,
+}
+
+impl Banner {
+    fn of(source: &str) -> Banner {
+        let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
+        let text: Vec<&str> = lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+        let (head, paragraphs) = text.split_first().expect("a section has a comment");
+        let (title, subject) = head
+            .strip_prefix("Section \"")
+            .and_then(|rest| rest.split_once("\" of the header: "))
+            .expect("the comment of a section begins with its title and its subject");
+        Banner {
+            title: title.to_owned(),
+            subject: subject.trim_end_matches('.').to_owned(),
+            paragraphs: paragraphs.join("\n").trim().to_owned(),
+        }
+    }
+
+    fn comment(&self) -> String {
+        let rule = "=".repeat(116);
+        let mut comment = format!("/*\n * {rule}\n * {}: {}\n * {rule}\n", self.title, self.subject);
+        for line in self.paragraphs.lines() {
+            comment.push_str(format!(" * {line}").trim_end());
+            comment.push('\n');
+        }
+        comment + " */\n"
+    }
+}
+
+/// What the frame of the header says of the handles, and what it says where hostlock has a libssl of its own.
 const SHARED_ABOUT: &str = "\
  * A hostlock_ctx *is* an OpenSSL SSL_CTX and a hostlock_conn *is* an SSL: old code goes on with SSL_new, SSL_connect and
  * SSL_read; new code stays inside hostlock and never links libssl.
@@ -126,13 +185,14 @@ typedef struct hostlock_private_conn hostlock_conn;
 ";
 
 fn replaced(text: &str, old: &str, new: &str) -> String {
-    assert!(text.contains(old), "cbindgen.toml no longer says: {old}");
+    assert!(text.contains(old), "src/ffi/hostlock.h.in no longer says: {old}");
     text.replace(old, new)
 }
 
-/// Rust's "# Safety" sections repeat for Rust readers what the C text says; names get the header's prefix.
+/// Rust's "# Safety" sections repeat for Rust readers what the C text says; names get the header's prefix, and the members
+/// of an enum one line of comment each.
 fn tidy(text: &str) -> String {
-    let mut lines: Vec<&str> = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
     let mut in_safety = false;
     for line in text.lines() {
         if line.trim() == "* # Safety" {
@@ -142,10 +202,18 @@ fn tidy(text: &str) -> String {
             }
         } else if line.trim() == "*/" {
             in_safety = false;
+            if let [.., opening, text] = &lines[..]
+                && opening == "    /**"
+            {
+                let comment = format!("    /** {} */", text.trim().trim_start_matches("* "));
+                lines.truncate(lines.len() - 2);
+                lines.push(comment);
+                continue;
+            }
         }
         if !in_safety {
-            lines.push(line);
+            lines.push(line.to_owned());
         }
     }
-    lines.join("\n").replace("HOSTLOCK_STATUS_", "HOSTLOCK_").replace('`', "") + "\n"
+    lines.join("\n").replace("HOSTLOCK_STATUS_", "HOSTLOCK_").replace('`', "").trim_end().to_owned() + "\n\n"
 }

@@ -9,6 +9,13 @@
 
 #include <openssl/err.h>
 
+static size_t count(const hostlock_report *report, const char *severity)
+{
+    size_t found = 0;
+    need(hostlock_report_count(report, severity, &found) == 0, "hostlock_report_count");
+    return found;
+}
+
 static hostlock_report *audit(const SSL_CTX *ctx)
 {
     hostlock_report *report = NULL;
@@ -31,13 +38,13 @@ static void textbook(void)
     hostlock_report *report = audit(ctx);
     claim(finds(report, "verification-off") && finds(report, "no-host-on-context") && finds(report, "cn-fallback"),
           "a textbook client is told that it neither verifies nor names a host");
-    claim(hostlock_report_count(report, "critical") == 1 && hostlock_report_count(report, "high") == 0,
+    claim(count(report, "critical") == 1 && count(report, "high") == 0,
           "  one finding is critical, none is high");
-    int sum = 0;
+    size_t sum = 0;
     const char *severities[] = {"critical", "high", "medium", "low", "info"};
     for (size_t i = 0; i < sizeof(severities) / sizeof(severities[0]); i++)
-        sum += hostlock_report_count(report, severities[i]);
-    claim(sum > 3 && hostlock_report_count(report, NULL) == sum, "  the %d findings are counted by severity", sum);
+        sum += count(report, severities[i]);
+    claim(sum > 3 && count(report, NULL) == sum, "  the %zu findings are counted by severity", sum);
     const char *text = hostlock_report_text(report);
     claim(strstr(text, "critical  verification-off") != NULL && strstr(text, "fix: SSL_CTX_set_verify(") != NULL,
           "  the text names the fix");
@@ -47,7 +54,7 @@ static void textbook(void)
 
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     report = audit(ctx);
-    claim(!finds(report, "verification-off") && hostlock_report_count(report, "critical") == 0,
+    claim(!finds(report, "verification-off") && count(report, "critical") == 0,
           "  after that call the finding is gone");
     hostlock_report_free(report);
 
@@ -57,11 +64,11 @@ static void textbook(void)
     hostlock_report_free(report);
 
     SSL *ssl = SSL_new(ctx);
-    need(hostlock_audit_ssl(ssl, &report) == 0, "an audit of a connection");
+    need(hostlock_audit_conn(ssl, &report) == 0, "an audit of a connection");
     claim(finds(report, "no-host"), "  a connection without a host is told so");
     hostlock_report_free(report);
     SSL_set1_host(ssl, RIGHT_HOST);
-    need(hostlock_audit_ssl(ssl, &report) == 0, "an audit of a connection");
+    need(hostlock_audit_conn(ssl, &report) == 0, "an audit of a connection");
     claim(!finds(report, "no-host"), "  one with a host is not");
     hostlock_report_free(report);
     SSL_free(ssl);
@@ -72,10 +79,10 @@ static void ours(void)
 {
     SSL_CTX *ctx = client_context();
     hostlock_report *report = audit(ctx);
-    claim(hostlock_report_count(report, NULL) == 0, "nothing is found on a context of hostlock_client_new");
+    claim(count(report, NULL) == 0, "nothing is found on a context of hostlock_client_new");
     hostlock_report_free(report);
     need(hostlock_audit_probe(ctx, &report) == 0, "a probe");
-    claim(hostlock_report_count(report, NULL) == 0, "  nor in its hello");
+    claim(count(report, NULL) == 0, "  nor in its hello");
     hostlock_report_free(report);
 
     struct server *server = server_new(&(struct manner){.identity = identity(RIGHT)});
@@ -83,8 +90,8 @@ static void ours(void)
     struct outcome outcome;
     converse(ssl, server, &outcome);
     claim_passes(&outcome, "  a connection can be made after both");
-    need(hostlock_audit_ssl(ssl, &report) == 0, "an audit of a connection");
-    claim(hostlock_report_count(report, NULL) == 0, "  and nothing is found on it");
+    need(hostlock_audit_conn(ssl, &report) == 0, "an audit of a connection");
+    claim(count(report, NULL) == 0, "  and nothing is found on it");
     hostlock_report_free(report);
     SSL_free(ssl);
     server_free(server);
@@ -94,17 +101,21 @@ static void ours(void)
 static void wrong_use(void)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    hostlock_report *untouched = (hostlock_report *)ctx, *report = untouched;
-    claim(hostlock_audit(NULL, &report) == HOSTLOCK_E_ARG && hostlock_audit_ssl(NULL, &report) == HOSTLOCK_E_ARG &&
-              hostlock_audit_probe(NULL, &report) == HOSTLOCK_E_ARG && report == untouched,
-          "NULL is refused, and no report is written");
+    hostlock_report *report = (hostlock_report *)ctx;
+    claim(hostlock_audit(NULL, &report) == HOSTLOCK_E_ARG && report == NULL, "NULL is refused, and the report is NULL");
+    report = (hostlock_report *)ctx;
+    claim(hostlock_audit_conn(NULL, &report) == HOSTLOCK_E_ARG && report == NULL, "  of a connection too");
+    report = (hostlock_report *)ctx;
+    claim(hostlock_audit_probe(NULL, &report) == HOSTLOCK_E_ARG && report == NULL, "  and of a probe");
     claim(hostlock_audit(ctx, NULL) == HOSTLOCK_E_ARG && hostlock_audit_probe(ctx, NULL) == HOSTLOCK_E_ARG,
           "a place for the report is needed");
-    claim(hostlock_report_count(NULL, NULL) == HOSTLOCK_E_ARG && strcmp(hostlock_report_text(NULL), "") == 0 &&
+    size_t unwritten = 7;
+    claim(hostlock_report_count(NULL, NULL, &unwritten) == HOSTLOCK_E_ARG && unwritten == 7 && strcmp(hostlock_report_text(NULL), "") == 0 &&
               strcmp(hostlock_report_json(NULL), "{}") == 0,
           "of no report there is nothing to count or to read");
     report = audit(ctx);
-    claim(hostlock_report_count(report, "severe") == HOSTLOCK_E_ARG &&
+    claim(hostlock_report_count(report, NULL, NULL) == HOSTLOCK_E_ARG, "a place for the count is needed");
+    claim(hostlock_report_count(report, "severe", &unwritten) == HOSTLOCK_E_ARG && unwritten == 7 &&
               strstr(hostlock_error_hint(hostlock_last_error()), "\"critical\"") != NULL,
           "an unknown severity is refused, and the hint lists the known ones");
     hostlock_report_free(report);

@@ -36,6 +36,7 @@ static void setting_up(void)
     hostlock_ctx *ctx = NULL;
     hostlock_conn *ssl = client_connection((ctx = client_context()), NULL);
     hostlock_ctx *another;
+    size_t count;
     LEAVES_THE_QUEUE(another = hostlock_client_new(NULL));
     LEAVES_THE_QUEUE(hostlock_ctx_free(another));
     LEAVES_THE_QUEUE(another = hostlock_client_new("no such policy"));
@@ -44,7 +45,7 @@ static void setting_up(void)
     LEAVES_THE_QUEUE((void)!hostlock_conn_set_host(ssl, RIGHT_HOST));
     LEAVES_THE_QUEUE((void)!hostlock_conn_set_host(ssl, "192.0.2.1"));
     LEAVES_THE_QUEUE((void)!hostlock_conn_set_host(ssl, ""));
-    LEAVES_THE_QUEUE((void)!hostlock_ctx_trust_count(ctx));
+    LEAVES_THE_QUEUE((void)!hostlock_ctx_trust_count(ctx, &count));
     LEAVES_THE_QUEUE((void)!hostlock_ctx_trust_bundled(ctx));
     LEAVES_THE_QUEUE((void)hostlock_conn_error(ssl));
     LEAVES_THE_QUEUE((void)hostlock_last_error());

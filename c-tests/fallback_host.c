@@ -23,7 +23,7 @@ static void by_context(SSL *ssl)
 
 static void by_sni(SSL *ssl)
 {
-    need(hostlock_ctx_host_from_sni(SSL_get_SSL_CTX(ssl), 1) == 0, "hostlock_ctx_host_from_sni");
+    need(hostlock_ctx_set_host_from_sni(SSL_get_SSL_CTX(ssl), true) == 0, "hostlock_ctx_set_host_from_sni");
     need(SSL_set_tlsext_host_name(ssl, RIGHT_HOST) == 1, "SSL_set_tlsext_host_name");
 }
 

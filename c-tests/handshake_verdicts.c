@@ -116,13 +116,13 @@ static SSL_CTX *judge_for(const struct testcase *testcase, const char *policy)
     need(ctx != NULL, hostlock_error_message(hostlock_last_error()));
     int failed = hostlock_ctx_trust_mem(ctx, (const uint8_t *)testcase->trust.bytes, testcase->trust.length) != 0;
     if (testcase->crls.length > 0)
-        failed += hostlock_ctx_crl_mem(ctx, (const uint8_t *)testcase->crls.bytes, testcase->crls.length) != 0;
+        failed += hostlock_ctx_add_crl_mem(ctx, (const uint8_t *)testcase->crls.bytes, testcase->crls.length) != 0;
     if (testcase->crl_mode != NULL)
-        failed += hostlock_ctx_crl_mode(ctx, testcase->crl_mode) != 0;
+        failed += hostlock_ctx_set_crl_mode(ctx, testcase->crl_mode) != 0;
     if (testcase->time != NULL)
-        failed += hostlock_ctx_verify_time(ctx, atoll(testcase->time)) != 0;
+        failed += hostlock_ctx_set_verify_time(ctx, atoll(testcase->time)) != 0;
     if (testcase->depth != NULL)
-        failed += hostlock_ctx_verify_depth(ctx, atoi(testcase->depth)) != 0;
+        failed += hostlock_ctx_set_verify_depth(ctx, atoi(testcase->depth)) != 0;
     if (testcase->any_purpose)
         failed += hostlock_insecure_any_purpose(ctx, "the testcase asks for it") != 0;
     if (!testcase->judges_clients && testcase->hosts[0] == NULL)

@@ -8,289 +8,215 @@
 
 #include <openssl/x509v3.h>
 
-static struct server *right, *impostor, *address;
-static int version;
+/* The ways to name a host, to a context and to a connection. */
+enum way {
+    NOTHING,
+    CTX_SET_HOST,       /* hostlock_ctx_set_host */
+    CTX_PARAMETERS,     /* SSL_CTX_get0_param and X509_VERIFY_PARAM_set1_host */
+    CTX_SET1_PARAM,     /* SSL_CTX_set1_param */
+    CTX_FROM_SNI,       /* hostlock_ctx_set_host_from_sni */
+    CONN_SET_HOST,      /* hostlock_conn_set_host */
+    CONN_BAD_HOST,      /* the same, refused with HOSTLOCK_E_BAD_HOST */
+    SET1_HOST,          /* SSL_set1_host */
+    ADD1_HOST,          /* SSL_add1_host */
+    PARAMETERS,         /* X509_VERIFY_PARAM_set1_host */
+    PARAMETERS_REFUSED, /* the same with a NUL inside, which OpenSSL refuses */
+    LAXER_FLAGS,        /* X509_VERIFY_PARAM_set_hostflags, as CPython does it */
+    SET1_IP,            /* X509_VERIFY_PARAM_set1_ip_asc */
+    SNI,                /* SSL_set_tlsext_host_name */
+};
 
-static SSL *fresh(SSL_CTX **ctx)
+struct step {
+    enum way way;
+    const char *name;
+};
+
+static void on_context(SSL_CTX *ctx, const struct step *step)
 {
-    *ctx = client_context();
-    return SSL_new(*ctx);
+    X509_VERIFY_PARAM *parameters;
+    switch (step->way) {
+    case CTX_SET_HOST:
+        need(hostlock_ctx_set_host(ctx, step->name) == 0, "hostlock_ctx_set_host");
+        break;
+    case CTX_PARAMETERS:
+        need(X509_VERIFY_PARAM_set1_host(SSL_CTX_get0_param(ctx), step->name, 0) == 1, "X509_VERIFY_PARAM_set1_host");
+        break;
+    case CTX_SET1_PARAM:
+        parameters = X509_VERIFY_PARAM_new();
+        need(X509_VERIFY_PARAM_set1_host(parameters, step->name, 0) == 1, "X509_VERIFY_PARAM_set1_host");
+        need(SSL_CTX_set1_param(ctx, parameters) == 1, "SSL_CTX_set1_param");
+        X509_VERIFY_PARAM_free(parameters);
+        break;
+    case CTX_FROM_SNI:
+        need(hostlock_ctx_set_host_from_sni(ctx, true) == 0, "hostlock_ctx_set_host_from_sni");
+        break;
+    default:
+        break;
+    }
 }
 
-static void done(SSL *ssl, SSL_CTX *ctx)
+static void on_connection(SSL *ssl, const struct step *step)
 {
+    static const char with_nul[] = RIGHT_HOST "\0.evil.example";
+    X509_VERIFY_PARAM *parameters = SSL_get0_param(ssl);
+    switch (step->way) {
+    case CONN_SET_HOST:
+        need(hostlock_conn_set_host(ssl, step->name) == 0, "hostlock_conn_set_host");
+        break;
+    case CONN_BAD_HOST:
+        need(hostlock_conn_set_host(ssl, step->name) == HOSTLOCK_E_BAD_HOST, "a bad host was taken");
+        break;
+    case SET1_HOST:
+        /* OpenSSL 4.0 refuses some names here; what then holds is the claim. */
+        (void)SSL_set1_host(ssl, step->name);
+        break;
+    case ADD1_HOST:
+        need(SSL_add1_host(ssl, step->name) == 1, "SSL_add1_host");
+        break;
+    case PARAMETERS:
+        need(X509_VERIFY_PARAM_set1_host(parameters, step->name, 0) == 1, "X509_VERIFY_PARAM_set1_host");
+        break;
+    case PARAMETERS_REFUSED:
+        need(X509_VERIFY_PARAM_set1_host(parameters, with_nul, sizeof(with_nul) - 1) == 0, "a NUL was taken");
+        break;
+    case LAXER_FLAGS:
+        X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_ALWAYS_CHECK_SUBJECT);
+        break;
+    case SET1_IP:
+        need(X509_VERIFY_PARAM_set1_ip_asc(parameters, step->name) == 1, "X509_VERIFY_PARAM_set1_ip_asc");
+        break;
+    case SNI:
+        need(SSL_set_tlsext_host_name(ssl, step->name) == 1, "SSL_set_tlsext_host_name");
+        break;
+    default:
+        break;
+    }
+}
+
+/* A handshake of a client that took these steps, with the server of `who`. */
+static void take(const struct step steps[3], int version, enum who who, struct outcome *outcome)
+{
+    struct server *server = server_new(&(struct manner){.identity = identity(who), .version = version});
+    SSL_CTX *ctx = client_context();
+    for (int i = 0; i < 3; i++)
+        on_context(ctx, &steps[i]);
+    SSL *ssl = SSL_new(ctx);
+    for (int i = 0; i < 3; i++)
+        on_connection(ssl, &steps[i]);
+    converse(ssl, server, outcome);
     SSL_free(ssl);
     SSL_CTX_free(ctx);
+    server_free(server);
 }
 
-/* Both halves of a claim about one way of naming RIGHT_HOST. */
-static void way(const char *name, void (*context)(SSL_CTX *), void (*connection)(SSL *))
-{
-    struct server *const servers[] = {right, impostor};
-    for (int i = 0; i < 2; i++) {
-        SSL_CTX *ctx = client_context();
-        if (context != NULL)
-            context(ctx);
-        SSL *ssl = SSL_new(ctx);
-        if (connection != NULL)
-            connection(ssl);
-        struct outcome outcome;
-        converse(ssl, servers[i], &outcome);
-        if (i == 0)
-            claim_passes(&outcome, "%s: the right host connects on %s", name, version_name(version));
-        else
-            claim_refused(&outcome, HOSTLOCK_E_HOST_MISMATCH, "%s: the impostor is refused on %s", name,
-                          version_name(version));
-        done(ssl, ctx);
-    }
-}
+/* With each of these RIGHT_HOST connects, and an impostor of it is refused. */
+static const struct {
+    const char *claim;
+    struct step steps[3];
+} name_the_right_host[] = {
+    {"hostlock_conn_set_host", {{CONN_SET_HOST, RIGHT_HOST}}},
+    {"SSL_set1_host", {{SET1_HOST, RIGHT_HOST}}},
+    {"hostlock_conn_set_host and SSL_set1_host", {{CONN_SET_HOST, RIGHT_HOST}, {SET1_HOST, RIGHT_HOST}}},
+    {"X509_VERIFY_PARAM_set1_host", {{PARAMETERS, RIGHT_HOST}}},
+    {"X509_VERIFY_PARAM_set1_host with host flags", {{LAXER_FLAGS, NULL}, {PARAMETERS, RIGHT_HOST}}},
+    {"SSL_add1_host", {{SET1_HOST, "elsewhere.example"}, {ADD1_HOST, RIGHT_HOST}}},
+    {"X509_VERIFY_PARAM_set1_host(NULL) after hostlock_conn_set_host",
+     {{CONN_SET_HOST, RIGHT_HOST}, {PARAMETERS, NULL}, {SET1_HOST, NULL}}},
+    {"hostlock_ctx_set_host", {{CTX_SET_HOST, RIGHT_HOST}}},
+    {"hostlock_ctx_set_host and SSL_set1_host(NULL)",
+     {{CTX_SET_HOST, RIGHT_HOST}, {SET1_HOST, RIGHT_HOST}, {SET1_HOST, NULL}}},
+    {"the context's X509_VERIFY_PARAM", {{CTX_PARAMETERS, RIGHT_HOST}}},
+    {"SSL_CTX_set1_param", {{CTX_SET1_PARAM, RIGHT_HOST}}},
+    {"hostlock_ctx_set_host_from_sni", {{CTX_FROM_SNI, NULL}, {SNI, RIGHT_HOST}}},
+    {"the SNI of one host and the identity of another", {{CONN_SET_HOST, RIGHT_HOST}, {SNI, OTHER_HOST}}},
+    {"the same by SSL_set1_host", {{SNI, OTHER_HOST}, {SET1_HOST, RIGHT_HOST}}},
+    {"the same where the SNI may stand for the host",
+     {{CTX_FROM_SNI, NULL}, {CONN_SET_HOST, RIGHT_HOST}, {SNI, OTHER_HOST}}},
+};
 
-static void by_hostlock(SSL *ssl)
-{
-    need(hostlock_conn_set_host(ssl, RIGHT_HOST) == 0, "hostlock_conn_set_host");
-}
+/* OpenSSL 4.0 does not take a URL, and is left without a host. */
+#define HOSTLOCK_E_BAD_HOST (OPENSSL_VERSION_NUMBER < 0x40000000L ? HOSTLOCK_E_BAD_HOST : HOSTLOCK_E_NO_HOST)
 
-static void by_openssl(SSL *ssl)
-{
-    need(SSL_set1_host(ssl, RIGHT_HOST) == 1, "SSL_set1_host");
-}
+/* Each of these is refused by its own status, even where the server of `who` would be the right one. */
+static const struct {
+    const char *claim;
+    int status;
+    enum who who;
+    struct step steps[3];
+} refused[] = {
+    {"no host at all", HOSTLOCK_E_NO_HOST, RIGHT, {{NOTHING, NULL}}},
+    {"SSL_set1_host(\"\")", HOSTLOCK_E_NO_HOST, RIGHT, {{SET1_HOST, ""}}},
+    {"hostlock_conn_set_host(\"\")", HOSTLOCK_E_POISONED, RIGHT, {{CONN_BAD_HOST, ""}}},
+    {"a host with a NUL", HOSTLOCK_E_NO_HOST, RIGHT, {{PARAMETERS_REFUSED, NULL}}},
+    {"SSL_set1_host of a URL", HOSTLOCK_E_BAD_HOST, RIGHT, {{SET1_HOST, "https://" RIGHT_HOST "/"}}},
+    {"SSL_set1_host of a suffix", HOSTLOCK_E_BAD_HOST, RIGHT, {{SET1_HOST, ".example"}}},
+    {"a bad host after a good one", HOSTLOCK_E_POISONED, RIGHT,
+     {{CONN_SET_HOST, RIGHT_HOST}, {CONN_BAD_HOST, RIGHT_HOST ":443"}}},
+    {"SSL_set1_host(NULL) after SSL_set1_host", HOSTLOCK_E_NO_HOST, RIGHT, {{SET1_HOST, RIGHT_HOST}, {SET1_HOST, NULL}}},
+    {"two hosts that differ, the right one's server", HOSTLOCK_E_HOST_MISMATCH, RIGHT,
+     {{CONN_SET_HOST, RIGHT_HOST}, {SET1_HOST, OTHER_HOST}}},
+    {"two hosts that differ, the other's server", HOSTLOCK_E_HOST_MISMATCH, IMPOSTOR,
+     {{CONN_SET_HOST, RIGHT_HOST}, {SET1_HOST, OTHER_HOST}}},
+    {"two hosts that differ the other way", HOSTLOCK_E_HOST_MISMATCH, RIGHT,
+     {{SET1_HOST, RIGHT_HOST}, {CONN_SET_HOST, OTHER_HOST}}},
+    {"X509_VERIFY_PARAM_set1_ip_asc to an impostor", HOSTLOCK_E_HOST_MISMATCH, IMPOSTOR, {{SET1_IP, RIGHT_ADDRESS}}},
+    {"an address by hostlock_conn_set_host to an impostor", HOSTLOCK_E_HOST_MISMATCH, IMPOSTOR,
+     {{CONN_SET_HOST, RIGHT_ADDRESS}}},
+    {"another address", HOSTLOCK_E_HOST_MISMATCH, ADDRESS, {{SET1_IP, "192.0.2.2"}}},
+    {"a host and an address that no certificate holds both", HOSTLOCK_E_HOST_MISMATCH, RIGHT,
+     {{SET1_HOST, RIGHT_HOST}, {SET1_IP, RIGHT_ADDRESS}}},
+};
 
-static void by_both(SSL *ssl)
-{
-    by_hostlock(ssl);
-    by_openssl(ssl);
-}
+/* What goes over the wire as SNI, where the handshake succeeds. */
+static const struct {
+    const char *claim;
+    enum who who;
+    struct step steps[3];
+    const char *sni;
+} sent[] = {
+    {"hostlock_conn_set_host sends the host as SNI", RIGHT, {{CONN_SET_HOST, RIGHT_HOST}}, RIGHT_HOST},
+    {"an SNI of the program's own is left alone", RIGHT, {{SNI, OTHER_HOST}, {SET1_HOST, RIGHT_HOST}}, OTHER_HOST},
+    {"X509_VERIFY_PARAM_set1_ip_asc: the address connects and is not sent", ADDRESS, {{SET1_IP, RIGHT_ADDRESS}}, ""},
+    {"hostlock_conn_set_host: the address connects and is not sent", ADDRESS, {{CONN_SET_HOST, RIGHT_ADDRESS}}, ""},
+};
 
-static void by_parameters(SSL *ssl)
+static void names(const char *words, const struct step steps[3], int version)
 {
-    need(X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), RIGHT_HOST, 0) == 1, "X509_VERIFY_PARAM_set1_host");
-}
-
-/* As CPython does it, with flags that ask for OpenSSL's laxer rules. */
-static void by_parameters_and_flags(SSL *ssl)
-{
-    X509_VERIFY_PARAM_set_hostflags(SSL_get0_param(ssl), X509_CHECK_FLAG_ALWAYS_CHECK_SUBJECT);
-    by_parameters(ssl);
-}
-
-static void by_several(SSL *ssl)
-{
-    need(SSL_set1_host(ssl, "elsewhere.example") == 1 && SSL_add1_host(ssl, RIGHT_HOST) == 1, "SSL_add1_host");
-}
-
-static void cleared_after_hostlock(SSL *ssl)
-{
-    by_hostlock(ssl);
-    need(X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), NULL, 0) == 1 && SSL_set1_host(ssl, NULL) == 1, "clearing");
-}
-
-static void ctx_by_hostlock(SSL_CTX *ctx)
-{
-    need(hostlock_ctx_set_host(ctx, RIGHT_HOST) == 0, "hostlock_ctx_set_host");
-}
-
-static void ctx_by_parameters(SSL_CTX *ctx)
-{
-    need(X509_VERIFY_PARAM_set1_host(SSL_CTX_get0_param(ctx), RIGHT_HOST, 0) == 1, "X509_VERIFY_PARAM_set1_host");
-}
-
-static void ctx_by_set1_param(SSL_CTX *ctx)
-{
-    X509_VERIFY_PARAM *parameters = X509_VERIFY_PARAM_new();
-    X509_VERIFY_PARAM_set1_host(parameters, RIGHT_HOST, 0);
-    need(SSL_CTX_set1_param(ctx, parameters) == 1, "SSL_CTX_set1_param");
-    X509_VERIFY_PARAM_free(parameters);
-}
-
-static void ctx_from_sni(SSL_CTX *ctx)
-{
-    need(hostlock_ctx_host_from_sni(ctx, 1) == 0, "hostlock_ctx_host_from_sni");
-}
-
-static void sni_right(SSL *ssl)
-{
-    SSL_set_tlsext_host_name(ssl, RIGHT_HOST);
-}
-
-static void sni_other_after(SSL *ssl)
-{
-    by_hostlock(ssl);
-    SSL_set_tlsext_host_name(ssl, OTHER_HOST);
-}
-
-static void sni_other_with_openssl(SSL *ssl)
-{
-    SSL_set_tlsext_host_name(ssl, OTHER_HOST);
-    by_openssl(ssl);
-}
-
-static void refused(const char *name, int status, struct server *server, void (*context)(SSL_CTX *),
-                    void (*connection)(SSL *))
-{
-    SSL_CTX *ctx = client_context();
-    if (context != NULL)
-        context(ctx);
-    SSL *ssl = SSL_new(ctx);
-    if (connection != NULL)
-        connection(ssl);
     struct outcome outcome;
-    converse(ssl, server, &outcome);
-    claim_refused(&outcome, status, "%s is refused on %s", name, version_name(version));
-    done(ssl, ctx);
+    take(steps, version, RIGHT, &outcome);
+    claim_passes(&outcome, "%s: the right host connects on %s", words, version_name(version));
+    take(steps, version, IMPOSTOR, &outcome);
+    claim_refused(&outcome, HOSTLOCK_E_HOST_MISMATCH, "%s: the impostor is refused on %s", words,
+                  version_name(version));
 }
 
-static void empty_by_openssl(SSL *ssl)
-{
-    SSL_set1_host(ssl, "");
-}
-
-static void empty_by_hostlock(SSL *ssl)
-{
-    need(hostlock_conn_set_host(ssl, "") == HOSTLOCK_E_BAD_HOST, "an empty host was taken");
-}
-
-static void nul_by_parameters(SSL *ssl)
-{
-    static const char name[] = RIGHT_HOST "\0.evil.example";
-    need(X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), name, sizeof(name) - 1) == 0, "a NUL was taken");
-}
-
-static void url_by_openssl(SSL *ssl)
-{
-    SSL_set1_host(ssl, "https://" RIGHT_HOST "/");
-}
-
-static void suffix_by_openssl(SSL *ssl)
-{
-    SSL_set1_host(ssl, ".example");
-}
-
-static void bad_after_good(SSL *ssl)
-{
-    by_hostlock(ssl);
-    need(hostlock_conn_set_host(ssl, RIGHT_HOST ":443") == HOSTLOCK_E_BAD_HOST, "a port was taken");
-}
-
-static void cleared_after_openssl(SSL *ssl)
-{
-    by_openssl(ssl);
-    SSL_set1_host(ssl, NULL);
-}
-
-static void two_that_differ(SSL *ssl)
-{
-    by_hostlock(ssl);
-    SSL_set1_host(ssl, OTHER_HOST);
-}
-
-static void two_that_differ_the_other_way(SSL *ssl)
-{
-    SSL_set1_host(ssl, RIGHT_HOST);
-    need(hostlock_conn_set_host(ssl, OTHER_HOST) == 0, "hostlock_conn_set_host");
-}
-
-static void address_by_openssl(SSL *ssl)
-{
-    need(X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), "192.0.2.1") == 1, "X509_VERIFY_PARAM_set1_ip_asc");
-}
-
-static void address_by_hostlock(SSL *ssl)
-{
-    need(hostlock_conn_set_host(ssl, "192.0.2.1") == 0, "hostlock_conn_set_host");
-}
-
-static void another_address(SSL *ssl)
-{
-    need(X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), "192.0.2.2") == 1, "X509_VERIFY_PARAM_set1_ip_asc");
-}
-
-static void host_and_address(SSL *ssl)
-{
-    by_openssl(ssl);
-    address_by_openssl(ssl);
-}
-
-static void addresses(void)
-{
-    SSL_CTX *ctx;
-    struct outcome outcome;
-    void (*const ways[])(SSL *) = {address_by_openssl, address_by_hostlock};
-    const char *const names[] = {"X509_VERIFY_PARAM_set1_ip_asc", "an address by hostlock_conn_set_host"};
-    for (int i = 0; i < 2; i++) {
-        SSL *ssl = fresh(&ctx);
-        ways[i](ssl);
-        converse(ssl, address, &outcome);
-        claim_passes(&outcome, "%s: the address connects on %s", names[i], version_name(version));
-        claim(outcome.server.sni[0] == '\0', "  and is not sent as SNI");
-        done(ssl, ctx);
-        refused(names[i], HOSTLOCK_E_HOST_MISMATCH, impostor, NULL, ways[i]);
-    }
-    refused("another address", HOSTLOCK_E_HOST_MISMATCH, address, NULL, another_address);
-    refused("a host and an address that no certificate holds both", HOSTLOCK_E_HOST_MISMATCH, right, NULL,
-            host_and_address);
-}
-
-static void sni(void)
-{
-    SSL_CTX *ctx;
-    struct outcome outcome;
-    SSL *ssl = fresh(&ctx);
-    by_hostlock(ssl);
-    converse(ssl, right, &outcome);
-    claim(strcmp(outcome.server.sni, RIGHT_HOST) == 0, "hostlock_conn_set_host sends the host as SNI on %s",
-          version_name(version));
-    done(ssl, ctx);
-    ssl = fresh(&ctx);
-    sni_other_with_openssl(ssl);
-    converse(ssl, right, &outcome);
-    claim(outcome.got == 4 && strcmp(outcome.server.sni, OTHER_HOST) == 0,
-          "an SNI of the program's own is left alone on %s", version_name(version));
-    done(ssl, ctx);
-}
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 int main(void)
 {
+    const struct step sni_alone[3] = {{SNI, RIGHT_HOST}};
+    struct outcome outcome;
     for (int i = 0; i < 2; i++) {
-        version = both_versions[i];
-        right = server_new(&(struct manner){.identity = identity(RIGHT), .version = version});
-        impostor = server_new(&(struct manner){.identity = identity(IMPOSTOR), .version = version});
-        address = server_new(&(struct manner){.identity = identity(ADDRESS), .version = version});
-        way("hostlock_conn_set_host", NULL, by_hostlock);
-        way("SSL_set1_host", NULL, by_openssl);
-        way("hostlock_conn_set_host and SSL_set1_host", NULL, by_both);
-        way("X509_VERIFY_PARAM_set1_host", NULL, by_parameters);
-        way("X509_VERIFY_PARAM_set1_host with host flags", NULL, by_parameters_and_flags);
-        way("SSL_add1_host", NULL, by_several);
-        way("X509_VERIFY_PARAM_set1_host(NULL) after hostlock_conn_set_host", NULL, cleared_after_hostlock);
-        way("hostlock_ctx_set_host", ctx_by_hostlock, NULL);
-        way("hostlock_ctx_set_host and SSL_set1_host(NULL)", ctx_by_hostlock, cleared_after_openssl);
-        way("the context's X509_VERIFY_PARAM", ctx_by_parameters, NULL);
-        way("SSL_CTX_set1_param", ctx_by_set1_param, NULL);
-        way("hostlock_ctx_host_from_sni", ctx_from_sni, sni_right);
-        way("the SNI of one host and the identity of another", NULL, sni_other_after);
-        way("the same by SSL_set1_host", NULL, sni_other_with_openssl);
-        way("the same where the SNI may stand for the host", ctx_from_sni, sni_other_after);
-        refused("no host at all", HOSTLOCK_E_NO_HOST, right, NULL, NULL);
-        if (on_hardened_context())
-            way("an SNI alone", NULL, sni_right);
-        else
-            refused("an SNI alone", HOSTLOCK_E_NO_HOST, right, NULL, sni_right);
-        refused("SSL_set1_host(\"\")", HOSTLOCK_E_NO_HOST, right, NULL, empty_by_openssl);
-        refused("hostlock_conn_set_host(\"\")", HOSTLOCK_E_POISONED, right, NULL, empty_by_hostlock);
-        refused("a host with a NUL", HOSTLOCK_E_NO_HOST, right, NULL, nul_by_parameters);
-        refused("SSL_set1_host of a URL", HOSTLOCK_E_BAD_HOST, right, NULL, url_by_openssl);
-        refused("SSL_set1_host of a suffix", HOSTLOCK_E_BAD_HOST, right, NULL, suffix_by_openssl);
-        refused("a bad host after a good one", HOSTLOCK_E_POISONED, right, NULL, bad_after_good);
-        refused("SSL_set1_host(NULL) after SSL_set1_host", HOSTLOCK_E_NO_HOST, right, NULL, cleared_after_openssl);
-        refused("two hosts that differ, the right one's server", HOSTLOCK_E_HOST_MISMATCH, right, NULL, two_that_differ);
-        refused("two hosts that differ, the other's server", HOSTLOCK_E_HOST_MISMATCH, impostor, NULL, two_that_differ);
-        refused("two hosts that differ the other way", HOSTLOCK_E_HOST_MISMATCH, right, NULL,
-                two_that_differ_the_other_way);
-        addresses();
-        sni();
-        server_free(right);
-        server_free(impostor);
-        server_free(address);
+        int version = both_versions[i];
+        for (size_t row = 0; row < COUNT(name_the_right_host); row++)
+            names(name_the_right_host[row].claim, name_the_right_host[row].steps, version);
+        for (size_t row = 0; row < COUNT(refused); row++) {
+            take(refused[row].steps, version, refused[row].who, &outcome);
+            claim_refused(&outcome, refused[row].status, "%s is refused on %s", refused[row].claim,
+                          version_name(version));
+        }
+        for (size_t row = 0; row < COUNT(sent); row++) {
+            take(sent[row].steps, version, sent[row].who, &outcome);
+            claim(outcome.got == 4 && strcmp(outcome.server.sni, sent[row].sni) == 0, "%s on %s", sent[row].claim,
+                  version_name(version));
+        }
+        /* Only a context that someone else made takes the SNI for the host unasked. */
+        if (on_hardened_context()) {
+            names("an SNI alone", sni_alone, version);
+        } else {
+            take(sni_alone, version, RIGHT, &outcome);
+            claim_refused(&outcome, HOSTLOCK_E_NO_HOST, "an SNI alone is refused on %s", version_name(version));
+        }
     }
     return finish();
 }

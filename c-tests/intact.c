@@ -5,11 +5,12 @@
 
 #include <string.h>
 
-static int count_of(SSL_CTX *ctx, const char *severity, const char *named, int *is_named)
+static size_t count_of(SSL_CTX *ctx, const char *severity, const char *named, int *is_named)
 {
     hostlock_report *report = NULL;
     need(hostlock_ctx_check_intact(ctx, &report) == 0, hostlock_error_message(hostlock_last_error()));
-    int count = hostlock_report_count(report, severity);
+    size_t count = 0;
+    need(hostlock_report_count(report, severity, &count) == 0, "hostlock_report_count");
     *is_named = named == NULL || strstr(hostlock_report_json(report), named) != NULL;
     if (count > 0 && named == NULL)
         note("%s", hostlock_report_json(report));

@@ -314,7 +314,7 @@ static void too_late(SSL_CTX *ctx, int version)
 
 static void pin(SSL_CTX *ctx)
 {
-    need(hostlock_ctx_pin_spki(ctx, "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=") == 0, "hostlock_ctx_pin_spki");
+    need(hostlock_ctx_add_pin(ctx, "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=") == 0, "hostlock_ctx_add_pin");
 }
 
 static void exact(SSL_CTX *ctx)
@@ -505,7 +505,7 @@ int main(void)
     }
     SSL_CTX *ctx = bare_server(OWN);
     SSL *ssl = SSL_new(ctx);
-    claim(hostlock_conn_set_fallback_host(ssl, DEVICE) == HOSTLOCK_E_STATE && hostlock_ctx_host_from_sni(ctx, 1) == HOSTLOCK_E_STATE,
+    claim(hostlock_conn_set_fallback_host(ssl, DEVICE) == HOSTLOCK_E_STATE && hostlock_ctx_set_host_from_sni(ctx, 1) == HOSTLOCK_E_STATE,
           "on a server a fallback host and the SNI are no names");
     our_name(ssl);
     claim(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) == NULL, "and hostlock_conn_set_host sends none");

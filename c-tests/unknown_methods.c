@@ -56,12 +56,13 @@ static void is_refused(const char *name, const SSL_METHOD *method, const char *w
     REFUSES(hostlock_ctx_trust_system(ctx));
     REFUSES(hostlock_ctx_trust_bundled(ctx));
     REFUSES(hostlock_ctx_trust_file(ctx, "/dev/null"));
-    REFUSES(hostlock_ctx_pin_spki(ctx, "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="));
-    REFUSES(hostlock_ctx_host_from_sni(ctx, 1));
-    REFUSES(hostlock_ctx_crl_mode(ctx, "leaf"));
-    REFUSES(hostlock_ctx_ocsp_mode(ctx, "off"));
-    REFUSES(hostlock_ctx_verify_depth(ctx, 3));
-    REFUSES(hostlock_ctx_trust_count(ctx));
+    REFUSES(hostlock_ctx_add_pin(ctx, "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="));
+    REFUSES(hostlock_ctx_set_host_from_sni(ctx, 1));
+    REFUSES(hostlock_ctx_set_crl_mode(ctx, "leaf"));
+    REFUSES(hostlock_ctx_set_ocsp_mode(ctx, "off"));
+    REFUSES(hostlock_ctx_set_verify_depth(ctx, 3));
+    size_t count;
+    REFUSES(hostlock_ctx_trust_count(ctx, &count));
     REFUSES(hostlock_ctx_trust_materialize(ctx));
     claim(failed == NULL && report == NULL, "%s: every function that takes the context refuses it%s%s", name,
           failed != NULL ? ", but not " : "", failed != NULL ? failed : "");
@@ -70,7 +71,7 @@ static void is_refused(const char *name, const SSL_METHOD *method, const char *w
     if (ssl != NULL) {
         REFUSES(hostlock_conn_set_host(ssl, RIGHT_HOST));
         REFUSES(hostlock_conn_set_fallback_host(ssl, RIGHT_HOST));
-        REFUSES(hostlock_audit_ssl(ssl, &report));
+        REFUSES(hostlock_audit_conn(ssl, &report));
     }
     claim(failed == NULL && report == NULL, "%s: and so do those that take a connection of it", name);
     SSL_free(ssl);

@@ -1,18 +1,66 @@
 /*
- * hostlock: TLS contexts that check the host name. Load it in place of raw OpenSSL set-up.
+ * hostlock: TLS connections that lead to the host that was asked for, or do not come about.
+ *
+ *     #include <hostlock.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void)
+ *     {
+ *         static const char request[] = "GET / HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n";
+ *         char page[4096];
+ *         ssize_t got = -1;
+ *         hostlock_conn *conn = NULL;
+ *         hostlock_ctx *ctx = hostlock_client_new(NULL);
+ *         if (ctx != NULL && hostlock_connect(ctx, "example.org", 443, &conn) == 0 &&
+ *             hostlock_write_all(conn, request, sizeof(request) - 1) > 0)
+ *             while ((got = hostlock_read(conn, page, sizeof(page))) > 0)
+ *                 fwrite(page, 1, (size_t)got, stdout);
+ *         if (got != 0)
+ *             fprintf(stderr, "%s\n", hostlock_error_message(hostlock_last_error()));
+ *         hostlock_conn_free(conn);
+ *         hostlock_ctx_free(ctx);
+ *         return got != 0;
+ *     }
  *
  * A hostlock_ctx *is* an OpenSSL SSL_CTX and a hostlock_conn *is* an SSL: old code goes on with SSL_new, SSL_connect and
  * SSL_read; new code stays inside hostlock and never links libssl.
  *
- * Functions that answer int give 0, or a negative hostlock_status. Functions that read or write give ssize_t: bytes,
- * 0 only for a clean end, else a negative status. Out-parameters come last and are written only on success. Strings are
- * UTF-8, inputs are copied. What failed last in this thread: hostlock_last_error.
+ * Sections, each with a banner of its name:
  *
- * A set-up call that fails changes nothing, and the context or connection then refuses its handshakes with
+ *   Contexts                             how connections are to be, made once and shared by all of them
+ *   Connections                          connect, shake hands, read, write, say goodbye, free
+ *   Errors                               what failed and why, in words and as facts
+ *   Statuses                             what each number means, its name and its phrase
+ *   Hosts                                which host a connection must reach, and what a host's name is
+ *   Trust anchors                        which CAs count
+ *   Mozilla's certdata.txt               roots with the dates up to which they are trusted
+ *   Pinned keys and exact certificates   one server's own key, or its own certificate
+ *   Revocation                           CRLs and stapled OCSP answers
+ *   Verification                         at which moment, how strictly, and without a connection
+ *   Giving up a check                    each with a reason, under the compiler's warning
+ *   Contexts that someone else made      made safe in place, and asked whether they still are
+ *   Audit                                what is weak in a context or a connection, whoever made it
+ *   Sealing a process                    every context of it, whoever makes one
+ *   Library                              its version, its strings, and whether the program uses the same libssl
+ *
+ * Answers. An int is a status and nothing else: 0, or a negative hostlock_status. Reads and writes answer ssize_t: bytes,
+ * 0 only for a clean end, else a negative status. A pointer that was to be made is NULL on failure. In each case
+ * hostlock_last_error says why; functions with another answer cannot fail. Three failures are common to all functions, and
+ * not repeated below: HOSTLOCK_E_ARG for a NULL that is not said to be allowed, a number out of range or an unknown word
+ * (the hint lists the known ones); HOSTLOCK_E_FOREIGN_LIBSSL for an object of another copy of libssl, which only reads and
+ * writes do not look for; HOSTLOCK_E_STATE for a call that comes too late, or does not fit the object.
+ *
+ * Out-parameters come last. Those for handles are NULL after a failure; others are written only on success.
+ *
+ * Strings are UTF-8 and end in NUL. Inputs are copied. A char * that is given out (JSON, PEM) is the caller's: free it
+ * with hostlock_string_free. A const char * belongs to the object that lends it, or is static. JSON is in ASCII, and its
+ * "status" is the name of a hostlock_status, such as "HOSTLOCK_E_HOST_MISMATCH".
+ *
+ * Poisoning. A set-up call that fails changes nothing, and the context or connection then refuses its handshakes with
  * HOSTLOCK_E_POISONED until a later call of the same family succeeds: a private CA that failed to load must not leave
  * the public roots trusted.
  *
- * Threads: a context may be shared by threads; a connection belongs to one thread at a time.
+ * Threads. A context may be shared by threads once it is set up; a connection belongs to one thread at a time.
  *
  * This file is generated from src/ffi; do not edit it.
  */
@@ -20,9 +68,17 @@
 #ifndef HOSTLOCK_H
 #define HOSTLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/* The version of this header; hostlock_version and hostlock_abi_version tell those of the library that runs. */
+#define HOSTLOCK_VERSION_MAJOR 0
+#define HOSTLOCK_VERSION_MINOR 1
+#define HOSTLOCK_VERSION_PATCH 0
+#define HOSTLOCK_ABI_VERSION (HOSTLOCK_VERSION_MAJOR * 1000 + HOSTLOCK_VERSION_MINOR)
+
 /* The handles of OpenSSL, by their own tags: no OpenSSL header is needed, and one may be included beside this one. */
 struct ssl_ctx_st;
 struct ssl_st;
@@ -54,351 +110,31 @@ typedef struct hostlock_report hostlock_report;
 #define HOSTLOCK_INSECURE(note)
 #endif
 
-/**
- * The most bytes that hostlock_host_normalize writes, the closing NUL included.
- */
-#define HOSTLOCK_HOST_MAX 256
-
-/**
- * What every fallible function answers: HOSTLOCK_OK (0) or one of these negative numbers. A number is never reused.
- */
-enum hostlock_status {
-    /**
-     * Success.
-     */
-    HOSTLOCK_OK = 0,
-    /**
-     * Not a failure: the transport has no data now. Wait until the descriptor is readable and call again.
-     */
-    HOSTLOCK_WANT_READ = -1,
-    /**
-     * Not a failure: the transport takes no data now. Wait until the descriptor is writable and call again.
-     */
-    HOSTLOCK_WANT_WRITE = -2,
-    /**
-     * An argument is NULL, out of range, or a word that is not known; the hint lists the known ones.
-     */
-    HOSTLOCK_E_ARG = -3,
-    /**
-     * The call does not fit the state of the object: too early, too late, or an object of another kind.
-     */
-    HOSTLOCK_E_STATE = -4,
-    /**
-     * A defect inside hostlock was stopped at its border. The operation was refused; nothing was changed.
-     */
-    HOSTLOCK_E_INTERNAL = -5,
-    /**
-     * An earlier set-up call failed; the message names it. A later successful call of the same family cures it.
-     */
-    HOSTLOCK_E_POISONED = -6,
-    /**
-     * This build, this OpenSSL or this kind of object cannot do what was asked.
-     */
-    HOSTLOCK_E_UNSUPPORTED = -7,
-    /**
-     * The object belongs to another copy of libssl than the one that hostlock uses.
-     */
-    HOSTLOCK_E_FOREIGN_LIBSSL = -8,
-    /**
-     * The host asked for is not a DNS name or an IP address that can be verified.
-     */
-    HOSTLOCK_E_BAD_HOST = -10,
-    /**
-     * No host is known for this connection, so its certificate cannot be matched with one.
-     */
-    HOSTLOCK_E_NO_HOST = -11,
-    /**
-     * The certificate is valid, but it belongs to another host.
-     */
-    HOSTLOCK_E_HOST_MISMATCH = -12,
-    /**
-     * A certificate of the chain has expired.
-     */
-    HOSTLOCK_E_EXPIRED = -20,
-    /**
-     * A certificate of the chain is not valid yet.
-     */
-    HOSTLOCK_E_NOT_YET_VALID = -21,
-    /**
-     * The peer's own certificate is self-signed and not trusted.
-     */
-    HOSTLOCK_E_SELF_SIGNED = -22,
-    /**
-     * The chain ends at an issuer that is not a trust anchor.
-     */
-    HOSTLOCK_E_UNKNOWN_ISSUER = -23,
-    /**
-     * The peer did not send the intermediate certificate that links its own to a trust anchor.
-     */
-    HOSTLOCK_E_MISSING_INTERMEDIATE = -24,
-    /**
-     * A certificate may not be used for this purpose (extended key usage, key usage or CA flag).
-     */
-    HOSTLOCK_E_WRONG_PURPOSE = -25,
-    /**
-     * A key in the chain is too small or of a kind that the policy refuses.
-     */
-    HOSTLOCK_E_WEAK_KEY = -26,
-    /**
-     * A signature in the chain uses an algorithm that the policy refuses.
-     */
-    HOSTLOCK_E_WEAK_SIGNATURE = -27,
-    /**
-     * A certificate of the chain has been revoked.
-     */
-    HOSTLOCK_E_REVOKED = -28,
-    /**
-     * Whether a certificate of the chain is revoked could not be found out, and the policy demands to know.
-     */
-    HOSTLOCK_E_REVOCATION_UNKNOWN = -29,
-    /**
-     * A signature in the chain is wrong.
-     */
-    HOSTLOCK_E_BAD_SIGNATURE = -30,
-    /**
-     * A certificate of the chain breaks a rule of RFC 5280 or of the policy.
-     */
-    HOSTLOCK_E_BAD_CERTIFICATE = -31,
-    /**
-     * A name in the chain lies outside of what a CA of the chain may certify (name constraints).
-     */
-    HOSTLOCK_E_NAME_CONSTRAINT = -32,
-    /**
-     * The chain is longer than a CA of the chain or the policy permits.
-     */
-    HOSTLOCK_E_CHAIN_TOO_LONG = -33,
-    /**
-     * The peer showed no certificate.
-     */
-    HOSTLOCK_E_NO_CERTIFICATE = -34,
-    /**
-     * The connection was made without hostlock's verification (resumed, anonymous, pre-shared key, or a replaced callback).
-     */
-    HOSTLOCK_E_UNVERIFIED = -35,
-    /**
-     * The application's own verify callback refused the chain.
-     */
-    HOSTLOCK_E_APPLICATION_REFUSED = -36,
-    /**
-     * The chain does not contain any of the pinned keys.
-     */
-    HOSTLOCK_E_PIN_MISMATCH = -37,
-    /**
-     * The CRL or OCSP answer for a certificate of the chain is out of date, or not valid yet.
-     */
-    HOSTLOCK_E_REVOCATION_STALE = -38,
-    /**
-     * The CRL or OCSP answer for a certificate of the chain is damaged, not signed by who may, or not usable for it.
-     */
-    HOSTLOCK_E_REVOCATION_INVALID = -39,
-    /**
-     * No trust anchor is loaded, so nothing can be verified.
-     */
-    HOSTLOCK_E_NO_TRUST_ANCHORS = -40,
-    /**
-     * There is no file or directory of that name.
-     */
-    HOSTLOCK_E_NOT_FOUND = -41,
-    /**
-     * A directory was given where a file is needed, or the other way round, or something that is neither.
-     */
-    HOSTLOCK_E_WRONG_FILE_TYPE = -42,
-    /**
-     * The file or directory exists but could not be read.
-     */
-    HOSTLOCK_E_FILE_IO = -43,
-    /**
-     * The input holds nothing at all.
-     */
-    HOSTLOCK_E_EMPTY = -44,
-    /**
-     * The input is neither PEM nor DER, or is damaged.
-     */
-    HOSTLOCK_E_BAD_PEM = -45,
-    /**
-     * The input is well-formed PEM, but holds nothing of the kind that is needed (a key where certificates belong, for example).
-     */
-    HOSTLOCK_E_WRONG_PEM = -46,
-    /**
-     * The source of the roots distrusts a certificate of the chain, or distrusts a root for certificates as new as this.
-     */
-    HOSTLOCK_E_DISTRUSTED = -50,
-    /**
-     * The host name could not be resolved to an address.
-     */
-    HOSTLOCK_E_RESOLVE = -60,
-    /**
-     * No address of the host accepted the connection.
-     */
-    HOSTLOCK_E_CONNECT = -61,
-    /**
-     * The time allowed ran out.
-     */
-    HOSTLOCK_E_TIMEOUT = -62,
-    /**
-     * The connection was cut without TLS's own end-of-data message: what was read may be incomplete.
-     */
-    HOSTLOCK_E_TRUNCATED = -63,
-    /**
-     * The operating system reported an error on the descriptor.
-     */
-    HOSTLOCK_E_IO = -64,
-    /**
-     * The connection has been closed; no more can be written.
-     */
-    HOSTLOCK_E_CLOSED = -65,
-    /**
-     * The peer sent more than a handshake can need, and was cut off.
-     */
-    HOSTLOCK_E_FLOOD = -66,
-    /**
-     * The peer has no TLS version in common with the policy.
-     */
-    HOSTLOCK_E_NO_COMMON_VERSION = -70,
-    /**
-     * The peer has no cipher suite, group or signature algorithm in common with the policy.
-     */
-    HOSTLOCK_E_NO_COMMON_CIPHER = -71,
-    /**
-     * The peer ended the connection with a TLS alert.
-     */
-    HOSTLOCK_E_ALERT = -72,
-    /**
-     * The peer answered in plain text: this port does not speak TLS.
-     */
-    HOSTLOCK_E_PLAINTEXT = -73,
-    /**
-     * The peer broke the TLS protocol.
-     */
-    HOSTLOCK_E_PROTOCOL = -74,
-};
-
 #ifdef __cplusplus
 extern "C" {
-#endif // __cplusplus
+#endif
 
-/**
- * The version of the library that runs, such as "0.1.0". Static; never NULL.
+/*
+ * ====================================================================================================================
+ * Contexts: how connections are to be, made once and shared by all of them
+ * ====================================================================================================================
+ * A context is safe without another call. It *is* an SSL_CTX: give it to hostlock_connect, or to SSL_new. Every
+ * policy below is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. "2026-11-webpki"
+ * adds the rules of the public web (CA/Browser Forum). "+cn-fallback" behind a name lets a certificate without any
+ * subjectAltName be matched by its common name (for old devices; RFC 9525 forbids it). "+skip-broken" leaves broken
+ * certificates out of what hostlock_ctx_trust_file, _dir and _mem name, instead of refusing it whole.
  */
-const char *hostlock_version(void);
 
 /**
- * A short phrase for a status, such as "host mismatch"; "unknown status" for a number that is none. Static; never NULL.
- */
-const char *hostlock_status_text(int status);
-
-/**
- * Whether the program and hostlock use the same copy of libssl. Two copies in one process fail silently before they
- * crash, so a program that mixes OpenSSL calls with hostlock's asks once, at its start:
- * hostlock_check_libssl(TLS_method()).
- *
- * method is what the caller's own TLS_method() (or TLS_client_method()) gives. 0, HOSTLOCK_E_FOREIGN_LIBSSL or
- * HOSTLOCK_E_ARG.
- */
-HOSTLOCK_MUST_USE
-int hostlock_check_libssl(const struct ssl_method_st *method);
-
-/**
- * This thread's last failure, or NULL where none has failed yet. The pointer lives until the next failing hostlock call
- * of the same thread; accessors and _free functions neither reset nor set it. Keep one with hostlock_error_dup.
- */
-const hostlock_error *hostlock_last_error(void);
-
-/**
- * Why the last handshake on ssl was refused, or NULL where it was not; also after a plain SSL_connect. The pointer
- * lives until the next handshake on ssl, or until ssl is freed.
- */
-const hostlock_error *hostlock_conn_error(const hostlock_conn *ssl);
-
-/**
- * A copy of error that lives until hostlock_error_free. NULL for NULL.
- */
-hostlock_error *hostlock_error_dup(const hostlock_error *error);
-
-/**
- * Frees a copy that hostlock_error_dup made. NULL is fine.
- */
-void hostlock_error_free(hostlock_error *error);
-
-/**
- * The status: a negative hostlock_status; 0 for NULL.
- */
-int hostlock_error_status(const hostlock_error *error);
-
-/**
- * What happened, in one line of UTF-8 without a full stop. Owned by the error; "" for NULL.
- */
-const char *hostlock_error_message(const hostlock_error *error);
-
-/**
- * What can be done about it, in UTF-8; "" where nothing useful is known. Owned by the error.
- */
-const char *hostlock_error_hint(const hostlock_error *error);
-
-/**
- * The host that was asked for (the reference identity, RFC 9525), or NULL. Owned by the error.
- */
-const char *hostlock_error_host(const hostlock_error *error);
-
-/**
- * How many names the certificate holds (presented identifiers), where the error speaks of them; else 0.
- */
-size_t hostlock_error_name_count(const hostlock_error *error);
-
-/**
- * One of the certificate's names: a DNS name, an IP address in its usual form, or an e-mail address, with every
- * unprintable byte escaped; NULL where index is too large. Owned by the error.
- */
-const char *hostlock_error_name(const hostlock_error *error,
-                                size_t index);
-
-/**
- * OpenSSL's X509_V_ERR_* number of the failure, or 0.
- */
-int hostlock_error_x509_code(const hostlock_error *error);
-
-/**
- * The moment that the failure is about, in seconds since 1970-01-01 UTC: when a certificate expired, or when it
- * becomes valid. 0 where there is none.
- */
-int64_t hostlock_error_time(const hostlock_error *error);
-
-/**
- * Which certificate of the chain is to blame: 0 is the peer's own, -1 where the failure is about none.
- */
-int hostlock_error_depth(const hostlock_error *error);
-
-/**
- * The chain that was refused, as an indented tree in several lines of UTF-8: as the peer presented it, and as it was
- * built from the peer's certificate upwards, with a mark where it broke. "" where the failure is about no chain. Owned
- * by the error.
- */
-const char *hostlock_error_chain_text(const hostlock_error *error);
-
-/**
- * All of it as one JSON object in ASCII: "status", "code", "message", "hint", and where they are known "host",
- * "names", "x509_code", "time" and "certificate" ("depth", "subject"). Owned by the error; "{}" for NULL.
- */
-const char *hostlock_error_json(const hostlock_error *error);
-
-/**
- * A context for clients that is safe without another call: TLS 1.2 and 1.3, strong suites, the system's roots, and
- * every certificate checked against the host inside the handshake.
- *
- * policy is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. "2026-11-webpki" adds the
- * rules of the public web (CA/Browser Forum). "+cn-fallback" behind a name lets a certificate without any subjectAltName
- * be matched by its common name (for old devices; RFC 9525 forbids it); "+skip-broken" leaves broken certificates out of
- * what hostlock_ctx_trust_file, _dir and _mem name, instead of refusing it whole.
- *
- * The result *is* an SSL_CTX: give it to SSL_new, or to hostlock_connect. Free it with hostlock_ctx_free or
- * SSL_CTX_free. NULL on failure (hostlock_last_error says why). A context may be shared by threads once it is set up.
+ * A context for clients: TLS 1.2 and 1.3, strong suites, the system's roots, and every certificate checked against the
+ * host inside the handshake. Free it with hostlock_ctx_free or SSL_CTX_free.
  */
 HOSTLOCK_MUST_USE
 hostlock_ctx *hostlock_client_new(const char *policy);
 
 /**
  * A context for servers, with the same policy. Clients are asked for no certificate until the program says whom to trust:
- * the first call that succeeds of hostlock_ctx_trust_*, hostlock_ctx_pin_spki or hostlock_ctx_set_host makes a certificate
+ * the first call that succeeds of hostlock_ctx_trust_*, hostlock_ctx_add_pin or hostlock_ctx_set_host makes a certificate
  * required, unless the program has set the verify mode itself (SSL_CTX_set_verify); no later call changes the mode. Where it
  * names anchors through OpenSSL and sets no mode, a certificate is asked for, and judged if one is shown. The public roots
  * never stand in.
@@ -406,7 +142,7 @@ hostlock_ctx *hostlock_client_new(const char *policy);
  * Sessions are resumed from the start: their id context is a digest of the policy, the anchors' keys, the names that the
  * client must have, and the id context that the program sets. Machines that are set up alike have the same.
  *
- * policy is as for hostlock_client_new. Free the result with hostlock_ctx_free or SSL_CTX_free. NULL on failure.
+ * Free it with hostlock_ctx_free or SSL_CTX_free.
  */
 HOSTLOCK_MUST_USE
 hostlock_ctx *hostlock_server_new(const char *policy);
@@ -432,222 +168,26 @@ HOSTLOCK_MUST_USE
 int hostlock_ctx_set_timeout(hostlock_ctx *ctx,
                              int milliseconds);
 
-/**
- * Trusts the CA certificates in a file, besides what other hostlock_ctx_trust_* calls named.
- *
- * Where a program names nothing a context trusts the system's roots. The first hostlock_ctx_trust_* call that succeeds,
- * or the first certificates that the program gives the context through OpenSSL (SSL_CTX_load_verify_locations and its
- * like), replace them; what is named later is added. A call of OpenSSL's that names certificates and fails replaces them
- * too: then there is no anchor, and handshakes are refused. SSL_CTX_set_cert_store replaces all that was named before.
- * The file is read now, and copied.
- *
- * path is NUL-terminated, in the encoding of the file system. The file holds PEM, with any number of CERTIFICATE,
- * X509 CERTIFICATE or TRUSTED CERTIFICATE blocks (the trust settings of the latter are honoured), or one certificate in
- * DER; 64 MiB at most. CRLs in it are used where revocation is checked; keys and other blocks are ignored.
- *
- * 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not opened);
- * HOSTLOCK_E_FILE_IO (not readable, or too large); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or damaged:
- * the message names the block and the line); HOSTLOCK_E_WRONG_PEM (only a key, for example); HOSTLOCK_E_STATE (the
- * program gave the context an X509_STORE of its own, which other contexts may share). A file is taken whole or not at
- * all; on a context of a policy with "+skip-broken" a CERTIFICATE block that is complete but holds no certificate is left
- * out, and the others count (hostlock roots list --skip-broken names it). After a failure the context refuses its
- * handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call succeeds; a successful call of OpenSSL's own does
- * not cure it.
+/*
+ * ====================================================================================================================
+ * Connections: connect, shake hands, read, write, say goodbye, free
+ * ====================================================================================================================
+ * With 0 from hostlock_connect or hostlock_handshake the certificate is valid and belongs to the host; no data passes
+ * before. All of these work on any SSL of a hostlock context, whatever its BIO. hostlock's functions wait for a
+ * blocking transport, up to the context's timeout for each call. Where the transport is non-blocking they answer
+ * HOSTLOCK_WANT_READ or HOSTLOCK_WANT_WRITE, which is no failure: wait for the descriptor, and call again. Plain
+ * SSL_read and SSL_write never wait on a connection that hostlock opened: they answer SSL_ERROR_WANT_READ and
+ * SSL_ERROR_WANT_WRITE. On an SSL whose handshake was not begun on a context of hostlock's nothing is told and no byte
+ * moves: HOSTLOCK_E_STATE.
  */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_trust_file(hostlock_ctx *ctx,
-                            const char *path);
-
-/**
- * Trusts the CA certificates in a directory, besides what other hostlock_ctx_trust_* calls named.
- *
- * Every regular file in it (or link to one) is read now if its name ends in .pem, .crt or .cer, or is a hash as
- * openssl rehash makes it; so a hashed directory and a plain one do alike, and files that come later are not seen.
- * A broken file refuses the whole directory, and the message names it; a file with well-formed PEM of another kind
- * (a key), and a link that leads nowhere, are passed over. No file at all is HOSTLOCK_E_EMPTY. Else as hostlock_ctx_trust_file.
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_trust_dir(hostlock_ctx *ctx,
-                           const char *path);
-
-/**
- * Trusts the CA certificates in memory, besides what other hostlock_ctx_trust_* calls named. data is what a file for
- * hostlock_ctx_trust_file would hold, len bytes of it (without a terminating NUL); it is copied.
- *
- * Answers as hostlock_ctx_trust_file does, where they apply; HOSTLOCK_E_ARG for more than 64 MiB.
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_trust_mem(hostlock_ctx *ctx,
-                           const uint8_t *data,
-                           size_t len);
-
-/**
- * Trusts the system's roots, besides what other hostlock_ctx_trust_* calls named: the way to have a private CA *and*
- * the public ones. It is not needed where nothing else is named.
- *
- * They are those in the file of SSL_CERT_FILE and the directories of SSL_CERT_DIR where these are set (not in a setuid
- * process), else the operating system's, else the bundled ones. The environment is looked at by this call, and where
- * nothing is named when the context is made. What the environment names must be good: a missing or
- * broken file is an error here, and in the handshake where the roots were not asked for by this call.
- *
- * They are read once per process, and again when the files have changed: the next context sees it at once where a file or
- * directory was exchanged, or within a second where a file inside of a directory was written over in its place.
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_trust_system(hostlock_ctx *ctx);
-
-/**
- * Trusts Mozilla's roots as bundled with hostlock, besides what other hostlock_ctx_trust_* calls named.
- */
-HOSTLOCK_MUST_USE int hostlock_ctx_trust_bundled(hostlock_ctx *ctx);
-
-/**
- * How many trust anchors the context has now; the system's where nothing was named. What lies in the system's hashed
- * directories behind its bundle counts too, each certificate once, as the files are now. Certificates in a directory that
- * the program named through OpenSSL count when a handshake has found them. A negative status on failure:
- * HOSTLOCK_E_POISONED after a hostlock_ctx_trust_* call that failed, for then no number is the truth.
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_trust_count(hostlock_ctx *ctx);
-
-/**
- * The trust anchors that the context has now, as hostlock_ctx_trust_count counts them, in words: a JSON array with one
- * object an anchor. Its members are "subject" (one line), "expires" (seconds since 1970), "sha256" (of the certificate,
- * in hexadecimal), "source" (where it came from), and "distrust_after": seconds since 1970, up to when a certificate under
- * it may have been issued, where a certdata.txt says so, or null. Nothing is loaded for it. Free *list with
- * hostlock_string_free.
- *
- * 0, or what hostlock_ctx_trust_count answers on failure; then *list is not touched.
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_trust_list(hostlock_ctx *ctx,
-                            char **list);
-
-/**
- * Puts all trust anchors into the context's certificate store, for a program that looks into that itself
- * (SSL_CTX_get_cert_store with X509_STORE_get0_objects). Without it the store holds only what handshakes have asked for.
- * Verification needs no such call; it costs the time that hostlock saves, about 25 ms for the system's roots. What lies in
- * the system's hashed directories only stays there until a handshake asks for it.
- *
- * Where nothing was named this names the system's roots, as hostlock_ctx_trust_system does: certificates that the program
- * loads later are added to them, and do not replace them.
- *
- * 0, or: HOSTLOCK_E_NO_TRUST_ANCHORS; HOSTLOCK_E_STATE; what hostlock_ctx_trust_system answers on failure.
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_trust_materialize(hostlock_ctx *ctx);
-
-/**
- * Trusts the roots in a certdata.txt of NSS (Mozilla's own list, also in the source of ca-certificates), besides what other
- * hostlock_ctx_trust_* calls named: those that it trusts for servers, as far as it trusts them.
- *
- * Where the file has a date for a root (CKA_NSS_SERVER_DISTRUST_AFTER), a server whose own certificate was issued after it
- * is refused on every path with that root; a certificate that the file distrusts (CKT_NSS_NOT_TRUSTED) is refused in any
- * chain. Both are HOSTLOCK_E_DISTRUSTED, and hold also where another hostlock_ctx_trust_* call names the same root.
- *
- * path is NUL-terminated, in the encoding of the file system. Answers as hostlock_ctx_trust_file does;
- * HOSTLOCK_E_BAD_PEM for a file that is not a certdata.txt, is cut off or damaged (the message names the line);
- * HOSTLOCK_E_NO_TRUST_ANCHORS where it trusts no root for servers; HOSTLOCK_E_UNSUPPORTED on a context for servers, for
- * Mozilla says nothing of clients' certificates.
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_trust_certdata(hostlock_ctx *ctx,
-                                const char *path);
-
-/**
- * Writes the roots of the certdata.txt at input that are trusted for purpose to the file output, as PEM with a
- * header for people above each: name, SHA-256 hash, expiry, and the date after which it is distrusted, if any.
- *
- * purpose is "server-auth", "email" or "code-signing". The same input gives the same bytes. output (or the file that it
- * is a link to) is replaced at once and keeps its mode; where anything fails it is as it was, and nothing is left behind.
- * PEM cannot carry dates of distrust: who loads the result with hostlock_ctx_trust_file trusts those roots for all that
- * they issue.
- *
- * 0, or what hostlock_ctx_trust_certdata answers about the input; HOSTLOCK_E_ARG for another purpose;
- * HOSTLOCK_E_WRONG_FILE_TYPE or HOSTLOCK_E_FILE_IO where the output cannot be written.
- */
-HOSTLOCK_MUST_USE
-int hostlock_certdata_to_pem(const char *input,
-                             const char *output,
-                             const char *purpose);
-
-/**
- * Names the host that ssl is to reach: the certificate must be for it, and a DNS name is sent as SNI.
- *
- * host is a DNS name in ASCII (A-labels for international names) or an IP address without brackets, port or zone.
- * Works on any SSL of a hostlock context, before its handshake, and again after SSL_clear; once the handshake has begun it
- * is HOSTLOCK_E_STATE, and changes nothing. A bad name is refused with HOSTLOCK_E_BAD_HOST, and the connection refuses its
- * handshake until a good one is named.
- *
- * On a server's connection it names the client: a certificate is demanded, and must be for that name. No SNI is sent.
- */
-HOSTLOCK_MUST_USE
-int hostlock_conn_set_host(hostlock_conn *ssl,
-                           const char *host);
-
-/**
- * Names the host of ssl for the case that nothing else does: hostlock_conn_set_host, SSL_set1_host, the context's host
- * and, where it counts, the SNI that the program sets all come before it. A DNS name is sent as SNI unless the program has
- * set another.
- *
- * host is as for hostlock_conn_set_host. A bad one is HOSTLOCK_E_BAD_HOST, at once and in a handshake that depends on
- * it. HOSTLOCK_E_STATE once the handshake has begun, and for a server's connection. For code that knows where a connection
- * leads, but not whether the program has a better name for it.
- */
-HOSTLOCK_MUST_USE
-int hostlock_conn_set_fallback_host(hostlock_conn *ssl,
-                                    const char *host);
-
-/**
- * Names the host of every connection of this context that names none of its own. On a context that only serves it names
- * the client: a certificate is demanded, and must be for that name. Where a context serves either side it binds the
- * connections that go out.
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_set_host(hostlock_ctx *ctx,
-                          const char *host);
-
-/**
- * Whether the SNI that a program sets (SSL_set_tlsext_host_name) stands for the host where nothing else names one:
- * 1 yes, 0 no (the default). HOSTLOCK_E_STATE on a context that only serves.
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_host_from_sni(hostlock_ctx *ctx,
-                               int enabled);
-
-/**
- * Writes the normal form of host to out: a DNS name in lower case without a trailing dot, or an IP address in its
- * canonical form (RFC 5952). out has room for out_len bytes, the closing NUL included; HOSTLOCK_HOST_MAX always
- * suffices. HOSTLOCK_E_BAD_HOST for what no certificate can be checked against: an empty name, a port, a URL, brackets,
- * "127.1"; HOSTLOCK_E_ARG where out is too small.
- */
-HOSTLOCK_MUST_USE
-int hostlock_host_normalize(const char *host,
-                            char *out,
-                            size_t out_len);
-
-/**
- * Whether a certificate belongs to host, by the names in it alone (RFC 9525): neither its issuer nor its dates are
- * looked at. For verdicts outside of a connection; a connection needs no such call.
- *
- * cert is one certificate of cert_len bytes, PEM or DER. host is a DNS name, an IP address, or
- * "email:user@example.org". 0, HOSTLOCK_E_HOST_MISMATCH (the error lists the certificate's names), HOSTLOCK_E_BAD_HOST,
- * HOSTLOCK_E_BAD_CERTIFICATE for names that are damaged, or the reason why cert could not be read.
- */
-HOSTLOCK_MUST_USE
-int hostlock_cert_check_host(const uint8_t *cert,
-                             size_t cert_len,
-                             const char *host);
 
 /**
  * Connects to port of host and makes the handshake: with 0 the certificate is valid and belongs to host.
  *
  * host is a DNS name in ASCII or an IP address, as for hostlock_conn_set_host; a bad one is refused with
- * HOSTLOCK_E_BAD_HOST before anything is sent. Resolving, connecting and the handshake together take no longer than the
- * context's timeout (hostlock_ctx_set_timeout). A host's addresses, IPv6 and IPv4, are tried with staggered starts, so
- * that one which does not answer delays the others by 250 ms only. On success *conn is the connection: free it with
- * hostlock_conn_free. hostlock's functions wait on it, up to the context's timeout for each call; plain SSL_read and
- * SSL_write do not: they answer SSL_ERROR_WANT_READ and SSL_ERROR_WANT_WRITE, as on a non-blocking socket.
+ * HOSTLOCK_E_BAD_HOST before anything is sent. Resolving, connecting and the handshake together take no longer than
+ * the context's timeout (hostlock_ctx_set_timeout). A host's addresses, IPv6 and IPv4, are tried with staggered
+ * starts, so that one which does not answer delays the others by 250 ms only. Free *conn with hostlock_conn_free.
  */
 HOSTLOCK_MUST_USE
 int hostlock_connect(hostlock_ctx *ctx,
@@ -660,9 +200,7 @@ int hostlock_connect(hostlock_ctx *ctx,
  *
  * Where fd is in blocking mode the handshake is made, within the context's timeout. Where it is in non-blocking mode
  * nothing is sent yet: 0 then means that *conn is there, and hostlock_handshake makes the handshake (a read or write
- * does it too, before anything else). Either way no data passes before the certificate is verified for host.
- * The descriptor's mode is never changed, and may be changed at any time: hostlock's functions wait where it is blocking,
- * up to the context's timeout. Plain SSL_read and SSL_write never wait, as after hostlock_connect.
+ * does it too, before anything else). The descriptor's mode is never changed, and may be changed at any time.
  */
 HOSTLOCK_MUST_USE
 int hostlock_connect_fd(hostlock_ctx *ctx,
@@ -671,24 +209,18 @@ int hostlock_connect_fd(hostlock_ctx *ctx,
                         hostlock_conn **conn);
 
 /**
- * Makes the handshake of conn, or goes on with it: a connection of hostlock_connect_fd, or any SSL of a hostlock
- * context. 0 once the handshake is complete and the certificate verified; HOSTLOCK_WANT_READ or HOSTLOCK_WANT_WRITE where
- * the transport is not ready (wait for its descriptor and call again; not a failure); else the status of the refusal,
- * which a later call repeats.
+ * Makes the handshake of conn, or goes on with it. 0 once it is complete and the certificate verified; else
+ * HOSTLOCK_WANT_READ, HOSTLOCK_WANT_WRITE, or the status of the refusal, which a later call repeats.
  */
-HOSTLOCK_MUST_USE
-int hostlock_handshake(hostlock_conn *conn);
+HOSTLOCK_MUST_USE int hostlock_handshake(hostlock_conn *conn);
 
 /**
  * Reads up to len bytes into buf. The answer is how many came; 0 means that the peer ended the connection cleanly,
  * with TLS's close_notify, and only that; else a negative status.
  *
- * HOSTLOCK_E_TRUNCATED: the connection was cut, and what was read may be incomplete. HOSTLOCK_WANT_READ and
- * HOSTLOCK_WANT_WRITE come from non-blocking transports only: wait for the descriptor and call again.
- * HOSTLOCK_E_TIMEOUT: nothing came within the context's timeout; the call may be repeated. Before the handshake
- * it makes the handshake first. Works on any SSL of a hostlock context, whatever its BIO; hostlock_ctx_set_timeout says
- * on which ones the timeout holds. HOSTLOCK_E_STATE: the handshake was not begun on a context of hostlock's, and
- * nothing is read. len must not be 0.
+ * HOSTLOCK_E_TRUNCATED: the connection was cut, and what was read may be incomplete. HOSTLOCK_E_TIMEOUT: nothing came
+ * within the context's timeout (hostlock_ctx_set_timeout says on which connections it holds); the call may be repeated.
+ * Before the handshake it makes the handshake first. len must not be 0.
  */
 HOSTLOCK_MUST_USE
 ssize_t hostlock_read(hostlock_conn *conn,
@@ -697,11 +229,10 @@ ssize_t hostlock_read(hostlock_conn *conn,
 
 /**
  * Writes buf, or the first part of it: the answer is how many bytes were taken, at least 1 where len is not 0.
- * Else a negative status: HOSTLOCK_WANT_READ and HOSTLOCK_WANT_WRITE from non-blocking transports (wait for the
- * descriptor, then call again *with the same data*), HOSTLOCK_E_TIMEOUT (the same), HOSTLOCK_E_CLOSED after
- * hostlock_shutdown. Less data after one of the first three is HOSTLOCK_E_ARG, and so is data from another place
- * unless SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER is set (it is after hostlock_connect): nothing is sent, and the connection
- * lives. HOSTLOCK_E_STATE: the handshake was not begun on a context of hostlock's. Before the handshake it makes the handshake first. A cut connection never raises SIGPIPE, where
+ * Else a negative status: after HOSTLOCK_WANT_READ, HOSTLOCK_WANT_WRITE and HOSTLOCK_E_TIMEOUT call again *with the
+ * same data*. Less of it is HOSTLOCK_E_ARG, and so is data from another place unless SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
+ * is set (it is after hostlock_connect): nothing is sent then, and the connection lives. HOSTLOCK_E_CLOSED comes after
+ * hostlock_shutdown. Before the handshake it makes the handshake first. A cut connection never raises SIGPIPE, where
  * hostlock made the connection.
  */
 HOSTLOCK_MUST_USE
@@ -710,8 +241,8 @@ ssize_t hostlock_write(hostlock_conn *conn,
                        size_t len);
 
 /**
- * Writes all of buf: len, or a negative status. It waits also on a descriptor in non-blocking mode, up to the context's
- * timeout for each part. After a failure it is not known how much the peer got: make a new connection.
+ * Writes all of buf: len, or a negative status. It waits also on a descriptor in non-blocking mode, up to the
+ * context's timeout for each part. After a failure it is not known how much the peer got: make a new connection.
  */
 HOSTLOCK_MUST_USE
 ssize_t hostlock_write_all(hostlock_conn *conn,
@@ -725,25 +256,26 @@ ssize_t hostlock_write_all(hostlock_conn *conn,
 size_t hostlock_pending(const hostlock_conn *conn);
 
 /**
- * Says goodbye: sends TLS's close_notify, so that the peer knows the data to be complete. It does not wait for the peer's,
- * which hostlock_read still waits for (0). After it nothing can be written. A second call does nothing. 0, or a
- * negative status (HOSTLOCK_WANT_WRITE: call again when the descriptor is writable; HOSTLOCK_E_STATE: a write is under
- * way, which must be finished first).
+ * Says goodbye: sends TLS's close_notify, so that the peer knows the data to be complete. It does not wait for the
+ * peer's, which hostlock_read still waits for (0). After it nothing can be written. A second call does nothing.
+ * HOSTLOCK_E_STATE: a write is under way, which must be finished first.
  */
-HOSTLOCK_MUST_USE
 int hostlock_shutdown(hostlock_conn *conn);
 
 /**
  * Frees a connection, like SSL_free, and closes its descriptor where hostlock_connect opened it. Sends nothing: so a
- * forked child may free what its parent goes on using. Call hostlock_shutdown before, where the peer shall know that the
- * data is complete. NULL is fine; an SSL of another copy of libssl is left as it is.
+ * forked child may free what its parent goes on using. Call hostlock_shutdown before, where the peer shall know that
+ * the data is complete. NULL is fine; an SSL of another copy of libssl is left as it is.
  */
 void hostlock_conn_free(hostlock_conn *conn);
 
 /**
- * The descriptor of the connection, for poll or select; -1 where it has none. It stays the connection's.
+ * The descriptor of the connection, for poll or select. It stays the connection's. 0; HOSTLOCK_E_STATE where the
+ * connection has none; on failure *fd is -1.
  */
-int hostlock_conn_fd(const hostlock_conn *conn);
+HOSTLOCK_MUST_USE
+int hostlock_conn_fd(const hostlock_conn *conn,
+                     int *fd);
 
 /**
  * The protocol version, such as "TLSv1.3"; NULL before the handshake is complete. Static.
@@ -756,31 +288,563 @@ const char *hostlock_conn_version(const hostlock_conn *conn);
 const char *hostlock_conn_cipher(const hostlock_conn *conn);
 
 /**
- * The host that the peer's certificate was verified for, in normal form; NULL where nothing was, and before the handshake
- * is complete. Owned by the connection, until its next handshake.
+ * The host that the peer's certificate was verified for, in normal form; NULL where nothing was, and before the
+ * handshake is complete. Owned by the connection, until its next handshake.
  */
 const char *hostlock_conn_verified_host(const hostlock_conn *conn);
 
 /**
- * The certificates that the peer sent, its own first, as PEM. Free it with hostlock_string_free. NULL on failure
- * (before the handshake is complete, for example).
+ * The certificates that the peer sent, its own first, as PEM. NULL before the handshake is complete. Free it with
+ * hostlock_string_free.
  */
 HOSTLOCK_MUST_USE
 char *hostlock_conn_peer_chain(const hostlock_conn *conn);
 
 /**
- * What was agreed, as one JSON object in ASCII: "version", "cipher", "group", "verified_host", "session_reused", "alpn",
- * "policy", "insecure" (the checks that the program gave up, by the names of hostlock_ctx_insecure_name), "peer" (its
- * address), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since 1970). What is not known is
- * null. Free it with hostlock_string_free. NULL on failure.
+ * What was agreed, as one JSON object: "version", "cipher", "group", "verified_host", "session_reused",
+ * "alpn", "policy", "insecure" (the checks that the program gave up, by the names of hostlock_ctx_insecure_name),
+ * "peer" (its address), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since 1970). What
+ * is not known is null. NULL before the handshake is complete. Free it with hostlock_string_free.
  */
 HOSTLOCK_MUST_USE
 char *hostlock_conn_info(const hostlock_conn *conn);
 
-/**
- * Frees a string that a hostlock function made for its caller. NULL is fine.
+/*
+ * ====================================================================================================================
+ * Errors: what failed and why, in words and as facts
+ * ====================================================================================================================
+ * What looks at an error neither resets nor sets this thread's last one, and takes NULL for an error without facts.
+ * The texts belong to the error that lends them.
  */
-void hostlock_string_free(char *string);
+
+/**
+ * This thread's last failure, or NULL where none has failed yet. The pointer lives until the next failing hostlock
+ * call of the same thread; _free functions neither reset nor set it. Keep one with hostlock_error_dup.
+ */
+const hostlock_error *hostlock_last_error(void);
+
+/**
+ * Why the last handshake on conn was refused, or NULL where it was not; also after a plain SSL_connect. The pointer
+ * lives until the next handshake on conn, or until conn is freed.
+ */
+const hostlock_error *hostlock_conn_error(const hostlock_conn *conn);
+
+/**
+ * A copy of error that lives until hostlock_error_free. NULL for NULL.
+ */
+hostlock_error *hostlock_error_dup(const hostlock_error *error);
+
+/**
+ * Frees a copy that hostlock_error_dup made. NULL is fine.
+ */
+void hostlock_error_free(hostlock_error *error);
+
+/**
+ * The status: a negative hostlock_status; 0 for NULL.
+ */
+int hostlock_error_status(const hostlock_error *error);
+
+/**
+ * What happened, in one line of UTF-8 without a full stop; "" for NULL.
+ */
+const char *hostlock_error_message(const hostlock_error *error);
+
+/**
+ * What can be done about it, in UTF-8; "" where nothing useful is known.
+ */
+const char *hostlock_error_hint(const hostlock_error *error);
+
+/**
+ * The host that was asked for (the reference identity, RFC 9525), or NULL.
+ */
+const char *hostlock_error_host(const hostlock_error *error);
+
+/**
+ * How many names the certificate holds (presented identifiers), where the error speaks of them; else 0.
+ */
+size_t hostlock_error_name_count(const hostlock_error *error);
+
+/**
+ * One of the certificate's names: a DNS name, an IP address in its usual form, or an e-mail address, with every
+ * unprintable byte escaped; NULL where index is too large.
+ */
+const char *hostlock_error_name(const hostlock_error *error,
+                                size_t index);
+
+/**
+ * OpenSSL's X509_V_ERR_* number of the failure, or 0.
+ */
+long hostlock_error_x509_code(const hostlock_error *error);
+
+/**
+ * The moment that the failure is about, in seconds since 1970-01-01 UTC: when a certificate expired, or when it
+ * becomes valid. 0 where there is none.
+ */
+int64_t hostlock_error_time(const hostlock_error *error);
+
+/**
+ * Which certificate of the chain is to blame: 0 is the peer's own, -1 where the failure is about none.
+ */
+long hostlock_error_depth(const hostlock_error *error);
+
+/**
+ * The chain that was refused, as an indented tree in several lines of UTF-8: as the peer presented it, and as it was
+ * built from the peer's certificate upwards, with a mark where it broke. "" where the failure is about no chain.
+ */
+const char *hostlock_error_chain_text(const hostlock_error *error);
+
+/**
+ * All of it as one JSON object: "status" (its name, as hostlock_status_name gives it), "code" (its number), "message",
+ * "hint", and where they are known "host", "names", "x509_code", "time" and "certificate" ("depth", "subject"). "{}"
+ * for NULL.
+ */
+const char *hostlock_error_json(const hostlock_error *error);
+
+/*
+ * ====================================================================================================================
+ * Statuses: what each number means, its name and its phrase
+ * ====================================================================================================================
+ * A number is never reused, and a name never changes: programs may compare both.
+ */
+
+/**
+ * What every fallible function answers: HOSTLOCK_OK (0) or one of these negative numbers.
+ */
+enum hostlock_status {
+    /** Success. */
+    HOSTLOCK_OK = 0,
+    /** Not a failure: the transport has no data now. Wait until the descriptor is readable and call again. */
+    HOSTLOCK_WANT_READ = -1,
+    /** Not a failure: the transport takes no data now. Wait until the descriptor is writable and call again. */
+    HOSTLOCK_WANT_WRITE = -2,
+    /** An argument is NULL, out of range, or a word that is not known; the hint lists the known ones. */
+    HOSTLOCK_E_ARG = -3,
+    /** The call does not fit the state of the object: too early, too late, or an object of another kind. */
+    HOSTLOCK_E_STATE = -4,
+    /** A defect inside hostlock was stopped at its border. The operation was refused; nothing was changed. */
+    HOSTLOCK_E_INTERNAL = -5,
+    /** An earlier set-up call failed; the message names it. A later successful call of the same family cures it. */
+    HOSTLOCK_E_POISONED = -6,
+    /** This build, this OpenSSL or this kind of object cannot do what was asked. */
+    HOSTLOCK_E_UNSUPPORTED = -7,
+    /** The object belongs to another copy of libssl than the one that hostlock uses. */
+    HOSTLOCK_E_FOREIGN_LIBSSL = -8,
+    /** The host asked for is not a DNS name or an IP address that can be verified. */
+    HOSTLOCK_E_BAD_HOST = -10,
+    /** No host is known for this connection, so its certificate cannot be matched with one. */
+    HOSTLOCK_E_NO_HOST = -11,
+    /** The certificate is valid, but it belongs to another host. */
+    HOSTLOCK_E_HOST_MISMATCH = -12,
+    /** A certificate of the chain has expired. */
+    HOSTLOCK_E_EXPIRED = -20,
+    /** A certificate of the chain is not valid yet. */
+    HOSTLOCK_E_NOT_YET_VALID = -21,
+    /** The peer's own certificate is self-signed and not trusted. */
+    HOSTLOCK_E_SELF_SIGNED = -22,
+    /** The chain ends at an issuer that is not a trust anchor. */
+    HOSTLOCK_E_UNKNOWN_ISSUER = -23,
+    /** The peer did not send the intermediate certificate that links its own to a trust anchor. */
+    HOSTLOCK_E_MISSING_INTERMEDIATE = -24,
+    /** A certificate may not be used for this purpose (extended key usage, key usage or CA flag). */
+    HOSTLOCK_E_WRONG_PURPOSE = -25,
+    /** A key in the chain is too small or of a kind that the policy refuses. */
+    HOSTLOCK_E_WEAK_KEY = -26,
+    /** A signature in the chain uses an algorithm that the policy refuses. */
+    HOSTLOCK_E_WEAK_SIGNATURE = -27,
+    /** A certificate of the chain has been revoked. */
+    HOSTLOCK_E_REVOKED = -28,
+    /** Whether a certificate of the chain is revoked could not be found out, and the policy demands to know. */
+    HOSTLOCK_E_REVOCATION_UNKNOWN = -29,
+    /** A signature in the chain is wrong. */
+    HOSTLOCK_E_BAD_SIGNATURE = -30,
+    /** A certificate of the chain breaks a rule of RFC 5280 or of the policy. */
+    HOSTLOCK_E_BAD_CERTIFICATE = -31,
+    /** A name in the chain lies outside of what a CA of the chain may certify (name constraints). */
+    HOSTLOCK_E_NAME_CONSTRAINT = -32,
+    /** The chain is longer than a CA of the chain or the policy permits. */
+    HOSTLOCK_E_CHAIN_TOO_LONG = -33,
+    /** The peer showed no certificate. */
+    HOSTLOCK_E_NO_CERTIFICATE = -34,
+    /** The connection was made without hostlock's verification (resumed, anonymous, pre-shared key, or a replaced callback). */
+    HOSTLOCK_E_UNVERIFIED = -35,
+    /** The application's own verify callback refused the chain. */
+    HOSTLOCK_E_APPLICATION_REFUSED = -36,
+    /** The chain does not contain any of the pinned keys. */
+    HOSTLOCK_E_PIN_MISMATCH = -37,
+    /** The CRL or OCSP answer for a certificate of the chain is out of date, or not valid yet. */
+    HOSTLOCK_E_REVOCATION_STALE = -38,
+    /** The CRL or OCSP answer for a certificate of the chain is damaged, not signed by who may, or not usable for it. */
+    HOSTLOCK_E_REVOCATION_INVALID = -39,
+    /** No trust anchor is loaded, so nothing can be verified. */
+    HOSTLOCK_E_NO_TRUST_ANCHORS = -40,
+    /** There is no file or directory of that name. */
+    HOSTLOCK_E_NOT_FOUND = -41,
+    /** A directory was given where a file is needed, or the other way round, or something that is neither. */
+    HOSTLOCK_E_WRONG_FILE_TYPE = -42,
+    /** The file or directory exists but could not be read. */
+    HOSTLOCK_E_FILE_IO = -43,
+    /** The input holds nothing at all. */
+    HOSTLOCK_E_EMPTY = -44,
+    /** The input is neither PEM nor DER, or is damaged. */
+    HOSTLOCK_E_BAD_PEM = -45,
+    /** The input is well-formed PEM, but holds nothing of the kind that is needed (a key where certificates belong, for example). */
+    HOSTLOCK_E_WRONG_PEM = -46,
+    /** The source of the roots distrusts a certificate of the chain, or distrusts a root for certificates as new as this. */
+    HOSTLOCK_E_DISTRUSTED = -50,
+    /** The host name could not be resolved to an address. */
+    HOSTLOCK_E_RESOLVE = -60,
+    /** No address of the host accepted the connection. */
+    HOSTLOCK_E_CONNECT = -61,
+    /** The time allowed ran out. */
+    HOSTLOCK_E_TIMEOUT = -62,
+    /** The connection was cut without TLS's own end-of-data message: what was read may be incomplete. */
+    HOSTLOCK_E_TRUNCATED = -63,
+    /** The operating system reported an error on the descriptor. */
+    HOSTLOCK_E_IO = -64,
+    /** The connection has been closed; no more can be written. */
+    HOSTLOCK_E_CLOSED = -65,
+    /** The peer sent more than a handshake can need, and was cut off. */
+    HOSTLOCK_E_FLOOD = -66,
+    /** The peer has no TLS version in common with the policy. */
+    HOSTLOCK_E_NO_COMMON_VERSION = -70,
+    /** The peer has no cipher suite, group or signature algorithm in common with the policy. */
+    HOSTLOCK_E_NO_COMMON_CIPHER = -71,
+    /** The peer ended the connection with a TLS alert. */
+    HOSTLOCK_E_ALERT = -72,
+    /** The peer answered in plain text: this port does not speak TLS. */
+    HOSTLOCK_E_PLAINTEXT = -73,
+    /** The peer broke the TLS protocol. */
+    HOSTLOCK_E_PROTOCOL = -74,
+};
+
+/**
+ * The name of a status in this header, such as "HOSTLOCK_E_HOST_MISMATCH", which is also the "status" in JSON;
+ * "unknown status" for a number that is none. Static; never NULL.
+ */
+const char *hostlock_status_name(int status);
+
+/**
+ * A short phrase for a status, such as "host mismatch"; "unknown status" for a number that is none. Static; never
+ * NULL.
+ */
+const char *hostlock_status_text(int status);
+
+/*
+ * ====================================================================================================================
+ * Hosts: which host a connection must reach, and what a host's name is
+ * ====================================================================================================================
+ * A host is a DNS name in ASCII (A-labels for international names) or an IP address without brackets, port or zone.
+ * A bad one is HOSTLOCK_E_BAD_HOST, and handshakes that depend on it are refused until a good one is named.
+ */
+
+/**
+ * The most bytes that hostlock_host_normalize writes, the closing NUL included.
+ */
+#define HOSTLOCK_HOST_MAX 256
+
+/**
+ * Names the host that conn is to reach: the certificate must be for it, and a DNS name is sent as SNI.
+ *
+ * Works on any SSL of a hostlock context, before its handshake, and again after SSL_clear; once the handshake has begun
+ * it is HOSTLOCK_E_STATE, and changes nothing. On a server's connection it names the client: a certificate is demanded, and
+ * must be for that name. No SNI is sent then.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_set_host(hostlock_conn *conn,
+                           const char *host);
+
+/**
+ * Names the host of conn for the case that nothing else does: hostlock_conn_set_host, SSL_set1_host, the context's
+ * host and, where it counts, the SNI that the program sets all come before it. A DNS name is sent as SNI unless the
+ * program has set another. HOSTLOCK_E_STATE once the handshake has begun, and for a server's connection. For code that
+ * knows where a connection leads, but not whether the program has a better name for it.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_set_fallback_host(hostlock_conn *conn,
+                                    const char *host);
+
+/**
+ * Names the host of every connection of this context that names none of its own. On a context that only serves it names
+ * the client: a certificate is demanded, and must be for that name. Where a context serves either side it binds the
+ * connections that go out.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_set_host(hostlock_ctx *ctx,
+                          const char *host);
+
+/**
+ * Whether the SNI that a program sets (SSL_set_tlsext_host_name) stands for the host where nothing else names one.
+ * By default it does not. HOSTLOCK_E_STATE on a context that only serves.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_set_host_from_sni(hostlock_ctx *ctx,
+                                   bool enabled);
+
+/**
+ * Writes the normal form of host to out: a DNS name in lower case without a trailing dot, or an IP address in its
+ * canonical form (RFC 5952). out has room for out_len bytes, the closing NUL included; HOSTLOCK_HOST_MAX always
+ * suffices. HOSTLOCK_E_BAD_HOST for what no certificate can be checked against: an empty name, a port, a URL,
+ * brackets, "127.1"; HOSTLOCK_E_ARG where out is too small.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_host_normalize(const char *host,
+                            char *out,
+                            size_t out_len);
+
+/**
+ * Whether a certificate belongs to host, by the names in it alone (RFC 9525): neither its issuer nor its dates are
+ * looked at. For verdicts outside of a connection; a connection needs no such call.
+ *
+ * cert is one certificate of len bytes, PEM or DER. host is a DNS name, an IP address, or
+ * "email:user@example.org". 0, HOSTLOCK_E_HOST_MISMATCH (the error lists the certificate's names),
+ * HOSTLOCK_E_BAD_HOST, HOSTLOCK_E_BAD_CERTIFICATE for names that are damaged, or the reason why cert could not be
+ * read.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_cert_check_host(const uint8_t *cert,
+                             size_t len,
+                             const char *host);
+
+/*
+ * ====================================================================================================================
+ * Trust anchors: which CAs count
+ * ====================================================================================================================
+ * Where a program names nothing a context trusts the system's roots. The first hostlock_ctx_trust_* call that
+ * succeeds, or the first certificates that the program gives the context through OpenSSL
+ * (SSL_CTX_load_verify_locations and its like), replace them; what is named later is added. A call of OpenSSL's that
+ * names certificates and fails replaces them too: then there is no anchor, and handshakes are refused.
+ * SSL_CTX_set_cert_store replaces all that was named before.
+ *
+ * Paths are in the encoding of the file system; files are read by the call, and copied. Each of these functions
+ * answers 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not
+ * opened); HOSTLOCK_E_FILE_IO (not readable, or too large); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER,
+ * or damaged: the message names the block and the line); HOSTLOCK_E_WRONG_PEM (only a key, for example);
+ * HOSTLOCK_E_STATE (the program gave the context an X509_STORE of its own, which other contexts may share).
+ *
+ * After a failure the context refuses its handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call
+ * succeeds; a successful call of OpenSSL's own does not cure it.
+ */
+
+/**
+ * Trusts the CA certificates in a file: PEM, with any number of CERTIFICATE, X509 CERTIFICATE or TRUSTED CERTIFICATE
+ * blocks (the trust settings of the latter are honoured), or one certificate in DER; 64 MiB at most. CRLs in it are
+ * used where revocation is checked; keys and other blocks are ignored.
+ *
+ * A file is taken whole or not at all. On a context of a policy with "+skip-broken" a CERTIFICATE block that is
+ * complete but holds no certificate is left out, and the others count (hostlock roots list --skip-broken names it).
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_file(hostlock_ctx *ctx,
+                            const char *path);
+
+/**
+ * Trusts the CA certificates in a directory. Every regular file in it (or link to one) is read now if its name ends in
+ * .pem, .crt or .cer, or is a hash as openssl rehash makes it; so a hashed directory and a plain one do alike, and
+ * files that come later are not seen. A broken file refuses the whole directory, and the message names it; a file with
+ * well-formed PEM of another kind (a key), and a link that leads nowhere, are passed over. No file at all is
+ * HOSTLOCK_E_EMPTY.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_dir(hostlock_ctx *ctx,
+                           const char *path);
+
+/**
+ * Trusts the CA certificates in memory: data is what a file for hostlock_ctx_trust_file would hold, len bytes of
+ * it (without a terminating NUL). HOSTLOCK_E_ARG for more than 64 MiB.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_mem(hostlock_ctx *ctx,
+                           const uint8_t *data,
+                           size_t len);
+
+/**
+ * Trusts the system's roots, besides what else is named: the way to have a private CA *and* the public ones. It is not
+ * needed where nothing else is named.
+ *
+ * They are those in the file of SSL_CERT_FILE and the directories of SSL_CERT_DIR where these are set (not in a setuid
+ * process), else the operating system's, else the bundled ones. The environment is looked at by this call, and where
+ * nothing is named when the context is made. What the environment names must be good: a missing or broken file is an
+ * error here, and in the handshake where the roots were not asked for by this call.
+ *
+ * They are read once per process, and again when the files have changed: the next context sees it at once where a file
+ * or directory was exchanged, or within a second where a file inside of a directory was written over in its place.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_system(hostlock_ctx *ctx);
+
+/**
+ * Trusts Mozilla's roots as bundled with hostlock, besides what else is named.
+ */
+HOSTLOCK_MUST_USE int hostlock_ctx_trust_bundled(hostlock_ctx *ctx);
+
+/**
+ * Writes to *count how many trust anchors the context has now; the system's where nothing was named. What lies in
+ * the system's hashed directories behind its bundle counts too, each certificate once, as the files are now.
+ * Certificates in a directory that the program named through OpenSSL count when a handshake has found them.
+ * HOSTLOCK_E_POISONED after a hostlock_ctx_trust_* call that failed, for then no number is the truth.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_count(hostlock_ctx *ctx,
+                             size_t *count);
+
+/**
+ * The trust anchors that the context has now, as hostlock_ctx_trust_count counts them, in words: a JSON array with one
+ * object an anchor. Its members are "subject" (one line), "expires" (seconds since 1970), "sha256" (of the
+ * certificate, in hexadecimal), "source" (where it came from), and "distrust_after": seconds since 1970, up to when a
+ * certificate under it may have been issued, where a certdata.txt says so, or null. Nothing is loaded for it. Free it
+ * with hostlock_string_free. NULL on failure, where hostlock_ctx_trust_count fails too.
+ */
+HOSTLOCK_MUST_USE
+char *hostlock_ctx_trust_list(hostlock_ctx *ctx);
+
+/**
+ * Puts all trust anchors into the context's certificate store, for a program that looks into that itself
+ * (SSL_CTX_get_cert_store with X509_STORE_get0_objects). Without it the store holds only what handshakes have asked
+ * for. Verification needs no such call; it costs the time that hostlock saves, about 25 ms for the system's roots.
+ * What lies in the system's hashed directories only stays there until a handshake asks for it.
+ *
+ * Where nothing was named this names the system's roots, as hostlock_ctx_trust_system does: certificates that the
+ * program loads later are added to them, and do not replace them.
+ *
+ * 0, or: HOSTLOCK_E_NO_TRUST_ANCHORS; HOSTLOCK_E_STATE; what hostlock_ctx_trust_system answers on failure.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_materialize(hostlock_ctx *ctx);
+
+/*
+ * ====================================================================================================================
+ * Mozilla's certdata.txt: roots with the dates up to which they are trusted
+ * ====================================================================================================================
+ */
+
+/**
+ * Trusts the roots in a certdata.txt of NSS (Mozilla's own list, also in the source of ca-certificates), besides what
+ * else is named: those that it trusts for servers, as far as it trusts them.
+ *
+ * Where the file has a date for a root (CKA_NSS_SERVER_DISTRUST_AFTER), a server whose own certificate was issued
+ * after it is refused on every path with that root; a certificate that the file distrusts (CKT_NSS_NOT_TRUSTED) is
+ * refused in any chain. Both are HOSTLOCK_E_DISTRUSTED, and hold also where another hostlock_ctx_trust_* call names
+ * the same root.
+ *
+ * Answers as the functions for trust anchors do; HOSTLOCK_E_BAD_PEM for a file that is not a certdata.txt, is cut off
+ * or damaged (the message names the line); HOSTLOCK_E_NO_TRUST_ANCHORS where it trusts no root for servers;
+ * HOSTLOCK_E_UNSUPPORTED on a context for servers, for Mozilla says nothing of clients' certificates.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_certdata(hostlock_ctx *ctx,
+                                const char *path);
+
+/**
+ * Writes the roots of the certdata.txt at input that are trusted for purpose to the file output, as PEM with a
+ * header for people above each: name, SHA-256 hash, expiry, and the date after which it is distrusted, if any.
+ *
+ * purpose is "server-auth", "email" or "code-signing". The same input gives the same bytes. output (or the file
+ * that it is a link to) is replaced at once and keeps its mode; where anything fails it is as it was, and nothing is
+ * left behind. PEM cannot carry dates of distrust: who loads the result with hostlock_ctx_trust_file trusts those
+ * roots for all that they issue.
+ *
+ * 0, or what hostlock_ctx_trust_certdata answers about the input; HOSTLOCK_E_ARG for another purpose;
+ * HOSTLOCK_E_WRONG_FILE_TYPE or HOSTLOCK_E_FILE_IO where the output cannot be written.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_certdata_to_pem(const char *input,
+                             const char *output,
+                             const char *purpose);
+
+/*
+ * ====================================================================================================================
+ * Pinned keys and exact certificates: one server's own key, or its own certificate
+ * ====================================================================================================================
+ */
+
+/**
+ * Demands, besides everything else, that one key of the verified chain is pinned: the server's own, an intermediate's
+ * or the trust anchor's. Called several times, one of the pins is enough. Pin a second key that is kept in reserve, or
+ * a changed certificate locks the program out.
+ *
+ * pin is "sha256/" and the base64 of the SHA-256 of the key's subjectPublicKeyInfo (RFC 7469). Make one with:
+ * openssl x509 -in cert.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_add_pin(hostlock_ctx *ctx,
+                         const char *pin);
+
+/**
+ * Trusts one certificate (cert, in PEM or DER) as it is, for a device whose certificate is self-signed: a peer that
+ * shows exactly these bytes needs no chain. Its dates and the host name hold all the same, unless hostlock_insecure_*
+ * says otherwise; CRLs and OCSP are not asked about it. May be called for several certificates.
+ *
+ * The system's roots stand back, as for every hostlock_ctx_trust_* call; hostlock_ctx_trust_system adds them again.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_trust_exact(hostlock_ctx *ctx,
+                             const uint8_t *cert,
+                             size_t len);
+
+/*
+ * ====================================================================================================================
+ * Revocation: CRLs and stapled OCSP answers
+ * ====================================================================================================================
+ */
+
+/**
+ * Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
+ * before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked
+ * by a current CRL of its issuer, unless hostlock_ctx_set_crl_mode says otherwise.
+ *
+ * 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not opened);
+ * HOSTLOCK_E_FILE_IO (not readable, or more than 256 MiB); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER,
+ * or damaged); HOSTLOCK_E_WRONG_PEM (certificates only, for example).
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_add_crl_file(hostlock_ctx *ctx,
+                              const char *path);
+
+/**
+ * Loads the certificate revocation lists in memory: PEM, any number of them, or one in DER. See
+ * hostlock_ctx_add_crl_file.
+ */
+HOSTLOCK_MUST_USE int hostlock_ctx_add_crl_mem(hostlock_ctx *ctx, const uint8_t *data, size_t len);
+
+/**
+ * Which certificates must be known as not revoked: "leaf" the peer's own, "chain" (the default once a CRL is loaded)
+ * every one below the trust anchor. "+soft" behind it lets a certificate pass where no CRL covers it, never one that
+ * is revoked, and never by a CRL that is damaged or out of date; "+expired" lets a CRL past its nextUpdate count.
+ * Choosing a mode turns checking on.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_set_crl_mode(hostlock_ctx *ctx,
+                              const char *mode);
+
+/**
+ * Reads every file of hostlock_ctx_add_crl_file again, in place of what it gave before: all files, or none where one
+ * of them cannot be read. Connections of other threads go on meanwhile; each uses the lists that it began with, and
+ * sessions from before are not resumed.
+ *
+ * Unlike a set-up call, one that fails does not stop the context's handshakes: the lists that were loaded stay in
+ * force until their own nextUpdate.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_crl_reload(hostlock_ctx *ctx);
+
+/**
+ * How the OCSP answer that a server staples to its certificate is used. Every client asks for one. "if-present" (the
+ * default): one that is there must be signed by the CA or its responder, be current, be about this certificate and say
+ * "good"; where there is none the certificate passes, unless it demands one (the TLS feature extension, RFC 7633).
+ * "require": there must be one. "off": none is asked for or looked at.
+ *
+ * A server is refused before the client sends a certificate of its own or any data. A certificate that is a trust
+ * anchor itself has no issuer to ask about it.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_set_ocsp_mode(hostlock_ctx *ctx,
+                               const char *mode);
+
+/*
+ * ====================================================================================================================
+ * Verification: at which moment, how strictly, and without a connection
+ * ====================================================================================================================
+ */
 
 /**
  * Judges a certificate chain exactly as a handshake of this context would: by its trust anchors, policy, time, depth,
@@ -800,15 +864,15 @@ int hostlock_ctx_verify_chain(hostlock_ctx *ctx,
 /**
  * The moment for which this context verifies, in seconds since 1970-01-01 UTC, in place of now.
  */
-HOSTLOCK_MUST_USE int hostlock_ctx_verify_time(hostlock_ctx *ctx, int64_t unix_seconds);
+HOSTLOCK_MUST_USE int hostlock_ctx_set_verify_time(hostlock_ctx *ctx, int64_t unix_seconds);
 
 /**
  * The most intermediate certificates between the peer's own and its trust anchor, in place of the policy's 10.
  * Self-issued certificates do not count.
  */
 HOSTLOCK_MUST_USE
-int hostlock_ctx_verify_depth(hostlock_ctx *ctx,
-                              int intermediates);
+int hostlock_ctx_set_verify_depth(hostlock_ctx *ctx,
+                                  int intermediates);
 
 /**
  * Makes verification stricter by a comma-separated list of words, in place of those of an earlier call:
@@ -818,129 +882,49 @@ int hostlock_ctx_verify_depth(hostlock_ctx *ctx,
  * below the anchor does). The empty list takes all back. No word makes it laxer.
  */
 HOSTLOCK_MUST_USE
-int hostlock_ctx_verify_flags(hostlock_ctx *ctx,
-                              const char *words);
+int hostlock_ctx_set_verify_flags(hostlock_ctx *ctx,
+                                  const char *words);
 
-/**
- * Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
- * before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked by
- * a current CRL of its issuer, unless hostlock_ctx_crl_mode says otherwise.
- *
- * 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not opened);
- * HOSTLOCK_E_FILE_IO (not readable, or more than 256 MiB); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or
- * damaged); HOSTLOCK_E_WRONG_PEM (certificates only, for example).
+/*
+ * ====================================================================================================================
+ * Giving up a check: each with a reason, under the compiler's warning
+ * ====================================================================================================================
+ * Every function here takes a reason, which is kept for the audit and must say something. Nothing of it can be taken
+ * back. The compiler warns of each call, unless the program defines HOSTLOCK_ALLOW_INSECURE.
  */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_crl_file(hostlock_ctx *ctx,
-                          const char *path);
 
 /**
- * Loads the certificate revocation lists in memory: PEM, any number of them, or one in DER. See hostlock_ctx_crl_file.
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_crl_mem(hostlock_ctx *ctx,
-                         const uint8_t *data,
-                         size_t len);
-
-/**
- * Which certificates must be known as not revoked: "leaf" the peer's own, "chain" (the default once a CRL is loaded)
- * every one below the trust anchor. "+soft" behind it lets a certificate pass where no CRL covers it, never one that is
- * revoked, and never by a CRL that is damaged or out of date; "+expired" lets a CRL past its nextUpdate count. Choosing
- * a mode turns checking on.
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_crl_mode(hostlock_ctx *ctx,
-                          const char *mode);
-
-/**
- * Reads every file of hostlock_ctx_crl_file again, in place of what it gave before: all files, or none where one of them
- * cannot be read. Connections of other threads go on meanwhile; each uses the lists that it began with, and sessions
- * from before are not resumed.
- *
- * Unlike a set-up call, one that fails does not stop the context's handshakes: the lists that were loaded stay in force
- * until their own nextUpdate.
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_crl_reload(hostlock_ctx *ctx);
-
-/**
- * How the OCSP answer that a server staples to its certificate is used. Every client asks for one. "if-present" (the
- * default): one that is there must be signed by the CA or its responder, be current, be about this certificate and say
- * "good"; where there is none the certificate passes, unless it demands one (the TLS feature extension, RFC 7633).
- * "require": there must be one. "off": none is asked for or looked at.
- *
- * A server is refused before the client sends a certificate of its own or any data. A certificate that is a trust anchor
- * itself has no issuer to ask about it.
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_ocsp_mode(hostlock_ctx *ctx,
-                           const char *mode);
-
-/**
- * Demands, besides everything else, that one key of the verified chain is pinned: the server's own, an intermediate's or
- * the trust anchor's. Called several times, one of the pins is enough. Pin a second key that is kept in reserve, or a
- * changed certificate locks the program out.
- *
- * pin is "sha256/" and the base64 of the SHA-256 of the key's subjectPublicKeyInfo (RFC 7469). Make one with:
- * openssl x509 -in cert.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_pin_spki(hostlock_ctx *ctx,
-                          const char *pin);
-
-/**
- * Trusts one certificate as it is, for a device whose certificate is self-signed: a peer that shows exactly these bytes
- * needs no chain. Its dates and the host name hold all the same, unless hostlock_insecure_* says otherwise; CRLs and
- * OCSP are not asked about it. May be called for several certificates.
- *
- * The system's roots stand back, as for every hostlock_ctx_trust_* call; hostlock_ctx_trust_system adds them again.
- * cert is one certificate in PEM or DER.
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_trust_exact(hostlock_ctx *ctx,
-                             const uint8_t *cert,
-                             size_t len);
-
-/**
- * Accepts any certificate: not who issued it, nor its dates, its purpose or its revocation are looked at. Host name and
- * pinned keys are still compared; of the chain, only the peer's own certificate counts for a pin.
- *
- * why is kept for the audit and must say something. It cannot be taken back.
+ * Accepts any certificate: not who issued it, nor its dates, its purpose or its revocation are looked at. Host name
+ * and pinned keys are still compared; of the chain, only the peer's own certificate counts for a pin.
  */
 HOSTLOCK_MUST_USE
 HOSTLOCK_INSECURE("anyone can pose as the server; define HOSTLOCK_ALLOW_INSECURE if that is meant")
 int hostlock_insecure_no_verify(hostlock_ctx *ctx,
-                                const char *why);
+                                const char *reason);
 
 /**
  * Accepts a valid certificate of any host, and a connection that names no host.
- *
- * why is kept for the audit and must say something. It cannot be taken back.
  */
 HOSTLOCK_MUST_USE
 HOSTLOCK_INSECURE("any owner of a valid certificate can pose as the server; define HOSTLOCK_ALLOW_INSECURE if that is meant")
 int hostlock_insecure_no_hostname(hostlock_ctx *ctx,
-                                  const char *why);
+                                  const char *reason);
 
 /**
  * Ignores the dates of certificates, CRLs and OCSP answers, for devices without a clock.
- *
- * why is kept for the audit and must say something. It cannot be taken back.
  */
 HOSTLOCK_MUST_USE
 HOSTLOCK_INSECURE("expired certificates are accepted for ever; define HOSTLOCK_ALLOW_INSECURE if that is meant")
 int hostlock_insecure_no_time(hostlock_ctx *ctx,
-                              const char *why);
+                              const char *reason);
 
 /**
  * Accepts a certificate that was issued for another purpose (extended key usage), such as a client's for a server.
- *
- * why is kept for the audit and must say something. It cannot be taken back.
  */
 HOSTLOCK_MUST_USE
 HOSTLOCK_INSECURE("certificates for other purposes are accepted; define HOSTLOCK_ALLOW_INSECURE if that is meant")
 int hostlock_insecure_any_purpose(hostlock_ctx *ctx,
-                                  const char *why);
+                                  const char *reason);
 
 /**
  * How many hostlock_insecure_* calls succeeded on this context; 0 for NULL and for a context that is not hostlock's.
@@ -958,26 +942,32 @@ const char *hostlock_ctx_insecure_name(hostlock_ctx *ctx,
  */
 const char *hostlock_ctx_insecure_reason(hostlock_ctx *ctx, size_t index);
 
+/*
+ * ====================================================================================================================
+ * Contexts that someone else made: made safe in place, and asked whether they still are
+ * ====================================================================================================================
+ */
+
 /**
  * Makes an SSL_CTX that the program made itself as safe as one of hostlock_client_new, in place: versions, options,
- * cipher suites, key exchange groups and signature algorithms become the policy's; every certificate is checked against
- * the host inside the handshake; the system's roots are trusted where the program has loaded none. What the program chose
- * stays where it is strong enough: the order of its suites, a higher level, its roots, its own host. Its callbacks (verify,
- * certificate verify, security, info, status) are called by hostlock's: they may refuse, never accept.
+ * cipher suites, key exchange groups and signature algorithms become the policy's; every certificate is checked
+ * against the host inside the handshake; the system's roots are trusted where the program has loaded none. What the
+ * program chose stays where it is strong enough: the order of its suites, a higher level, its roots, its own host. Its
+ * callbacks (verify, certificate verify, security, info, status) are called by hostlock's: they may refuse, never
+ * accept.
  *
  * It works before and after the program's own set-up calls, SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL) among them,
  * and again on the same context. A context of one old version (TLSv1_method()) gets all versions of the policy. What a
  * server context asks of its clients stays; a client that shows a certificate is judged by the policy.
  *
- * policy is as for hostlock_client_new. host is the host of connections that name none of their own; NULL leaves it
- * to each connection: hostlock_conn_set_host, SSL_set1_host, or the SNI (SSL_set_tlsext_host_name). A connection for which
- * nothing names a host is refused with HOSTLOCK_E_NO_HOST.
+ * host is the host of connections that name none of their own; NULL leaves it to each connection:
+ * hostlock_conn_set_host, SSL_set1_host, or the SNI (SSL_set_tlsext_host_name). A connection for which nothing names a
+ * host is refused with HOSTLOCK_E_NO_HOST.
  *
- * 0; HOSTLOCK_E_ARG for NULL or an unknown policy; HOSTLOCK_E_FOREIGN_LIBSSL for a context of another copy of libssl;
  * HOSTLOCK_E_UNSUPPORTED for DTLS and QUIC, or where this OpenSSL does not show whether the program has a certificate
- * verify callback of its own ("+replace" behind the policy's name takes its place all the same); HOSTLOCK_E_STATE where
- * the context keeps another policy already, or is a server's and a host is named: nothing is changed then, so do not use
- * the context. HOSTLOCK_E_BAD_HOST: hardened, and its handshakes are refused until a good host is named.
+ * verify callback of its own ("+replace" behind the policy's name takes its place all the same); HOSTLOCK_E_STATE
+ * where the context keeps another policy already, or is a server's and a host is named: nothing is changed then, so do
+ * not use the context. HOSTLOCK_E_BAD_HOST: hardened, and its handshakes are refused until a good host is named.
  */
 HOSTLOCK_MUST_USE
 int hostlock_harden(hostlock_ctx *ctx,
@@ -987,50 +977,133 @@ int hostlock_harden(hostlock_ctx *ctx,
 /**
  * Says whether a context of hostlock_client_new, hostlock_server_new, hostlock_harden or a sealed process is still as
  * hostlock left it, and what the program undid since: a lower version, level or weak suite, an option, verification
- * switched off, a callback in the place of hostlock's. Its hooks keep nearly all of that from counting, so the findings
- * are of "low" severity; "hooks-removed" (high) is a certificate verify callback that replaces hostlock's on a context of
- * its own, whose handshakes are then refused. Callbacks that a program sets on connections are not looked at.
+ * switched off, a callback in the place of hostlock's. Its hooks keep nearly all of that from counting, so the
+ * findings are of "low" severity; "hooks-removed" (high) is a certificate verify callback that replaces hostlock's on
+ * a context of its own, whose handshakes are then refused. Callbacks that a program sets on connections are not looked
+ * at.
  *
- * On success *report is the report, to be freed with hostlock_report_free; hostlock_report_count(report, NULL) is 0
- * where nothing was undone. HOSTLOCK_E_STATE for a context that hostlock does not guard, or only watches.
+ * Where nothing was undone the report has no findings; free it with hostlock_report_free. HOSTLOCK_E_STATE for a
+ * context that hostlock does not guard, or only watches.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_check_intact(hostlock_ctx *ctx,
                               hostlock_report **report);
 
+/*
+ * ====================================================================================================================
+ * Audit: what is weak in a context or a connection, whoever made it
+ * ====================================================================================================================
+ * A report is to be freed with hostlock_report_free, and the texts that it lends go with it. It is made also where
+ * nothing is wrong.
+ */
+
 /**
- * Seals the process: every context that any code of it makes from now on with the libssl that hostlock uses is guarded as
- * hostlock_harden guards one, whatever that code then sets on it. Client connections verify the certificate and the host;
- * no host named means HOSTLOCK_E_NO_HOST. The host is that of SSL_set1_host (or the connection's X509_VERIFY_PARAM), else
- * the SNI that the program sends. Servers go on as they were set up, with the policy's versions, suites and keys; what
- * they ask of their clients stays theirs.
+ * Compares ctx, an SSL_CTX that anyone made, with the newest policy (one of hostlock's own with the policy that it
+ * keeps), and names each weakness: what it is, how bad, why it matters, and the call that fixes it.
  *
- * policy is as for hostlock_client_new. 0, also where the process is sealed so already; HOSTLOCK_E_STATE where it is
- * sealed with another policy or mode. A seal cannot be taken off. Contexts that exist already are sealed by
- * hostlock_seal_ctx, those of other TLS libraries not at all; a context for DTLS or QUIC refuses every handshake. Call it
- * early, from any thread.
+ * It only reads: nothing in the context changes, no function of the program's runs, and OpenSSL's error queue stays as
+ * it was. What a program checks after the handshake, and what it sets on single connections, cannot be seen here; of
+ * several own certificates the current one is looked at. Key exchange groups and signature algorithms are known to
+ * hostlock_audit_probe only.
+ *
+ * HOSTLOCK_E_UNSUPPORTED for a context for QUIC, or of a method that is not known. No other thread may change the context
+ * meanwhile; connections on it may go on.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_audit(const hostlock_ctx *ctx,
+                   hostlock_report **report);
+
+/**
+ * The same for a connection, before its handshake or after it: with the host, the verify mode, the suites and the
+ * options that were set on the connection itself, and, after the handshake, whether the peer was accepted although
+ * OpenSSL had refused its certificate.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_audit_conn(const hostlock_conn *conn,
+                        hostlock_report **report);
+
+/**
+ * As hostlock_audit, with a trial hello: a connection of ctx writes its first message into memory and is thrown
+ * away, and what it offers is compared too (suites, key exchange groups, signature algorithms, pre-shared keys).
+ * Nothing is sent.
+ *
+ * The program's info, message, security, pre-shared key and ex_data callbacks may run, as for any connection, and the
+ * context counts one more that began (SSL_CTX_sess_connect). The error queue is put back as it was, but for marks. A
+ * server's context sends no hello; the report then says so.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_audit_probe(hostlock_ctx *ctx,
+                         hostlock_report **report);
+
+/**
+ * The report as a table for a person, in several lines of UTF-8: how many findings of which severity, and of each what
+ * was found, what was seen, why it matters (a CVE or an RFC) and the call that fixes it. "" for NULL.
+ */
+const char *hostlock_report_text(const hostlock_report *report);
+
+/**
+ * The report as one JSON object: "schema" (1), "subject", "policy", "counts" (one number a severity), "findings"
+ * (the worst first; each with "id", "severity", "what", "detail", "items", "why", "fix"). docs/audit.md lists the ids.
+ * "{}" for NULL.
+ */
+const char *hostlock_report_json(const hostlock_report *report);
+
+/**
+ * Writes to *count how many findings of severity ("critical", "high", "medium", "low" or "info") the report has;
+ * NULL counts all.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_report_count(const hostlock_report *report,
+                          const char *severity,
+                          size_t *count);
+
+/**
+ * Frees a report and the texts that it lent out. NULL is fine.
+ */
+void hostlock_report_free(hostlock_report *report);
+
+/*
+ * ====================================================================================================================
+ * Sealing a process: every context of it, whoever makes one
+ * ====================================================================================================================
+ * A seal cannot be taken off. Exceptions and the mode that only reports give up a check: they take a reason, which
+ * is kept for the report and must say something, and the compiler warns of them as in "Giving up a check".
+ */
+
+/**
+ * Seals the process: every context that any code of it makes from now on with the libssl that hostlock uses is guarded
+ * as hostlock_harden guards one, whatever that code then sets on it. Client connections verify the certificate and the
+ * host; no host named means HOSTLOCK_E_NO_HOST. The host is that of SSL_set1_host (or the connection's
+ * X509_VERIFY_PARAM), else the SNI that the program sends. Servers go on as they were set up, with the policy's
+ * versions, suites and keys; what they ask of their clients stays theirs.
+ *
+ * 0, also where the process is sealed so already; HOSTLOCK_E_STATE where it is sealed with another policy or mode.
+ * Contexts that exist already are sealed by hostlock_seal_ctx, those of other TLS libraries not at all; a context for
+ * DTLS or QUIC refuses every handshake. Call it early, from any thread.
  */
 HOSTLOCK_MUST_USE
 int hostlock_seal_process(const char *policy);
 
 /**
  * Seals a context that was made before hostlock_seal_process was called; connections that it has made already keep
- * what they have. HOSTLOCK_E_STATE where the process is not sealed, HOSTLOCK_E_FOREIGN_LIBSSL for a context of another
- * copy of libssl. A context that hostlock guards already stays as it is.
+ * what they have. HOSTLOCK_E_STATE where the process is not sealed. A context that hostlock guards already stays as it
+ * is.
  */
 HOSTLOCK_MUST_USE
 int hostlock_seal_ctx(hostlock_ctx *ctx);
 
 /**
- * What the seal has seen, as one JSON object: mode and policy; contexts and connections, counted; entries, each
- * with outcome, host, status, code, message, hint, peer (the address, where there is a socket), count,
- * first and last; left_out, how many connections found no place among at most 256 entries; allowed, the
- * exceptions with their reasons and uses; other_tls, the other TLS libraries in the process, which are not sealed.
+ * What the seal has seen, as one JSON object: mode and policy; contexts and connections, counted; entries,
+ * each with outcome, host, status, code, message, hint, peer (the address, where there is a socket),
+ * count, first and last; left_out, how many connections found no place among at most 256 entries; allowed,
+ * the exceptions with their reasons and uses; other_tls, the other TLS libraries in the process, which are not
+ * sealed.
  *
- * On success *json is the text: free it with hostlock_string_free. The child of a fork begins with its parent's counts.
+ * Free it with hostlock_string_free. NULL on failure: HOSTLOCK_E_STATE where the process is not sealed. The child of a
+ * fork begins with its parent's counts.
  */
 HOSTLOCK_MUST_USE
-int hostlock_seal_report(char **json);
+char *hostlock_seal_report(void);
 
 /**
  * Appends one line of JSON to the file path for every event of the seal, as it happens and by one write, so that
@@ -1045,93 +1118,61 @@ int hostlock_seal_log(const char *path);
  * Seals the process in the mode that only reports: each connection is judged and recorded, nothing is refused, and no
  * option, version, suite or verdict of the program is altered.
  *
- * policy is as for hostlock_client_new; why is kept for the report and must say something. HOSTLOCK_E_STATE where the
- * process is sealed otherwise already.
+ * HOSTLOCK_E_STATE where the process is sealed otherwise already.
  */
 HOSTLOCK_MUST_USE
 HOSTLOCK_INSECURE("nothing is refused; define HOSTLOCK_ALLOW_INSECURE if that is meant")
 int hostlock_insecure_seal_report_only(const char *policy,
-                                       const char *why);
+                                       const char *reason);
 
 /**
  * Makes an exception: connections of sealed contexts that what fits are judged as the program set them up, where
  * hostlock would refuse the certificate or knows no host. Versions, suites and keys keep the policy's floor.
  *
- * what is "host:NAME" (the host that the program asks for), "address:IP" (where the socket leads) or "sha256:HEX" (of
- * the peer's own certificate in DER). Anything else is HOSTLOCK_E_ARG. why must say something; it and each use are in
- * the report. It may be called before the process is sealed, and cannot be taken back.
+ * what is "host:NAME" (the host that the program asks for), "address:IP" (where the socket leads) or "sha256:HEX"
+ * (of the peer's own certificate in DER). Anything else is HOSTLOCK_E_ARG. Each use is in the report. It may be called
+ * before the process is sealed.
  */
 HOSTLOCK_MUST_USE
 HOSTLOCK_INSECURE("anyone can pose as what is named; define HOSTLOCK_ALLOW_INSECURE if that is meant")
 int hostlock_insecure_seal_allow(const char *what,
-                                 const char *why);
+                                 const char *reason);
+
+/*
+ * ====================================================================================================================
+ * Library: its version, its strings, and whether the program uses the same libssl
+ * ====================================================================================================================
+ */
 
 /**
- * Compares ctx, an SSL_CTX that anyone made, with the newest policy (one of hostlock's own with the policy that it
- * keeps), and names each weakness: what it is, how bad, why it matters, and the call that fixes it.
+ * The version of the library that runs, such as "0.1.0". Static; never NULL.
+ */
+const char *hostlock_version(void);
+
+/**
+ * The version of the interface that the library that runs has, to be compared with HOSTLOCK_ABI_VERSION, which is that
+ * of the header: MAJOR * 1000 + MINOR of the version. A library serves every program whose header has the same MAJOR
+ * and no higher number; while MAJOR is 0, the same number.
+ */
+uint32_t hostlock_abi_version(void);
+
+/**
+ * Frees a string that a hostlock function made for its caller. NULL is fine.
+ */
+void hostlock_string_free(char *string);
+
+/**
+ * Whether the program and hostlock use the same copy of libssl. Two copies in one process fail silently before they
+ * crash, so a program that mixes OpenSSL calls with hostlock's asks once, at its start:
+ * hostlock_check_libssl(TLS_method()).
  *
- * It only reads: nothing in the context changes, no function of the program's runs, and OpenSSL's error queue stays as it
- * was. What a program checks after the handshake, and what it sets on single connections, cannot be seen here; of several
- * own certificates the current one is looked at. Key exchange groups and signature algorithms are known to
- * hostlock_audit_probe only.
- *
- * 0 and a report in *report, to be freed with hostlock_report_free, also where nothing is wrong; HOSTLOCK_E_ARG, or
- * HOSTLOCK_E_FOREIGN_LIBSSL for a context of another libssl, or HOSTLOCK_E_UNSUPPORTED for one for QUIC or of a method
- * that is not known. No other thread may change the context meanwhile; connections on it may go on.
+ * method is what the caller's own TLS_method() (or TLS_client_method()) gives.
  */
 HOSTLOCK_MUST_USE
-int hostlock_audit(const hostlock_ctx *ctx,
-                   hostlock_report **report);
-
-/**
- * The same for a connection, before its handshake or after it: with the host, the verify mode, the suites and the options
- * that were set on the connection itself, and, after the handshake, whether the peer was accepted although OpenSSL had
- * refused its certificate.
- */
-HOSTLOCK_MUST_USE
-int hostlock_audit_ssl(const hostlock_conn *ssl,
-                       hostlock_report **report);
-
-/**
- * As hostlock_audit, with a trial hello: a connection of ctx writes its first message into memory and is thrown away, and
- * what it offers is compared too (suites, key exchange groups, signature algorithms, pre-shared keys). Nothing is sent.
- *
- * The program's info, message, security, pre-shared key and ex_data callbacks may run, as for any connection, and the
- * context counts one more that began (SSL_CTX_sess_connect). The error queue is put back as it was, but for marks. A
- * server's context sends no hello; the report then says so.
- */
-HOSTLOCK_MUST_USE
-int hostlock_audit_probe(hostlock_ctx *ctx,
-                         hostlock_report **report);
-
-/**
- * The report as a table for a person, in several lines of UTF-8: how many findings of which severity, and of each what
- * was found, what was seen, why it matters (a CVE or an RFC) and the call that fixes it. Owned by the report; "" for NULL.
- */
-const char *hostlock_report_text(const hostlock_report *report);
-
-/**
- * The report as one JSON object in ASCII: "schema" (1), "subject", "policy", "counts" (one number a severity), "findings"
- * (the worst first; each with "id", "severity", "what", "detail", "items", "why", "fix"). docs/audit.md lists the ids.
- * Owned by the report; "{}" for NULL.
- */
-const char *hostlock_report_json(const hostlock_report *report);
-
-/**
- * How many findings of severity ("critical", "high", "medium", "low" or "info") the report has; NULL counts all.
- * HOSTLOCK_E_ARG where report is NULL or the word is none of these.
- */
-HOSTLOCK_MUST_USE
-int hostlock_report_count(const hostlock_report *report,
-                          const char *severity);
-
-/**
- * Frees a report and the texts that it lent out. NULL is fine.
- */
-void hostlock_report_free(hostlock_report *report);
+int hostlock_check_libssl(const struct ssl_method_st *method);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+}
+#endif
 
-#endif  /* HOSTLOCK_H */
+#endif

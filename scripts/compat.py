@@ -110,7 +110,7 @@ def word_of_seal(log: Path) -> str:
     connected = any(event["event"] == "connected" for event in events)
     others = {Path(path).name.split(".")[0] for event in events for path in event.get("other_tls", [])}
     if refused:
-        return f"; refused: {refused[-1]}"
+        return f"; refused: {refused[-1].removeprefix('HOSTLOCK_E_').replace('_', ' ').lower()}"
     return "" if connected or not others else f"; not covered: {', '.join(sorted(others))}"
 
 

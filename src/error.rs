@@ -13,10 +13,20 @@ use crate::json::Object;
 pub type Result<T> = std::result::Result<T, Error>;
 
 macro_rules! statuses {
-    ($($(#[$doc:meta])* $variant:ident = $code:literal, $title:literal;)*) => {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $name:literal, $title:literal;)*) => {
         impl Status {
             /// Every status there is, in the order of the header.
             pub const ALL: &'static [Status] = &[$(Status::$variant),*];
+
+            /// Its name in the C header, such as "HOSTLOCK_E_HOST_MISMATCH": the token for programs.
+            pub fn name(self) -> &'static str {
+                match self { $(Status::$variant => $name),* }
+            }
+
+            /// The same, NUL-terminated.
+            pub fn c_name(self) -> *const c_char {
+                match self { $(Status::$variant => concat!($name, "\0").as_ptr().cast()),* }
+            }
 
             /// A short phrase for the status, such as "host mismatch".
             pub fn title(self) -> &'static str {
@@ -39,7 +49,7 @@ macro_rules! statuses {
     };
 }
 
-/// What every fallible function answers: HOSTLOCK_OK (0) or one of these negative numbers. A number is never reused.
+/// What every fallible function answers: HOSTLOCK_OK (0) or one of these negative numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub enum Status {
@@ -150,58 +160,58 @@ pub enum Status {
 }
 
 statuses! {
-    Ok = 0, "success";
-    WantRead = -1, "want read";
-    WantWrite = -2, "want write";
-    EArg = -3, "bad argument";
-    EState = -4, "wrong state";
-    EInternal = -5, "internal error";
-    EPoisoned = -6, "set-up failed earlier";
-    EUnsupported = -7, "not supported";
-    EForeignLibssl = -8, "another copy of libssl";
-    EBadHost = -10, "bad host";
-    ENoHost = -11, "no host to check";
-    EHostMismatch = -12, "host mismatch";
-    EExpired = -20, "certificate expired";
-    ENotYetValid = -21, "certificate not yet valid";
-    ESelfSigned = -22, "self-signed certificate";
-    EUnknownIssuer = -23, "unknown issuer";
-    EMissingIntermediate = -24, "missing intermediate";
-    EWrongPurpose = -25, "wrong purpose";
-    EWeakKey = -26, "weak key";
-    EWeakSignature = -27, "weak signature";
-    ERevoked = -28, "certificate revoked";
-    ERevocationUnknown = -29, "revocation status unknown";
-    EBadSignature = -30, "bad signature";
-    EBadCertificate = -31, "bad certificate";
-    ENameConstraint = -32, "name constraint violated";
-    EChainTooLong = -33, "chain too long";
-    ENoCertificate = -34, "no certificate";
-    EUnverified = -35, "not verified";
-    EApplicationRefused = -36, "refused by the application";
-    EPinMismatch = -37, "pin mismatch";
-    ERevocationStale = -38, "revocation data out of date";
-    ERevocationInvalid = -39, "revocation data not usable";
-    ENoTrustAnchors = -40, "no trust anchors";
-    ENotFound = -41, "not found";
-    EWrongFileType = -42, "wrong kind of file";
-    EFileIo = -43, "cannot be read";
-    EEmpty = -44, "empty input";
-    EBadPem = -45, "damaged input";
-    EWrongPem = -46, "wrong kind of PEM";
-    EDistrusted = -50, "distrusted";
-    EResolve = -60, "cannot resolve";
-    EConnect = -61, "cannot connect";
-    ETimeout = -62, "timed out";
-    ETruncated = -63, "connection cut";
-    EIo = -64, "input/output error";
-    EClosed = -65, "connection closed";
-    EFlood = -66, "flooded by the peer";
-    ENoCommonVersion = -70, "no common TLS version";
-    ENoCommonCipher = -71, "no common cipher";
-    EAlert = -72, "alert from the peer";
-    EPlaintext = -73, "not TLS";
-    EProtocol = -74, "protocol error";
+    Ok = 0, "HOSTLOCK_OK", "success";
+    WantRead = -1, "HOSTLOCK_WANT_READ", "want read";
+    WantWrite = -2, "HOSTLOCK_WANT_WRITE", "want write";
+    EArg = -3, "HOSTLOCK_E_ARG", "bad argument";
+    EState = -4, "HOSTLOCK_E_STATE", "wrong state";
+    EInternal = -5, "HOSTLOCK_E_INTERNAL", "internal error";
+    EPoisoned = -6, "HOSTLOCK_E_POISONED", "set-up failed earlier";
+    EUnsupported = -7, "HOSTLOCK_E_UNSUPPORTED", "not supported";
+    EForeignLibssl = -8, "HOSTLOCK_E_FOREIGN_LIBSSL", "another copy of libssl";
+    EBadHost = -10, "HOSTLOCK_E_BAD_HOST", "bad host";
+    ENoHost = -11, "HOSTLOCK_E_NO_HOST", "no host to check";
+    EHostMismatch = -12, "HOSTLOCK_E_HOST_MISMATCH", "host mismatch";
+    EExpired = -20, "HOSTLOCK_E_EXPIRED", "certificate expired";
+    ENotYetValid = -21, "HOSTLOCK_E_NOT_YET_VALID", "certificate not yet valid";
+    ESelfSigned = -22, "HOSTLOCK_E_SELF_SIGNED", "self-signed certificate";
+    EUnknownIssuer = -23, "HOSTLOCK_E_UNKNOWN_ISSUER", "unknown issuer";
+    EMissingIntermediate = -24, "HOSTLOCK_E_MISSING_INTERMEDIATE", "missing intermediate";
+    EWrongPurpose = -25, "HOSTLOCK_E_WRONG_PURPOSE", "wrong purpose";
+    EWeakKey = -26, "HOSTLOCK_E_WEAK_KEY", "weak key";
+    EWeakSignature = -27, "HOSTLOCK_E_WEAK_SIGNATURE", "weak signature";
+    ERevoked = -28, "HOSTLOCK_E_REVOKED", "certificate revoked";
+    ERevocationUnknown = -29, "HOSTLOCK_E_REVOCATION_UNKNOWN", "revocation status unknown";
+    EBadSignature = -30, "HOSTLOCK_E_BAD_SIGNATURE", "bad signature";
+    EBadCertificate = -31, "HOSTLOCK_E_BAD_CERTIFICATE", "bad certificate";
+    ENameConstraint = -32, "HOSTLOCK_E_NAME_CONSTRAINT", "name constraint violated";
+    EChainTooLong = -33, "HOSTLOCK_E_CHAIN_TOO_LONG", "chain too long";
+    ENoCertificate = -34, "HOSTLOCK_E_NO_CERTIFICATE", "no certificate";
+    EUnverified = -35, "HOSTLOCK_E_UNVERIFIED", "not verified";
+    EApplicationRefused = -36, "HOSTLOCK_E_APPLICATION_REFUSED", "refused by the application";
+    EPinMismatch = -37, "HOSTLOCK_E_PIN_MISMATCH", "pin mismatch";
+    ERevocationStale = -38, "HOSTLOCK_E_REVOCATION_STALE", "revocation data out of date";
+    ERevocationInvalid = -39, "HOSTLOCK_E_REVOCATION_INVALID", "revocation data not usable";
+    ENoTrustAnchors = -40, "HOSTLOCK_E_NO_TRUST_ANCHORS", "no trust anchors";
+    ENotFound = -41, "HOSTLOCK_E_NOT_FOUND", "not found";
+    EWrongFileType = -42, "HOSTLOCK_E_WRONG_FILE_TYPE", "wrong kind of file";
+    EFileIo = -43, "HOSTLOCK_E_FILE_IO", "cannot be read";
+    EEmpty = -44, "HOSTLOCK_E_EMPTY", "empty input";
+    EBadPem = -45, "HOSTLOCK_E_BAD_PEM", "damaged input";
+    EWrongPem = -46, "HOSTLOCK_E_WRONG_PEM", "wrong kind of PEM";
+    EDistrusted = -50, "HOSTLOCK_E_DISTRUSTED", "distrusted";
+    EResolve = -60, "HOSTLOCK_E_RESOLVE", "cannot resolve";
+    EConnect = -61, "HOSTLOCK_E_CONNECT", "cannot connect";
+    ETimeout = -62, "HOSTLOCK_E_TIMEOUT", "timed out";
+    ETruncated = -63, "HOSTLOCK_E_TRUNCATED", "connection cut";
+    EIo = -64, "HOSTLOCK_E_IO", "input/output error";
+    EClosed = -65, "HOSTLOCK_E_CLOSED", "connection closed";
+    EFlood = -66, "HOSTLOCK_E_FLOOD", "flooded by the peer";
+    ENoCommonVersion = -70, "HOSTLOCK_E_NO_COMMON_VERSION", "no common TLS version";
+    ENoCommonCipher = -71, "HOSTLOCK_E_NO_COMMON_CIPHER", "no common cipher";
+    EAlert = -72, "HOSTLOCK_E_ALERT", "alert from the peer";
+    EPlaintext = -73, "HOSTLOCK_E_PLAINTEXT", "not TLS";
+    EProtocol = -74, "HOSTLOCK_E_PROTOCOL", "protocol error";
 }
 
 impl Status {
@@ -378,11 +388,11 @@ impl Error {
         })
     }
 
-    /// All facts as one JSON object. Keys: `status`, `code`, `message`, `hint`; `host`, `names`, `x509_code`, `time` and
+    /// All facts as one JSON object. Keys: `status` (its name in the header), `code`, `message`, `hint`; `host`, `names`, `x509_code`, `time` and
     /// `certificate` (`depth`, `subject`) where they are known.
     pub fn to_json(&self) -> String {
         let mut object = Object::new();
-        object.text("status", self.status().title()).number("code", self.status().code().into());
+        object.text("status", self.status().name()).number("code", self.status().code().into());
         object.text("message", self.message()).text("hint", self.hint());
         if let Some(host) = self.host() {
             object.text("host", host);
@@ -460,6 +470,12 @@ mod tests {
             assert_eq!(Status::from_code(code), Some(status));
         }
         assert_eq!(Status::ALL.len(), DECLARED.len());
+    }
+
+    #[test]
+    fn json_has_the_name_of_the_status_and_its_number() {
+        let json = Error::new(Status::EHostMismatch, "m").to_json();
+        assert!(json.starts_with(r#"{"status":"HOSTLOCK_E_HOST_MISMATCH","code":-12,"message":"m""#), "{json}");
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub enum Check {
     /// 7.1.2.7.10).
     ExplicitPurpose,
     /// The peer's certificate has extended key usages (CA/B Forum BR 7.1.2.7.6). RFC 5280 4.2.1.12 lets it have none, so
-    /// no policy demands it; hostlock_ctx_verify_flags does by its word "stated-purpose".
+    /// no policy demands it; hostlock_ctx_set_verify_flags does by its word "stated-purpose".
     StatedPurpose,
     /// The subjectAltName is critical only where the subject is empty (CA/B Forum BR 7.1.2.7.12).
     NamesNotCritical,

@@ -14,7 +14,7 @@ use foreign_types::{ForeignType, ForeignTypeRef};
 use hostlock::context::Context;
 use hostlock::error::{Error, Status};
 use hostlock::ffi::certdata::{hostlock_certdata_to_pem, hostlock_ctx_trust_certdata};
-use hostlock::ffi::connection::hostlock_string_free;
+use hostlock::ffi::library::hostlock_string_free;
 use hostlock::ffi::trust::hostlock_ctx_trust_list;
 use hostlock::identity::Reference;
 use hostlock::moment;
@@ -448,10 +448,10 @@ fn the_date_of_a_root_stands_in_the_list_of_the_anchors() {
         Entry { server_distrust_after: Some(limit), ..Entry::root("dated", &dated.certificate) },
         Entry::root("plain", &plain.certificate),
     ]);
-    let mut text = std::ptr::null_mut();
     // SAFETY: a live context; the text is read before it is freed.
     let list: serde_json::Value = unsafe {
-        assert_eq!(hostlock_ctx_trust_list(context.as_ptr(), &mut text), 0);
+        let text = hostlock_ctx_trust_list(context.as_ptr());
+        assert!(!text.is_null());
         let list = serde_json::from_slice(CStr::from_ptr(text).to_bytes()).unwrap();
         hostlock_string_free(text);
         list

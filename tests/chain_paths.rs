@@ -116,7 +116,7 @@ fn a_revoked_intermediate_in_the_store_does_not_bypass_its_root() {
     let lists = [CrlRecipe::of(&root).revoking(&middle).pem(), CrlRecipe::of(&middle).pem()].concat();
     // SAFETY: the context is live, and the buffer as long as it says.
     let loaded =
-        unsafe { hostlock::ffi::revocation::hostlock_ctx_crl_mem(context.as_ptr(), lists.as_ptr(), lists.len()) };
+        unsafe { hostlock::ffi::revocation::hostlock_ctx_add_crl_mem(context.as_ptr(), lists.as_ptr(), lists.len()) };
     assert_eq!(loaded, 0);
     assert_eq!(ask().unwrap_err().status(), Status::ERevoked);
 }

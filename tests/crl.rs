@@ -9,7 +9,7 @@ use foreign_types::ForeignType;
 use hostlock::error::Status;
 use hostlock::ffi::host::hostlock_conn_set_host;
 use hostlock::ffi::revocation::{
-    hostlock_ctx_crl_file, hostlock_ctx_crl_mem, hostlock_ctx_crl_mode, hostlock_ctx_crl_reload,
+    hostlock_ctx_add_crl_file, hostlock_ctx_add_crl_mem, hostlock_ctx_crl_reload, hostlock_ctx_set_crl_mode,
 };
 use openssl::ssl::{Ssl, SslContext, SslSession};
 use support::crl::{CrlRecipe, delta_since, extension, scope};
@@ -43,10 +43,10 @@ impl Site {
     fn with(&self, mode: Option<&str>, crls: Vec<CrlRecipe>) -> Result<String, hostlock::error::Error> {
         let client = self.client();
         for crl in crls {
-            client.set_bytes(hostlock_ctx_crl_mem, &crl.pem()).unwrap();
+            client.set_bytes(hostlock_ctx_add_crl_mem, &crl.pem()).unwrap();
         }
         if let Some(mode) = mode {
-            client.set_text(hostlock_ctx_crl_mode, mode).unwrap();
+            client.set_text(hostlock_ctx_set_crl_mode, mode).unwrap();
         }
         client.connect(Some(HOST), self.server.port)
     }
@@ -124,8 +124,8 @@ fn a_revoked_leaf_is_refused_in_every_mode_with_when_and_why() {
 fn a_revoked_intermediate_is_refused_though_it_lies_in_the_store_beside_its_root() {
     let site = site();
     let client = Client::trusting(&[&site.root, &site.middle]);
-    client.set_bytes(hostlock_ctx_crl_mem, &site.good_root().revoking(&site.middle).pem()).unwrap();
-    client.set_bytes(hostlock_ctx_crl_mem, &site.good_middle().pem()).unwrap();
+    client.set_bytes(hostlock_ctx_add_crl_mem, &site.good_root().revoking(&site.middle).pem()).unwrap();
+    client.set_bytes(hostlock_ctx_add_crl_mem, &site.good_middle().pem()).unwrap();
     let error = client.connect(Some(HOST), site.server.port).unwrap_err();
     assert_eq!((error.status(), error.certificate().unwrap().depth), (Status::ERevoked, 1));
 }
@@ -141,7 +141,7 @@ fn the_anchor_is_not_asked_even_where_its_own_crl_lists_it() {
 fn an_intermediate_that_is_the_anchor_needs_no_crl_of_its_absent_root() {
     let site = site();
     let client = Client::trusting(&[&site.middle]);
-    client.set_bytes(hostlock_ctx_crl_mem, &site.good_middle().pem()).unwrap();
+    client.set_bytes(hostlock_ctx_add_crl_mem, &site.good_middle().pem()).unwrap();
     assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello");
 }
 
@@ -246,13 +246,13 @@ fn a_revocation_by_the_key_that_a_ca_had_before_holds() {
     let renewed = Recipe::ca("Middle CA").self_signed();
     let client = || {
         let client = Client::trusting(&[&site.root, &renewed]);
-        client.set_bytes(hostlock_ctx_crl_mem, &site.good_middle().pem()).unwrap();
-        client.set_text(hostlock_ctx_crl_mode, "leaf").unwrap();
+        client.set_bytes(hostlock_ctx_add_crl_mem, &site.good_middle().pem()).unwrap();
+        client.set_text(hostlock_ctx_set_crl_mode, "leaf").unwrap();
         client
     };
     assert_eq!(client().connect(Some(HOST), site.server.port).unwrap(), "hello");
     let client = client();
-    client.set_bytes(hostlock_ctx_crl_mem, &CrlRecipe::of(&renewed).revoking(&site.leaf).pem()).unwrap();
+    client.set_bytes(hostlock_ctx_add_crl_mem, &CrlRecipe::of(&renewed).revoking(&site.leaf).pem()).unwrap();
     assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::ERevoked));
 }
 
@@ -370,7 +370,7 @@ fn a_delta_without_a_number_is_refused_when_it_is_loaded() {
     let site = site();
     let client = site.client();
     let crl = CrlRecipe { number: None, ..delta(site.good_middle()) };
-    let error = client.set_bytes(hostlock_ctx_crl_mem, &crl.pem()).unwrap_err();
+    let error = client.set_bytes(hostlock_ctx_add_crl_mem, &crl.pem()).unwrap_err();
     assert!(error.message().contains("without a CRL number"), "{}", error.message());
 }
 
@@ -400,19 +400,19 @@ fn what_cannot_be_loaded_is_told_apart_and_stops_every_handshake() {
             std::fs::write(&path, contents).unwrap();
         }
         let client = site.client();
-        let error = client.set_text(hostlock_ctx_crl_file, path.to_str().unwrap()).unwrap_err();
+        let error = client.set_text(hostlock_ctx_add_crl_file, path.to_str().unwrap()).unwrap_err();
         assert_eq!(error.status(), expected, "{name}: {}", error.message());
         assert!(error.message().contains(words), "{name}: {}", error.message());
         assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::EPoisoned), "{name}");
-        client.set_text(hostlock_ctx_crl_mode, "leaf+soft").unwrap();
+        client.set_text(hostlock_ctx_set_crl_mode, "leaf+soft").unwrap();
         assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::EPoisoned), "{name}");
-        client.set_bytes(hostlock_ctx_crl_mem, &der).unwrap();
+        client.set_bytes(hostlock_ctx_add_crl_mem, &der).unwrap();
         assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello", "{name}");
     }
     let client = site.client();
-    let error = client.set_text(hostlock_ctx_crl_file, dir.to_str().unwrap()).unwrap_err();
+    let error = client.set_text(hostlock_ctx_add_crl_file, dir.to_str().unwrap()).unwrap_err();
     assert_eq!(error.status(), Status::EWrongFileType);
-    assert_eq!(status(client.set_bytes(hostlock_ctx_crl_mem, b"")), Some(Status::EEmpty));
+    assert_eq!(status(client.set_bytes(hostlock_ctx_add_crl_mem, b"")), Some(Status::EEmpty));
     std::fs::remove_dir_all(&dir).unwrap();
 }
 
@@ -422,10 +422,10 @@ fn an_endless_or_huge_file_is_refused_unread() {
     let dir = Directory::new("huge");
     let huge = dir.put("huge.crl", b"");
     std::fs::File::options().write(true).open(&huge).unwrap().set_len((256 << 20) + 1).unwrap();
-    let error = client.set_text(hostlock_ctx_crl_file, &huge).unwrap_err();
+    let error = client.set_text(hostlock_ctx_add_crl_file, &huge).unwrap_err();
     assert_eq!(error.status(), Status::EFileIo, "{}", error.message());
     assert!(error.message().contains("larger than CRLs can be"), "{}", error.message());
-    let error = client.set_text(hostlock_ctx_crl_file, "/dev/zero").unwrap_err();
+    let error = client.set_text(hostlock_ctx_add_crl_file, "/dev/zero").unwrap_err();
     assert_eq!(error.status(), Status::EWrongFileType, "{}", error.message());
 }
 
@@ -436,7 +436,7 @@ fn several_crls_may_share_a_file_with_other_things() {
     let (root, middle) = (site.good_root().pem(), site.good_middle().pem());
     let bundle = [mark.clone(), site.middle.pem(), mark.clone(), root, b"a note\n".to_vec(), mark, middle].concat();
     let client = site.client();
-    client.set_bytes(hostlock_ctx_crl_mem, &bundle).unwrap();
+    client.set_bytes(hostlock_ctx_add_crl_mem, &bundle).unwrap();
     assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello");
 }
 
@@ -444,7 +444,7 @@ fn several_crls_may_share_a_file_with_other_things() {
 fn an_unknown_mode_lists_the_known_ones_and_stops_every_handshake() {
     let site = site();
     let client = site.client();
-    let error = client.set_text(hostlock_ctx_crl_mode, "soft").unwrap_err();
+    let error = client.set_text(hostlock_ctx_set_crl_mode, "soft").unwrap_err();
     assert_eq!(error.status(), Status::EArg);
     assert!(error.hint().contains("\"leaf\" and \"chain\""), "{}", error.hint());
     assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::EPoisoned));
@@ -487,8 +487,8 @@ fn a_reload_takes_every_file_anew_and_keeps_what_came_from_memory() {
     let dir = Directory::new("reload");
     let client = site.client();
     let file = dir.put("middle.crl", &site.good_middle().pem());
-    client.set_text(hostlock_ctx_crl_file, &file).unwrap();
-    client.set_bytes(hostlock_ctx_crl_mem, &site.good_root().pem()).unwrap();
+    client.set_text(hostlock_ctx_add_crl_file, &file).unwrap();
+    client.set_bytes(hostlock_ctx_add_crl_mem, &site.good_root().pem()).unwrap();
     assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello");
     dir.put("middle.crl", &site.good_middle().revoking(&site.leaf).pem());
     assert_eq!(client.connect(Some(HOST), site.server.port).unwrap(), "hello", "before the reload");
@@ -506,8 +506,8 @@ fn a_reload_that_fails_says_why_and_changes_nothing() {
     let client = site.client();
     let root = dir.put("root.crl", &site.good_root().pem());
     let middle = dir.put("middle.crl", &site.good_middle().revoking(&site.leaf).pem());
-    client.set_text(hostlock_ctx_crl_file, &middle).unwrap();
-    client.set_text(hostlock_ctx_crl_file, &root).unwrap();
+    client.set_text(hostlock_ctx_add_crl_file, &middle).unwrap();
+    client.set_text(hostlock_ctx_add_crl_file, &root).unwrap();
     dir.put("middle.crl", &site.good_middle().pem());
     let cut = site.good_root().pem();
     dir.put("root.crl", &cut[..cut.len() - 30]);
@@ -529,8 +529,8 @@ fn a_reload_cures_no_failed_call_and_needs_a_file() {
     let client = site.client();
     assert_eq!(status(reload(&client)), Some(Status::EState));
     let file = dir.put("both.crl", &[site.good_root().pem(), site.good_middle().pem()].concat());
-    client.set_text(hostlock_ctx_crl_file, &file).unwrap();
-    client.set_text(hostlock_ctx_crl_file, "/nonexistent").unwrap_err();
+    client.set_text(hostlock_ctx_add_crl_file, &file).unwrap();
+    client.set_text(hostlock_ctx_add_crl_file, "/nonexistent").unwrap_err();
     reload(&client).unwrap();
     assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::EPoisoned));
 }
@@ -554,7 +554,7 @@ fn a_reload_in_the_middle_of_a_resumption_does_not_end_it_and_later_ones_begin_a
     let dir = Directory::new("reload-resumed");
     let client = site.client();
     let both = [site.good_root().pem(), site.good_middle().pem()].concat();
-    client.set_text(hostlock_ctx_crl_file, &dir.put("both.crl", &both)).unwrap();
+    client.set_text(hostlock_ctx_add_crl_file, &dir.put("both.crl", &both)).unwrap();
     let first = resume(&client, None, site.server.port);
     // SAFETY: the context is live and not in use.
     unsafe { hostlock::sys::SSL_CTX_set_info_callback(client.0, Some(reloads_in_the_middle)) };
@@ -596,7 +596,7 @@ fn reloads_lose_no_connection_of_other_threads() {
     let dir = Directory::new("reload-threads");
     let client = site.client();
     let both = || [site.good_root().pem(), site.good_middle().pem()].concat();
-    client.set_text(hostlock_ctx_crl_file, &dir.put("both.crl", &both())).unwrap();
+    client.set_text(hostlock_ctx_add_crl_file, &dir.put("both.crl", &both())).unwrap();
     let running = AtomicUsize::new(3);
     std::thread::scope(|scope| {
         for _ in 0..3 {

@@ -8,8 +8,8 @@ use std::ffi::{c_char, c_int};
 use hostlock::error::Status;
 use hostlock::ffi::hostlock_ctx;
 use hostlock::ffi::insecure::*;
-use hostlock::ffi::pins::hostlock_ctx_pin_spki;
-use hostlock::ffi::revocation::hostlock_ctx_crl_mem;
+use hostlock::ffi::pins::hostlock_ctx_add_pin;
+use hostlock::ffi::revocation::hostlock_ctx_add_crl_mem;
 use support::crl::CrlRecipe;
 use support::peer::{Client, lent, serve, status};
 use support::pki::{DAY, Identity, Recipe};
@@ -51,7 +51,7 @@ impl World {
     fn client(&self, waivers: &[Waive]) -> Client {
         let client = Client::trusting(&[&self.ca]);
         let crl = CrlRecipe::of(&self.ca).revoking(&self.revoked_identity);
-        client.set_bytes(hostlock_ctx_crl_mem, &crl.pem()).unwrap();
+        client.set_bytes(hostlock_ctx_add_crl_mem, &crl.pem()).unwrap();
         for waive in waivers {
             client.set_text(*waive, "a test").unwrap();
         }
@@ -140,7 +140,7 @@ fn after_no_verify_a_pin_counts_for_the_peers_own_key() {
     let world = world();
     let client = world.client(&[hostlock_insecure_no_verify]);
     let pin = hostlock::verify::pins::Pin::of(&world.revoked_identity.certificate).unwrap().text();
-    client.set_text(hostlock_ctx_pin_spki, &pin).unwrap();
+    client.set_text(hostlock_ctx_add_pin, &pin).unwrap();
     assert_eq!(client.connect(Some(HOST), world.revoked).unwrap(), "hello");
     assert_eq!(status(client.connect(Some(HOST), world.stranger)), Some(Status::EPinMismatch));
 }
@@ -150,7 +150,7 @@ fn no_time_ignores_the_dates_of_crls_but_not_what_they_say() {
     let world = world();
     let client = Client::trusting(&[&world.ca]);
     let old = CrlRecipe { this_update: -9 * DAY, next_update: -DAY, ..CrlRecipe::of(&world.ca) };
-    client.set_bytes(hostlock_ctx_crl_mem, &old.revoking(&world.revoked_identity).pem()).unwrap();
+    client.set_bytes(hostlock_ctx_add_crl_mem, &old.revoking(&world.revoked_identity).pem()).unwrap();
     assert_eq!(status(client.connect(Some(HOST), world.good)), Some(Status::ERevocationStale));
     client.set_text(hostlock_insecure_no_time, "no clock on board").unwrap();
     assert_eq!(client.connect(Some(HOST), world.good).unwrap(), "hello");

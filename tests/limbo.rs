@@ -15,9 +15,9 @@ use hostlock::ffi::context::{hostlock_client_new, hostlock_ctx_free, hostlock_se
 use hostlock::ffi::errors::{hostlock_error_message, hostlock_last_error};
 use hostlock::ffi::hostlock_ctx;
 use hostlock::ffi::insecure::{hostlock_insecure_any_purpose, hostlock_insecure_no_hostname};
-use hostlock::ffi::revocation::{hostlock_ctx_crl_mem, hostlock_ctx_crl_mode};
+use hostlock::ffi::revocation::{hostlock_ctx_add_crl_mem, hostlock_ctx_set_crl_mode};
 use hostlock::ffi::trust::hostlock_ctx_trust_mem;
-use hostlock::ffi::verify::{hostlock_ctx_verify_chain, hostlock_ctx_verify_depth, hostlock_ctx_verify_time};
+use hostlock::ffi::verify::{hostlock_ctx_set_verify_depth, hostlock_ctx_set_verify_time, hostlock_ctx_verify_chain};
 use serde_json::Value;
 
 const DIFFERENCES: &str = include_str!("data/limbo_differences.txt");
@@ -78,7 +78,7 @@ fn verdict(case: &Value, policy: &CStr) -> Option<Result<(), String>> {
     let crls = list(case, "crls").join("\n");
     if !crls.is_empty() {
         // SAFETY: as above.
-        if unsafe { hostlock_ctx_crl_mem(ctx.0, crls.as_ptr(), crls.len()) } != 0 {
+        if unsafe { hostlock_ctx_add_crl_mem(ctx.0, crls.as_ptr(), crls.len()) } != 0 {
             return refused("crl");
         }
         let mut mode = String::from(if features.contains(&"crl-depth:leaf") { "leaf" } else { "chain" });
@@ -89,15 +89,15 @@ fn verdict(case: &Value, policy: &CStr) -> Option<Result<(), String>> {
         }
         let mode = CString::new(mode).unwrap();
         // SAFETY: as above.
-        assert_eq!(unsafe { hostlock_ctx_crl_mode(ctx.0, mode.as_ptr()) }, 0);
+        assert_eq!(unsafe { hostlock_ctx_set_crl_mode(ctx.0, mode.as_ptr()) }, 0);
     }
     if let Some(time) = case["validation_time"].as_str() {
         // SAFETY: as above.
-        assert_eq!(unsafe { hostlock_ctx_verify_time(ctx.0, unix_seconds(time)) }, 0);
+        assert_eq!(unsafe { hostlock_ctx_set_verify_time(ctx.0, unix_seconds(time)) }, 0);
     }
     if let Some(depth) = case["max_chain_depth"].as_i64() {
         // SAFETY: as above.
-        assert_eq!(unsafe { hostlock_ctx_verify_depth(ctx.0, c_int::try_from(depth).unwrap()) }, 0);
+        assert_eq!(unsafe { hostlock_ctx_set_verify_depth(ctx.0, c_int::try_from(depth).unwrap()) }, 0);
     }
     if usages == ["anyExtendedKeyUsage"] {
         // SAFETY: as above.

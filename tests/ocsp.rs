@@ -11,7 +11,7 @@ use hostlock::error::{Error, Status};
 use hostlock::ffi::host::hostlock_conn_set_host;
 use hostlock::ffi::insecure::*;
 use hostlock::ffi::pins::hostlock_ctx_trust_exact;
-use hostlock::ffi::revocation::{hostlock_ctx_crl_mem, hostlock_ctx_crl_mode, hostlock_ctx_ocsp_mode};
+use hostlock::ffi::revocation::{hostlock_ctx_add_crl_mem, hostlock_ctx_set_crl_mode, hostlock_ctx_set_ocsp_mode};
 use openssl::hash::MessageDigest;
 use openssl::ssl::SslVersion;
 use support::crl::{CrlRecipe, extension};
@@ -261,7 +261,7 @@ fn the_leafs_own_key_cannot_vouch_for_it() {
 fn a_responder_that_a_loaded_crl_lists_is_refused() {
     let site = site();
     let client = site.client();
-    client.set_bytes(hostlock_ctx_crl_mem, &CrlRecipe::of(&site.ca).revoking(&site.responder).pem()).unwrap();
+    client.set_bytes(hostlock_ctx_add_crl_mem, &CrlRecipe::of(&site.ca).revoking(&site.responder).pem()).unwrap();
     let staple = OcspRecipe { signer: &site.responder, with_certificate: true, ..site.good() }.der();
     let error = site.outcome(&client, &staple).unwrap_err();
     assert!(error.hint().contains("has been revoked"), "{}", error.hint());
@@ -291,7 +291,7 @@ fn absence_passes_unless_the_context_or_the_certificate_demands_an_answer() {
         let plain = site.serve(None, version);
         let client = site.client();
         assert_eq!(client.connect(Some(HOST), plain.port).unwrap(), "hello");
-        client.set_text(hostlock_ctx_ocsp_mode, "require").unwrap();
+        client.set_text(hostlock_ctx_set_ocsp_mode, "require").unwrap();
         let error = client.connect(Some(HOST), plain.port).unwrap_err();
         assert_eq!((error.status(), error.x509_code()), (Status::ERevocationUnknown, 73));
         assert!(error.message().contains("this context requires one"), "{}", error.message());
@@ -316,10 +316,10 @@ fn absence_passes_unless_the_context_or_the_certificate_demands_an_answer() {
 fn off_neither_asks_nor_looks() {
     let site = site();
     let client = site.client();
-    client.set_text(hostlock_ctx_ocsp_mode, "off").unwrap();
+    client.set_text(hostlock_ctx_set_ocsp_mode, "off").unwrap();
     let revoked = OcspRecipe { says: Says::Revoked(None), ..site.good() }.der();
     assert_eq!(site.outcome(&client, &revoked).unwrap(), "hello");
-    client.set_text(hostlock_ctx_ocsp_mode, "if-present").unwrap();
+    client.set_text(hostlock_ctx_set_ocsp_mode, "if-present").unwrap();
     assert_eq!(status(site.outcome(&client, &revoked)), Some(Status::ERevoked));
 }
 
@@ -327,7 +327,7 @@ fn off_neither_asks_nor_looks() {
 fn an_unknown_mode_lists_the_known_ones_and_stops_every_handshake() {
     let site = site();
     let client = site.client();
-    let error = client.set_text(hostlock_ctx_ocsp_mode, "hard-fail").unwrap_err();
+    let error = client.set_text(hostlock_ctx_set_ocsp_mode, "hard-fail").unwrap_err();
     assert_eq!(error.status(), Status::EArg);
     assert!(error.hint().contains("\"if-present\", \"require\" and \"off\""), "{}", error.hint());
     assert_eq!(status(site.outcome(&client, &site.good().der())), Some(Status::EPoisoned));
@@ -339,7 +339,7 @@ fn an_exact_certificate_needs_no_answer() {
     let client = Client::trusting(&[]);
     let device = must_staple(&site);
     client.set_bytes(hostlock_ctx_trust_exact, &device.pem()).unwrap();
-    client.set_text(hostlock_ctx_ocsp_mode, "require").unwrap();
+    client.set_text(hostlock_ctx_set_ocsp_mode, "require").unwrap();
     for version in BOTH {
         let server = serve_in_manner(&device, &[], Manner { version: Some(version), ..Manner::default() });
         assert_eq!(client.connect(Some(HOST), server.port).unwrap(), "hello");
@@ -350,9 +350,9 @@ fn an_exact_certificate_needs_no_answer() {
 fn an_answer_does_not_stand_in_for_a_crl_nor_a_crl_for_an_answer() {
     let site = site();
     let client = site.client();
-    client.set_text(hostlock_ctx_crl_mode, "leaf").unwrap();
+    client.set_text(hostlock_ctx_set_crl_mode, "leaf").unwrap();
     assert_eq!(status(site.outcome(&client, &site.good().der())), Some(Status::ERevocationUnknown));
-    client.set_bytes(hostlock_ctx_crl_mem, &CrlRecipe::of(&site.ca).pem()).unwrap();
+    client.set_bytes(hostlock_ctx_add_crl_mem, &CrlRecipe::of(&site.ca).pem()).unwrap();
     let revoked = OcspRecipe { says: Says::Revoked(None), ..site.good() }.der();
     assert_eq!(status(site.outcome(&client, &revoked)), Some(Status::ERevoked));
 }
@@ -407,7 +407,7 @@ fn a_callback_that_is_replaced_during_the_handshake_lets_nothing_through() {
 fn a_resumed_session_needs_no_answer_of_its_own() {
     let site = site();
     let client = site.client();
-    client.set_text(hostlock_ctx_ocsp_mode, "require").unwrap();
+    client.set_text(hostlock_ctx_set_ocsp_mode, "require").unwrap();
     for version in BOTH {
         let server = site.serve(Some(site.good().der()), version);
         // SAFETY: one more owner is made for the value.

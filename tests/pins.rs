@@ -3,7 +3,7 @@
 mod support;
 
 use hostlock::error::Status;
-use hostlock::ffi::pins::{hostlock_ctx_pin_spki, hostlock_ctx_trust_exact};
+use hostlock::ffi::pins::{hostlock_ctx_add_pin, hostlock_ctx_trust_exact};
 use openssl::base64::encode_block;
 use openssl::sha::sha256;
 use support::peer::{Client, serve, status};
@@ -24,19 +24,19 @@ fn a_pin_of_any_certificate_of_the_chain_lets_it_pass_and_a_pin_of_none_refuses(
     let server = serve(&leaf, &[&middle, &stranger]);
     for pinned in [&root, &middle, &leaf] {
         let client = Client::trusting(&[&root]);
-        client.set_text(hostlock_ctx_pin_spki, &pin(pinned)).unwrap();
+        client.set_text(hostlock_ctx_add_pin, &pin(pinned)).unwrap();
         assert_eq!(client.connect(Some(HOST), server.port).unwrap(), "hello");
     }
     let client = Client::trusting(&[&root]);
     // The stranger's certificate is sent, but it is not part of the verified chain.
-    client.set_text(hostlock_ctx_pin_spki, &pin(&stranger)).unwrap();
+    client.set_text(hostlock_ctx_add_pin, &pin(&stranger)).unwrap();
     let error = client.connect(Some(HOST), server.port).unwrap_err();
     assert_eq!(error.status(), Status::EPinMismatch);
     for certificate in [&root, &middle, &leaf] {
         assert!(error.hint().contains(&pin(certificate)), "{}", error.hint());
     }
     assert!(!error.hint().contains(&pin(&stranger)));
-    client.set_text(hostlock_ctx_pin_spki, &pin(&middle)).unwrap();
+    client.set_text(hostlock_ctx_add_pin, &pin(&middle)).unwrap();
     assert_eq!(client.connect(Some(HOST), server.port).unwrap(), "hello", "one of several pins is enough");
 }
 
@@ -46,10 +46,10 @@ fn a_pin_does_not_stand_for_trust_or_for_the_host() {
     let leaf = Recipe::server(HOST, &[HOST]).issued_by(&root);
     let server = serve(&leaf, &[]);
     let client = Client::trusting(&[&root]);
-    client.set_text(hostlock_ctx_pin_spki, &pin(&leaf)).unwrap();
+    client.set_text(hostlock_ctx_add_pin, &pin(&leaf)).unwrap();
     assert_eq!(status(client.connect(Some("other.example"), server.port)), Some(Status::EHostMismatch));
     let client = Client::trusting(&[&Recipe::ca("Another CA").self_signed()]);
-    client.set_text(hostlock_ctx_pin_spki, &pin(&leaf)).unwrap();
+    client.set_text(hostlock_ctx_add_pin, &pin(&leaf)).unwrap();
     assert_eq!(status(client.connect(Some(HOST), server.port)), Some(Status::EMissingIntermediate));
 }
 
@@ -59,9 +59,9 @@ fn a_malformed_pin_is_an_argument_error_and_stops_every_handshake() {
     let leaf = Recipe::server(HOST, &[HOST]).issued_by(&root);
     let server = serve(&leaf, &[]);
     let client = Client::trusting(&[&root]);
-    assert_eq!(status(client.set_text(hostlock_ctx_pin_spki, "sha256/short")), Some(Status::EArg));
+    assert_eq!(status(client.set_text(hostlock_ctx_add_pin, "sha256/short")), Some(Status::EArg));
     assert_eq!(status(client.connect(Some(HOST), server.port)), Some(Status::EPoisoned));
-    client.set_text(hostlock_ctx_pin_spki, &pin(&leaf)).unwrap();
+    client.set_text(hostlock_ctx_add_pin, &pin(&leaf)).unwrap();
     assert_eq!(client.connect(Some(HOST), server.port).unwrap(), "hello");
 }
 
@@ -152,7 +152,7 @@ fn an_exact_certificate_stands_beside_a_ca_and_a_pin_holds_for_it_too() {
     client.set_bytes(hostlock_ctx_trust_exact, &device.pem()).unwrap();
     assert_eq!(client.connect(Some(HOST), site_server.port).unwrap(), "hello");
     assert_eq!(client.connect(Some("device.example"), device_server.port).unwrap(), "hello");
-    client.set_text(hostlock_ctx_pin_spki, &pin(&ca)).unwrap();
+    client.set_text(hostlock_ctx_add_pin, &pin(&ca)).unwrap();
     assert_eq!(client.connect(Some(HOST), site_server.port).unwrap(), "hello");
     assert_eq!(status(client.connect(Some("device.example"), device_server.port)), Some(Status::EPinMismatch));
 }

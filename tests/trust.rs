@@ -187,7 +187,7 @@ fn arguments_that_are_null_or_empty_are_refused() {
     // SAFETY: NULL is what is tested; the context is live.
     unsafe {
         assert_eq!(hostlock_ctx_trust_file(null, c"x".as_ptr()), Status::EArg.code());
-        assert_eq!(hostlock_ctx_trust_count(null), Status::EArg.code());
+        assert_eq!(hostlock_ctx_trust_count(null, std::ptr::null_mut()), Status::EArg.code());
         assert_eq!(hostlock_ctx_trust_file(client.as_ptr(), std::ptr::null()), Status::EArg.code());
         assert_eq!(hostlock_ctx_trust_mem(client.as_ptr(), std::ptr::null(), 1), Status::EArg.code());
         assert_eq!(hostlock_ctx_trust_mem(client.as_ptr(), c"".as_ptr().cast(), usize::MAX), Status::EArg.code());
@@ -202,7 +202,7 @@ fn good_input_is_taken_in_every_form() {
     let (one, two) = (String::from_utf8(first.ca.pem()).unwrap(), String::from_utf8(second.ca.pem()).unwrap());
     let der = first.ca.certificate.to_der().unwrap();
     let key = String::from_utf8(first.ca.key_pem()).unwrap();
-    let rows: Vec<(&str, Vec<u8>, i32)> = vec![
+    let rows: Vec<(&str, Vec<u8>, usize)> = vec![
         ("one", one.clone().into(), 1),
         ("two", format!("{one}{two}").into(), 2),
         ("the same one twice", format!("{one}{one}").into(), 1),
@@ -267,7 +267,7 @@ fn calls_that_succeed_add_up_and_the_system_and_bundled_roots_can_be_added() {
     client.trust_mem(&world.ca.pem()).unwrap();
     assert_eq!(client.trust_count(), Ok(1));
     client.trust_bundled().unwrap();
-    let bundled = webpki_root_certs::TLS_SERVER_ROOT_CERTS.len() as i32;
+    let bundled = webpki_root_certs::TLS_SERVER_ROOT_CERTS.len();
     assert_eq!(client.trust_count(), Ok(1 + bundled));
     client.trust_bundled().unwrap();
     assert_eq!(client.trust_count(), Ok(1 + bundled), "twice is once");

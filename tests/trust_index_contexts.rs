@@ -4,13 +4,13 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::ffi::{CStr, c_char};
+use std::ffi::CStr;
 use std::ptr;
 use std::sync::Arc;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
 use hostlock::error::Status;
-use hostlock::ffi::connection::hostlock_string_free;
+use hostlock::ffi::library::hostlock_string_free;
 use hostlock::ffi::trust::{hostlock_ctx_trust_list, hostlock_ctx_trust_materialize};
 use hostlock::trust::index::hooks;
 use hostlock::trust::{Index, source};
@@ -54,10 +54,10 @@ fn materialize(client: &Client) {
 }
 
 fn list(client: &Client) -> serde_json::Value {
-    let mut text: *mut c_char = ptr::null_mut();
     // SAFETY: the context is live; the string is read before it is freed.
     unsafe {
-        assert_eq!(hostlock_ctx_trust_list(client.as_ptr(), &mut text), 0);
+        let text = hostlock_ctx_trust_list(client.as_ptr());
+        assert!(!text.is_null());
         let list = serde_json::from_slice(CStr::from_ptr(text).to_bytes()).unwrap();
         hostlock_string_free(text);
         list

@@ -180,23 +180,23 @@ fn time_depth_and_flags_are_checked_and_used() {
     let context = Context::client(&root);
     // SAFETY: the context is live, here and in every call below.
     unsafe {
-        assert_eq!(hostlock_ctx_verify_time(context.0, pki::now() + 60 * pki::DAY), 0);
+        assert_eq!(hostlock_ctx_set_verify_time(context.0, pki::now() + 60 * pki::DAY), 0);
         assert_eq!(context.judge(&chain, Some(HOST)), Err(Status::EExpired));
-        assert_eq!(hostlock_ctx_verify_time(context.0, pki::now()), 0);
+        assert_eq!(hostlock_ctx_set_verify_time(context.0, pki::now()), 0);
         context.judge(&chain, Some(HOST)).unwrap();
-        assert_eq!(hostlock_ctx_verify_depth(context.0, 0), 0);
+        assert_eq!(hostlock_ctx_set_verify_depth(context.0, 0), 0);
         assert_eq!(context.judge(&chain, Some(HOST)), Err(Status::EChainTooLong));
-        assert_eq!(hostlock_ctx_verify_depth(context.0, 1), 0);
+        assert_eq!(hostlock_ctx_set_verify_depth(context.0, 1), 0);
         context.judge(&chain, Some(HOST)).unwrap();
-        assert_eq!(hostlock_ctx_verify_flags(context.0, c"explicit-policy".as_ptr()), 0);
+        assert_eq!(hostlock_ctx_set_verify_flags(context.0, c"explicit-policy".as_ptr()), 0);
         assert_eq!(context.judge(&chain, Some(HOST)), Err(Status::EBadCertificate));
-        assert_eq!(hostlock_ctx_verify_flags(context.0, c"crl-check-all".as_ptr()), 0);
+        assert_eq!(hostlock_ctx_set_verify_flags(context.0, c"crl-check-all".as_ptr()), 0);
         assert_eq!(context.judge(&chain, Some(HOST)), Err(Status::ERevocationUnknown));
         let unstated = Raw::leaf(HOST).without(EXT_KEY_USAGE).issued_by(&root).pem();
-        assert_eq!(hostlock_ctx_verify_flags(context.0, c"stated-purpose".as_ptr()), 0);
+        assert_eq!(hostlock_ctx_set_verify_flags(context.0, c"stated-purpose".as_ptr()), 0);
         assert_eq!(context.judge(&unstated, Some(HOST)), Err(Status::EWrongPurpose));
         context.judge(&chain, Some(HOST)).unwrap();
-        assert_eq!(hostlock_ctx_verify_flags(context.0, c"".as_ptr()), 0);
+        assert_eq!(hostlock_ctx_set_verify_flags(context.0, c"".as_ptr()), 0);
         context.judge(&unstated, Some(HOST)).unwrap();
         context.judge(&chain, Some(HOST)).unwrap();
     }
@@ -209,15 +209,15 @@ fn a_setting_that_fails_poisons_the_context_until_it_succeeds() {
     let context = Context::client(&root);
     // SAFETY: the context is live, here and in every call below.
     unsafe {
-        assert_eq!(hostlock_ctx_verify_depth(context.0, -1), Status::EArg.code());
+        assert_eq!(hostlock_ctx_set_verify_depth(context.0, -1), Status::EArg.code());
         assert_eq!(context.judge(&chain, Some(HOST)), Err(Status::EPoisoned));
-        assert_eq!(hostlock_ctx_verify_depth(context.0, 3), 0);
+        assert_eq!(hostlock_ctx_set_verify_depth(context.0, 3), 0);
         context.judge(&chain, Some(HOST)).unwrap();
-        assert_eq!(hostlock_ctx_verify_time(context.0, -1), Status::EArg.code());
-        assert_eq!(hostlock_ctx_verify_time(context.0, pki::now()), 0);
-        assert_eq!(hostlock_ctx_verify_flags(context.0, c"no-check-time".as_ptr()), Status::EArg.code());
+        assert_eq!(hostlock_ctx_set_verify_time(context.0, -1), Status::EArg.code());
+        assert_eq!(hostlock_ctx_set_verify_time(context.0, pki::now()), 0);
+        assert_eq!(hostlock_ctx_set_verify_flags(context.0, c"no-check-time".as_ptr()), Status::EArg.code());
         assert!(message().contains("no-check-time"));
-        assert_eq!(hostlock_ctx_verify_flags(context.0, ptr::null()), Status::EArg.code());
+        assert_eq!(hostlock_ctx_set_verify_flags(context.0, ptr::null()), Status::EArg.code());
     }
 }
 

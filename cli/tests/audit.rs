@@ -134,7 +134,7 @@ fn json_has_its_documented_keys_for_good_servers_and_for_bad() {
     assert_eq!(keys(&json), wanted);
     assert_eq!((&json["verified"], &json["agreed"]), (&Value::Bool(false), &Value::Null));
     assert_eq!((&json["host"], &json["policy"]), (&Value::from("localhost"), &Value::from("2026-11-webpki")));
-    assert_eq!(json["error"]["status"], "host mismatch");
+    assert_eq!(json["error"]["status"], "HOSTLOCK_E_HOST_MISMATCH");
     let chain = json["chain"][0].clone();
     let of_certificate = ["issuer", "key", "names", "not_after", "not_before", "sha256", "signature", "subject"];
     assert_eq!(keys(&chain), of_certificate);
@@ -147,16 +147,21 @@ fn each_bad_server_is_refused_for_its_fault_and_careless_clients_are_judged() {
     let world = World::new();
     let [everyone, unverified, chain] = [[true; 3], [true, false, false], [true, true, false]];
     let cases: [(&str, Recipe, &str, [bool; 3]); 5] = [
-        ("another host", Recipe::server("other", &["other.example"]), "host mismatch", chain),
+        ("another host", Recipe::server("other", &["other.example"]), "HOSTLOCK_E_HOST_MISMATCH", chain),
         (
             "the right common name and another host",
             Recipe::server("localhost", &["other.example"]),
-            "host mismatch",
+            "HOSTLOCK_E_HOST_MISMATCH",
             everyone,
         ),
-        ("no name but the common one", Recipe::server("localhost", &[]), "host mismatch", everyone),
-        ("expired", Recipe { not_before: -9 * DAY, not_after: -DAY, ..good() }, "certificate expired", unverified),
-        ("a client's", Recipe { server_auth: false, client_auth: true, ..good() }, "wrong purpose", unverified),
+        ("no name but the common one", Recipe::server("localhost", &[]), "HOSTLOCK_E_HOST_MISMATCH", everyone),
+        ("expired", Recipe { not_before: -9 * DAY, not_after: -DAY, ..good() }, "HOSTLOCK_E_EXPIRED", unverified),
+        (
+            "a client's",
+            Recipe { server_auth: false, client_auth: true, ..good() },
+            "HOSTLOCK_E_WRONG_PURPOSE",
+            unverified,
+        ),
     ];
     for (name, recipe, fault, wanted) in cases {
         let ran = world.ask(recipe, &["--json"]);
@@ -186,7 +191,7 @@ fn a_server_of_an_old_version_is_refused_and_its_chain_shown_all_the_same() {
     let ran = world.audit(&format!("localhost:{port}"), &["--json"]);
     assert_eq!(ran.code, 1);
     let json = ran.json();
-    assert_eq!(json["error"]["status"], "no common TLS version");
+    assert_eq!(json["error"]["status"], "HOSTLOCK_E_NO_COMMON_VERSION");
     assert_eq!(json["agreed_without_verification"]["version"], "TLSv1");
     assert_eq!(json["chain"][0]["subject"], "CN=localhost");
     assert_eq!(careless(&json), [true; 3]);

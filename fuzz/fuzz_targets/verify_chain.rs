@@ -9,7 +9,7 @@ use hostlock::ffi::context::hostlock_ctx_free;
 use hostlock::ffi::errors::{hostlock_error_message, hostlock_last_error};
 use hostlock::ffi::hostlock_ctx;
 use hostlock::ffi::trust::hostlock_ctx_trust_mem;
-use hostlock::ffi::verify::{hostlock_ctx_verify_chain, hostlock_ctx_verify_time};
+use hostlock::ffi::verify::{hostlock_ctx_verify_chain, hostlock_ctx_set_verify_time};
 use libfuzzer_sys::fuzz_target;
 
 const CA: &[u8] = include_bytes!("../seeds/ca.der");
@@ -23,7 +23,7 @@ fn context(policy: &std::ffi::CStr, anchors: &[u8]) -> Option<*mut hostlock_ctx>
     unsafe {
         let ctx = hostlock::ffi::context::hostlock_client_new(policy.as_ptr());
         assert!(!ctx.is_null());
-        assert_eq!(hostlock_ctx_verify_time(ctx, MOMENT), 0);
+        assert_eq!(hostlock_ctx_set_verify_time(ctx, MOMENT), 0);
         if hostlock_ctx_trust_mem(ctx, anchors.as_ptr(), anchors.len()) == 0 {
             return Some(ctx);
         }

@@ -1,8 +1,11 @@
-//! Section "Audit" of the header: reports about contexts and connections, whoever made those.
+//! Section "Audit" of the header: what is weak in a context or a connection, whoever made it
+//!
+//! A report is to be freed with hostlock_report_free, and the texts that it lends go with it. It is made also where
+//! nothing is wrong.
 
 use std::ffi::{c_char, c_int};
 
-use super::boundary::{accessor, fail, not_null, status, text};
+use super::boundary::{accessor, clear, not_null, null, status, text};
 use super::{hostlock_conn, hostlock_ctx, hostlock_report};
 use crate::bridge::audit;
 use crate::bridge::report::{Report, Severity};
@@ -11,14 +14,13 @@ use crate::error::{Error, Result, Status};
 /// Compares `ctx`, an `SSL_CTX` that anyone made, with the newest policy (one of hostlock's own with the policy that it
 /// keeps), and names each weakness: what it is, how bad, why it matters, and the call that fixes it.
 ///
-/// It only reads: nothing in the context changes, no function of the program's runs, and OpenSSL's error queue stays as it
-/// was. What a program checks after the handshake, and what it sets on single connections, cannot be seen here; of several
-/// own certificates the current one is looked at. Key exchange groups and signature algorithms are known to
+/// It only reads: nothing in the context changes, no function of the program's runs, and OpenSSL's error queue stays as
+/// it was. What a program checks after the handshake, and what it sets on single connections, cannot be seen here; of
+/// several own certificates the current one is looked at. Key exchange groups and signature algorithms are known to
 /// hostlock_audit_probe only.
 ///
-/// 0 and a report in `*report`, to be freed with hostlock_report_free, also where nothing is wrong; HOSTLOCK_E_ARG, or
-/// HOSTLOCK_E_FOREIGN_LIBSSL for a context of another libssl, or HOSTLOCK_E_UNSUPPORTED for one for QUIC or of a method
-/// that is not known. No other thread may change the context meanwhile; connections on it may go on.
+/// HOSTLOCK_E_UNSUPPORTED for a context for QUIC, or of a method that is not known. No other thread may change the context
+/// meanwhile; connections on it may go on.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `report` is NULL or writable.
@@ -29,21 +31,22 @@ pub unsafe extern "C" fn hostlock_audit(ctx: *const hostlock_ctx, report: *mut *
     unsafe { answer(report, || audit::context(ctx)) }
 }
 
-/// The same for a connection, before its handshake or after it: with the host, the verify mode, the suites and the options
-/// that were set on the connection itself, and, after the handshake, whether the peer was accepted although OpenSSL had
-/// refused its certificate.
+/// The same for a connection, before its handshake or after it: with the host, the verify mode, the suites and the
+/// options that were set on the connection itself, and, after the handshake, whether the peer was accepted although
+/// OpenSSL had refused its certificate.
 ///
 /// # Safety
-/// `ssl` is NULL or a live `SSL` that no other thread uses now; `report` is NULL or writable.
+/// `conn` is NULL or a live `SSL` that no other thread uses now; `report` is NULL or writable.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_audit_ssl(ssl: *const hostlock_conn, report: *mut *mut hostlock_report) -> c_int {
+pub unsafe extern "C" fn hostlock_audit_conn(conn: *const hostlock_conn, report: *mut *mut hostlock_report) -> c_int {
     // SAFETY: as the caller promises, here and below.
-    unsafe { answer(report, || audit::connection(ssl)) }
+    unsafe { answer(report, || audit::connection(conn)) }
 }
 
-/// As hostlock_audit, with a trial hello: a connection of `ctx` writes its first message into memory and is thrown away, and
-/// what it offers is compared too (suites, key exchange groups, signature algorithms, pre-shared keys). Nothing is sent.
+/// As hostlock_audit, with a trial hello: a connection of `ctx` writes its first message into memory and is thrown
+/// away, and what it offers is compared too (suites, key exchange groups, signature algorithms, pre-shared keys).
+/// Nothing is sent.
 ///
 /// The program's info, message, security, pre-shared key and ex_data callbacks may run, as for any connection, and the
 /// context counts one more that began (SSL_CTX_sess_connect). The error queue is put back as it was, but for marks. A
@@ -59,7 +62,7 @@ pub unsafe extern "C" fn hostlock_audit_probe(ctx: *mut hostlock_ctx, report: *m
 }
 
 /// The report as a table for a person, in several lines of UTF-8: how many findings of which severity, and of each what
-/// was found, what was seen, why it matters (a CVE or an RFC) and the call that fixes it. Owned by the report; "" for NULL.
+/// was found, what was seen, why it matters (a CVE or an RFC) and the call that fixes it. "" for NULL.
 ///
 /// # Safety
 /// `report` is NULL or a live report.
@@ -69,9 +72,9 @@ pub unsafe extern "C" fn hostlock_report_text(report: *const hostlock_report) ->
     accessor(c"".as_ptr(), || unsafe { report.as_ref() }.map_or(c"".as_ptr(), |report| report.lend_text().as_ptr()))
 }
 
-/// The report as one JSON object in ASCII: "schema" (1), "subject", "policy", "counts" (one number a severity), "findings"
+/// The report as one JSON object: "schema" (1), "subject", "policy", "counts" (one number a severity), "findings"
 /// (the worst first; each with "id", "severity", "what", "detail", "items", "why", "fix"). docs/audit.md lists the ids.
-/// Owned by the report; "{}" for NULL.
+/// "{}" for NULL.
 ///
 /// # Safety
 /// `report` is NULL or a live report.
@@ -81,21 +84,26 @@ pub unsafe extern "C" fn hostlock_report_json(report: *const hostlock_report) ->
     accessor(c"{}".as_ptr(), || unsafe { report.as_ref() }.map_or(c"{}".as_ptr(), |report| report.lend_json().as_ptr()))
 }
 
-/// How many findings of `severity` ("critical", "high", "medium", "low" or "info") the report has; NULL counts all.
-/// HOSTLOCK_E_ARG where `report` is NULL or the word is none of these.
+/// Writes to `*count` how many findings of `severity` ("critical", "high", "medium", "low" or "info") the report has;
+/// NULL counts all.
 ///
 /// # Safety
-/// `report` is NULL or a live report; `severity` is NULL or NUL-terminated.
+/// `report` is NULL or a live report; `severity` is NULL or NUL-terminated; `count` is NULL or writable.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_report_count(report: *const hostlock_report, severity: *const c_char) -> c_int {
-    let mut count = 0;
-    let outcome = status(|| {
-        not_null(report, "report")?;
+pub unsafe extern "C" fn hostlock_report_count(
+    report: *const hostlock_report,
+    severity: *const c_char,
+    count: *mut usize,
+) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live report.
+        let report = unsafe { report.as_ref() }.ok_or_else(|| null("report"))?;
+        not_null(count, "count")?;
         let wanted = if severity.is_null() {
             None
         } else {
-            // SAFETY: as the caller promises.
+            // SAFETY: the caller promises a NUL-terminated word, and it is not NULL.
             let word = unsafe { text(severity, "severity")? };
             Some(Severity::named(word).ok_or_else(|| {
                 let known = Severity::ALL.map(|severity| format!("{:?}", severity.name()));
@@ -103,14 +111,10 @@ pub unsafe extern "C" fn hostlock_report_count(report: *const hostlock_report, s
                     .with_hint(format!("the severities are {}; NULL counts all", known.join(", ")))
             })?)
         };
-        // SAFETY: as the caller promises; not NULL.
-        count = unsafe { report.as_ref() }.map_or(0, |report| report.count(wanted));
+        // SAFETY: the caller promises a writable place, and it is not NULL.
+        unsafe { count.write(report.count(wanted)) };
         Ok(())
-    });
-    if outcome != 0 {
-        return outcome;
-    }
-    c_int::try_from(count).unwrap_or_else(|_| fail(Error::new(Status::EInternal, "more findings than an int counts")))
+    })
 }
 
 /// Frees a report and the texts that it lent out. NULL is fine.
@@ -131,6 +135,8 @@ pub unsafe extern "C" fn hostlock_report_free(report: *mut hostlock_report) {
 /// `report` is NULL or writable.
 pub(super) unsafe fn answer(report: *mut *mut hostlock_report, audit: impl FnOnce() -> Result<Report>) -> c_int {
     status(|| {
+        // SAFETY: the caller promises that `report` is NULL or writable.
+        unsafe { clear(report) };
         not_null(report, "report")?;
         let made = Box::into_raw(Box::new(audit()?));
         // SAFETY: as the caller promises.

@@ -55,6 +55,17 @@ pub fn string_for_c(text: String) -> Result<*mut c_char> {
     }
 }
 
+/// Writes NULL to the place for a handle, before anything can fail: after a failure nobody finds an old one there.
+///
+/// # Safety
+/// `place` is NULL or writable.
+pub unsafe fn clear<T>(place: *mut *mut T) {
+    if !place.is_null() {
+        // SAFETY: the caller promises that a place which is not NULL is writable.
+        unsafe { place.write(ptr::null_mut()) };
+    }
+}
+
 /// Runs an export that answers a pointer, NULL on failure.
 pub fn pointer<T>(body: impl FnOnce() -> Result<*mut T>) -> *mut T {
     attempt(body).unwrap_or_else(|error| {

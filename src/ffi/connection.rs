@@ -1,11 +1,19 @@
-//! Section "Connections" of the header.
+//! Section "Connections" of the header: connect, shake hands, read, write, say goodbye, free
+//!
+//! With 0 from hostlock_connect or hostlock_handshake the certificate is valid and belongs to the host; no data passes
+//! before. All of these work on any SSL of a hostlock context, whatever its BIO. hostlock's functions wait for a
+//! blocking transport, up to the context's timeout for each call. Where the transport is non-blocking they answer
+//! HOSTLOCK_WANT_READ or HOSTLOCK_WANT_WRITE, which is no failure: wait for the descriptor, and call again. Plain
+//! SSL_read and SSL_write never wait on a connection that hostlock opened: they answer SSL_ERROR_WANT_READ and
+//! SSL_ERROR_WANT_WRITE. On an SSL whose handshake was not begun on a context of hostlock's nothing is told and no byte
+//! moves: HOSTLOCK_E_STATE.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 use libc::ssize_t;
 
-use super::boundary::{accessor, fail, io, not_null, pointer, status, string_for_c, text_bytes};
+use super::boundary::{accessor, clear, fail, io, not_null, pointer, status, string_for_c, text_bytes};
 use super::{check_conn, guard_of, hostlock_conn, hostlock_ctx};
 use crate::connection::drive::{Drive, Patience, Progress};
 use crate::connection::exchange;
@@ -21,11 +29,9 @@ use crate::identity::Reference;
 /// Connects to `port` of `host` and makes the handshake: with 0 the certificate is valid and belongs to `host`.
 ///
 /// `host` is a DNS name in ASCII or an IP address, as for hostlock_conn_set_host; a bad one is refused with
-/// HOSTLOCK_E_BAD_HOST before anything is sent. Resolving, connecting and the handshake together take no longer than the
-/// context's timeout (hostlock_ctx_set_timeout). A host's addresses, IPv6 and IPv4, are tried with staggered starts, so
-/// that one which does not answer delays the others by 250 ms only. On success `*conn` is the connection: free it with
-/// hostlock_conn_free. hostlock's functions wait on it, up to the context's timeout for each call; plain SSL_read and
-/// SSL_write do not: they answer SSL_ERROR_WANT_READ and SSL_ERROR_WANT_WRITE, as on a non-blocking socket.
+/// HOSTLOCK_E_BAD_HOST before anything is sent. Resolving, connecting and the handshake together take no longer than
+/// the context's timeout (hostlock_ctx_set_timeout). A host's addresses, IPv6 and IPv4, are tried with staggered
+/// starts, so that one which does not answer delays the others by 250 ms only. Free `*conn` with hostlock_conn_free.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `host` is NULL or NUL-terminated; `conn` is NULL or writable.
@@ -38,6 +44,8 @@ pub unsafe extern "C" fn hostlock_connect(
     conn: *mut *mut hostlock_conn,
 ) -> c_int {
     status(|| {
+        // SAFETY: the caller promises that `conn` is NULL or writable.
+        unsafe { clear(conn) };
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
@@ -55,9 +63,7 @@ pub unsafe extern "C" fn hostlock_connect(
 ///
 /// Where `fd` is in blocking mode the handshake is made, within the context's timeout. Where it is in non-blocking mode
 /// nothing is sent yet: 0 then means that `*conn` is there, and hostlock_handshake makes the handshake (a read or write
-/// does it too, before anything else). Either way no data passes before the certificate is verified for `host`.
-/// The descriptor's mode is never changed, and may be changed at any time: hostlock's functions wait where it is blocking,
-/// up to the context's timeout. Plain SSL_read and SSL_write never wait, as after hostlock_connect.
+/// does it too, before anything else). The descriptor's mode is never changed, and may be changed at any time.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `host` is NULL or NUL-terminated; `conn` is NULL or writable; `fd` stays open
@@ -71,6 +77,8 @@ pub unsafe extern "C" fn hostlock_connect_fd(
     conn: *mut *mut hostlock_conn,
 ) -> c_int {
     status(|| {
+        // SAFETY: the caller promises that `conn` is NULL or writable.
+        unsafe { clear(conn) };
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
@@ -84,10 +92,8 @@ pub unsafe extern "C" fn hostlock_connect_fd(
     })
 }
 
-/// Makes the handshake of `conn`, or goes on with it: a connection of hostlock_connect_fd, or any SSL of a hostlock
-/// context. 0 once the handshake is complete and the certificate verified; HOSTLOCK_WANT_READ or HOSTLOCK_WANT_WRITE where
-/// the transport is not ready (wait for its descriptor and call again; not a failure); else the status of the refusal,
-/// which a later call repeats.
+/// Makes the handshake of `conn`, or goes on with it. 0 once it is complete and the certificate verified; else
+/// HOSTLOCK_WANT_READ, HOSTLOCK_WANT_WRITE, or the status of the refusal, which a later call repeats.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` that no other thread uses now.
@@ -105,12 +111,9 @@ pub unsafe extern "C" fn hostlock_handshake(conn: *mut hostlock_conn) -> c_int {
 /// Reads up to `len` bytes into `buf`. The answer is how many came; 0 means that the peer ended the connection cleanly,
 /// with TLS's close_notify, and only that; else a negative status.
 ///
-/// HOSTLOCK_E_TRUNCATED: the connection was cut, and what was read may be incomplete. HOSTLOCK_WANT_READ and
-/// HOSTLOCK_WANT_WRITE come from non-blocking transports only: wait for the descriptor and call again.
-/// HOSTLOCK_E_TIMEOUT: nothing came within the context's timeout; the call may be repeated. Before the handshake
-/// it makes the handshake first. Works on any SSL of a hostlock context, whatever its BIO; hostlock_ctx_set_timeout says
-/// on which ones the timeout holds. HOSTLOCK_E_STATE: the handshake was not begun on a context of hostlock's, and
-/// nothing is read. `len` must not be 0.
+/// HOSTLOCK_E_TRUNCATED: the connection was cut, and what was read may be incomplete. HOSTLOCK_E_TIMEOUT: nothing came
+/// within the context's timeout (hostlock_ctx_set_timeout says on which connections it holds); the call may be repeated.
+/// Before the handshake it makes the handshake first. `len` must not be 0.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` that no other thread uses now; `buf` is NULL or `len` writable bytes.
@@ -139,11 +142,10 @@ pub unsafe extern "C" fn hostlock_read(conn: *mut hostlock_conn, buf: *mut c_voi
 }
 
 /// Writes `buf`, or the first part of it: the answer is how many bytes were taken, at least 1 where `len` is not 0.
-/// Else a negative status: HOSTLOCK_WANT_READ and HOSTLOCK_WANT_WRITE from non-blocking transports (wait for the
-/// descriptor, then call again *with the same data*), HOSTLOCK_E_TIMEOUT (the same), HOSTLOCK_E_CLOSED after
-/// hostlock_shutdown. Less data after one of the first three is HOSTLOCK_E_ARG, and so is data from another place
-/// unless SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER is set (it is after hostlock_connect): nothing is sent, and the connection
-/// lives. HOSTLOCK_E_STATE: the handshake was not begun on a context of hostlock's. Before the handshake it makes the handshake first. A cut connection never raises SIGPIPE, where
+/// Else a negative status: after HOSTLOCK_WANT_READ, HOSTLOCK_WANT_WRITE and HOSTLOCK_E_TIMEOUT call again *with the
+/// same data*. Less of it is HOSTLOCK_E_ARG, and so is data from another place unless SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
+/// is set (it is after hostlock_connect): nothing is sent then, and the connection lives. HOSTLOCK_E_CLOSED comes after
+/// hostlock_shutdown. Before the handshake it makes the handshake first. A cut connection never raises SIGPIPE, where
 /// hostlock made the connection.
 ///
 /// # Safety
@@ -159,8 +161,8 @@ pub unsafe extern "C" fn hostlock_write(conn: *mut hostlock_conn, buf: *const c_
     unsafe { write_slowly(conn, buf, len, None, Patience::Transport, None) }
 }
 
-/// Writes all of `buf`: `len`, or a negative status. It waits also on a descriptor in non-blocking mode, up to the context's
-/// timeout for each part. After a failure it is not known how much the peer got: make a new connection.
+/// Writes all of `buf`: `len`, or a negative status. It waits also on a descriptor in non-blocking mode, up to the
+/// context's timeout for each part. After a failure it is not known how much the peer got: make a new connection.
 ///
 /// # Safety
 /// As for hostlock_write.
@@ -206,15 +208,13 @@ pub unsafe extern "C" fn hostlock_pending(conn: *const hostlock_conn) -> usize {
     })
 }
 
-/// Says goodbye: sends TLS's close_notify, so that the peer knows the data to be complete. It does not wait for the peer's,
-/// which hostlock_read still waits for (0). After it nothing can be written. A second call does nothing. 0, or a
-/// negative status (HOSTLOCK_WANT_WRITE: call again when the descriptor is writable; HOSTLOCK_E_STATE: a write is under
-/// way, which must be finished first).
+/// Says goodbye: sends TLS's close_notify, so that the peer knows the data to be complete. It does not wait for the
+/// peer's, which hostlock_read still waits for (0). After it nothing can be written. A second call does nothing.
+/// HOSTLOCK_E_STATE: a write is under way, which must be finished first.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` that no other thread uses now.
 #[unsafe(no_mangle)]
-#[must_use]
 pub unsafe extern "C" fn hostlock_shutdown(conn: *mut hostlock_conn) -> c_int {
     io(|| {
         // SAFETY: as the caller promises, here and below.
@@ -225,8 +225,8 @@ pub unsafe extern "C" fn hostlock_shutdown(conn: *mut hostlock_conn) -> c_int {
 }
 
 /// Frees a connection, like SSL_free, and closes its descriptor where hostlock_connect opened it. Sends nothing: so a
-/// forked child may free what its parent goes on using. Call hostlock_shutdown before, where the peer shall know that the
-/// data is complete. NULL is fine; an SSL of another copy of libssl is left as it is.
+/// forked child may free what its parent goes on using. Call hostlock_shutdown before, where the peer shall know that
+/// the data is complete. NULL is fine; an SSL of another copy of libssl is left as it is.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` of which the caller owns a reference, and which no other thread uses.
@@ -241,19 +241,26 @@ pub unsafe extern "C" fn hostlock_conn_free(conn: *mut hostlock_conn) {
     })
 }
 
-/// The descriptor of the connection, for poll or select; -1 where it has none. It stays the connection's.
+/// The descriptor of the connection, for poll or select. It stays the connection's. 0; HOSTLOCK_E_STATE where the
+/// connection has none; on failure `*fd` is -1.
 ///
 /// # Safety
-/// `conn` is NULL or a live `SSL` that no other thread uses now.
+/// `conn` is NULL or a live `SSL` that no other thread uses now; `fd` is NULL or writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn hostlock_conn_fd(conn: *const hostlock_conn) -> c_int {
-    accessor(-1, || {
-        // SAFETY: as the caller promises, here and below.
-        if unsafe { check_conn(conn) }.is_err() {
-            return -1;
-        }
-        // SAFETY: as above.
-        unsafe { gather::descriptors(conn) }.0.unwrap_or(-1)
+#[must_use]
+pub unsafe extern "C" fn hostlock_conn_fd(conn: *const hostlock_conn, fd: *mut c_int) -> c_int {
+    status(|| {
+        not_null(fd, "fd")?;
+        // SAFETY: the caller promises that `fd` is writable, and it is not NULL.
+        unsafe { fd.write(-1) };
+        // SAFETY: the caller promises NULL or a live connection of any libssl.
+        unsafe { check_conn(conn)? };
+        // SAFETY: the connection is live, of our libssl, and used by this thread only.
+        let found = unsafe { gather::descriptors(conn) }.0;
+        let found = found.ok_or_else(|| Error::new(Status::EState, "the connection has no descriptor"))?;
+        // SAFETY: the caller promises that `fd` is writable, and it is not NULL.
+        unsafe { fd.write(found) };
+        Ok(())
     })
 }
 
@@ -277,8 +284,8 @@ pub unsafe extern "C" fn hostlock_conn_cipher(conn: *const hostlock_conn) -> *co
     accessor(ptr::null(), || unsafe { agreed(conn) }.map_or(ptr::null(), Agreed::cipher))
 }
 
-/// The host that the peer's certificate was verified for, in normal form; NULL where nothing was, and before the handshake
-/// is complete. Owned by the connection, until its next handshake.
+/// The host that the peer's certificate was verified for, in normal form; NULL where nothing was, and before the
+/// handshake is complete. Owned by the connection, until its next handshake.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` that no other thread uses now.
@@ -288,8 +295,8 @@ pub unsafe extern "C" fn hostlock_conn_verified_host(conn: *const hostlock_conn)
     accessor(ptr::null(), || unsafe { agreed(conn) }.map_or(ptr::null(), Agreed::lend_verified_host))
 }
 
-/// The certificates that the peer sent, its own first, as PEM. Free it with hostlock_string_free. NULL on failure
-/// (before the handshake is complete, for example).
+/// The certificates that the peer sent, its own first, as PEM. NULL before the handshake is complete. Free it with
+/// hostlock_string_free.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` that no other thread uses now.
@@ -300,10 +307,10 @@ pub unsafe extern "C" fn hostlock_conn_peer_chain(conn: *const hostlock_conn) ->
     pointer(|| string_for_c(unsafe { completed(conn)? }.peer_chain_pem()?))
 }
 
-/// What was agreed, as one JSON object in ASCII: "version", "cipher", "group", "verified_host", "session_reused", "alpn",
-/// "policy", "insecure" (the checks that the program gave up, by the names of hostlock_ctx_insecure_name), "peer" (its
-/// address), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since 1970). What is not known is
-/// null. Free it with hostlock_string_free. NULL on failure.
+/// What was agreed, as one JSON object: "version", "cipher", "group", "verified_host", "session_reused",
+/// "alpn", "policy", "insecure" (the checks that the program gave up, by the names of hostlock_ctx_insecure_name),
+/// "peer" (its address), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since 1970). What
+/// is not known is null. NULL before the handshake is complete. Free it with hostlock_string_free.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` that no other thread uses now.
@@ -312,20 +319,6 @@ pub unsafe extern "C" fn hostlock_conn_peer_chain(conn: *const hostlock_conn) ->
 pub unsafe extern "C" fn hostlock_conn_info(conn: *const hostlock_conn) -> *mut c_char {
     // SAFETY: as the caller promises.
     pointer(|| string_for_c(unsafe { completed(conn)? }.to_json()))
-}
-
-/// Frees a string that a hostlock function made for its caller. NULL is fine.
-///
-/// # Safety
-/// `string` is NULL or came from such a function, and is not used again.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hostlock_string_free(string: *mut c_char) {
-    accessor((), || {
-        if !string.is_null() {
-            // SAFETY: as the caller promises; `string_for_c` made it.
-            drop(unsafe { std::ffi::CString::from_raw(string) });
-        }
-    })
 }
 
 /// # Safety

@@ -1,4 +1,10 @@
-//! Section "Contexts" of the header.
+//! Section "Contexts" of the header: how connections are to be, made once and shared by all of them
+//!
+//! A context is safe without another call. It *is* an SSL_CTX: give it to hostlock_connect, or to SSL_new. Every
+//! `policy` below is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. "2026-11-webpki"
+//! adds the rules of the public web (CA/Browser Forum). "+cn-fallback" behind a name lets a certificate without any
+//! subjectAltName be matched by its common name (for old devices; RFC 9525 forbids it). "+skip-broken" leaves broken
+//! certificates out of what hostlock_ctx_trust_file, _dir and _mem name, instead of refusing it whole.
 
 use std::ffi::{c_char, c_int};
 
@@ -10,16 +16,8 @@ use crate::error::{Error, Result, Status};
 use crate::policy::{Choice, Policy};
 use crate::verify::guard::Family;
 
-/// A context for clients that is safe without another call: TLS 1.2 and 1.3, strong suites, the system's roots, and
-/// every certificate checked against the host inside the handshake.
-///
-/// `policy` is the name of a dated policy such as "2026-11"; NULL or "default" is the newest. "2026-11-webpki" adds the
-/// rules of the public web (CA/Browser Forum). "+cn-fallback" behind a name lets a certificate without any subjectAltName
-/// be matched by its common name (for old devices; RFC 9525 forbids it); "+skip-broken" leaves broken certificates out of
-/// what hostlock_ctx_trust_file, _dir and _mem name, instead of refusing it whole.
-///
-/// The result *is* an `SSL_CTX`: give it to SSL_new, or to hostlock_connect. Free it with hostlock_ctx_free or
-/// SSL_CTX_free. NULL on failure (hostlock_last_error says why). A context may be shared by threads once it is set up.
+/// A context for clients: TLS 1.2 and 1.3, strong suites, the system's roots, and every certificate checked against the
+/// host inside the handshake. Free it with hostlock_ctx_free or SSL_CTX_free.
 ///
 /// # Safety
 /// `policy` is NULL or NUL-terminated.
@@ -31,7 +29,7 @@ pub unsafe extern "C" fn hostlock_client_new(policy: *const c_char) -> *mut host
 }
 
 /// A context for servers, with the same policy. Clients are asked for no certificate until the program says whom to trust:
-/// the first call that succeeds of hostlock_ctx_trust_*, hostlock_ctx_pin_spki or hostlock_ctx_set_host makes a certificate
+/// the first call that succeeds of hostlock_ctx_trust_*, hostlock_ctx_add_pin or hostlock_ctx_set_host makes a certificate
 /// required, unless the program has set the verify mode itself (SSL_CTX_set_verify); no later call changes the mode. Where it
 /// names anchors through OpenSSL and sets no mode, a certificate is asked for, and judged if one is shown. The public roots
 /// never stand in.
@@ -39,7 +37,7 @@ pub unsafe extern "C" fn hostlock_client_new(policy: *const c_char) -> *mut host
 /// Sessions are resumed from the start: their id context is a digest of the policy, the anchors' keys, the names that the
 /// client must have, and the id context that the program sets. Machines that are set up alike have the same.
 ///
-/// `policy` is as for hostlock_client_new. Free the result with hostlock_ctx_free or SSL_CTX_free. NULL on failure.
+/// Free it with hostlock_ctx_free or SSL_CTX_free.
 ///
 /// # Safety
 /// `policy` is NULL or NUL-terminated.

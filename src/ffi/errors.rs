@@ -1,6 +1,9 @@
-//! Section "Errors" of the header.
+//! Section "Errors" of the header: what failed and why, in words and as facts
+//!
+//! What looks at an error neither resets nor sets this thread's last one, and takes NULL for an error without facts.
+//! The texts belong to the error that lends them.
 
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{CString, c_char, c_int, c_long};
 use std::ptr;
 
 use super::boundary::{accessor, last};
@@ -9,27 +12,27 @@ use crate::bridge::libssl::check_handle;
 use crate::error::{Error, Status};
 use crate::verify::watch::{Verdict, Watch};
 
-/// This thread's last failure, or NULL where none has failed yet. The pointer lives until the next failing hostlock call
-/// of the same thread; accessors and `_free` functions neither reset nor set it. Keep one with hostlock_error_dup.
+/// This thread's last failure, or NULL where none has failed yet. The pointer lives until the next failing hostlock
+/// call of the same thread; `_free` functions neither reset nor set it. Keep one with hostlock_error_dup.
 #[unsafe(no_mangle)]
 pub extern "C" fn hostlock_last_error() -> *const hostlock_error {
     accessor(ptr::null(), last)
 }
 
-/// Why the last handshake on `ssl` was refused, or NULL where it was not; also after a plain SSL_connect. The pointer
-/// lives until the next handshake on `ssl`, or until `ssl` is freed.
+/// Why the last handshake on `conn` was refused, or NULL where it was not; also after a plain SSL_connect. The pointer
+/// lives until the next handshake on `conn`, or until `conn` is freed.
 ///
 /// # Safety
-/// `ssl` is NULL or a live `SSL` that no other thread uses now.
+/// `conn` is NULL or a live `SSL` that no other thread uses now.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn hostlock_conn_error(ssl: *const hostlock_conn) -> *const hostlock_error {
+pub unsafe extern "C" fn hostlock_conn_error(conn: *const hostlock_conn) -> *const hostlock_error {
     accessor(ptr::null(), || {
         // SAFETY: as the caller promises, here and below.
-        if unsafe { check_handle(ssl) }.is_err() {
+        if unsafe { check_handle(conn) }.is_err() {
             return ptr::null();
         }
         // SAFETY: as above.
-        match unsafe { Watch::of(ssl) }.map(|watch| watch.state()) {
+        match unsafe { Watch::of(conn) }.map(|watch| watch.state()) {
             Some(state) => match &state.verdict {
                 Verdict::Refused(error) => error.as_ptr(),
                 _ => state.failure.as_ref().map_or(ptr::null(), Error::as_ptr),
@@ -73,7 +76,7 @@ pub unsafe extern "C" fn hostlock_error_status(error: *const hostlock_error) -> 
     unsafe { read(error, Status::Ok.code(), |error| error.status().code()) }
 }
 
-/// What happened, in one line of UTF-8 without a full stop. Owned by the error; "" for NULL.
+/// What happened, in one line of UTF-8 without a full stop; "" for NULL.
 ///
 /// # Safety
 /// `error` is NULL or a live error.
@@ -83,7 +86,7 @@ pub unsafe extern "C" fn hostlock_error_message(error: *const hostlock_error) ->
     unsafe { lend(error, |error| Some(&error.rendered().message)) }.unwrap_or(c"".as_ptr())
 }
 
-/// What can be done about it, in UTF-8; "" where nothing useful is known. Owned by the error.
+/// What can be done about it, in UTF-8; "" where nothing useful is known.
 ///
 /// # Safety
 /// `error` is NULL or a live error.
@@ -93,7 +96,7 @@ pub unsafe extern "C" fn hostlock_error_hint(error: *const hostlock_error) -> *c
     unsafe { lend(error, |error| Some(&error.rendered().hint)) }.unwrap_or(c"".as_ptr())
 }
 
-/// The host that was asked for (the reference identity, RFC 9525), or NULL. Owned by the error.
+/// The host that was asked for (the reference identity, RFC 9525), or NULL.
 ///
 /// # Safety
 /// `error` is NULL or a live error.
@@ -114,7 +117,7 @@ pub unsafe extern "C" fn hostlock_error_name_count(error: *const hostlock_error)
 }
 
 /// One of the certificate's names: a DNS name, an IP address in its usual form, or an e-mail address, with every
-/// unprintable byte escaped; NULL where `index` is too large. Owned by the error.
+/// unprintable byte escaped; NULL where `index` is too large.
 ///
 /// # Safety
 /// `error` is NULL or a live error.
@@ -129,9 +132,9 @@ pub unsafe extern "C" fn hostlock_error_name(error: *const hostlock_error, index
 /// # Safety
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn hostlock_error_x509_code(error: *const hostlock_error) -> c_int {
-    // SAFETY: as the caller promises.
-    unsafe { read(error, 0, Error::x509_code) }
+pub unsafe extern "C" fn hostlock_error_x509_code(error: *const hostlock_error) -> c_long {
+    // SAFETY: the caller promises NULL or a live error.
+    unsafe { read(error, 0, |error| error.x509_code().into()) }
 }
 
 /// The moment that the failure is about, in seconds since 1970-01-01 UTC: when a certificate expired, or when it
@@ -150,14 +153,13 @@ pub unsafe extern "C" fn hostlock_error_time(error: *const hostlock_error) -> i6
 /// # Safety
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn hostlock_error_depth(error: *const hostlock_error) -> c_int {
-    // SAFETY: as the caller promises.
-    unsafe { read(error, -1, |error| error.certificate().map_or(-1, |culprit| culprit.depth as c_int)) }
+pub unsafe extern "C" fn hostlock_error_depth(error: *const hostlock_error) -> c_long {
+    // SAFETY: the caller promises NULL or a live error.
+    unsafe { read(error, -1, |error| error.certificate().map_or(-1, |culprit| culprit.depth as c_long)) }
 }
 
 /// The chain that was refused, as an indented tree in several lines of UTF-8: as the peer presented it, and as it was
-/// built from the peer's certificate upwards, with a mark where it broke. "" where the failure is about no chain. Owned
-/// by the error.
+/// built from the peer's certificate upwards, with a mark where it broke. "" where the failure is about no chain.
 ///
 /// # Safety
 /// `error` is NULL or a live error.
@@ -167,8 +169,9 @@ pub unsafe extern "C" fn hostlock_error_chain_text(error: *const hostlock_error)
     unsafe { lend(error, |error| Some(&error.rendered().chain_text)) }.unwrap_or(c"".as_ptr())
 }
 
-/// All of it as one JSON object in ASCII: "status", "code", "message", "hint", and where they are known "host",
-/// "names", "x509_code", "time" and "certificate" ("depth", "subject"). Owned by the error; "{}" for NULL.
+/// All of it as one JSON object: "status" (its name, as hostlock_status_name gives it), "code" (its number), "message",
+/// "hint", and where they are known "host", "names", "x509_code", "time" and "certificate" ("depth", "subject"). "{}"
+/// for NULL.
 ///
 /// # Safety
 /// `error` is NULL or a live error.

@@ -1,4 +1,4 @@
-//! Section "Contexts that someone else made" of the header.
+//! Section "Contexts that someone else made" of the header: made safe in place, and asked whether they still are
 
 use std::ffi::{c_char, c_int};
 
@@ -10,24 +10,24 @@ use crate::bridge::{harden, intact};
 use crate::identity::Reference;
 
 /// Makes an `SSL_CTX` that the program made itself as safe as one of hostlock_client_new, in place: versions, options,
-/// cipher suites, key exchange groups and signature algorithms become the policy's; every certificate is checked against
-/// the host inside the handshake; the system's roots are trusted where the program has loaded none. What the program chose
-/// stays where it is strong enough: the order of its suites, a higher level, its roots, its own host. Its callbacks (verify,
-/// certificate verify, security, info, status) are called by hostlock's: they may refuse, never accept.
+/// cipher suites, key exchange groups and signature algorithms become the policy's; every certificate is checked
+/// against the host inside the handshake; the system's roots are trusted where the program has loaded none. What the
+/// program chose stays where it is strong enough: the order of its suites, a higher level, its roots, its own host. Its
+/// callbacks (verify, certificate verify, security, info, status) are called by hostlock's: they may refuse, never
+/// accept.
 ///
 /// It works before and after the program's own set-up calls, SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL) among them,
 /// and again on the same context. A context of one old version (TLSv1_method()) gets all versions of the policy. What a
 /// server context asks of its clients stays; a client that shows a certificate is judged by the policy.
 ///
-/// `policy` is as for hostlock_client_new. `host` is the host of connections that name none of their own; NULL leaves it
-/// to each connection: hostlock_conn_set_host, SSL_set1_host, or the SNI (SSL_set_tlsext_host_name). A connection for which
-/// nothing names a host is refused with HOSTLOCK_E_NO_HOST.
+/// `host` is the host of connections that name none of their own; NULL leaves it to each connection:
+/// hostlock_conn_set_host, SSL_set1_host, or the SNI (SSL_set_tlsext_host_name). A connection for which nothing names a
+/// host is refused with HOSTLOCK_E_NO_HOST.
 ///
-/// 0; HOSTLOCK_E_ARG for NULL or an unknown policy; HOSTLOCK_E_FOREIGN_LIBSSL for a context of another copy of libssl;
 /// HOSTLOCK_E_UNSUPPORTED for DTLS and QUIC, or where this OpenSSL does not show whether the program has a certificate
-/// verify callback of its own ("+replace" behind the policy's name takes its place all the same); HOSTLOCK_E_STATE where
-/// the context keeps another policy already, or is a server's and a host is named: nothing is changed then, so do not use
-/// the context. HOSTLOCK_E_BAD_HOST: hardened, and its handshakes are refused until a good host is named.
+/// verify callback of its own ("+replace" behind the policy's name takes its place all the same); HOSTLOCK_E_STATE
+/// where the context keeps another policy already, or is a server's and a host is named: nothing is changed then, so do
+/// not use the context. HOSTLOCK_E_BAD_HOST: hardened, and its handshakes are refused until a good host is named.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX` that no other thread uses now; `policy` and `host` are NULL or NUL-terminated.
@@ -46,12 +46,13 @@ pub unsafe extern "C" fn hostlock_harden(ctx: *mut hostlock_ctx, policy: *const 
 
 /// Says whether a context of hostlock_client_new, hostlock_server_new, hostlock_harden or a sealed process is still as
 /// hostlock left it, and what the program undid since: a lower version, level or weak suite, an option, verification
-/// switched off, a callback in the place of hostlock's. Its hooks keep nearly all of that from counting, so the findings
-/// are of "low" severity; "hooks-removed" (high) is a certificate verify callback that replaces hostlock's on a context of
-/// its own, whose handshakes are then refused. Callbacks that a program sets on connections are not looked at.
+/// switched off, a callback in the place of hostlock's. Its hooks keep nearly all of that from counting, so the
+/// findings are of "low" severity; "hooks-removed" (high) is a certificate verify callback that replaces hostlock's on
+/// a context of its own, whose handshakes are then refused. Callbacks that a program sets on connections are not looked
+/// at.
 ///
-/// On success `*report` is the report, to be freed with hostlock_report_free; hostlock_report_count(report, NULL) is 0
-/// where nothing was undone. HOSTLOCK_E_STATE for a context that hostlock does not guard, or only watches.
+/// Where nothing was undone the report has no findings; free it with hostlock_report_free. HOSTLOCK_E_STATE for a
+/// context that hostlock does not guard, or only watches.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX` whose set-up no other thread changes now; `report` is NULL or writable.

@@ -1,9 +1,12 @@
-//! Section "Hosts" of the header.
+//! Section "Hosts" of the header: which host a connection must reach, and what a host's name is
+//!
+//! A `host` is a DNS name in ASCII (A-labels for international names) or an IP address without brackets, port or zone.
+//! A bad one is HOSTLOCK_E_BAD_HOST, and handshakes that depend on it are refused until a good one is named.
 
 use std::ffi::{c_char, c_int};
 
 use super::boundary::{bytes, not_null, status, text, text_bytes};
-use super::{guard_of, hostlock_conn, hostlock_ctx};
+use super::{c_bool, guard_of, hostlock_conn, hostlock_ctx};
 use crate::bridge::libssl::check_handle;
 use crate::bridge::method::check_known;
 use crate::error::{Error, Status};
@@ -11,50 +14,44 @@ use crate::identity::{MatchRules, Reference, normalize};
 use crate::verify::guard::{Family, Role};
 use crate::verify::{certificate, demand};
 
-/// Names the host that `ssl` is to reach: the certificate must be for it, and a DNS name is sent as SNI.
+/// Names the host that `conn` is to reach: the certificate must be for it, and a DNS name is sent as SNI.
 ///
-/// `host` is a DNS name in ASCII (A-labels for international names) or an IP address without brackets, port or zone.
-/// Works on any `SSL` of a hostlock context, before its handshake, and again after SSL_clear; once the handshake has begun it
-/// is HOSTLOCK_E_STATE, and changes nothing. A bad name is refused with HOSTLOCK_E_BAD_HOST, and the connection refuses its
-/// handshake until a good one is named.
-///
-/// On a server's connection it names the client: a certificate is demanded, and must be for that name. No SNI is sent.
+/// Works on any `SSL` of a hostlock context, before its handshake, and again after SSL_clear; once the handshake has begun
+/// it is HOSTLOCK_E_STATE, and changes nothing. On a server's connection it names the client: a certificate is demanded, and
+/// must be for that name. No SNI is sent then.
 ///
 /// # Safety
-/// `ssl` is NULL or a live `SSL` that no other thread uses now; `host` is NULL or NUL-terminated.
+/// `conn` is NULL or a live `SSL` that no other thread uses now; `host` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_conn_set_host(ssl: *mut hostlock_conn, host: *const c_char) -> c_int {
+pub unsafe extern "C" fn hostlock_conn_set_host(conn: *mut hostlock_conn, host: *const c_char) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
-        unsafe { check_handle(ssl)? };
+        unsafe { check_handle(conn)? };
         // SAFETY: the caller promises a live connection, which was found to be of our libssl.
-        unsafe { check_known(openssl_sys::SSL_get_SSL_CTX(ssl))? };
+        unsafe { check_known(openssl_sys::SSL_get_SSL_CTX(conn))? };
         // SAFETY: as above.
-        unsafe { crate::verify::host::set(ssl, || Reference::parse_bytes(text_bytes(host, "host")?)) }
+        unsafe { crate::verify::host::set(conn, || Reference::parse_bytes(text_bytes(host, "host")?)) }
     })
 }
 
-/// Names the host of `ssl` for the case that nothing else does: hostlock_conn_set_host, SSL_set1_host, the context's host
-/// and, where it counts, the SNI that the program sets all come before it. A DNS name is sent as SNI unless the program has
-/// set another.
-///
-/// `host` is as for hostlock_conn_set_host. A bad one is HOSTLOCK_E_BAD_HOST, at once and in a handshake that depends on
-/// it. HOSTLOCK_E_STATE once the handshake has begun, and for a server's connection. For code that knows where a connection
-/// leads, but not whether the program has a better name for it.
+/// Names the host of `conn` for the case that nothing else does: hostlock_conn_set_host, SSL_set1_host, the context's
+/// host and, where it counts, the SNI that the program sets all come before it. A DNS name is sent as SNI unless the
+/// program has set another. HOSTLOCK_E_STATE once the handshake has begun, and for a server's connection. For code that
+/// knows where a connection leads, but not whether the program has a better name for it.
 ///
 /// # Safety
-/// `ssl` is NULL or a live `SSL` that no other thread uses now; `host` is NULL or NUL-terminated.
+/// `conn` is NULL or a live `SSL` that no other thread uses now; `host` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_conn_set_fallback_host(ssl: *mut hostlock_conn, host: *const c_char) -> c_int {
+pub unsafe extern "C" fn hostlock_conn_set_fallback_host(conn: *mut hostlock_conn, host: *const c_char) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
-        unsafe { check_handle(ssl)? };
+        unsafe { check_handle(conn)? };
         // SAFETY: the caller promises a live connection, which was found to be of our libssl.
-        unsafe { check_known(openssl_sys::SSL_get_SSL_CTX(ssl))? };
+        unsafe { check_known(openssl_sys::SSL_get_SSL_CTX(conn))? };
         // SAFETY: as above.
-        unsafe { crate::verify::host::set_fallback(ssl, || Reference::parse_bytes(text_bytes(host, "host")?)) }
+        unsafe { crate::verify::host::set_fallback(conn, || Reference::parse_bytes(text_bytes(host, "host")?)) }
     })
 }
 
@@ -79,14 +76,14 @@ pub unsafe extern "C" fn hostlock_ctx_set_host(ctx: *mut hostlock_ctx, host: *co
     })
 }
 
-/// Whether the SNI that a program sets (SSL_set_tlsext_host_name) stands for the host where nothing else names one:
-/// 1 yes, 0 no (the default). HOSTLOCK_E_STATE on a context that only serves.
+/// Whether the SNI that a program sets (SSL_set_tlsext_host_name) stands for the host where nothing else names one.
+/// By default it does not. HOSTLOCK_E_STATE on a context that only serves.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_ctx_host_from_sni(ctx: *mut hostlock_ctx, enabled: c_int) -> c_int {
+pub unsafe extern "C" fn hostlock_ctx_set_host_from_sni(ctx: *mut hostlock_ctx, enabled: c_bool) -> c_int {
     status(|| {
         // SAFETY: as the caller promises.
         let guard = unsafe { guard_of(ctx)? };
@@ -102,8 +99,8 @@ pub unsafe extern "C" fn hostlock_ctx_host_from_sni(ctx: *mut hostlock_ctx, enab
             _ => Err(Error::new(Status::EArg, format!("{enabled} is neither 0 nor 1"))),
         };
         guard.configure(
-            Family::Setting("hostlock_ctx_host_from_sni"),
-            "hostlock_ctx_host_from_sni",
+            Family::Setting("hostlock_ctx_set_host_from_sni"),
+            "hostlock_ctx_set_host_from_sni",
             prepare,
             |settings, on| settings.host_from_sni = on,
         )
@@ -115,8 +112,8 @@ pub const HOSTLOCK_HOST_MAX: usize = 256;
 
 /// Writes the normal form of `host` to `out`: a DNS name in lower case without a trailing dot, or an IP address in its
 /// canonical form (RFC 5952). `out` has room for `out_len` bytes, the closing NUL included; HOSTLOCK_HOST_MAX always
-/// suffices. HOSTLOCK_E_BAD_HOST for what no certificate can be checked against: an empty name, a port, a URL, brackets,
-/// "127.1"; HOSTLOCK_E_ARG where `out` is too small.
+/// suffices. HOSTLOCK_E_BAD_HOST for what no certificate can be checked against: an empty name, a port, a URL,
+/// brackets, "127.1"; HOSTLOCK_E_ARG where `out` is too small.
 ///
 /// # Safety
 /// `host` is NULL or NUL-terminated; `out` is NULL or `out_len` writable bytes.
@@ -145,20 +142,21 @@ pub unsafe extern "C" fn hostlock_host_normalize(host: *const c_char, out: *mut 
 /// Whether a certificate belongs to `host`, by the names in it alone (RFC 9525): neither its issuer nor its dates are
 /// looked at. For verdicts outside of a connection; a connection needs no such call.
 ///
-/// `cert` is one certificate of `cert_len` bytes, PEM or DER. `host` is a DNS name, an IP address, or
-/// "email:user@example.org". 0, HOSTLOCK_E_HOST_MISMATCH (the error lists the certificate's names), HOSTLOCK_E_BAD_HOST,
-/// HOSTLOCK_E_BAD_CERTIFICATE for names that are damaged, or the reason why `cert` could not be read.
+/// `cert` is one certificate of `len` bytes, PEM or DER. `host` is a DNS name, an IP address, or
+/// "email:user@example.org". 0, HOSTLOCK_E_HOST_MISMATCH (the error lists the certificate's names),
+/// HOSTLOCK_E_BAD_HOST, HOSTLOCK_E_BAD_CERTIFICATE for names that are damaged, or the reason why `cert` could not be
+/// read.
 ///
 /// # Safety
-/// `cert` is NULL or `cert_len` readable bytes; `host` is NULL or NUL-terminated.
+/// `cert` is NULL or `len` readable bytes; `host` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_cert_check_host(cert: *const u8, cert_len: usize, host: *const c_char) -> c_int {
+pub unsafe extern "C" fn hostlock_cert_check_host(cert: *const u8, len: usize, host: *const c_char) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let reference = Reference::parse_any_bytes(unsafe { text_bytes(host, "host")? })?;
         // SAFETY: as above.
-        let certificate = certificate::parse(unsafe { bytes(cert, cert_len, "cert")? })?;
+        let certificate = certificate::parse(unsafe { bytes(cert, len, "cert")? })?;
         certificate::check_host(&certificate, &reference, MatchRules::default())
     })
 }

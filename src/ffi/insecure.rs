@@ -1,4 +1,7 @@
-//! Section "Giving up a check" of the header. Every function takes a reason, and the header makes the compiler warn.
+//! Section "Giving up a check" of the header: each with a reason, under the compiler's warning
+//!
+//! Every function here takes a `reason`, which is kept for the audit and must say something. Nothing of it can be taken
+//! back. The compiler warns of each call, unless the program defines HOSTLOCK_ALLOW_INSECURE.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
@@ -6,65 +9,57 @@ use std::ptr;
 use super::boundary::{accessor, status, text};
 use super::{guard_of, hostlock_ctx};
 use crate::verify::guard::{Family, Guard};
-use crate::verify::insecure::{Waiver, reason};
+use crate::verify::insecure::{self, Waiver};
 
-/// Accepts any certificate: not who issued it, nor its dates, its purpose or its revocation are looked at. Host name and
-/// pinned keys are still compared; of the chain, only the peer's own certificate counts for a pin.
-///
-/// `why` is kept for the audit and must say something. It cannot be taken back.
+/// Accepts any certificate: not who issued it, nor its dates, its purpose or its revocation are looked at. Host name
+/// and pinned keys are still compared; of the chain, only the peer's own certificate counts for a pin.
 ///
 /// # Safety
-/// `ctx` is NULL or a live `SSL_CTX`; `why` is NULL or NUL-terminated.
+/// `ctx` is NULL or a live `SSL_CTX`; `reason` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 #[must_use]
 #[deprecated(note = "anyone can pose as the server; define HOSTLOCK_ALLOW_INSECURE if that is meant")]
-pub unsafe extern "C" fn hostlock_insecure_no_verify(ctx: *mut hostlock_ctx, why: *const c_char) -> c_int {
+pub unsafe extern "C" fn hostlock_insecure_no_verify(ctx: *mut hostlock_ctx, reason: *const c_char) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { give_up(ctx, Waiver::Chain, "hostlock_insecure_no_verify", why) }
+    unsafe { give_up(ctx, Waiver::Chain, "hostlock_insecure_no_verify", reason) }
 }
 
 /// Accepts a valid certificate of any host, and a connection that names no host.
 ///
-/// `why` is kept for the audit and must say something. It cannot be taken back.
-///
 /// # Safety
-/// `ctx` is NULL or a live `SSL_CTX`; `why` is NULL or NUL-terminated.
+/// `ctx` is NULL or a live `SSL_CTX`; `reason` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 #[must_use]
 #[deprecated(
     note = "any owner of a valid certificate can pose as the server; define HOSTLOCK_ALLOW_INSECURE if that is meant"
 )]
-pub unsafe extern "C" fn hostlock_insecure_no_hostname(ctx: *mut hostlock_ctx, why: *const c_char) -> c_int {
+pub unsafe extern "C" fn hostlock_insecure_no_hostname(ctx: *mut hostlock_ctx, reason: *const c_char) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { give_up(ctx, Waiver::HostName, "hostlock_insecure_no_hostname", why) }
+    unsafe { give_up(ctx, Waiver::HostName, "hostlock_insecure_no_hostname", reason) }
 }
 
 /// Ignores the dates of certificates, CRLs and OCSP answers, for devices without a clock.
 ///
-/// `why` is kept for the audit and must say something. It cannot be taken back.
-///
 /// # Safety
-/// `ctx` is NULL or a live `SSL_CTX`; `why` is NULL or NUL-terminated.
+/// `ctx` is NULL or a live `SSL_CTX`; `reason` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 #[must_use]
 #[deprecated(note = "expired certificates are accepted for ever; define HOSTLOCK_ALLOW_INSECURE if that is meant")]
-pub unsafe extern "C" fn hostlock_insecure_no_time(ctx: *mut hostlock_ctx, why: *const c_char) -> c_int {
+pub unsafe extern "C" fn hostlock_insecure_no_time(ctx: *mut hostlock_ctx, reason: *const c_char) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { give_up(ctx, Waiver::Time, "hostlock_insecure_no_time", why) }
+    unsafe { give_up(ctx, Waiver::Time, "hostlock_insecure_no_time", reason) }
 }
 
 /// Accepts a certificate that was issued for another purpose (extended key usage), such as a client's for a server.
 ///
-/// `why` is kept for the audit and must say something. It cannot be taken back.
-///
 /// # Safety
-/// `ctx` is NULL or a live `SSL_CTX`; `why` is NULL or NUL-terminated.
+/// `ctx` is NULL or a live `SSL_CTX`; `reason` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 #[must_use]
 #[deprecated(note = "certificates for other purposes are accepted; define HOSTLOCK_ALLOW_INSECURE if that is meant")]
-pub unsafe extern "C" fn hostlock_insecure_any_purpose(ctx: *mut hostlock_ctx, why: *const c_char) -> c_int {
+pub unsafe extern "C" fn hostlock_insecure_any_purpose(ctx: *mut hostlock_ctx, reason: *const c_char) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { give_up(ctx, Waiver::Purpose, "hostlock_insecure_any_purpose", why) }
+    unsafe { give_up(ctx, Waiver::Purpose, "hostlock_insecure_any_purpose", reason) }
 }
 
 /// How many hostlock_insecure_* calls succeeded on this context; 0 for NULL and for a context that is not hostlock's.
@@ -108,12 +103,12 @@ pub unsafe extern "C" fn hostlock_ctx_insecure_reason(ctx: *mut hostlock_ctx, in
 
 /// # Safety
 /// As for the functions of this section.
-unsafe fn give_up(ctx: *mut hostlock_ctx, waiver: Waiver, call: &str, why: *const c_char) -> c_int {
+unsafe fn give_up(ctx: *mut hostlock_ctx, waiver: Waiver, call: &str, reason: *const c_char) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
-        let prepare = || reason(unsafe { text(why, "why")? });
+        let prepare = || insecure::reason(unsafe { text(reason, "reason")? });
         guard.configure(Family::Insecure(waiver), call, prepare, |settings, reason| {
             settings.waivers.give(waiver, reason)
         })

@@ -14,6 +14,7 @@ pub mod library;
 pub mod pins;
 pub mod revocation;
 pub mod seal;
+pub mod statuses;
 pub mod trust;
 pub mod verify;
 
@@ -25,6 +26,8 @@ pub type hostlock_conn = openssl_sys::SSL;
 pub type hostlock_error = crate::error::Detail;
 /// What was found wrong with a context or a connection.
 pub type hostlock_report = crate::bridge::report::Report;
+/// C's `bool`, as a byte: what a careless foreign caller passes may be neither 0 nor 1, which Rust's own may not.
+pub type c_bool = u8;
 /// OpenSSL's `SSL_METHOD`.
 pub type ssl_method_st = openssl_sys::SSL_METHOD;
 

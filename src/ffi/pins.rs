@@ -1,4 +1,4 @@
-//! Section "Pinned keys and exact certificates" of the header.
+//! Section "Pinned keys and exact certificates" of the header: one server's own key, or its own certificate
 
 use std::ffi::{c_char, c_int};
 
@@ -9,9 +9,9 @@ use crate::verify::guard::Family;
 use crate::verify::pins::Pin;
 use crate::verify::{certificate, demand};
 
-/// Demands, besides everything else, that one key of the verified chain is pinned: the server's own, an intermediate's or
-/// the trust anchor's. Called several times, one of the pins is enough. Pin a second key that is kept in reserve, or a
-/// changed certificate locks the program out.
+/// Demands, besides everything else, that one key of the verified chain is pinned: the server's own, an intermediate's
+/// or the trust anchor's. Called several times, one of the pins is enough. Pin a second key that is kept in reserve, or
+/// a changed certificate locks the program out.
 ///
 /// `pin` is "sha256/" and the base64 of the SHA-256 of the key's subjectPublicKeyInfo (RFC 7469). Make one with:
 /// openssl x509 -in cert.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64
@@ -20,25 +20,24 @@ use crate::verify::{certificate, demand};
 /// `ctx` is NULL or a live `SSL_CTX`; `pin` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_ctx_pin_spki(ctx: *mut hostlock_ctx, pin: *const c_char) -> c_int {
+pub unsafe extern "C" fn hostlock_ctx_add_pin(ctx: *mut hostlock_ctx, pin: *const c_char) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
         let prepare = || Pin::parse(unsafe { text(pin, "pin")? });
-        guard.configure(Family::Pin, "hostlock_ctx_pin_spki", prepare, |settings, pin| settings.pins.push(pin))?;
+        guard.configure(Family::Pin, "hostlock_ctx_add_pin", prepare, |settings, pin| settings.pins.push(pin))?;
         // SAFETY: as above.
         unsafe { demand::require(ctx, guard) };
         Ok(())
     })
 }
 
-/// Trusts one certificate as it is, for a device whose certificate is self-signed: a peer that shows exactly these bytes
-/// needs no chain. Its dates and the host name hold all the same, unless hostlock_insecure_* says otherwise; CRLs and
-/// OCSP are not asked about it. May be called for several certificates.
+/// Trusts one certificate (`cert`, in PEM or DER) as it is, for a device whose certificate is self-signed: a peer that
+/// shows exactly these bytes needs no chain. Its dates and the host name hold all the same, unless hostlock_insecure_*
+/// says otherwise; CRLs and OCSP are not asked about it. May be called for several certificates.
 ///
 /// The system's roots stand back, as for every hostlock_ctx_trust_* call; hostlock_ctx_trust_system adds them again.
-/// `cert` is one certificate in PEM or DER.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX` that no handshake uses now; `cert` is NULL or `len` readable bytes.

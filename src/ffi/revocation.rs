@@ -1,4 +1,4 @@
-//! Section "Revocation" of the header.
+//! Section "Revocation" of the header: CRLs and stapled OCSP answers
 
 use std::ffi::{c_char, c_int};
 
@@ -11,70 +11,73 @@ use crate::verify::revocation::{self, Mode, ocsp};
 use crate::verify::staple;
 
 /// Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
-/// before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked by
-/// a current CRL of its issuer, unless hostlock_ctx_crl_mode says otherwise.
+/// before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked
+/// by a current CRL of its issuer, unless hostlock_ctx_set_crl_mode says otherwise.
 ///
 /// 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not opened);
-/// HOSTLOCK_E_FILE_IO (not readable, or more than 256 MiB); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER, or
-/// damaged); HOSTLOCK_E_WRONG_PEM (certificates only, for example).
+/// HOSTLOCK_E_FILE_IO (not readable, or more than 256 MiB); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER,
+/// or damaged); HOSTLOCK_E_WRONG_PEM (certificates only, for example).
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `path` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_ctx_crl_file(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
+pub unsafe extern "C" fn hostlock_ctx_add_crl_file(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
-        revocation::load(guard, "hostlock_ctx_crl_file", |crls| {
+        revocation::load(guard, "hostlock_ctx_add_crl_file", |crls| {
             // SAFETY: as above.
             crls.with_file(unsafe { path_of(path)? })
         })
     })
 }
 
-/// Loads the certificate revocation lists in memory: PEM, any number of them, or one in DER. See hostlock_ctx_crl_file.
+/// Loads the certificate revocation lists in memory: PEM, any number of them, or one in DER. See
+/// hostlock_ctx_add_crl_file.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `data` is NULL or `len` readable bytes.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_ctx_crl_mem(ctx: *mut hostlock_ctx, data: *const u8, len: usize) -> c_int {
+pub unsafe extern "C" fn hostlock_ctx_add_crl_mem(ctx: *mut hostlock_ctx, data: *const u8, len: usize) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
-        // SAFETY: as above.
-        revocation::load(guard, "hostlock_ctx_crl_mem", |crls| crls.with_memory(unsafe { bytes(data, len, "data")? }))
+        revocation::load(guard, "hostlock_ctx_add_crl_mem", |crls| {
+            // SAFETY: the caller promises `len` readable bytes, or NULL.
+            crls.with_memory(unsafe { bytes(data, len, "data")? })
+        })
     })
 }
 
 /// Which certificates must be known as not revoked: "leaf" the peer's own, "chain" (the default once a CRL is loaded)
-/// every one below the trust anchor. "+soft" behind it lets a certificate pass where no CRL covers it, never one that is
-/// revoked, and never by a CRL that is damaged or out of date; "+expired" lets a CRL past its nextUpdate count. Choosing
-/// a mode turns checking on.
+/// every one below the trust anchor. "+soft" behind it lets a certificate pass where no CRL covers it, never one that
+/// is revoked, and never by a CRL that is damaged or out of date; "+expired" lets a CRL past its nextUpdate count.
+/// Choosing a mode turns checking on.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `mode` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_ctx_crl_mode(ctx: *mut hostlock_ctx, mode: *const c_char) -> c_int {
+pub unsafe extern "C" fn hostlock_ctx_set_crl_mode(ctx: *mut hostlock_ctx, mode: *const c_char) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
         let prepare = || Mode::parse(unsafe { text(mode, "mode")? });
-        guard.configure(Family::CrlMode, "hostlock_ctx_crl_mode", prepare, |settings, mode| {
+        guard.configure(Family::CrlMode, "hostlock_ctx_set_crl_mode", prepare, |settings, mode| {
             settings.revocation.mode = Some(mode)
         })
     })
 }
 
-/// Reads every file of hostlock_ctx_crl_file again, in place of what it gave before: all files, or none where one of them
-/// cannot be read. Connections of other threads go on meanwhile; each uses the lists that it began with, and sessions
-/// from before are not resumed.
+/// Reads every file of hostlock_ctx_add_crl_file again, in place of what it gave before: all files, or none where one
+/// of them cannot be read. Connections of other threads go on meanwhile; each uses the lists that it began with, and
+/// sessions from before are not resumed.
 ///
-/// Unlike a set-up call, one that fails does not stop the context's handshakes: the lists that were loaded stay in force
-/// until their own nextUpdate.
+/// Unlike a set-up call, one that fails does not stop the context's handshakes: the lists that were loaded stay in
+/// force until their own nextUpdate.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`.
@@ -90,14 +93,14 @@ pub unsafe extern "C" fn hostlock_ctx_crl_reload(ctx: *mut hostlock_ctx) -> c_in
 /// "good"; where there is none the certificate passes, unless it demands one (the TLS feature extension, RFC 7633).
 /// "require": there must be one. "off": none is asked for or looked at.
 ///
-/// A server is refused before the client sends a certificate of its own or any data. A certificate that is a trust anchor
-/// itself has no issuer to ask about it.
+/// A server is refused before the client sends a certificate of its own or any data. A certificate that is a trust
+/// anchor itself has no issuer to ask about it.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `mode` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_ctx_ocsp_mode(ctx: *mut hostlock_ctx, mode: *const c_char) -> c_int {
+pub unsafe extern "C" fn hostlock_ctx_set_ocsp_mode(ctx: *mut hostlock_ctx, mode: *const c_char) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
@@ -111,6 +114,6 @@ pub unsafe extern "C" fn hostlock_ctx_ocsp_mode(ctx: *mut hostlock_ctx, mode: *c
             unsafe { staple::request(ctx, mode) };
             Ok(mode)
         };
-        guard.configure(Family::Ocsp, "hostlock_ctx_ocsp_mode", prepare, |settings, mode| settings.ocsp = mode)
+        guard.configure(Family::Ocsp, "hostlock_ctx_set_ocsp_mode", prepare, |settings, mode| settings.ocsp = mode)
     })
 }

@@ -1,26 +1,28 @@
-//! Section "Sealing a process" of the header.
+//! Section "Sealing a process" of the header: every context of it, whoever makes one
+//!
+//! A seal cannot be taken off. Exceptions and the mode that only reports give up a check: they take a `reason`, which
+//! is kept for the report and must say something, and the compiler warns of them as in "Giving up a check".
 
 use std::ffi::{OsStr, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::boundary::{not_null, status, string_for_c, text, text_bytes};
+use super::boundary::{pointer, status, string_for_c, text, text_bytes};
 use super::context::policy_of;
 use super::hostlock_ctx;
 use crate::bridge::seal::state::Mode;
 use crate::bridge::seal::{self, allow};
 use crate::verify::insecure;
 
-/// Seals the process: every context that any code of it makes from now on with the libssl that hostlock uses is guarded as
-/// hostlock_harden guards one, whatever that code then sets on it. Client connections verify the certificate and the host;
-/// no host named means HOSTLOCK_E_NO_HOST. The host is that of SSL_set1_host (or the connection's X509_VERIFY_PARAM), else
-/// the SNI that the program sends. Servers go on as they were set up, with the policy's versions, suites and keys; what
-/// they ask of their clients stays theirs.
+/// Seals the process: every context that any code of it makes from now on with the libssl that hostlock uses is guarded
+/// as hostlock_harden guards one, whatever that code then sets on it. Client connections verify the certificate and the
+/// host; no host named means HOSTLOCK_E_NO_HOST. The host is that of SSL_set1_host (or the connection's
+/// X509_VERIFY_PARAM), else the SNI that the program sends. Servers go on as they were set up, with the policy's
+/// versions, suites and keys; what they ask of their clients stays theirs.
 ///
-/// `policy` is as for hostlock_client_new. 0, also where the process is sealed so already; HOSTLOCK_E_STATE where it is
-/// sealed with another policy or mode. A seal cannot be taken off. Contexts that exist already are sealed by
-/// hostlock_seal_ctx, those of other TLS libraries not at all; a context for DTLS or QUIC refuses every handshake. Call it
-/// early, from any thread.
+/// 0, also where the process is sealed so already; HOSTLOCK_E_STATE where it is sealed with another policy or mode.
+/// Contexts that exist already are sealed by hostlock_seal_ctx, those of other TLS libraries not at all; a context for
+/// DTLS or QUIC refuses every handshake. Call it early, from any thread.
 ///
 /// # Safety
 /// `policy` is NULL or NUL-terminated.
@@ -32,8 +34,8 @@ pub unsafe extern "C" fn hostlock_seal_process(policy: *const c_char) -> c_int {
 }
 
 /// Seals a context that was made before hostlock_seal_process was called; connections that it has made already keep
-/// what they have. HOSTLOCK_E_STATE where the process is not sealed, HOSTLOCK_E_FOREIGN_LIBSSL for a context of another
-/// copy of libssl. A context that hostlock guards already stays as it is.
+/// what they have. HOSTLOCK_E_STATE where the process is not sealed. A context that hostlock guards already stays as it
+/// is.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX` that no other thread uses now.
@@ -44,25 +46,18 @@ pub unsafe extern "C" fn hostlock_seal_ctx(ctx: *mut hostlock_ctx) -> c_int {
     status(|| unsafe { seal::context(ctx) })
 }
 
-/// What the seal has seen, as one JSON object: `mode` and `policy`; `contexts` and `connections`, counted; `entries`, each
-/// with `outcome`, `host`, `status`, `code`, `message`, `hint`, `peer` (the address, where there is a socket), `count`,
-/// `first` and `last`; `left_out`, how many connections found no place among at most 256 entries; `allowed`, the
-/// exceptions with their reasons and uses; `other_tls`, the other TLS libraries in the process, which are not sealed.
+/// What the seal has seen, as one JSON object: `mode` and `policy`; `contexts` and `connections`, counted; `entries`,
+/// each with `outcome`, `host`, `status`, `code`, `message`, `hint`, `peer` (the address, where there is a socket),
+/// `count`, `first` and `last`; `left_out`, how many connections found no place among at most 256 entries; `allowed`,
+/// the exceptions with their reasons and uses; `other_tls`, the other TLS libraries in the process, which are not
+/// sealed.
 ///
-/// On success `*json` is the text: free it with hostlock_string_free. The child of a fork begins with its parent's counts.
-///
-/// # Safety
-/// `json` is NULL or writable.
+/// Free it with hostlock_string_free. NULL on failure: HOSTLOCK_E_STATE where the process is not sealed. The child of a
+/// fork begins with its parent's counts.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_seal_report(json: *mut *mut c_char) -> c_int {
-    status(|| {
-        not_null(json, "json")?;
-        let report = string_for_c(seal::report()?)?;
-        // SAFETY: as the caller promises.
-        unsafe { *json = report };
-        Ok(())
-    })
+pub extern "C" fn hostlock_seal_report() -> *mut c_char {
+    pointer(|| string_for_c(seal::report()?))
 }
 
 /// Appends one line of JSON to the file `path` for every event of the seal, as it happens and by one write, so that
@@ -85,42 +80,41 @@ pub unsafe extern "C" fn hostlock_seal_log(path: *const c_char) -> c_int {
 /// Seals the process in the mode that only reports: each connection is judged and recorded, nothing is refused, and no
 /// option, version, suite or verdict of the program is altered.
 ///
-/// `policy` is as for hostlock_client_new; `why` is kept for the report and must say something. HOSTLOCK_E_STATE where the
-/// process is sealed otherwise already.
+/// HOSTLOCK_E_STATE where the process is sealed otherwise already.
 ///
 /// # Safety
-/// `policy` is NULL or NUL-terminated; `why` is NULL or NUL-terminated.
+/// `policy` is NULL or NUL-terminated; `reason` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 #[must_use]
 #[deprecated(note = "nothing is refused; define HOSTLOCK_ALLOW_INSECURE if that is meant")]
-pub unsafe extern "C" fn hostlock_insecure_seal_report_only(policy: *const c_char, why: *const c_char) -> c_int {
+pub unsafe extern "C" fn hostlock_insecure_seal_report_only(policy: *const c_char, reason: *const c_char) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let choice = unsafe { policy_of(policy)? };
         // SAFETY: as above.
-        let why = insecure::reason(unsafe { text(why, "why")? })?;
-        seal::process(choice, Mode::ReportOnly(why.to_string_lossy().into_owned()))
+        let reason = insecure::reason(unsafe { text(reason, "reason")? })?;
+        seal::process(choice, Mode::ReportOnly(reason.to_string_lossy().into_owned()))
     })
 }
 
 /// Makes an exception: connections of sealed contexts that `what` fits are judged as the program set them up, where
 /// hostlock would refuse the certificate or knows no host. Versions, suites and keys keep the policy's floor.
 ///
-/// `what` is "host:NAME" (the host that the program asks for), "address:IP" (where the socket leads) or "sha256:HEX" (of
-/// the peer's own certificate in DER). Anything else is HOSTLOCK_E_ARG. `why` must say something; it and each use are in
-/// the report. It may be called before the process is sealed, and cannot be taken back.
+/// `what` is "host:NAME" (the host that the program asks for), "address:IP" (where the socket leads) or "sha256:HEX"
+/// (of the peer's own certificate in DER). Anything else is HOSTLOCK_E_ARG. Each use is in the report. It may be called
+/// before the process is sealed.
 ///
 /// # Safety
-/// `what` is NULL or NUL-terminated; `why` is NULL or NUL-terminated.
+/// `what` is NULL or NUL-terminated; `reason` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 #[must_use]
 #[deprecated(note = "anyone can pose as what is named; define HOSTLOCK_ALLOW_INSECURE if that is meant")]
-pub unsafe extern "C" fn hostlock_insecure_seal_allow(what: *const c_char, why: *const c_char) -> c_int {
+pub unsafe extern "C" fn hostlock_insecure_seal_allow(what: *const c_char, reason: *const c_char) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let what = unsafe { text(what, "what")? };
         // SAFETY: as above.
-        let why = insecure::reason(unsafe { text(why, "why")? })?;
-        allow::add(what, why.to_string_lossy().into_owned())
+        let reason = insecure::reason(unsafe { text(reason, "reason")? })?;
+        allow::add(what, reason.to_string_lossy().into_owned())
     })
 }

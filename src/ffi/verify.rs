@@ -1,4 +1,4 @@
-//! Section "Verification without a connection" of the header.
+//! Section "Verification" of the header: at which moment, how strictly, and without a connection
 
 use std::ffi::{c_char, c_int};
 
@@ -49,14 +49,14 @@ pub unsafe extern "C" fn hostlock_ctx_verify_chain(
 /// `ctx` is NULL or a live `SSL_CTX`.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_ctx_verify_time(ctx: *mut hostlock_ctx, unix_seconds: i64) -> c_int {
+pub unsafe extern "C" fn hostlock_ctx_set_verify_time(ctx: *mut hostlock_ctx, unix_seconds: i64) -> c_int {
     status(|| {
         // SAFETY: as the caller promises.
         let guard = unsafe { guard_of(ctx)? };
         let prepare = || offline::time(unix_seconds);
         guard.configure(
-            Family::Setting("hostlock_ctx_verify_time"),
-            "hostlock_ctx_verify_time",
+            Family::Setting("hostlock_ctx_set_verify_time"),
+            "hostlock_ctx_set_verify_time",
             prepare,
             |settings, time| settings.verify_time = Some(time),
         )
@@ -70,7 +70,7 @@ pub unsafe extern "C" fn hostlock_ctx_verify_time(ctx: *mut hostlock_ctx, unix_s
 /// `ctx` is NULL or a live `SSL_CTX`.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_ctx_verify_depth(ctx: *mut hostlock_ctx, intermediates: c_int) -> c_int {
+pub unsafe extern "C" fn hostlock_ctx_set_verify_depth(ctx: *mut hostlock_ctx, intermediates: c_int) -> c_int {
     status(|| {
         // SAFETY: as the caller promises.
         let guard = unsafe { guard_of(ctx)? };
@@ -80,8 +80,8 @@ pub unsafe extern "C" fn hostlock_ctx_verify_depth(ctx: *mut hostlock_ctx, inter
                 .with_hint("0 permits only certificates that an anchor issued")),
         };
         guard.configure(
-            Family::Setting("hostlock_ctx_verify_depth"),
-            "hostlock_ctx_verify_depth",
+            Family::Setting("hostlock_ctx_set_verify_depth"),
+            "hostlock_ctx_set_verify_depth",
             prepare,
             |settings, depth| settings.verify_depth = Some(depth),
         )
@@ -98,15 +98,15 @@ pub unsafe extern "C" fn hostlock_ctx_verify_depth(ctx: *mut hostlock_ctx, inter
 /// `ctx` is NULL or a live `SSL_CTX`; `words` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn hostlock_ctx_verify_flags(ctx: *mut hostlock_ctx, words: *const c_char) -> c_int {
+pub unsafe extern "C" fn hostlock_ctx_set_verify_flags(ctx: *mut hostlock_ctx, words: *const c_char) -> c_int {
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
         let prepare = || offline::stricter(unsafe { text(words, "words")? });
         guard.configure(
-            Family::Setting("hostlock_ctx_verify_flags"),
-            "hostlock_ctx_verify_flags",
+            Family::Setting("hostlock_ctx_set_verify_flags"),
+            "hostlock_ctx_set_verify_flags",
             prepare,
             |settings, stricter| {
                 settings.verify_flags = stricter.flags;

@@ -82,7 +82,7 @@ pub fn x509_error(code: c_int, depth: usize, chain: &[X509], leaf: &X509Ref) -> 
         }
         ffi::X509_V_ERR_CERT_CHAIN_TOO_LONG => {
             Error::new(Status::EChainTooLong, format!("the chain is longer than permitted, at {who} (RFC 5280 6.1)"))
-                .with_hint("permit more with hostlock_ctx_verify_depth if the chain is meant to be so long")
+                .with_hint("permit more with hostlock_ctx_set_verify_depth if the chain is meant to be so long")
         }
         ffi::X509_V_ERR_PATH_LENGTH_EXCEEDED => Error::new(
             Status::EChainTooLong,
@@ -100,7 +100,7 @@ pub fn x509_error(code: c_int, depth: usize, chain: &[X509], leaf: &X509Ref) -> 
             format!("{who} has no OCSP answer that OpenSSL's own check (X509_V_FLAG_OCSP_RESP_CHECK) accepts"),
         )
         .with_hint(
-            "hostlock_ctx_ocsp_mode(ctx, \"require\") demands a stapled answer on TLS 1.2 and 1.3; clear the flag",
+            "hostlock_ctx_set_ocsp_mode(ctx, \"require\") demands a stapled answer on TLS 1.2 and 1.3; clear the flag",
         ),
         _ => match form(code) {
             Some((what, rule)) => Error::new(Status::EBadCertificate, format!("{who} {what} ({rule})")),
@@ -204,7 +204,7 @@ pub fn too_deep(intermediates: usize, most: usize, chain: &[X509]) -> Error {
         format!("the chain has {intermediates} intermediate certificates, and {most} are permitted (RFC 5280 6.1)"),
     )
     .with_x509_code(ffi::X509_V_ERR_CERT_CHAIN_TOO_LONG)
-    .with_hint("permit more with hostlock_ctx_verify_depth if the chain is meant to be so long");
+    .with_hint("permit more with hostlock_ctx_set_verify_depth if the chain is meant to be so long");
     match chain.get(most + 1) {
         Some(certificate) => error.with_certificate(most as u32 + 1, subject_of(certificate)),
         None => error,

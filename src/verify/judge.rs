@@ -164,7 +164,7 @@ pub(crate) enum Extent {
 /// The bits of a program's flags that make verification laxer, or that hostlock decides by itself. All others hold, those
 /// of a newer OpenSSL included: it honours what it knows.
 pub const WEAKENING: c_ulong =
-    // A moment of the program's own. hostlock_ctx_verify_time sets one.
+    // A moment of the program's own. hostlock_ctx_set_verify_time sets one.
     ffi::X509_V_FLAG_USE_CHECK_TIME
     // No dates at all. hostlock_insecure_no_time_check says so aloud.
     | ffi::X509_V_FLAG_NO_CHECK_TIME

@@ -9,7 +9,7 @@ use hostlock::bridge::{audit, intact};
 use hostlock::ffi::context::{hostlock_client_new, hostlock_server_new};
 use hostlock::ffi::host::hostlock_ctx_set_host;
 use hostlock::ffi::insecure::*;
-use hostlock::ffi::verify::hostlock_ctx_verify_time;
+use hostlock::ffi::verify::hostlock_ctx_set_verify_time;
 use hostlock::sys;
 use openssl_sys as ffi;
 
@@ -70,7 +70,7 @@ fn what_a_policy_permits_by_name_and_a_fixed_time_are_told() {
     assert_eq!(found(&client(c"default+cn-fallback".as_ptr()).audit()), ["cn-fallback-allowed"]);
     let at_a_time = client(ptr::null());
     // SAFETY: the context is live.
-    assert_eq!(unsafe { hostlock_ctx_verify_time(at_a_time.0, 1_000_000_000) }, 0);
+    assert_eq!(unsafe { hostlock_ctx_set_verify_time(at_a_time.0, 1_000_000_000) }, 0);
     let report = at_a_time.audit();
     assert_eq!(found(&report), ["verify-time-set"]);
     assert!(report.findings()[0].detail.contains("2001-09-09T01:46:40Z"));

@@ -16,6 +16,7 @@ use std::ptr;
 use c::{Ctx, text};
 use hostlock::error::Status;
 use hostlock::ffi::connection::*;
+use hostlock::ffi::library::hostlock_string_free;
 use openssl::ssl::SslVersion;
 use openssl::x509::X509;
 use support::pki::{DAY, Identity, Recipe};
@@ -61,7 +62,9 @@ fn a_host_is_reached_by_name_and_by_address_and_the_facts_are_told() {
         unsafe {
             assert_eq!(text(hostlock_conn_version(conn.0)).as_deref(), Some("TLSv1.3"));
             assert_eq!(text(hostlock_conn_cipher(conn.0)).as_deref(), info["cipher"].as_str());
-            assert!(hostlock_conn_fd(conn.0) >= 0);
+            let mut fd = -1;
+            assert_eq!(hostlock_conn_fd(conn.0, &mut fd), 0);
+            assert!(fd >= 0);
             let pem = hostlock_conn_peer_chain(conn.0);
             let chain = X509::stack_from_pem(text(pem).unwrap().as_bytes()).unwrap();
             hostlock_string_free(pem);
@@ -171,7 +174,7 @@ fn null_and_nonsense_are_errors_and_not_crashes() {
         assert_eq!(hostlock_write_all(ptr::null_mut(), room.as_ptr().cast(), 4), bad as isize);
         assert_eq!(hostlock_shutdown(ptr::null_mut()), bad);
         assert_eq!(hostlock_pending(ptr::null()), 0);
-        assert_eq!(hostlock_conn_fd(ptr::null()), -1);
+        assert_eq!(hostlock_conn_fd(ptr::null(), ptr::null_mut()), bad);
         assert!(hostlock_conn_version(ptr::null()).is_null());
         assert!(hostlock_conn_cipher(ptr::null()).is_null());
         assert!(hostlock_conn_verified_host(ptr::null()).is_null());

@@ -22,8 +22,9 @@ fn pair(nonblocking: bool) -> (TcpStream, TcpStream) {
 }
 
 fn wait_for(conn: &Conn, status: Status) {
-    // SAFETY: the connection is live.
-    let fd = unsafe { hostlock_conn_fd(conn.0) };
+    let mut fd = -1;
+    // SAFETY: the connection is live, and the descriptor has its place.
+    assert_eq!(unsafe { hostlock_conn_fd(conn.0, &mut fd) }, 0);
     let events = if status == Status::WantRead { libc::POLLIN } else { libc::POLLOUT };
     let mut entry = libc::pollfd { fd, events, revents: 0 };
     // SAFETY: one entry.

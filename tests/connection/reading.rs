@@ -42,7 +42,9 @@ fn a_plain_ssl_of_the_program_is_driven_as_well() {
     let mut room = [0u8; 16];
     // SAFETY: the SSL is live in this thread; the buffer has that room.
     unsafe {
-        assert_eq!(hostlock_conn_fd(ssl.as_ptr()), stream.as_raw_fd());
+        let mut fd = -1;
+        assert_eq!(hostlock_conn_fd(ssl.as_ptr(), &mut fd), 0);
+        assert_eq!(fd, stream.as_raw_fd());
         assert_eq!(hostlock_handshake(ssl.as_ptr()), 0);
         assert_eq!(c::text(hostlock_conn_verified_host(ssl.as_ptr())).as_deref(), Some(HOST));
         assert_eq!(hostlock_read(ssl.as_ptr(), room.as_mut_ptr().cast(), 16), 5);
@@ -193,7 +195,9 @@ fn a_connection_over_memory_never_waits() {
     unsafe {
         assert_eq!(hostlock_conn_set_host(ssl.as_ptr(), host.as_ptr()), 0);
         ffi::SSL_set_bio(ssl.as_ptr(), ffi::BIO_new(ffi::BIO_s_mem()), ffi::BIO_new(ffi::BIO_s_mem()));
-        assert_eq!(hostlock_conn_fd(ssl.as_ptr()), -1);
+        let mut fd = 7;
+        assert_eq!(hostlock_conn_fd(ssl.as_ptr(), &mut fd), Status::EState.code());
+        assert_eq!(fd, -1);
         assert_eq!(hostlock_handshake(ssl.as_ptr()), Status::WantRead.code());
         let answer = hostlock_write_all(ssl.as_ptr(), [1u8; 4].as_ptr().cast(), 4);
         c::Failure::last(answer as i64).expect(Status::EState, HOST, &["no descriptor to wait for"]);

@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import unittest
-from typing import Any
+from typing import Any, Callable
 
 from support import HEADER, ROOT, Authority, Server, library, run
 
@@ -17,7 +17,9 @@ E_ARG, E_POISONED, E_BAD_HOST, E_HOST_MISMATCH, E_NOT_FOUND = -3, -6, -10, -12, 
 POINTER = ctypes.c_void_p
 TYPES: dict[str, Any] = {
     "void": None,
+    "bool": ctypes.c_bool,
     "int": ctypes.c_int,
+    "long": ctypes.c_long,
     "unsigned int": ctypes.c_uint,
     "size_t": ctypes.c_size_t,
     "ssize_t": ctypes.c_ssize_t,
@@ -150,6 +152,7 @@ for name in t.prototypes():
         facts = json.loads(self.lib.hostlock_error_json(error))
         self.assertEqual(facts["names"], ["impostor.example"])
         self.assertEqual((facts["host"], facts["code"]), ("localhost", E_HOST_MISMATCH))
+        self.assertEqual(facts["status"], "HOSTLOCK_E_HOST_MISMATCH")
         self.assertEqual(facts["message"], self.message())
 
     def test_a_kept_error_outlives_the_next_one_and_belongs_to_its_thread(self) -> None:
@@ -176,6 +179,29 @@ for name in t.prototypes():
             self.assertEqual(self.lib.hostlock_ctx_trust_file(context, str(self.authority.certificate).encode()), 0)
             self.assertEqual(self.connect(context, port)[0], 0, self.message())
 
+    def test_a_handle_is_null_after_a_failure_whatever_stood_there(self) -> None:
+        asks: tuple[Callable[[Any], int], ...] = (
+            lambda place: self.lib.hostlock_connect(self.context(), b"h:443", 443, place),
+            lambda place: self.lib.hostlock_connect(None, b"localhost", 443, place),
+            lambda place: self.lib.hostlock_connect_fd(self.context(), -1, b"localhost", place),
+            lambda place: self.lib.hostlock_audit(None, place),
+            lambda place: self.lib.hostlock_audit_conn(None, place),
+            lambda place: self.lib.hostlock_audit_probe(None, place),
+            lambda place: self.lib.hostlock_ctx_check_intact(None, place),
+        )
+        for ask in asks:
+            handle = POINTER(1)
+            self.assertLess(ask(ctypes.byref(handle)), 0)
+            self.assertIsNone(handle.value)
+        descriptor = ctypes.c_int(7)
+        self.assertEqual(self.lib.hostlock_conn_fd(None, ctypes.byref(descriptor)), E_ARG)
+        self.assertEqual(descriptor.value, -1)
+
+    def test_a_yes_or_no_that_is_neither_is_refused(self) -> None:
+        careless = ctypes.CDLL(str(library())).hostlock_ctx_set_host_from_sni
+        careless.argtypes = [POINTER, ctypes.c_int]
+        self.assertEqual([careless(self.context(), answer) for answer in (0, 1, 2)], [0, 0, E_ARG])
+
     def test_a_python_socket_is_taken_over_by_its_descriptor(self) -> None:
         pem, connection = self.authority.issue("bank.example"), POINTER()
         with (
@@ -185,7 +211,9 @@ for name in t.prototypes():
             out = ctypes.byref(connection)
             status = self.lib.hostlock_connect_fd(self.trusting(), plain.fileno(), b"bank.example", out)
             self.assertEqual(status, 0, self.message())
-            self.assertEqual(self.lib.hostlock_conn_fd(connection), plain.fileno())
+            descriptor = ctypes.c_int()
+            self.assertEqual(self.lib.hostlock_conn_fd(connection, ctypes.byref(descriptor)), 0)
+            self.assertEqual(descriptor.value, plain.fileno())
             self.lib.hostlock_conn_free(connection)
 
     def test_contexts_are_shared_by_threads(self) -> None:

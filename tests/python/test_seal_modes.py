@@ -41,9 +41,9 @@ class Modes(unittest.TestCase):
                 sealed(careless(honest, None), "report"),
             )
         for ran, end in (
-            (good, ("connected", "success")),
-            (bad, ("would_refuse", "host mismatch")),
-            (lost, ("would_refuse", "no host to check")),
+            (good, ("connected", "HOSTLOCK_OK")),
+            (bad, ("would_refuse", "HOSTLOCK_E_HOST_MISMATCH")),
+            (lost, ("would_refuse", "HOSTLOCK_E_NO_HOST")),
         ):
             self.assertIn(ANSWER, ran.output, str(ran))
             self.assertEqual(ran.ends(), [end], str(ran))
@@ -53,17 +53,20 @@ class Modes(unittest.TestCase):
             for what in ("host:localhost", "address:127.0.0.1", f"sha256:{leaf_hash(impostor())}"):
                 ran = sealed(careless(false), HOSTLOCK_SEAL_ALLOW=f"host:unused.example, {what}")
                 self.assertIn(ANSWER, ran.output, str(ran))
-                self.assertEqual(ran.ends(), [("excused", "host mismatch")], str(ran))
+                self.assertEqual(ran.ends(), [("excused", "HOSTLOCK_E_HOST_MISMATCH")], str(ran))
                 self.assertEqual([event["allowed"] for event in ran.events if "allowed" in event], [what])
             for what in ("host:other.example", "address:127.0.0.2", f"sha256:{leaf_hash(right())}"):
                 ran = sealed(careless(false), HOSTLOCK_SEAL_ALLOW=what)
                 self.assertNotIn(ANSWER, ran.output, str(ran))
-                self.assertEqual(ran.ends(), [("refused", "host mismatch")], str(ran))
+                self.assertEqual(ran.ends(), [("refused", "HOSTLOCK_E_HOST_MISMATCH")], str(ran))
 
     def test_a_program_that_loads_the_initialiser_by_dlopen_is_sealed_from_then_on(self) -> None:
         load = f"import ctypes; ctypes.CDLL({str(initialiser())!r})\n"
         with Server(right()) as honest, Server(impostor()) as false:
-            for port, expected in ((honest, ("connected", "success")), (false, ("refused", "host mismatch"))):
+            for port, expected in (
+                (honest, ("connected", "HOSTLOCK_OK")),
+                (false, ("refused", "HOSTLOCK_E_HOST_MISMATCH")),
+            ):
                 interpreter, flag, code = careless(port)
                 ran = sealed([interpreter, flag, load + code], LD_PRELOAD="")
                 self.assertEqual(ran.ends(), [expected], str(ran))
@@ -121,12 +124,12 @@ class Modes(unittest.TestCase):
             interpreter, flag, code = careless(honest)
             killed = sealed([interpreter, flag, code + "\nimport os; os.kill(os.getpid(), 9)"])
             self.assertEqual(killed.status, -signal.SIGKILL)
-            self.assertEqual(killed.ends(), [("connected", "success")], str(killed))
+            self.assertEqual(killed.ends(), [("connected", "HOSTLOCK_OK")], str(killed))
             self.assertNotIn("ended", [event["event"] for event in killed.events])
             indented = careless(false)[2].replace("\n", "\n    ")
             family = f"import os\nif os.fork() == 0:\n    {indented}\nelse:\n    os.wait()"
             forked = sealed([interpreter, flag, family])
-            self.assertEqual(forked.ends(), [("refused", "host mismatch")], str(forked))
+            self.assertEqual(forked.ends(), [("refused", "HOSTLOCK_E_HOST_MISMATCH")], str(forked))
             began, refused = (next(e for e in forked.events if e["event"] == kind) for kind in ("began", "refused"))
             self.assertNotEqual(began["pid"], refused["pid"])
 
@@ -251,7 +254,9 @@ class Servers(unittest.TestCase):
                 self.assertEqual("502 Bad Gateway" in answer, not works, answer)
                 self.assertGreaterEqual(served(log), 2)
                 ends = {(e["event"], e["status"]) for e in events(log) if e["event"] in ("connected", "refused")}
-                self.assertEqual(ends, {("connected", "success") if works else ("refused", "host mismatch")})
+                self.assertEqual(
+                    ends, {("connected", "HOSTLOCK_OK") if works else ("refused", "HOSTLOCK_E_HOST_MISMATCH")}
+                )
                 self.stop(process)
 
     def wait_for(self, port: int, process: subprocess.Popen[str]) -> None:

@@ -19,13 +19,13 @@ class Programs(unittest.TestCase):
                 self.assertIn(ANSWER, unsealed(client.told(false)), "without the seal the impostor is believed")
                 good, bad = sealed(client.told(honest)), sealed(client.told(false))
                 self.assertIn(ANSWER, good.output, str(good))
-                self.assertEqual(set(good.ends()), {("connected", "success")}, str(good))
+                self.assertEqual(set(good.ends()), {("connected", "HOSTLOCK_OK")}, str(good))
                 self.assertNotIn(ANSWER, bad.output, str(bad))
-                self.assertEqual(set(bad.ends()), {("refused", "host mismatch")}, str(bad))
+                self.assertEqual(set(bad.ends()), {("refused", "HOSTLOCK_E_HOST_MISMATCH")}, str(bad))
             self.assertIn(ANSWER, unsealed(client.untold(honest)))
             lost = sealed(client.untold(honest))
             self.assertNotIn(ANSWER, lost.output, str(lost))
-            self.assertEqual(set(lost.ends()), {("refused", "no host to check")}, str(lost))
+            self.assertEqual(set(lost.ends()), {("refused", "HOSTLOCK_E_NO_HOST")}, str(lost))
 
 
 def _add(name: str, client: Client) -> None:

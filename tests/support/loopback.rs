@@ -96,10 +96,11 @@ impl Client {
         answer(unsafe { hostlock_ctx_trust_bundled(self.as_ptr()) })
     }
 
-    pub fn trust_count(&self) -> Result<i32, Failure> {
-        // SAFETY: as above.
-        let count = unsafe { hostlock_ctx_trust_count(self.as_ptr()) };
-        if count >= 0 { Ok(count) } else { Err(answer(count).unwrap_err()) }
+    pub fn trust_count(&self) -> Result<usize, Failure> {
+        let mut count = 0;
+        // SAFETY: the context is live, and the count has its place.
+        answer(unsafe { hostlock_ctx_trust_count(self.as_ptr(), &mut count) })?;
+        Ok(count)
     }
 
     /// A handshake with the server at `port`, for [`HOST`], and the server's greeting; or why it was refused.

@@ -25,7 +25,7 @@ pub struct Connections {
     pub outcome: String,
     /// The host that was asked for.
     pub host: Option<String>,
-    /// The status in words, and as a number.
+    /// The name of the status, and its number.
     pub status: (String, i64),
     /// Why, in the words of the latest.
     pub message: Option<String>,
@@ -145,9 +145,9 @@ mod tests {
         let events = Events::read(concat!(
             r#"{"event":"began","pid":7,"program":"/bin/a"}"#,
             "\n",
-            r#"{"event":"refused","pid":7,"contexts":1,"host":"h","status":"host mismatch","code":-12,"message":"one"}"#,
+            r#"{"event":"refused","pid":7,"contexts":1,"host":"h","status":"HOSTLOCK_E_HOST_MISMATCH","code":-12,"message":"one"}"#,
             "\n",
-            r#"{"event":"refused","pid":8,"contexts":3,"host":"h","status":"host mismatch","code":-12,"message":"two"}"#,
+            r#"{"event":"refused","pid":8,"contexts":3,"host":"h","status":"HOSTLOCK_E_HOST_MISMATCH","code":-12,"message":"two"}"#,
             "\n",
             r#"{"event":"served","pid":8,"contexts":3}"#,
             "\n",

@@ -48,7 +48,7 @@ kinds! {
     NO_HOST_ON_CONTEXT: Medium "no-host-on-context",
         "no host to check, unless each connection names its own",
         "a connection without one accepts a certificate of any host (RFC 9525, RFC 9325 section 7.1, CWE-297); \
-         hostlock_audit_ssl tells of a connection",
+         hostlock_audit_conn tells of a connection",
         "SSL_set1_host(ssl, host) on every connection, or X509_VERIFY_PARAM_set1_host(SSL_CTX_get0_param(ctx), host, 0)";
     LAX_HOST: High "lax-host",
         "the host to check is none that can be verified",
@@ -314,7 +314,7 @@ kinds! {
     TIME_SET: Medium "verify-time-set",
         "the program had certificates judged for a fixed moment in place of now",
         "what has expired since is accepted (RFC 5280 section 6.1.3)",
-        "leave hostlock_ctx_verify_time out";
+        "leave hostlock_ctx_set_verify_time out";
     HOOKS_REMOVED: High "hooks-removed",
         "hostlock's verification was taken off this context",
         "its handshakes are refused while the other hooks are there; the other findings say what a plain context of these \

@@ -77,7 +77,7 @@ impl Event {
     pub fn describe(&self, object: &mut Object) {
         object.optional("host", self.host.as_deref());
         let status = self.status();
-        object.text("status", status.title()).number("code", status.code().into());
+        object.text("status", status.name()).number("code", status.code().into());
         object.optional("message", self.error.as_ref().map(Error::message));
         object.optional("hint", self.error.as_ref().map(Error::hint).filter(|hint| !hint.is_empty()));
         object.optional("peer", self.peer.as_deref());

@@ -45,7 +45,7 @@ impl Crls {
                 Status::EState,
                 "no CRL of this context came from a file, so there is none to reload",
             )
-            .with_hint("load one with hostlock_ctx_crl_file"));
+            .with_hint("load one with hostlock_ctx_add_crl_file"));
         }
         let mut sources = Vec::with_capacity(self.sources.len());
         for source in &self.sources {

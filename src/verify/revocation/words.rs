@@ -133,8 +133,8 @@ fn missing(certificate: &X509Ref, who: &str, issuer: &str, loaded: &Crls) -> Err
             ));
         }
         return error.with_hint(match others.len() {
-            0 => "load it with hostlock_ctx_crl_file".to_owned(),
-            _ => format!("load it with hostlock_ctx_crl_file; those that are loaded are of {}", others.join(", ")),
+            0 => "load it with hostlock_ctx_add_crl_file".to_owned(),
+            _ => format!("load it with hostlock_ctx_add_crl_file; those that are loaded are of {}", others.join(", ")),
         });
     }
     if named.all(|crl| crl.is_delta()) {
