@@ -1,6 +1,7 @@
 /*
  * What happens on a connection after its handshake: renegotiation, and authentication that the server asks for later.
  */
+#define HOSTLOCK_ALLOW_INSECURE
 #include "support.h"
 
 static SSL *connection(SSL_CTX **ctx)
@@ -13,12 +14,20 @@ static SSL *connection(SSL_CTX **ctx)
     return ssl;
 }
 
-static void renegotiation(int permitted_again)
+enum habit_of_renegotiation { AS_IT_IS, PERMITTED_AGAIN, HOST_WAIVED };
+
+static void renegotiation(enum habit_of_renegotiation habit)
 {
+    int permitted_again = habit == PERMITTED_AGAIN;
     struct server *server =
         server_new(&(struct manner){.identity = identity(RIGHT), .version = TLS1_2_VERSION, .renegotiates = 1});
     SSL_CTX *ctx;
     SSL *ssl = connection(&ctx);
+    if (habit == HOST_WAIVED) {
+        SSL_free(ssl);
+        need(hostlock_insecure_no_hostname(ctx, "a test") == 0, "the waiver");
+        ssl = client_connection(ctx, NULL);
+    }
     int fd;
     struct report report;
     struct line *line = line_open(server, &fd);
@@ -35,7 +44,8 @@ static void renegotiation(int permitted_again)
               "a renegotiation that the program permits again is verified again, or does not happen");
     else
         claim(report.hellos == 1 && got == 4 && hostlock_conn_error(ssl) == NULL,
-              "a server's wish to renegotiate is declined, and the connection goes on (SSL_read %d)", got);
+              "a server's wish to renegotiate is declined, and the connection goes on%s (SSL_read %d)",
+              habit == HOST_WAIVED ? ", also where the host was waived" : "", got);
     SSL_free(ssl);
     SSL_CTX_free(ctx);
     server_free(server);
@@ -77,8 +87,9 @@ static void key_update(void)
 
 int main(void)
 {
-    renegotiation(0);
-    renegotiation(1);
+    renegotiation(AS_IT_IS);
+    renegotiation(PERMITTED_AGAIN);
+    renegotiation(HOST_WAIVED);
     later_authentication();
     key_update();
     return finish();

@@ -134,6 +134,11 @@ int main(void)
     ask(impostor, SSL_VERIFY_NONE, "old.example", &outcome);
     claim(passed(&outcome), "the host that is named is let through");
     claim(report_says("\"what\":\"host:old.example\",\"reason\":\"an old box\",\"uses\":1"), "and each use is counted");
+    struct server *asking =
+        server_new(&(struct manner){.identity = identity(IMPOSTOR), .version = TLS1_2_VERSION, .renegotiates = 1});
+    ask(asking, SSL_VERIFY_NONE, "old.example", &outcome);
+    claim(passed(&outcome) && outcome.server.hellos == 1, "a wish to renegotiate is declined there, and the connection goes on");
+    server_free(asking);
     ask(expired, SSL_VERIFY_PEER, "old.example", &outcome);
     claim(outcome.connected != 1 && outcome.verify_result == X509_V_ERR_CERT_HAS_EXPIRED,
           "what the program itself verifies is still refused");
@@ -152,7 +157,7 @@ int main(void)
 
     claim(hostlock_insecure_seal_allow("address:::ffff:127.0.0.1", "this machine") == 0 && connect_to_loopback() == 1,
           "the address that is named is let through, without a host");
-    claim(report_says("\"outcome\":\"excused\"") && report_says("\"excused\":3"), "the report tells the excused ones");
+    claim(report_says("\"outcome\":\"excused\"") && report_says("\"excused\":4"), "the report tells the excused ones");
     claim(report_says("\"what\":\"address:127.0.0.1\",\"reason\":\"this machine\",\"uses\":1"), "each by its own exception");
     server_free(expired);
     server_free(impostor);

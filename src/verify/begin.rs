@@ -6,7 +6,7 @@ use std::ptr;
 
 use openssl_sys as ffi;
 
-use crate::error::{Error, Status};
+use crate::error::{Error, Result, Status};
 use crate::policy::Policy;
 use crate::queue::{self, Quiet};
 use crate::sys;
@@ -20,6 +20,16 @@ use crate::verify::{demand, ech, id_context, info, mark, outer, security, staple
 /// # Safety
 /// `ssl` is a live `SSL` in the thread that uses it, inside of a handshake.
 pub unsafe fn prepare(ssl: *mut ffi::SSL) {
+    // After the first handshake libssl reports a start also where it declines a server's wish to renegotiate: no hello is
+    // built then, and the connection goes on as it was. Where one is, `review_hello` looks at what is left out here.
+    // SAFETY: reads a field of the live connection.
+    let first = unsafe { sys::SSL_in_before(ssl) } == 1;
+    // SAFETY: the caller promises a live connection in its own thread.
+    unsafe { prepare_for(ssl, first) };
+}
+
+/// [`prepare`]; `in_earnest`: whether a hello will be built or read, beyond doubt.
+unsafe fn prepare_for(ssl: *mut ffi::SSL, in_earnest: bool) {
     // SAFETY: `ssl` is live in its own thread, here and in every call below.
     let Ok(watch) = (unsafe { Watch::ensure(ssl) }) else { return };
     // SAFETY: as above.
@@ -29,7 +39,7 @@ pub unsafe fn prepare(ssl: *mut ffi::SSL) {
         let earlier = std::mem::take(&mut state.verdict);
         state.earlier = match earlier {
             // SAFETY: as above.
-            Verdict::Verified { .. } => Some((earlier, unsafe { finished(ssl) })),
+            Verdict::Verified { .. } | Verdict::Excused(_) => Some((earlier, unsafe { finished(ssl) })),
             _ => None,
         };
         state.failure = None;
@@ -57,6 +67,9 @@ pub unsafe fn prepare(ssl: *mut ffi::SSL) {
     if guard.regime() == Regime::Watched {
         return;
     }
+    if let (true, Err(error)) = (in_earnest, check_not_poisoned(guard, watch)) {
+        return halt(watch, error);
+    }
     // SAFETY: as above.
     unsafe { enforce(ssl, guard) };
     // SAFETY: as above.
@@ -67,14 +80,22 @@ pub unsafe fn prepare(ssl: *mut ffi::SSL) {
         }
         // SAFETY: as above.
         unsafe { staple::prepare(ssl, guard) };
-        // SAFETY: as above.
-        unsafe { admit_session(ssl, guard, watch) };
+        if in_earnest {
+            // SAFETY: `ssl` is live in its own thread, and its first handshake begins.
+            unsafe { admit_session(ssl, guard, watch) };
+        }
     } else {
         // SAFETY: as above.
         unsafe { demand::arm(ssl, guard, Some(watch)) };
         // SAFETY: as above.
         unsafe { id_context::give(ssl, guard, watch) };
     }
+}
+
+/// Refuses where a set-up call failed, on the context or on the connection, and nothing has cured it since.
+pub fn check_not_poisoned(guard: &Guard, watch: &Watch) -> Result<()> {
+    guard.check_not_poisoned()?;
+    watch.state().poison.clone().map_or(Ok(()), Err)
 }
 
 /// Looks again when the ClientHello is built, as a program's callbacks may have run since [`prepare`]; and does what
@@ -89,8 +110,8 @@ pub unsafe fn review_hello(ssl: *mut ffi::SSL) -> bool {
     // SAFETY: as above.
     let seen = unsafe { info::is_in_place(ssl) };
     if !seen {
-        // SAFETY: as above.
-        unsafe { prepare(ssl) };
+        // SAFETY: `ssl` is live in its own thread, and its hello is built now.
+        unsafe { prepare_for(ssl, true) };
     } else {
         // A verdict belongs to an earlier handshake of this connection: this one has shown no certificate yet.
         if matches!(watch.state().verdict, Verdict::Verified { .. } | Verdict::Excused(_)) {
@@ -107,6 +128,10 @@ pub unsafe fn review_hello(ssl: *mut ffi::SSL) -> bool {
             unsafe { keep_cert_verify(ffi::SSL_get_SSL_CTX(ssl), guard) };
             if guard.regime() == Regime::Watched {
                 return true;
+            }
+            if let Err(error) = check_not_poisoned(guard, watch) {
+                halt(watch, error);
+                return false;
             }
             // SAFETY: as above.
             unsafe { drop_pre_shared_keys(ssl) };

@@ -3,20 +3,23 @@
 //! The program says it by the verify mode, as ever; or by naming whom it trusts, or who the client must be, with
 //! functions of hostlock. Until then a context of `hostlock_server_new` asks for none.
 
+use std::ffi::{c_long, c_void};
 use std::ptr;
+use std::sync::OnceLock;
 
 use foreign_types::ForeignTypeRef;
 use openssl::x509::X509Ref;
 use openssl_sys as ffi;
 
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
+use crate::library::Library;
 use crate::queue::Quiet;
 use crate::sys;
 use crate::trust::anchors::effective_store;
 use crate::verify::guard::{Guard, Regime, Role};
 use crate::verify::insecure::Waiver;
 use crate::verify::watch::Watch;
-use crate::verify::{certificate, recipe, wanted};
+use crate::verify::{begin, certificate, id_context, mark, recipe, wanted};
 
 const REQUIRED: i32 = ffi::SSL_VERIFY_PEER | ffi::SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 
@@ -99,6 +102,101 @@ pub unsafe fn store_of(ssl: *mut ffi::SSL) -> *mut ffi::X509_STORE {
     let own = unsafe { own_store(ssl) };
     // SAFETY: the connection keeps its context alive.
     if own.is_null() { unsafe { effective_store(ffi::SSL_get_SSL_CTX(ssl)) } } else { own }
+}
+
+/// A resumed session may come from a context that demanded nothing, where a servername callback has exchanged the context
+/// after libssl found the session (CVE-2025-23419): a certificate that is demanded must be there.
+///
+/// # Safety
+/// `ssl` is a live server's `SSL` of `guard`'s context in the thread that uses it, its handshake complete.
+pub unsafe fn review_presence(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Watch>) -> Result<()> {
+    // SAFETY: `ssl` is live in its own thread.
+    if !unsafe { of(ssl, guard, watch) } || unsafe { shows_who_it_is(ssl) } {
+        return Ok(());
+    }
+    Err(Error::new(Status::ENoCertificate, "the client showed no certificate, and one is demanded here")
+        .with_hint(
+            "it resumed a session of a server's name that demands none; it must connect anew, with its certificate",
+        )
+        .with_x509_code(sys::X509_V_ERR_APPLICATION_VERIFICATION))
+}
+
+/// Whether the client has shown who it is, or will be asked later, or need not be: it holds a key that the program shared
+/// with it.
+///
+/// # Safety
+/// `ssl` is a live server's `SSL` in the thread that uses it, its handshake complete.
+unsafe fn shows_who_it_is(ssl: *mut ffi::SSL) -> bool {
+    // SAFETY: `ssl` is live; the reference was made for us.
+    let certificate = unsafe { ffi::SSL_get1_peer_certificate(ssl) };
+    // SAFETY: gives up that reference; NULL is fine.
+    unsafe { ffi::X509_free(certificate) };
+    // SAFETY: reads fields of the live connection.
+    let (mode, resumed, result) =
+        unsafe { (ffi::SSL_get_verify_mode(ssl), ffi::SSL_session_reused(ssl), ffi::SSL_get_verify_result(ssl)) };
+    // In a full handshake libssl itself demands the certificate. A session that libssl made of a handshake notes a verdict,
+    // one that a program made for a pre-shared key notes none.
+    let by_shared_key = resumed != 1 || result == c_long::from(ffi::X509_V_ERR_UNSPECIFIED);
+    // SAFETY: `ssl` is live.
+    !certificate.is_null() || mode & VERIFY_POST_HANDSHAKE != 0 || by_shared_key || unsafe { has_raw_key(ssl) }
+}
+
+/// `SSL_VERIFY_POST_HANDSHAKE`: the certificate is asked for later (RFC 8446 4.6.2).
+const VERIFY_POST_HANDSHAKE: i32 = 0x08;
+
+/// Whether the client has shown a raw public key (RFC 7250), which OpenSSL knows since 3.2.
+///
+/// # Safety
+/// `ssl` is a live `SSL` in the thread that uses it.
+unsafe fn has_raw_key(ssl: *mut ffi::SSL) -> bool {
+    type Getter = unsafe extern "C" fn(*const ffi::SSL) -> *mut ffi::EVP_PKEY;
+    static GETTER: OnceLock<Option<Getter>> = OnceLock::new();
+    let getter = *GETTER.get_or_init(|| {
+        let symbol = Library::ours()?.symbol(c"SSL_get0_peer_rpk");
+        // SAFETY: every libssl that has this function has it in this form.
+        (!symbol.is_null()).then(|| unsafe { std::mem::transmute::<*mut c_void, Getter>(symbol) })
+    });
+    // SAFETY: `ssl` is live; the key is only looked at.
+    getter.is_some_and(|getter| !unsafe { getter(ssl) }.is_null())
+}
+
+/// Gives the session of an own server the id context of the context in force, before its ticket is written: OpenSSL leaves
+/// that of the first one on it where a servername callback has exchanged the context. Another name's session then leads to
+/// a full handshake.
+///
+/// # Safety
+/// `ssl` is a live server's `SSL` of `guard`'s context in the thread that uses it, its handshake complete.
+pub unsafe fn mark_session(ssl: *mut ffi::SSL, guard: &Guard) {
+    // SAFETY: `ssl` is live in its own thread.
+    let Some(watch) = (unsafe { Watch::of(ssl) }) else { return };
+    // SAFETY: `ssl` is a live server's in its own thread.
+    if let Some(mark) = unsafe { id_context::in_force(ssl, guard, watch) } {
+        // SAFETY: `ssl` is live.
+        unsafe { mark::put(ssl, &mark) };
+    }
+}
+
+/// A certificate in a resumed session was verified by the context that the session is marked for, which must be the one in
+/// force.
+///
+/// # Safety
+/// `ssl` is a live server's `SSL` of `guard`'s context in the thread that uses it, its handshake complete.
+pub unsafe fn review_mark(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Watch>) -> Result<()> {
+    // SAFETY: `ssl` is live; the reference was made for us.
+    let certificate = unsafe { ffi::SSL_get1_peer_certificate(ssl) };
+    // SAFETY: gives up that reference; NULL is fine.
+    unsafe { ffi::X509_free(certificate) };
+    // SAFETY: reads one field of the live connection.
+    let resumed = unsafe { ffi::SSL_session_reused(ssl) } == 1;
+    let (true, false, Some(watch)) = (resumed, certificate.is_null(), watch) else { return Ok(()) };
+    // SAFETY: `ssl` is a live server's in its own thread.
+    let Some(mark) = (unsafe { id_context::in_force(ssl, guard, watch) }) else { return Ok(()) };
+    // SAFETY: `ssl` is live.
+    match unsafe { mark::session_bears(ssl, &mark) } {
+        Some(true) => Ok(()),
+        _ => Err(begin::unverified("the client's session was verified for another of this server's names")
+            .with_hint("it must connect anew, with its certificate")),
+    }
 }
 
 /// A resumed client shows no certificate: the one in its session must be for the names that are asked for now.

@@ -13,7 +13,7 @@ use crate::error::{Error, Result, Status};
 use crate::queue::{self, Quiet};
 use crate::sys;
 use crate::verify::begin::{self, unverified};
-use crate::verify::guard::Guard;
+use crate::verify::guard::{Guard, Regime};
 use crate::verify::wanted::{self, Wanted};
 use crate::verify::watch::{Verdict, Watch};
 use crate::verify::{demand, ech, ends, failure, mark, staple};
@@ -183,8 +183,23 @@ unsafe fn review_client(ssl: *mut ffi::SSL) {
     }
     // SAFETY: as above.
     let Some(guard) = (unsafe { Guard::of_ssl(ssl) }) else { return };
+    // SAFETY: `ssl` is a live server's in its own thread, its handshake complete.
+    let reviewed = unsafe {
+        let watch = Watch::of(ssl);
+        demand::review_presence(ssl, guard, watch).and_then(|()| demand::review_names(ssl, guard, watch))
+    };
+    let reviewed = reviewed.and_then(|()| {
+        if guard.regime() != Regime::Own {
+            return Ok(());
+        }
+        // SAFETY: `ssl` is a live server's in its own thread, its handshake complete.
+        unsafe { demand::review_mark(ssl, guard, Watch::of(ssl))? };
+        // SAFETY: as before; a ticket of TLS 1.3 is not written yet.
+        unsafe { demand::mark_session(ssl, guard) };
+        Ok(())
+    });
     // SAFETY: as above.
-    if let Err(error) = unsafe { demand::review_names(ssl, guard, Watch::of(ssl)) } {
+    if let Err(error) = reviewed {
         // SAFETY: as above.
         unsafe { refuse(ssl, error) };
     }

@@ -148,6 +148,11 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<Answer> 
         // SAFETY: as above.
         unsafe { mark::put(ssl, &mark::compute(guard, generation, wanted)) };
     }
+    if role == Role::Server && guard.regime() == Regime::Own {
+        // A ticket of TLS 1.2 is written before the handshake is complete.
+        // SAFETY: `ssl` is a live server's in its own thread.
+        unsafe { demand::mark_session(ssl, guard) };
+    }
     // SAFETY: as above.
     unsafe { ffi::X509_STORE_CTX_set_error(store_ctx, ffi::X509_V_OK) };
     Ok(Answer::Good)

@@ -1,0 +1,191 @@
+/*
+ * A servername callback gives each name of a server its own context. A session made at a name that demands nothing must not
+ * open a name that demands a client certificate (the shape of CVE-2025-23419), and one that was verified at a name must not
+ * open another.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "support.h"
+
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+enum kind { OWN, HARDENED, SEALED, KINDS };
+static const char *const kind_names[KINDS] = {"an own server", "a hardened server", "a sealed server"};
+
+static SSL_CTX *others;
+
+static int by_name(SSL *ssl, int *alert, void *argument)
+{
+    (void)alert, (void)argument;
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    if (name != NULL && strcmp(name, "closed.example") == 0) {
+        SSL_set_SSL_CTX(ssl, others);
+        /* SSL_set_SSL_CTX leaves the mode as it was: servers set it, as nginx does. */
+        SSL_set_verify(ssl, SSL_CTX_get_verify_mode(others), NULL);
+    }
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static SSL_CTX *server_context(enum kind kind, X509 *ca)
+{
+    SSL_CTX *ctx = kind == OWN ? hostlock_server_new(NULL) : SSL_CTX_new(TLS_server_method());
+    need(ctx != NULL && SSL_CTX_use_certificate(ctx, identity(RIGHT)->certificate) == 1 &&
+             SSL_CTX_use_PrivateKey(ctx, identity(RIGHT)->key) == 1,
+         "a server's context");
+    if (kind != OWN)
+        SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"server", 6);
+    if (ca != NULL && kind == OWN) {
+        BIO *pem = BIO_new(BIO_s_mem());
+        char *text;
+        PEM_write_bio_X509(pem, ca);
+        long length = BIO_get_mem_data(pem, &text);
+        need(hostlock_ctx_trust_mem(ctx, (const uint8_t *)text, (size_t)length) == 0, "hostlock_ctx_trust_mem");
+        BIO_free(pem);
+    } else if (ca != NULL) {
+        X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca);
+        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    }
+    if (kind == HARDENED)
+        need(hostlock_harden(ctx, NULL, NULL) == 0, "hostlock_harden");
+    if (kind == SEALED)
+        need(hostlock_seal_ctx(ctx) == 0, "hostlock_seal_ctx");
+    return ctx;
+}
+
+struct meeting {
+    int arrived; /* the client's byte reached the server's program */
+    int other;   /* and it was served in the context of the closed name */
+    int resumed;
+    int status;  /* of the server's connection */
+};
+
+/* A handshake in memory for name, then one byte from the client; session is offered and replaced by the new one. */
+static struct meeting meet(SSL_CTX *server_ctx, SSL_CTX *client_ctx, const char *name, SSL_SESSION **session)
+{
+    struct meeting meeting = {0};
+    SSL *server = SSL_new(server_ctx), *client = SSL_new(client_ctx);
+    BIO *one, *other;
+    need(BIO_new_bio_pair(&one, 0, &other, 0) == 1, "BIO_new_bio_pair");
+    SSL_set_bio(server, one, one);
+    SSL_set_bio(client, other, other);
+    SSL_set_accept_state(server);
+    SSL_set_connect_state(client);
+    SSL_set_tlsext_host_name(client, name);
+    if (*session != NULL)
+        SSL_set_session(client, *session);
+    char byte = 0;
+    int sent = 0;
+    for (int turn = 0; turn < 20; turn++) {
+        SSL_do_handshake(client);
+        SSL_do_handshake(server);
+        if (!sent && SSL_is_init_finished(client))
+            sent = SSL_write(client, "x", 1) == 1;
+        if (SSL_is_init_finished(server) && !meeting.arrived) {
+            meeting.arrived = SSL_read(server, &byte, 1) == 1 && byte == 'x';
+            if (meeting.arrived)
+                SSL_write(server, "y", 1);
+        }
+        if (meeting.arrived && SSL_read(client, &byte, 1) == 1)
+            break;
+    }
+    ERR_clear_error();
+    /* TLS 1.2 resumes a session for the name that it was made for, whatever the hello says. */
+    meeting.other = meeting.arrived && SSL_get_SSL_CTX(server) == others;
+    meeting.resumed = SSL_session_reused(server);
+    const hostlock_error *error = hostlock_conn_error(server);
+    meeting.status = error == NULL ? 0 : hostlock_error_status(error);
+    SSL_SESSION_free(*session);
+    *session = SSL_get1_session(client);
+    SSL_shutdown(client);
+    SSL_free(server);
+    SSL_free(client);
+    return meeting;
+}
+
+static SSL_CTX *client_of(int version, int with_certificate)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_min_proto_version(ctx, version);
+    SSL_CTX_set_max_proto_version(ctx, version);
+    if (with_certificate) {
+        SSL_CTX_use_certificate(ctx, identity(THE_CLIENT)->certificate);
+        SSL_CTX_use_PrivateKey(ctx, identity(THE_CLIENT)->key);
+    }
+    return ctx;
+}
+
+/* By version, and whether it has a certificate; made before the process is sealed. */
+static SSL_CTX *clients[2][2];
+
+static void names_of(enum kind kind, int version)
+{
+    SSL_CTX *open = server_context(kind, NULL);
+    SSL_CTX *without = clients[version == TLS1_3_VERSION][0], *with = clients[version == TLS1_3_VERSION][1];
+    SSL_SESSION *session = NULL;
+    others = server_context(kind, trusted_ca());
+    SSL_CTX_set_tlsext_servername_callback(open, by_name);
+    const char *what = kind_names[kind], *tls = version_name(version);
+
+    struct meeting first = meet(open, without, "open.example", &session);
+    claim(first.arrived && !first.resumed, "%s, %s: the name that demands nothing serves anyone", what, tls);
+    struct meeting again = meet(open, without, "open.example", &session);
+    claim(again.arrived && again.resumed, "  and resumes its sessions");
+    struct meeting closed = meet(open, without, "closed.example", &session);
+    claim(!closed.other, "  its session does not open the name that demands a certificate");
+    claim(!closed.resumed || closed.arrived || closed.status == HOSTLOCK_E_NO_CERTIFICATE,
+          "  and where it was resumed the refusal says so (%d)", closed.status);
+    SSL_SESSION_free(session);
+    session = NULL;
+
+    struct meeting plain = meet(open, without, "closed.example", &session);
+    claim(!plain.arrived, "  a client without a certificate is refused there");
+    SSL_SESSION_free(session);
+    session = NULL;
+    struct meeting known = meet(open, with, "closed.example", &session);
+    claim(known.other, "  and one with a certificate is let in (%d)", known.status);
+    struct meeting returns = meet(open, with, "closed.example", &session);
+    claim(returns.other, "  also when it offers its session (%s, %d)", returns.resumed ? "resumed" : "full",
+          returns.status);
+    SSL_SESSION_free(session);
+    SSL_CTX_free(open);
+    SSL_CTX_free(others);
+}
+
+/* The other name trusts another CA: what this one verified is nothing there. */
+static void verified_elsewhere(int version)
+{
+    SSL_CTX *first = server_context(OWN, trusted_ca());
+    SSL_CTX *with = clients[version == TLS1_3_VERSION][1];
+    SSL_SESSION *session = NULL;
+    others = server_context(OWN, untrusted_ca());
+    SSL_CTX_set_tlsext_servername_callback(first, by_name);
+    struct meeting known = meet(first, with, "open.example", &session);
+    claim(known.arrived, "an own server, %s: a client of the first name's CA is let in there", version_name(version));
+    struct meeting other = meet(first, with, "closed.example", &session);
+    claim(!other.other, "  and its session does not open the name of another CA");
+    SSL_SESSION_free(session);
+    SSL_CTX_free(first);
+    SSL_CTX_free(others);
+}
+
+int main(void)
+{
+    for (int version = 0; version < 2; version++)
+        for (int certificate = 0; certificate < 2; certificate++)
+            clients[version][certificate] =
+                client_of(version == 0 ? TLS1_2_VERSION : TLS1_3_VERSION, certificate);
+    for (int i = 0; i < 2; i++) {
+        names_of(OWN, both_versions[i]);
+        names_of(HARDENED, both_versions[i]);
+        verified_elsewhere(both_versions[i]);
+    }
+    need(hostlock_seal_process(NULL) == 0, "hostlock_seal_process");
+    for (int i = 0; i < 2; i++)
+        names_of(SEALED, both_versions[i]);
+    for (int i = 0; i < 4; i++)
+        SSL_CTX_free(clients[i / 2][i % 2]);
+    forget_identities();
+    return finish();
+}
