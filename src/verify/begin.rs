@@ -22,10 +22,11 @@ use crate::verify::{demand, ech, id_context, info, mark, outer, security, staple
 pub unsafe fn prepare(ssl: *mut ffi::SSL) {
     // After the first handshake libssl reports a start also where it declines a server's wish to renegotiate: no hello is
     // built then, and the connection goes on as it was. Where one is, `review_hello` looks at what is left out here.
-    // SAFETY: reads a field of the live connection.
-    let first = unsafe { sys::SSL_in_before(ssl) } == 1;
+    // A server's start is always a real one.
+    // SAFETY: reads fields of the live connection.
+    let in_earnest = unsafe { sys::SSL_in_before(ssl) == 1 || ffi::SSL_is_server(ssl) == 1 };
     // SAFETY: the caller promises a live connection in its own thread.
-    unsafe { prepare_for(ssl, first) };
+    unsafe { prepare_for(ssl, in_earnest) };
 }
 
 /// [`prepare`]; `in_earnest`: whether a hello will be built or read, beyond doubt.

@@ -184,10 +184,10 @@ unsafe fn review_client(ssl: *mut ffi::SSL) {
     // SAFETY: as above.
     let Some(guard) = (unsafe { Guard::of_ssl(ssl) }) else { return };
     // SAFETY: `ssl` is a live server's in its own thread, its handshake complete.
-    let reviewed = unsafe {
+    let reviewed = guard.check_not_poisoned().and_then(|()| unsafe {
         let watch = Watch::of(ssl);
         demand::review_presence(ssl, guard, watch).and_then(|()| demand::review_names(ssl, guard, watch))
-    };
+    });
     let reviewed = reviewed.and_then(|()| {
         if guard.regime() != Regime::Own {
             return Ok(());
