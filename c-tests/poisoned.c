@@ -101,6 +101,40 @@ static void servers(int hardened, int version)
     }
 }
 
+static void hears_nothing(const SSL *ssl, int place, int value)
+{
+    (void)ssl, (void)place, (void)value;
+}
+
+static int permits(const SSL *ssl, const SSL_CTX *ctx, int operation, int bits, int nid, void *other, void *extra)
+{
+    (void)ssl, (void)ctx, (void)operation, (void)bits, (void)nid, (void)other, (void)extra;
+    return 1;
+}
+
+/* Where the line runs (docs/not-stopped.md): with both callbacks replaced nothing of ours is called on a server. */
+static void without_callbacks(int version)
+{
+    for (int by_ours = 0; by_ours < 2; by_ours++) {
+        SSL_CTX *good = client_context(), *ctx = server_context(0);
+        SSL_CTX_set_max_proto_version(good, version);
+        need(hostlock_ctx_add_crl_file(ctx, "/nowhere/at.all") == HOSTLOCK_E_NOT_FOUND, "a call that fails");
+        SSL *client = client_connection(good, RIGHT_HOST), *server = SSL_new(ctx);
+        SSL_set_info_callback(server, hears_nothing);
+        SSL_set_security_callback(server, permits);
+        if (by_ours)
+            claim(hostlock_handshake(server) == HOSTLOCK_E_POISONED && SSL_in_before(server),
+                  "%s, both callbacks replaced: hostlock_handshake refuses", version_name(version));
+        else
+            claim(meets(client, server, by_handshake, by_handshake),
+                  "%s, both callbacks replaced: SSL_do_handshake serves", version_name(version));
+        SSL_free(client);
+        SSL_free(server);
+        SSL_CTX_free(good);
+        SSL_CTX_free(ctx);
+    }
+}
+
 static void clients(int version)
 {
     for (int i = 0; i < BEGINNINGS; i++) {
@@ -130,6 +164,7 @@ int main(void)
     for (int i = 0; i < 2; i++) {
         servers(0, both_versions[i]);
         servers(1, both_versions[i]);
+        without_callbacks(both_versions[i]);
         clients(both_versions[i]);
     }
     forget_identities();
