@@ -130,6 +130,9 @@ struct outcome {
 /* SSL_connect, "ping", "pong" over a new connection to server; the SSL stays the caller's. */
 void converse(SSL *ssl, struct server *server, struct outcome *outcome);
 
+/* A handshake in memory, and a byte each way: 1 where the client's arrived at the server. Neither SSL is freed. */
+int meet_in_memory(SSL *client, SSL *server);
+
 /* One claim each about an outcome; on failure they show it. */
 void claim_passes(const struct outcome *outcome, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void claim_refused(const struct outcome *outcome, int status, const char *format, ...)

@@ -148,6 +148,8 @@ pub struct Policy {
     /// The most bytes that a peer may send before a handshake that hostlock drives is complete. libssl takes 100 KiB
     /// of certificates at most.
     pub handshake_bytes: usize,
+    /// For how many seconds after a full verification its session may be resumed, whatever renews it.
+    pub session_age: u32,
     /// What certificates must keep beyond OpenSSL's own checks.
     pub checks: &'static [Check],
 }
@@ -230,6 +232,7 @@ const P2026_11: Policy = Policy {
     signature_algorithms: signature_algorithms!(""),
     verify_depth: 10,
     handshake_bytes: 512 * 1024,
+    session_age: 86_400,
     verify_flags: ffi::X509_V_FLAG_X509_STRICT
         | ffi::X509_V_FLAG_TRUSTED_FIRST
         | ffi::X509_V_FLAG_POLICY_CHECK

@@ -77,6 +77,7 @@ fn describe(policy: &'static Policy) -> String {
     writeln!(out, "hello signatures {:04x?}", hello.signatures).unwrap();
     writeln!(out, "verify flags {:#x}, depth {}", policy.verify_flags, policy.verify_depth).unwrap();
     writeln!(out, "handshake bytes at most {}", policy.handshake_bytes).unwrap();
+    writeln!(out, "sessions resumed for at most {} seconds", policy.session_age).unwrap();
     policy.checks.iter().for_each(|check| writeln!(out, "check {check:?}").unwrap());
     writeln!(out, "hello extended master secret {}", hello.extensions.contains(&23)).unwrap();
     out

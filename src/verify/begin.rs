@@ -13,7 +13,7 @@ use crate::sys;
 use crate::verify::guard::{Guard, Regime, Role};
 use crate::verify::hidden::{self, Found};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{demand, ech, id_context, info, mark, outer, security, staple, wanted};
+use crate::verify::{demand, ech, id_context, info, mark, outer, security, session_end, staple, wanted};
 
 /// Prepares the handshake that begins on `ssl` now.
 ///
@@ -287,10 +287,11 @@ unsafe fn admit_session(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch) {
         let own = unsafe { wanted::of_connection(ssl, guard, Some(watch), &Quiet::begin()) }.ok();
         let generation = watch.state().generation;
         let own = own.map(|wanted| mark::compute(guard, generation, &wanted));
-        // SAFETY: as above.
-        if let Some(own) = own.filter(|own| unsafe { mark::session_bears(ssl, own) } == Some(true)) {
+        // SAFETY: `ssl` is live in its own thread.
+        let borne = own.and_then(|own| unsafe { mark::of_session(ssl, &own, session_end::now()) });
+        if let Some(borne) = borne {
             // SAFETY: as above.
-            return unsafe { mark::require(ssl, &own) };
+            return unsafe { mark::require(ssl, &borne) };
         }
         // SAFETY: as above.
         if unsafe { sys::SSL_in_before(ssl) } == 1 {

@@ -16,7 +16,7 @@ use crate::verify::begin::{self, unverified};
 use crate::verify::guard::{Guard, Regime};
 use crate::verify::wanted::{self, Wanted};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{demand, ech, ends, failure, mark, staple};
+use crate::verify::{demand, ech, ends, failure, mark, session_end, staple};
 
 /// See the module's text.
 ///
@@ -189,6 +189,12 @@ unsafe fn review_client(ssl: *mut ffi::SSL) {
         demand::review_presence(ssl, guard, watch).and_then(|()| demand::review_names(ssl, guard, watch))
     });
     let reviewed = reviewed.and_then(|()| {
+        if guard.regime() != Regime::Sealed {
+            // SAFETY: `ssl` is a live server's in its own thread, its handshake complete.
+            unsafe { session_end::check_not_revoked(ssl, guard)? };
+        }
+        // SAFETY: as before; a ticket of TLS 1.3 is not written yet.
+        unsafe { session_end::keep(ssl) };
         if guard.regime() != Regime::Own {
             return Ok(());
         }
@@ -284,10 +290,11 @@ unsafe fn own_session(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch) -> Resul
     // SAFETY: `ssl` is live in its own thread, here and below.
     let wanted = unsafe { wanted::of_connection(ssl, guard, Some(watch), &Quiet::begin())? };
     let generation = watch.state().generation;
-    // SAFETY: as above.
-    match unsafe { mark::session_bears(ssl, &mark::compute(guard, generation, &wanted)) } {
-        Some(true) => Ok(wanted),
-        _ => Err(begin::foreign_session()),
+    // Its end was looked at when the hello was built, and may lie within the handshake.
+    // SAFETY: `ssl` is live in its own thread.
+    match unsafe { mark::of_session(ssl, &mark::compute(guard, generation, &wanted), i64::MIN) } {
+        Some(_) => Ok(wanted),
+        None => Err(begin::foreign_session()),
     }
 }
 

@@ -45,6 +45,45 @@ pub fn compute(guard: &Guard, generation: u64, wanted: &Wanted) -> [u8; 32] {
 #[derive(Default)]
 pub struct LastMark(Mutex<Option<(Vec<u8>, [u8; 32])>>);
 
+/// What a client's session bears: when it ends, in Unix seconds, and what it was verified for. The end needs no secret: the
+/// session lies with the program, and only its mistakes are meant.
+pub fn with_end(meaning: &[u8; 32], end: i64) -> [u8; 32] {
+    let mut mark = [0; 32];
+    mark[..END].copy_from_slice(&end.to_be_bytes());
+    mark[END..].copy_from_slice(&meaning[..32 - END]);
+    mark
+}
+
+/// How many bytes of a client's mark say when its session ends.
+const END: usize = size_of::<i64>();
+
+/// The mark that the session of `ssl` bears, where it was verified for `meaning` and has not ended at `now`; `None` also
+/// where there is no session.
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl.
+pub unsafe fn of_session(ssl: *const ffi::SSL, meaning: &[u8; 32], now: i64) -> Option<[u8; 32]> {
+    // SAFETY: the caller promises a live connection.
+    let mark: [u8; 32] = unsafe { id_context(ssl) }?.try_into().ok()?;
+    let (end, rest) = mark.split_first_chunk::<END>()?;
+    (*rest == meaning[..32 - END] && now < i64::from_be_bytes(*end)).then_some(mark)
+}
+
+/// Ends the session of `ssl`, which bears a client's mark, at `end` at the latest.
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl.
+pub unsafe fn shorten(ssl: *mut ffi::SSL, end: i64) {
+    // SAFETY: the caller promises a live connection.
+    let Some(mut mark) = (unsafe { id_context(ssl) }).and_then(|mark| <[u8; 32]>::try_from(mark).ok()) else { return };
+    let Some((of_session, _)) = mark.split_first_chunk_mut::<END>() else { return };
+    if end < i64::from_be_bytes(*of_session) {
+        *of_session = end.to_be_bytes();
+        // SAFETY: the caller promises a live connection.
+        unsafe { put(ssl, &mark) };
+    }
+}
+
 /// Makes libssl refuse to resume a session on `ssl` that does not bear `mark`.
 ///
 /// # Safety
@@ -89,6 +128,15 @@ pub unsafe fn offers_session(ssl: *const ffi::SSL) -> bool {
 /// # Safety
 /// `ssl` is a live `SSL` of our libssl.
 pub unsafe fn session_bears(ssl: *const ffi::SSL, mark: &[u8; 32]) -> Option<bool> {
+    // SAFETY: the caller promises a live connection.
+    unsafe { id_context(ssl) }.map(|context| context == mark)
+}
+
+/// The id context of the session that `ssl` holds.
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl; the bytes live until its session is marked or exchanged.
+unsafe fn id_context<'a>(ssl: *const ffi::SSL) -> Option<&'a [u8]> {
     // SAFETY: as the caller promises; the session is borrowed from it.
     let session = unsafe { ffi::SSL_get_session(ssl) };
     if session.is_null() {
@@ -98,10 +146,10 @@ pub unsafe fn session_bears(ssl: *const ffi::SSL, mark: &[u8; 32]) -> Option<boo
     // SAFETY: `session` is live; the pointer is into it.
     let context = unsafe { sys::SSL_SESSION_get0_id_context(session, &mut len) };
     if context.is_null() {
-        return Some(false);
+        return Some(&[]);
     }
     // SAFETY: OpenSSL says that `len` bytes are there.
-    Some(unsafe { slice::from_raw_parts(context, len as usize) } == mark)
+    Some(unsafe { slice::from_raw_parts(context, len as usize) })
 }
 
 /// Makes the session of `ssl` worthless: no mark, not resumable.

@@ -45,6 +45,7 @@ pub mod recipe;
 pub mod revocation;
 pub(crate) mod rules;
 pub mod security;
+pub(crate) mod session_end;
 pub(crate) mod signed;
 pub mod staple;
 pub(crate) mod suffix;

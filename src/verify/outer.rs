@@ -25,7 +25,7 @@ use crate::verify::overseer::{Excused, Occasion};
 use crate::verify::recipe::is_tripwire;
 use crate::verify::wanted::{self, Wanted};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{begin, demand, ech, ends, mark};
+use crate::verify::{begin, demand, ech, ends, mark, session_end};
 
 /// See the module's text.
 ///
@@ -139,14 +139,19 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<Answer> 
     // SAFETY: as above.
     unsafe { ask_application(store_ctx, ssl, guard, &judged.answer)? };
     let verdict = judged.verdict();
-    if let Err(refusal) = judged.answer {
-        return Err(refusal.error);
-    }
+    let end = match judged.answer {
+        Ok(chain) => session_end::of(guard, &chain),
+        Err(refusal) => return Err(refusal.error),
+    };
     watch.state().verdict = verdict;
     if let (Role::Client, Some(wanted), true) = (role, &judged.wanted, judged.may_be_resumed) {
         let generation = watch.state().generation;
         // SAFETY: as above.
-        unsafe { mark::put(ssl, &mark::compute(guard, generation, wanted)) };
+        unsafe { mark::put(ssl, &mark::with_end(&mark::compute(guard, generation, wanted), end)) };
+    }
+    if role == Role::Server {
+        // SAFETY: `ssl` is a live server's in its own thread, and no ticket of this handshake is written yet.
+        unsafe { session_end::limit(ssl, end) };
     }
     if role == Role::Server && guard.regime() == Regime::Own {
         // A ticket of TLS 1.2 is written before the handshake is complete.

@@ -18,7 +18,7 @@ use crate::verify::guard::{Guard, Role};
 use crate::verify::insecure::Waiver;
 use crate::verify::revocation::ocsp::{self, Mode, Question};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{ends, mark};
+use crate::verify::{ends, mark, session_end};
 
 /// Puts the callback in place on a client's context, and has its connections ask for an answer.
 ///
@@ -186,8 +186,16 @@ unsafe fn judge(ssl: *mut ffi::SSL, guard: &Guard) -> Result<()> {
     };
     // SAFETY: NULL asks for the number only.
     let now = || time.unwrap_or_else(|| unsafe { libc::time(ptr::null_mut()) });
+    let stopped = time.is_some();
     let time = (!timeless).then(now);
-    ocsp::check(&staple, &Question { leaf, issuer, time, crls: &revocation.crls })
+    let end = ocsp::check(&staple, &Question { leaf, issuer, time, crls: &revocation.crls })?;
+    // The session rests on an answer only where one is demanded; and a clock that was stopped ends nothing.
+    let rests_on_it = mode == Mode::Require || ocsp::is_demanded_by(leaf);
+    if let Some(end) = end.filter(|_| rests_on_it && !timeless && !stopped) {
+        // SAFETY: `ssl` is a live client's in its own thread.
+        unsafe { session_end::shorten(ssl, end) };
+    }
+    Ok(())
 }
 
 unsafe fn staple(ssl: *mut ffi::SSL) -> Option<Vec<u8>> {

@@ -11,10 +11,13 @@ mod words;
 use std::ffi::{c_int, c_ulong};
 use std::sync::Arc;
 
+use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
+use crate::moment;
 use crate::verify::guard::{Family, Guard};
+use crl::Crl;
 use crls::Crls;
 
 /// What is asked about, and what is forgiven.
@@ -86,6 +89,14 @@ impl Revocation {
         flags | ffi::X509_V_FLAG_EXTENDED_CRL_SUPPORT | ffi::X509_V_FLAG_USE_DELTAS
     }
 
+    /// When the CRLs end that speak for certificates of `chain`, in Unix seconds; nothing where they are not asked, or past
+    /// their end count as before.
+    pub fn end_of_crls(&self, chain: &[X509]) -> Option<i64> {
+        self.in_force().filter(|mode| !mode.expired)?;
+        let speaks = |crl: &&Crl| chain.iter().any(|certificate| crl.names_issuer_of(certificate));
+        self.crls.iter().filter(speaks).filter_map(|crl| moment::unix_seconds(crl.list().next_update()?)).min()
+    }
+
     /// Whether what OpenSSL found about revocation, at `depth` of a chain whose anchor is at `anchor`, is no obstacle.
     ///
     /// An anchor is trusted because the program says so; OpenSSL asks for its revocation all the same.
@@ -115,6 +126,12 @@ pub fn reload(guard: &Guard) -> Result<()> {
     let fresh = Arc::new(crls.reloaded()?);
     guard.update(|settings| settings.revocation.crls = fresh);
     Ok(())
+}
+
+/// The error for a certificate that a CRL of its issuer's name lists; `None` where none does.
+pub fn revoked_by(crls: &Crls, certificate: &X509Ref) -> Option<Error> {
+    let revoking = crls.iter().find(|crl| crl.names_issuer_of(certificate) && crl.lists(certificate))?;
+    Some(words::revoked(certificate, 0, Some(revoking.list())))
 }
 
 /// Whether the code says that there is no CRL for the certificate.

@@ -109,7 +109,7 @@ const X509_V_ERR_OCSP_VERIFY_FAILED: i32 = 74;
 const X509_V_ERR_OCSP_CERT_UNKNOWN: i32 = 75;
 
 /// Refuses unless `staple` says, with authority and now, that the leaf is good.
-pub fn check(staple: &[u8], question: &Question<'_>) -> Result<()> {
+pub fn check(staple: &[u8], question: &Question<'_>) -> Result<Option<i64>> {
     let unreadable = |_| invalid(question, "cannot be read", "it is no OCSP response (RFC 6960)");
     let response = Response::parse(staple).map_err(unreadable)?;
     let basic = match response {
@@ -196,13 +196,14 @@ impl Basic<'_> {
     }
 
     /// Every answer about the leaf must be good and current; there must be one.
-    fn check_status(&self, question: &Question<'_>) -> Result<()> {
+    /// Answers when the answer ends, in Unix seconds, the skew of clocks included.
+    fn check_status(&self, question: &Question<'_>) -> Result<Option<i64>> {
         let leaf_der = encoded(question.leaf)?;
         let issuer_der = encoded(question.issuer)?;
         let leaf = Certificate::parse(&leaf_der).map_err(|_| unreadable_certificate())?;
         let issuer = Certificate::parse(&issuer_der).map_err(|_| unreadable_certificate())?;
         let mut answers = Reader::new(self.answers);
-        let mut found = false;
+        let (mut found, mut end) = (false, None);
         while !answers.is_empty() {
             let answer = answers
                 .expect(SEQUENCE)
@@ -211,10 +212,16 @@ impl Basic<'_> {
             if answer.is_about(&leaf, &issuer) {
                 answer.check(question)?;
                 found = true;
+                let until = match answer.next_update {
+                    Some(time) => moment(time),
+                    None => moment(answer.this_update).map(|from| from.saturating_add(MOST_AGE_WITHOUT_END)),
+                };
+                let until = until.map(|until| until.saturating_add(SKEW));
+                end = [end, until].into_iter().flatten().min();
             }
         }
         if found {
-            return Ok(());
+            return Ok(end);
         }
         Err(invalid(
             question,
