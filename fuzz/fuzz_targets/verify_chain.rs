@@ -9,7 +9,7 @@ use hostlock::ffi::context::hostlock_ctx_free;
 use hostlock::ffi::errors::{hostlock_error_message, hostlock_last_error};
 use hostlock::ffi::hostlock_ctx;
 use hostlock::ffi::trust::hostlock_ctx_trust_mem;
-use hostlock::ffi::verify::{hostlock_ctx_verify_chain, hostlock_ctx_set_verify_time};
+use hostlock::ffi::verify::{hostlock_ctx_set_verify_time, hostlock_ctx_verify_chain};
 use libfuzzer_sys::fuzz_target;
 
 const CA: &[u8] = include_bytes!("../seeds/ca.der");
