@@ -7,12 +7,13 @@ use std::sync::{Arc, OnceLock};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
+use crate::guard::{Displaced, Guard, Post, Regime, Role};
+use crate::handshake::install;
+use crate::libssl::new_context;
+use crate::libssl::queue::Quiet;
+use crate::libssl::sys;
 use crate::policy::{Choice, Policy, suite_list};
-use crate::queue::Quiet;
-use crate::sys;
 use crate::trust::Anchors;
-use crate::verify::guard::{Displaced, Guard, Post, Regime, Role};
-use crate::verify::{own, recipe};
 
 /// An owner of an `SSL_CTX` that carries a guard.
 pub struct Context(ptr::NonNull<ffi::SSL_CTX>);
@@ -41,7 +42,7 @@ impl Context {
         openssl::init();
         let quiet = Quiet::begin();
         // SAFETY: the method is static.
-        let raw = unsafe { own::new_context(method) };
+        let raw = unsafe { new_context::new_context(method) };
         let context = ptr::NonNull::new(raw).map(Context).ok_or_else(|| {
             let why = quiet.newest_reason().unwrap_or_else(|| "no reason given".to_owned());
             Error::new(Status::EInternal, format!("OpenSSL could not make a context: {why}"))
@@ -54,7 +55,7 @@ impl Context {
             let displaced = Displaced { security, ..Displaced::default() };
             let post = Post { role, either_side: false, regime: Regime::Own, displaced };
             Arc::new(Guard::new(choice, anchors, post)?).attach(context.as_ptr())?;
-            recipe::install(context.as_ptr(), context.guard()?)?;
+            install::install(context.as_ptr(), context.guard()?)?;
         }
         Ok(context)
     }

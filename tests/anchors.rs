@@ -3,11 +3,11 @@
 
 mod support;
 
+use hostlock::chain::offline;
 use hostlock::context::Context;
 use hostlock::error::{Error, Status};
-use hostlock::identity::Reference;
+use hostlock::host::Reference;
 use hostlock::policy::Policy;
-use hostlock::verify::offline;
 use openssl::asn1::Asn1Time;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};

@@ -3,10 +3,10 @@
 
 mod support;
 
+use hostlock::chain::offline;
 use hostlock::context::Context;
 use hostlock::error::Status;
 use hostlock::policy::Policy;
-use hostlock::verify::offline;
 use support::pki::DAY;
 use support::raw::*;
 
@@ -108,7 +108,7 @@ fn a_revoked_intermediate_in_the_store_does_not_bypass_its_root() {
     unsafe { guard.anchors.add(context.as_ptr(), &anchors).unwrap() };
     let pem = [leaf.pem(), middle.pem()].concat();
     let ask = || {
-        let host = hostlock::identity::Reference::parse(HOST).unwrap();
+        let host = hostlock::host::Reference::parse(HOST).unwrap();
         // SAFETY: as above.
         unsafe { offline::verify(context.as_ptr(), guard, &pem, Some(host)) }
     };

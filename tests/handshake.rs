@@ -10,9 +10,9 @@ use foreign_types::ForeignType;
 use foreign_types::ForeignTypeRef;
 use hostlock::context::Context;
 use hostlock::error::Status;
-use hostlock::identity::Reference;
+use hostlock::handshake::connection_state::{Verdict, Watch};
+use hostlock::host::Reference;
 use hostlock::policy::Policy;
-use hostlock::verify::watch::{Verdict, Watch};
 use openssl::ssl::{Ssl, SslAcceptor, SslContext, SslMethod, SslStream};
 use support::pki::{Identity, Recipe};
 
@@ -46,7 +46,7 @@ fn client(ca: &Identity) -> SslContext {
 fn connect(context: &SslContext, host: &str, port: u16) -> (Result<String, String>, Option<Status>) {
     let ssl = Ssl::new(context).unwrap();
     // SAFETY: the SSL is live and used by this thread only.
-    unsafe { hostlock::verify::host::set(ssl.as_ptr(), || Reference::parse(host)).unwrap() };
+    unsafe { hostlock::handshake::set_host::set(ssl.as_ptr(), || Reference::parse(host)).unwrap() };
     let mut stream = SslStream::new(ssl, TcpStream::connect(("127.0.0.1", port)).unwrap()).unwrap();
     let mut text = String::new();
     let connected = stream.connect();

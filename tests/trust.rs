@@ -335,7 +335,7 @@ fn anchors_may_be_added_while_other_threads_shake_hands() {
 
 #[test]
 fn a_set_up_call_that_panics_poisons_like_one_that_fails() {
-    use hostlock::verify::guard::{Family, Guard};
+    use hostlock::guard::{Family, Guard};
     let world = World::new("CA");
     let client = Client::new();
     client.trust_mem(&world.ca.pem()).unwrap();

@@ -102,7 +102,7 @@ fn verify(store: &X509StoreRef, chain: &Chain, way: Way) -> Answer {
         ffi::X509_VERIFY_PARAM_set_flags(param, way.flags);
         if way.as_client {
             ffi::X509_VERIFY_PARAM_set_purpose(param, ffi::X509_PURPOSE_SSL_SERVER);
-            hostlock::sys::X509_VERIFY_PARAM_set_trust(param, hostlock::sys::X509_TRUST_SSL_SERVER);
+            hostlock::libssl::sys::X509_VERIFY_PARAM_set_trust(param, hostlock::libssl::sys::X509_TRUST_SSL_SERVER);
         }
         if let Some(time) = way.time {
             ffi::X509_VERIFY_PARAM_set_time(param, time);

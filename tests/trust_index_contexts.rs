@@ -12,9 +12,9 @@ use foreign_types::{ForeignType, ForeignTypeRef};
 use hostlock::error::Status;
 use hostlock::ffi::library::hostlock_string_free;
 use hostlock::ffi::trust::{hostlock_ctx_trust_list, hostlock_ctx_trust_materialize};
+use hostlock::guard::Guard;
 use hostlock::trust::index::hooks;
 use hostlock::trust::{Index, source};
-use hostlock::verify::guard::Guard;
 use openssl::x509::store::{X509Store, X509StoreBuilder, X509StoreRef};
 use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
@@ -199,7 +199,7 @@ fn a_store_with_the_programs_own_search_is_filled_at_once() {
     // SAFETY: the store is new, and the function is of the type that OpenSSL wants.
     unsafe {
         hooks::install(store.as_ptr(), None).unwrap();
-        hostlock::sys::X509_STORE_set_get_issuer(store.as_ptr(), Some(nothing));
+        hostlock::libssl::sys::X509_STORE_set_get_issuer(store.as_ptr(), Some(nothing));
     }
     hooks::attach(&store, source::memory(&ca.pem()).unwrap()).unwrap();
     assert_eq!(store.all_certificates().len(), 1);
@@ -232,7 +232,7 @@ fn old_code_that_verifies_with_the_contexts_store_finds_the_systems_roots_until_
         let client = Client::new();
         // SAFETY: the count is raised for the owner that is made.
         unsafe {
-            hostlock::sys::X509_STORE_up_ref(store(&client).as_ptr());
+            hostlock::libssl::sys::X509_STORE_up_ref(store(&client).as_ptr());
             X509Store::from_ptr(store(&client).as_ptr())
         }
     };

@@ -19,11 +19,11 @@ use crate::connection::lend::Lent;
 use crate::connection::transport::{Limits, Transport, Tripped};
 use crate::connection::{gate, gather};
 use crate::error::{Error, Result, Status};
-use crate::queue::{self, Quiet};
-use crate::sys;
-use crate::verify::begin;
-use crate::verify::guard::{Guard, Role};
-use crate::verify::watch::{Verdict, Watch};
+use crate::guard::{Guard, Role};
+use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::start;
+use crate::libssl::queue::{self, Quiet};
+use crate::libssl::sys;
 
 /// How far a call came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,7 +193,7 @@ impl<'a> Drive<'a> {
         // SAFETY: see `new`. What begins here is seen to begin, whatever info callback the program has set.
         if unsafe { sys::SSL_in_before(self.ssl) } == 1 {
             // SAFETY: see `new`.
-            unsafe { begin::pin_info(self.ssl) };
+            unsafe { start::pin_info(self.ssl) };
         }
         self.arm();
         loop {

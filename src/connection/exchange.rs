@@ -10,9 +10,9 @@ use crate::connection::drive::{Drive, Patience, Progress};
 use crate::connection::failure::Phase;
 use crate::connection::lend::Lent;
 use crate::error::{Error, Result, Status};
-use crate::queue::Quiet;
-use crate::sys;
-use crate::verify::watch::Watch;
+use crate::handshake::connection_state::Watch;
+use crate::libssl::queue::Quiet;
+use crate::libssl::sys;
 
 /// Makes libssl return after each record, and take any part of a long write: both give the deadline its say.
 ///

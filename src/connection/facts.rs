@@ -9,14 +9,14 @@ use openssl::stack::StackRef;
 use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
+use crate::chain::messages;
 use crate::connection::{gate, gather};
 use crate::error::{Error, Result, Status};
+use crate::guard::Guard;
+use crate::handshake::connection_state::{Verdict, Watch};
 use crate::json::Object;
+use crate::libssl::sys;
 use crate::moment;
-use crate::sys;
-use crate::verify::explain;
-use crate::verify::guard::Guard;
-use crate::verify::watch::{Verdict, Watch};
 
 /// A completed connection.
 #[derive(Clone, Copy)]
@@ -117,8 +117,8 @@ impl Agreed {
         object.text("peer", &gather::peer_address(unsafe { gather::descriptors(self.0) }.0));
         let certificate = self.with_leaf(&mut |leaf| {
             let mut certificate = Object::new();
-            certificate.text("subject", &explain::subject_of(leaf));
-            certificate.text("issuer", &explain::name_text(leaf.issuer_name()));
+            certificate.text("subject", &messages::subject_of(leaf));
+            certificate.text("issuer", &messages::name_text(leaf.issuer_name()));
             for (key, time) in [("not_before", leaf.not_before()), ("not_after", leaf.not_after())] {
                 if let Some(seconds) = moment::unix_seconds(time) {
                     certificate.number(key, seconds);

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::sys;
-use crate::verify::begin;
-use crate::verify::guard::{Guard, Regime, Role};
-use crate::verify::watch::{Verdict, Watch};
+use crate::guard::{Guard, Regime, Role};
+use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::start;
+use crate::libssl::sys;
 
 /// The way that a read or write takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub unsafe fn guard(ssl: *mut ffi::SSL) -> Result<Arc<Guard>> {
         return match unsafe { Guard::of_ssl(ssl) } {
             Some(guard) => Ok(guard.share()),
             // Only a connection that once was ours has a watch.
-            None if watch.is_some() => Err(begin::unverified(begin::CONTEXT_REPLACED)),
+            None if watch.is_some() => Err(start::unverified(start::CONTEXT_REPLACED)),
             None => Err(Error::new(Status::EState, "this SSL belongs to a context that was not made by hostlock")
                 .with_hint("make it from a context of hostlock_client_new, or one that hostlock_harden hardened")),
         };

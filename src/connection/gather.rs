@@ -13,11 +13,11 @@ use crate::connection::failure::{Facts, Offer, Phase, Reason, begins_like_tls, e
 use crate::connection::transport::Transport;
 use crate::connection::{alert, gate, resolve};
 use crate::error::{Error, Status};
-use crate::queue::{Quiet, library, reason_text};
-use crate::sys;
-use crate::verify::guard::{Guard, Role};
-use crate::verify::wanted;
-use crate::verify::watch::{Verdict, Watch};
+use crate::guard::{Guard, Role};
+use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::expected_host;
+use crate::libssl::queue::{Quiet, library, reason_text};
+use crate::libssl::sys;
 
 const ERR_LIB_SSL: c_int = 20;
 const RECORD_LAYER_FAILURE: c_int = 313;
@@ -181,7 +181,7 @@ unsafe fn host(ssl: *mut ffi::SSL) -> Option<String> {
         return None;
     }
     // SAFETY: as above.
-    let wanted = unsafe { wanted::of_connection(ssl, guard, watch, &Quiet::begin()) }.ok()?;
+    let wanted = unsafe { expected_host::of_connection(ssl, guard, watch, &Quiet::begin()) }.ok()?;
     wanted.first().map(|host| host.text().into_owned())
 }
 

@@ -7,8 +7,8 @@ use std::ffi::{c_int, c_void};
 use openssl_sys as ffi;
 
 use crate::connection::transport::{RETRY, Transport, is_stream_socket};
-use crate::sys;
-use crate::verify::watch::Watch;
+use crate::handshake::connection_state::Watch;
+use crate::libssl::sys;
 
 /// Whatever libcrypto's socket BIO says where the kernel encrypts (TX, RX, and a control message under way).
 const KERNEL_TLS: c_int = 0x7000;

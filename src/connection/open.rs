@@ -13,10 +13,10 @@ use crate::connection::failure::{Phase, os_text};
 use crate::connection::transport::{Limits, Transport, socket_kind};
 use crate::connection::{exchange, race, resolve};
 use crate::error::{Error, Result, Status};
-use crate::identity::Reference;
-use crate::queue::Quiet;
-use crate::verify::guard::{Guard, Role};
-use crate::verify::host;
+use crate::guard::{Guard, Role};
+use crate::handshake::set_host;
+use crate::host::Reference;
+use crate::libssl::queue::Quiet;
 
 /// An owner of an `SSL`.
 pub struct Connection(NonNull<ffi::SSL>);
@@ -94,7 +94,7 @@ impl Connection {
         // SAFETY: as above.
         unsafe { exchange::prepare(connection.as_ptr()) };
         // SAFETY: as above.
-        unsafe { host::set(connection.as_ptr(), || Ok(host))? };
+        unsafe { set_host::set(connection.as_ptr(), || Ok(host))? };
         Ok(connection)
     }
 

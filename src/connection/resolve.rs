@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::connection::deadline::Deadline;
 use crate::error::{Error, Result, Status};
-use crate::identity::Reference;
+use crate::host::Reference;
 
 /// The addresses of `host`, in the order to try them.
 pub fn addresses(host: &Reference, port: u16, deadline: &Deadline) -> Result<Vec<SocketAddr>> {

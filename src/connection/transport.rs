@@ -13,7 +13,7 @@ use openssl_sys as ffi;
 
 use crate::connection::deadline::Deadline;
 use crate::error::{Error, Result, Status};
-use crate::sys;
+use crate::libssl::sys;
 
 /// How many of the peer's first bytes are kept: enough for a greeting, an alert, or a server hello's version and suite.
 pub const HEAD: usize = 96;

@@ -7,8 +7,8 @@ use std::ffi::{c_char, c_int};
 
 use super::boundary::{accessor, clear, not_null, null, status, text};
 use super::{hostlock_conn, hostlock_ctx, hostlock_report};
-use crate::bridge::audit;
-use crate::bridge::report::{Report, Severity};
+use crate::audit;
+use crate::audit::report::{Report, Severity};
 use crate::error::{Error, Result, Status};
 
 /// Compares `ctx`, an `SSL_CTX` that anyone made, with the newest policy (one of hostlock's own with the policy that it

@@ -5,10 +5,10 @@ use std::ffi::{c_char, c_int};
 use super::boundary::{status, text};
 use super::trust::path_named;
 use super::{guard_of, hostlock_ctx};
+use crate::guard::Family;
+use crate::handshake::client_certificate;
 use crate::trust::certdata::{self, Purpose};
 use crate::trust::source;
-use crate::verify::demand;
-use crate::verify::guard::Family;
 
 /// Trusts the roots in a certdata.txt of NSS (Mozilla's own list, also in the source of ca-certificates), besides what
 /// else is named: those that it trusts for servers, as far as it trusts them.
@@ -39,7 +39,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_certdata(ctx: *mut hostlock_ctx, pat
         };
         guard.configure(Family::Trust, "hostlock_ctx_trust_certdata", prepare, |_, ()| {})?;
         // SAFETY: as above.
-        unsafe { demand::require(ctx, guard) };
+        unsafe { client_certificate::require(ctx, guard) };
         Ok(())
     })
 }

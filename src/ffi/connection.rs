@@ -24,7 +24,7 @@ use crate::connection::gather;
 use crate::connection::lend::Lent;
 use crate::connection::open::Connection;
 use crate::error::{Error, Result, Status};
-use crate::identity::Reference;
+use crate::host::Reference;
 
 /// Connects to `port` of `host` and makes the handshake: with 0 the certificate is valid and belongs to `host`.
 ///

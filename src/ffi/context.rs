@@ -10,11 +10,11 @@ use std::ffi::{c_char, c_int};
 
 use super::boundary::{accessor, pointer, status, text};
 use super::{guard_of, hostlock_ctx};
-use crate::bridge::libssl::check_handle;
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
+use crate::guard::Family;
+use crate::libssl::ours::check_handle;
 use crate::policy::{Choice, Policy};
-use crate::verify::guard::Family;
 
 /// A context for clients: TLS 1.2 and 1.3, strong suites, the system's roots, and every certificate checked against the
 /// host inside the handshake. Free it with hostlock_ctx_free or SSL_CTX_free.

@@ -8,9 +8,9 @@ use std::ptr;
 
 use super::boundary::{accessor, last};
 use super::{hostlock_conn, hostlock_error};
-use crate::bridge::libssl::check_handle;
 use crate::error::{Error, Status};
-use crate::verify::watch::{Verdict, Watch};
+use crate::handshake::connection_state::{Verdict, Watch};
+use crate::libssl::ours::check_handle;
 
 /// This thread's last failure, or NULL where none has failed yet. The pointer lives until the next failing hostlock
 /// call of the same thread; `_free` functions neither reset nor set it. Keep one with hostlock_error_dup.

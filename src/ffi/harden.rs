@@ -6,8 +6,8 @@ use super::audit::answer;
 use super::boundary::{status, text_bytes};
 use super::context::policy_of;
 use super::{hostlock_ctx, hostlock_report};
-use crate::bridge::{harden, intact};
-use crate::identity::Reference;
+use crate::harden::{self, intact};
+use crate::host::Reference;
 
 /// Makes an `SSL_CTX` that the program made itself as safe as one of hostlock_client_new, in place: versions, options,
 /// cipher suites, key exchange groups and signature algorithms become the policy's; every certificate is checked

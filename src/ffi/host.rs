@@ -7,12 +7,13 @@ use std::ffi::{c_char, c_int};
 
 use super::boundary::{bytes, not_null, status, text, text_bytes};
 use super::{c_bool, guard_of, hostlock_conn, hostlock_ctx};
-use crate::bridge::libssl::check_handle;
-use crate::bridge::method::check_known;
 use crate::error::{Error, Status};
-use crate::identity::{MatchRules, Reference, normalize};
-use crate::verify::guard::{Family, Role};
-use crate::verify::{certificate, demand};
+use crate::guard::{Family, Role};
+use crate::handshake::client_certificate;
+use crate::host::{MatchRules, Reference, normalize};
+use crate::libssl::certificate;
+use crate::libssl::method::check_known;
+use crate::libssl::ours::check_handle;
 
 /// Names the host that `conn` is to reach: the certificate must be for it, and a DNS name is sent as SNI.
 ///
@@ -31,7 +32,7 @@ pub unsafe extern "C" fn hostlock_conn_set_host(conn: *mut hostlock_conn, host: 
         // SAFETY: the caller promises a live connection, which was found to be of our libssl.
         unsafe { check_known(openssl_sys::SSL_get_SSL_CTX(conn))? };
         // SAFETY: as above.
-        unsafe { crate::verify::host::set(conn, || Reference::parse_bytes(text_bytes(host, "host")?)) }
+        unsafe { crate::handshake::set_host::set(conn, || Reference::parse_bytes(text_bytes(host, "host")?)) }
     })
 }
 
@@ -51,7 +52,7 @@ pub unsafe extern "C" fn hostlock_conn_set_fallback_host(conn: *mut hostlock_con
         // SAFETY: the caller promises a live connection, which was found to be of our libssl.
         unsafe { check_known(openssl_sys::SSL_get_SSL_CTX(conn))? };
         // SAFETY: as above.
-        unsafe { crate::verify::host::set_fallback(conn, || Reference::parse_bytes(text_bytes(host, "host")?)) }
+        unsafe { crate::handshake::set_host::set_fallback(conn, || Reference::parse_bytes(text_bytes(host, "host")?)) }
     })
 }
 
@@ -71,7 +72,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_host(ctx: *mut hostlock_ctx, host: *co
         let prepare = || unsafe { Reference::parse_bytes(text_bytes(host, "host")?) };
         guard.configure(Family::Host, "hostlock_ctx_set_host", prepare, |settings, host| settings.host = Some(host))?;
         // SAFETY: as above.
-        unsafe { demand::require(ctx, guard) };
+        unsafe { client_certificate::require(ctx, guard) };
         Ok(())
     })
 }

@@ -8,8 +8,8 @@ use std::ptr;
 
 use super::boundary::{accessor, status, text};
 use super::{guard_of, hostlock_ctx};
-use crate::verify::guard::{Family, Guard};
-use crate::verify::insecure::{self, Waiver};
+use crate::chain::waivers::{self, Waiver};
+use crate::guard::{Family, Guard};
 
 /// Accepts any certificate: not who issued it, nor its dates, its purpose or its revocation are looked at. Host name
 /// and pinned keys are still compared; of the chain, only the peer's own certificate counts for a pin.
@@ -108,7 +108,7 @@ unsafe fn give_up(ctx: *mut hostlock_ctx, waiver: Waiver, call: &str, reason: *c
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
-        let prepare = || insecure::reason(unsafe { text(reason, "reason")? });
+        let prepare = || waivers::reason(unsafe { text(reason, "reason")? });
         guard.configure(Family::Insecure(waiver), call, prepare, |settings, reason| {
             settings.waivers.give(waiver, reason)
         })

@@ -25,16 +25,16 @@ pub type hostlock_conn = openssl_sys::SSL;
 /// A failure, with its words and facts.
 pub type hostlock_error = crate::error::Detail;
 /// What was found wrong with a context or a connection.
-pub type hostlock_report = crate::bridge::report::Report;
+pub type hostlock_report = crate::audit::report::Report;
 /// C's `bool`, as a byte: what a careless foreign caller passes may be neither 0 nor 1, which Rust's own may not.
 pub type c_bool = u8;
 /// OpenSSL's `SSL_METHOD`.
 pub type ssl_method_st = openssl_sys::SSL_METHOD;
 
-use crate::bridge::libssl::check_handle;
-use crate::bridge::method::check_known;
 use crate::error::{Error, Result, Status};
-use crate::verify::guard::Guard;
+use crate::guard::Guard;
+use crate::libssl::method::check_known;
+use crate::libssl::ours::check_handle;
 use boundary::not_null;
 
 /// The guard of a context argument.

@@ -4,10 +4,11 @@ use std::ffi::{c_char, c_int};
 
 use super::boundary::{bytes, status, text};
 use super::{guard_of, hostlock_ctx};
+use crate::chain::pins::Pin;
 use crate::error::{Error, Status};
-use crate::verify::guard::Family;
-use crate::verify::pins::Pin;
-use crate::verify::{certificate, demand};
+use crate::guard::Family;
+use crate::handshake::client_certificate;
+use crate::libssl::certificate;
 
 /// Demands, besides everything else, that one key of the verified chain is pinned: the server's own, an intermediate's
 /// or the trust anchor's. Called several times, one of the pins is enough. Pin a second key that is kept in reserve, or
@@ -28,7 +29,7 @@ pub unsafe extern "C" fn hostlock_ctx_add_pin(ctx: *mut hostlock_ctx, pin: *cons
         let prepare = || Pin::parse(unsafe { text(pin, "pin")? });
         guard.configure(Family::Pin, "hostlock_ctx_add_pin", prepare, |settings, pin| settings.pins.push(pin))?;
         // SAFETY: as above.
-        unsafe { demand::require(ctx, guard) };
+        unsafe { client_certificate::require(ctx, guard) };
         Ok(())
     })
 }
@@ -57,7 +58,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_exact(ctx: *mut hostlock_ctx, cert: 
             guard.anchors.name_none();
         })?;
         // SAFETY: as above.
-        unsafe { demand::require(ctx, guard) };
+        unsafe { client_certificate::require(ctx, guard) };
         Ok(())
     })
 }

@@ -6,9 +6,9 @@ use super::boundary::{bytes, status, text};
 use super::trust::path_of;
 use super::{guard_of, hostlock_ctx};
 use crate::error::{Error, Status};
-use crate::verify::guard::{Family, Role};
-use crate::verify::revocation::{self, Mode, ocsp};
-use crate::verify::staple;
+use crate::guard::{Family, Role};
+use crate::handshake::ocsp_status;
+use crate::revocation::{self, Mode, ocsp};
 
 /// Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
 /// before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked
@@ -111,7 +111,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_ocsp_mode(ctx: *mut hostlock_ctx, mode
                 return Err(Error::new(Status::EState, "only a client context judges stapled OCSP answers"));
             }
             // SAFETY: as above.
-            unsafe { staple::request(ctx, mode) };
+            unsafe { ocsp_status::request(ctx, mode) };
             Ok(mode)
         };
         guard.configure(Family::Ocsp, "hostlock_ctx_set_ocsp_mode", prepare, |settings, mode| settings.ocsp = mode)

@@ -10,9 +10,9 @@ use std::path::Path;
 use super::boundary::{pointer, status, string_for_c, text, text_bytes};
 use super::context::policy_of;
 use super::hostlock_ctx;
-use crate::bridge::seal::state::Mode;
-use crate::bridge::seal::{self, allow};
-use crate::verify::insecure;
+use crate::chain::waivers;
+use crate::seal::state::Mode;
+use crate::seal::{self, allow};
 
 /// Seals the process: every context that any code of it makes from now on with the libssl that hostlock uses is guarded
 /// as hostlock_harden guards one, whatever that code then sets on it. Client connections verify the certificate and the
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn hostlock_insecure_seal_report_only(policy: *const c_cha
         // SAFETY: as the caller promises, here and below.
         let choice = unsafe { policy_of(policy)? };
         // SAFETY: as above.
-        let reason = insecure::reason(unsafe { text(reason, "reason")? })?;
+        let reason = waivers::reason(unsafe { text(reason, "reason")? })?;
         seal::process(choice, Mode::ReportOnly(reason.to_string_lossy().into_owned()))
     })
 }
@@ -114,7 +114,7 @@ pub unsafe extern "C" fn hostlock_insecure_seal_allow(what: *const c_char, reaso
         // SAFETY: as the caller promises, here and below.
         let what = unsafe { text(what, "what")? };
         // SAFETY: as above.
-        let reason = insecure::reason(unsafe { text(reason, "reason")? })?;
+        let reason = waivers::reason(unsafe { text(reason, "reason")? })?;
         allow::add(what, reason.to_string_lossy().into_owned())
     })
 }

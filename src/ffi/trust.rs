@@ -22,11 +22,11 @@ use std::sync::Arc;
 use super::boundary::{bytes, not_null, pointer, status, string_for_c, text_bytes};
 use super::{guard_of, hostlock_ctx};
 use crate::error::{Error, Result, Status};
+use crate::guard::Family;
+use crate::handshake::client_certificate;
 use crate::trust::Index;
 use crate::trust::decode::Broken;
 use crate::trust::source::{self, Input};
-use crate::verify::demand;
-use crate::verify::guard::Family;
 
 /// Trusts the CA certificates in a file: PEM, with any number of CERTIFICATE, X509 CERTIFICATE or TRUSTED CERTIFICATE
 /// blocks (the trust settings of the latter are honoured), or one certificate in DER; 64 MiB at most. CRLs in it are
@@ -187,7 +187,7 @@ unsafe fn trust(ctx: *mut hostlock_ctx, call: &str, load: impl FnOnce(Broken) ->
         let prepare = || unsafe { guard.anchors.add_index(ctx, load(guard.broken_anchors)?) };
         guard.configure(Family::Trust, call, prepare, |_, ()| {})?;
         // SAFETY: as above.
-        unsafe { demand::require(ctx, guard) };
+        unsafe { client_certificate::require(ctx, guard) };
         Ok(())
     })
 }

@@ -4,10 +4,10 @@ use std::ffi::{c_char, c_int};
 
 use super::boundary::{bytes, status, text, text_bytes};
 use super::{guard_of, hostlock_ctx};
+use crate::chain::offline;
 use crate::error::{Error, Status};
-use crate::identity::Reference;
-use crate::verify::guard::Family;
-use crate::verify::offline;
+use crate::guard::Family;
+use crate::host::Reference;
 
 /// Judges a certificate chain exactly as a handshake of this context would: by its trust anchors, policy, time, depth,
 /// flags and revocation lists, and by the host. A client context judges servers, a server context judges clients.

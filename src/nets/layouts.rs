@@ -9,12 +9,12 @@ use openssl_sys as ffi;
 
 use super::pair::{HOST, Pair, World};
 use super::switches::unproven;
-use crate::bridge::harden;
-use crate::bridge::method;
 use crate::error::{Result, Status};
-use crate::identity::Reference;
+use crate::harden;
+use crate::host::Reference;
+use crate::libssl::method;
+use crate::libssl::sys;
 use crate::policy::Choice;
-use crate::sys;
 
 fn hardened(context: &SslContext, policy: &str) -> Result<()> {
     let choice = Choice::parse(policy).unwrap();
@@ -124,7 +124,7 @@ fn where_the_signed_part_cannot_be_seen_the_whole_certificate_is_read() {
         assert!(outcome.complete && outcome.passed == 12, "{outcome:?}");
         let pair = Pair::new(&client, &server);
         // SAFETY: the connection is live and this thread's alone.
-        unsafe { crate::verify::host::set(pair.client.as_ptr(), || Reference::parse("other.example")).unwrap() };
+        unsafe { crate::handshake::set_host::set(pair.client.as_ptr(), || Reference::parse("other.example")).unwrap() };
         let outcome = pair.run();
         assert!(!outcome.complete && outcome.passed == 0, "{outcome:?}");
         assert_eq!(pair.refusal().unwrap().status(), Status::EHostMismatch);

@@ -11,12 +11,12 @@ use super::pki::{Identity, Recipe};
 use crate::connection::transport::Transport;
 use crate::context::Context;
 use crate::error::Error;
-use crate::identity::Reference;
+use crate::guard::{Family, Guard};
+use crate::handshake::connection_state::{Verdict, Watch};
+use crate::host::Reference;
 use crate::policy::Policy;
 use crate::trust::decode::Broken;
 use crate::trust::source::{self, Input};
-use crate::verify::guard::{Family, Guard};
-use crate::verify::watch::{Verdict, Watch};
 
 unsafe extern "C" {
     fn SSL_set_fd(ssl: *mut ffi::SSL, fd: std::ffi::c_int) -> std::ffi::c_int;
@@ -130,7 +130,7 @@ impl Pair {
     pub fn for_host(client: &SslContext, server: &SslContext) -> Pair {
         let pair = Pair::new(client, server);
         // SAFETY: the connection is live and this thread's alone.
-        unsafe { crate::verify::host::set(pair.client.as_ptr(), || Reference::parse(HOST)).unwrap() };
+        unsafe { crate::handshake::set_host::set(pair.client.as_ptr(), || Reference::parse(HOST)).unwrap() };
         pair
     }
 

@@ -9,8 +9,8 @@ use openssl::x509::store::{X509StoreBuilder, X509StoreRef};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::queue::Quiet;
-use crate::sys;
+use crate::libssl::queue::Quiet;
+use crate::libssl::sys;
 use crate::trust::index::hooks;
 use crate::trust::system;
 

@@ -7,7 +7,7 @@ use std::ffi::c_void;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::sys;
+use crate::libssl::sys;
 use crate::trust::index::hooks;
 
 /// What a setter of an `X509_STORE` is to us.

@@ -3,9 +3,9 @@
 use std::ffi::c_int;
 use std::ptr;
 
-use hostlock::bridge::audit;
-use hostlock::bridge::report::Report;
-use hostlock::sys;
+use hostlock::audit;
+use hostlock::audit::report::Report;
+use hostlock::libssl::sys;
 use openssl_sys as ffi;
 
 use crate::plain::*;

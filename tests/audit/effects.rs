@@ -5,10 +5,10 @@ use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hostlock::bridge::audit;
+use hostlock::audit;
 use hostlock::error::{Error, Status};
-use hostlock::queue;
-use hostlock::sys;
+use hostlock::libssl::queue;
+use hostlock::libssl::sys;
 use openssl::error::ErrorStack;
 use openssl_sys as ffi;
 

@@ -4,13 +4,14 @@
 use std::ffi::c_char;
 use std::ptr;
 
-use hostlock::bridge::report::{Report, Severity};
-use hostlock::bridge::{audit, intact};
+use hostlock::audit;
+use hostlock::audit::report::{Report, Severity};
 use hostlock::ffi::context::{hostlock_client_new, hostlock_server_new};
 use hostlock::ffi::host::hostlock_ctx_set_host;
 use hostlock::ffi::insecure::*;
 use hostlock::ffi::verify::hostlock_ctx_set_verify_time;
-use hostlock::sys;
+use hostlock::harden::intact;
+use hostlock::libssl::sys;
 use openssl_sys as ffi;
 
 use crate::plain::{Plain, SSL_CTX_set_security_level, ids};

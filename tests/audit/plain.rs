@@ -5,10 +5,10 @@ use std::ffi::{CString, c_int, c_long, c_void};
 use std::ptr;
 
 use foreign_types::ForeignType;
-use hostlock::bridge::audit;
-use hostlock::bridge::report::Report;
+use hostlock::audit;
+use hostlock::audit::report::Report;
+use hostlock::libssl::sys;
 use hostlock::policy::{POLICIES, suite_list};
-use hostlock::sys;
 use openssl::x509::X509;
 use openssl_sys as ffi;
 

@@ -9,7 +9,7 @@ use hostlock::ffi::connection::*;
 use hostlock::ffi::context::*;
 use hostlock::ffi::errors::*;
 use hostlock::ffi::library::hostlock_string_free;
-use hostlock::verify::guard::Guard;
+use hostlock::guard::Guard;
 use openssl::x509::X509;
 use openssl_sys as ffi;
 

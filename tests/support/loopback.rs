@@ -13,9 +13,9 @@ use hostlock::context::Context;
 use hostlock::error::{Error, Status};
 use hostlock::ffi::errors::{hostlock_error_message, hostlock_last_error};
 use hostlock::ffi::trust::*;
-use hostlock::identity::Reference;
+use hostlock::handshake::connection_state::{Verdict, Watch};
+use hostlock::host::Reference;
 use hostlock::policy::Policy;
-use hostlock::verify::watch::{Verdict, Watch};
 use openssl::ssl::{Ssl, SslAcceptor, SslContext, SslMethod, SslStream};
 use openssl_sys as ffi;
 
@@ -107,7 +107,7 @@ impl Client {
     pub fn connect(&self, port: u16) -> Result<(), Error> {
         let ssl = Ssl::new(&self.0).unwrap();
         // SAFETY: the SSL is live and used by this thread only, here and below.
-        unsafe { hostlock::verify::host::set(ssl.as_ptr(), || Reference::parse(HOST)).unwrap() };
+        unsafe { hostlock::handshake::set_host::set(ssl.as_ptr(), || Reference::parse(HOST)).unwrap() };
         let mut stream = SslStream::new(ssl, TcpStream::connect(("127.0.0.1", port)).unwrap()).unwrap();
         let outcome = stream.connect();
         // SAFETY: as above.

@@ -11,7 +11,7 @@ use std::thread;
 use foreign_types::{ForeignType, ForeignTypeRef};
 use hostlock::error::{Error, Status};
 use hostlock::ffi::{context, errors, host, hostlock_conn, hostlock_ctx};
-use hostlock::verify::watch::{Verdict, Watch};
+use hostlock::handshake::connection_state::{Verdict, Watch};
 use openssl::ssl::{Ssl, SslAcceptor, SslContext, SslMethod, SslRef, SslStream, SslVerifyMode, SslVersion};
 
 use super::pki::Identity;
@@ -109,7 +109,7 @@ impl Client {
         if !certificates.is_empty() {
             // SAFETY: the context is live and not in use.
             unsafe {
-                let guard = hostlock::verify::guard::Guard::of(ctx).unwrap();
+                let guard = hostlock::guard::Guard::of(ctx).unwrap();
                 guard.anchors.add(ctx, &certificates).unwrap();
             }
         }

@@ -3,12 +3,12 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use hostlock::chain::offline;
 use hostlock::context::Context;
 use hostlock::error::Error;
-use hostlock::identity::Reference;
+use hostlock::guard::Family;
+use hostlock::host::Reference;
 use hostlock::policy::Policy;
-use hostlock::verify::guard::Family;
-use hostlock::verify::offline;
 use openssl::asn1::Asn1Time;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};

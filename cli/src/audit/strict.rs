@@ -6,9 +6,9 @@ use hostlock::connection::facts::Agreed;
 use hostlock::connection::open::Connection;
 use hostlock::context::Context;
 use hostlock::error::{Error, Result, Status};
+use hostlock::guard::Family;
 use hostlock::policy::Choice;
 use hostlock::trust::source::{self, Input};
-use hostlock::verify::guard::Family;
 use openssl::x509::X509;
 use serde_json::Value;
 

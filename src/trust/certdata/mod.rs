@@ -15,7 +15,7 @@ use openssl::hash::MessageDigest;
 use openssl::x509::X509;
 
 use crate::error::{Error, Result, Status};
-use crate::queue::Quiet;
+use crate::libssl::queue::Quiet;
 use crate::trust::decode::{self, AnchorSet};
 use crate::trust::distrust::{Distrust, Named, hash, serial_der};
 use crate::trust::{files, replace};

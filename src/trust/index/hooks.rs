@@ -14,9 +14,9 @@ use openssl::x509::store::{X509Store, X509StoreRef};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::ex_data::Place;
-use crate::queue::Quiet;
-use crate::sys;
+use crate::libssl::ex_data::Place;
+use crate::libssl::queue::Quiet;
+use crate::libssl::sys;
 use crate::trust::index::{Index, name, name_der};
 
 /// Gives the store to search in place of one that its program has left as it was.

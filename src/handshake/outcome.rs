@@ -1,0 +1,108 @@
+//! Tells the overseer of a context, once, how each handshake ended. It only looks.
+
+use std::ffi::c_int;
+
+use openssl_sys as ffi;
+
+use crate::guard::{Guard, Regime};
+use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::libssl_error::{self, Found};
+use crate::handshake::observer::{End, Overseer};
+use crate::handshake::report_only;
+use crate::libssl::sys;
+
+/// Tells the overseer of the connection's context, if there is one and the handshake has come to its end.
+///
+/// # Safety
+/// `ssl` is a live `SSL` in the thread that uses it, and `place` and `value` are what libssl told its info callback.
+pub unsafe fn tell(ssl: *mut ffi::SSL, place: c_int, value: c_int) {
+    let done = place & sys::SSL_CB_HANDSHAKE_DONE != 0;
+    let stopped = place == sys::SSL_CB_CONNECT_EXIT && value <= 0;
+    if !(done || stopped) {
+        return;
+    }
+    // SAFETY: as the caller promises.
+    unsafe { tell_once(ssl, |guard, watch, overseer| end_of(ssl, guard, watch, overseer, done)) };
+}
+
+/// Tells of a refusal as soon as it is known: libssl reads a connection's info callback when it is called, so that where a
+/// program's own stood there until then, ours does not hear how this call ends.
+///
+/// # Safety
+/// `ssl` is NULL or as for [`tell`].
+pub unsafe fn tell_refusal(ssl: *mut ffi::SSL) {
+    crate::nets::here!("observer hears of a refusal");
+    // SAFETY: as the caller promises.
+    unsafe {
+        tell_once(ssl, |guard, watch, _| match &watch.state().verdict {
+            Verdict::Refused(error) if guard.regime() != Regime::Watched => Some(End::Refused(error.clone())),
+            _ => None,
+        })
+    };
+}
+
+/// # Safety
+/// `ssl` is NULL or as for [`tell`].
+unsafe fn tell_once(ssl: *mut ffi::SSL, end: impl FnOnce(&Guard, &Watch, &'static dyn Overseer) -> Option<End>) {
+    if ssl.is_null() {
+        return;
+    }
+    // SAFETY: `ssl` is live in its own thread, here and below.
+    let Some(watch) = (unsafe { Watch::of(ssl) }) else { return };
+    let guard = watch.state().guard.clone();
+    // SAFETY: as above.
+    let Some(guard) = guard.as_deref().or_else(|| unsafe { Guard::of_ssl(ssl) }) else { return };
+    let Some(overseer) = guard.overseer() else { return };
+    if watch.state().told {
+        return;
+    }
+    let Some(end) = end(guard, watch, overseer) else { return };
+    watch.state().told = true;
+    // SAFETY: as above.
+    unsafe { overseer.ended(ssl, &end) };
+}
+
+unsafe fn end_of(
+    ssl: *mut ffi::SSL,
+    guard: &Guard,
+    watch: &Watch,
+    overseer: &'static dyn Overseer,
+    done: bool,
+) -> Option<End> {
+    let watched = guard.regime() == Regime::Watched;
+    // SAFETY: `ssl` is live in its own thread, here and below.
+    if unsafe { ffi::SSL_is_server(ssl) } == 1 {
+        return done.then_some(End::Served);
+    }
+    // libssl also says "done" when a client may send early data.
+    // SAFETY: as above.
+    let complete = done && unsafe { ffi::SSL_is_init_finished(ssl) } == 1;
+    if watched {
+        return match (done, complete) {
+            // SAFETY: as above.
+            (_, true) => Some(unsafe { report_only::end_of_watched(ssl, guard, watch, overseer) }),
+            (true, false) => None,
+            (false, _) => failed(watch),
+        };
+    }
+    let state = watch.state();
+    match &state.verdict {
+        Verdict::Refused(error) => Some(End::Refused(error.clone())),
+        Verdict::Excused(excused) if complete => Some(End::Excused(excused.clone())),
+        Verdict::Verified { host } if complete => Some(End::Connected(host.clone())),
+        _ if done => None,
+        // The program's own verification, or the peer, said no.
+        Verdict::Excused(excused) if libssl_error::is_on_queue() => Some(End::Failed(excused.refusal.clone())),
+        _ => state.failure.clone().map(End::Failed),
+    }
+}
+
+/// Why a handshake that is only watched was ended by libssl or the program, if it was: it may only wait.
+fn failed(watch: &Watch) -> Option<End> {
+    match (libssl_error::of_handshake(), &watch.state().verdict) {
+        (Some(Found::Verdict(error) | Found::Libssl(error)), _) => Some(End::Failed(error)),
+        // The program's own verification said no, and so do we.
+        (None, Verdict::Refused(error)) if libssl_error::is_on_queue() => Some(End::Failed(error.clone())),
+        (None, _) => None,
+    }
+}
