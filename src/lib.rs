@@ -22,6 +22,7 @@
 
 pub mod audit;
 pub mod chain;
+pub mod codes;
 pub mod connection;
 pub mod context;
 pub mod error;
@@ -37,6 +38,7 @@ mod nets;
 pub mod os;
 pub mod policy;
 pub mod revocation;
+pub mod role;
 pub mod seal;
 pub mod trust;
 pub mod x509;

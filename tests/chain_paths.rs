@@ -3,8 +3,8 @@
 
 mod support;
 
-use hostlock::chain::offline;
 use hostlock::context::Context;
+use hostlock::context::offline;
 use hostlock::error::Status;
 use hostlock::policy::Policy;
 use support::pki::DAY;

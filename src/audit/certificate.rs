@@ -9,7 +9,7 @@ use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
 use crate::audit::facts::{Key, OwnCertificate, Shown};
-use crate::chain::messages;
+use crate::libssl::certificate_words;
 use crate::libssl::sys;
 use crate::moment;
 use crate::x509::certificate::Certificate;
@@ -46,9 +46,9 @@ pub unsafe fn read(
 
 fn shown(certificate: &X509Ref) -> Shown {
     // Peers do not look at the signature of a root, for they have it already or do not trust it.
-    let is_root = messages::subject_of(certificate) == messages::issuer_of(certificate);
+    let is_root = certificate_words::subject_of(certificate) == certificate_words::issuer_of(certificate);
     Shown {
-        subject: messages::subject_of(certificate),
+        subject: certificate_words::subject_of(certificate),
         not_before: moment::unix_seconds(certificate.not_before()),
         not_after: moment::unix_seconds(certificate.not_after()),
         key_flaw: key_flaw(certificate),

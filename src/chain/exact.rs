@@ -6,6 +6,7 @@ use openssl_sys as ffi;
 
 use crate::chain::messages;
 use crate::error::{Error, Result, Status};
+use crate::libssl::certificate_words;
 use crate::libssl::sys;
 use foreign_types::ForeignTypeRef;
 
@@ -58,7 +59,7 @@ pub fn check_dates(leaf: &X509Ref, time: Option<i64>) -> Result<()> {
 
 /// The error for a certificate that is none of those trusted, where nothing else is.
 pub fn another(leaf: &X509Ref) -> Error {
-    let subject = messages::subject_of(leaf);
+    let subject = certificate_words::subject_of(leaf);
     Error::new(
         Status::EUnknownIssuer,
         format!("the certificate of {subject} is none of those that are trusted as they are"),

@@ -1,14 +1,15 @@
 //! OpenSSL's verdict on a chain, put into words with the facts in it: which certificate, since when, which issuer.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::c_int;
 
 use openssl::asn1::Asn1TimeRef;
 use openssl::nid::Nid;
-use openssl::x509::{X509, X509NameRef, X509Ref};
+use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
 use crate::chain::rules::{Breach, REISSUE};
 use crate::error::{Error, Status};
+use crate::libssl::certificate_words::{code_text, issuer_of, name_text, position, subject_of};
 pub use crate::moment::unix_seconds;
 
 /// Whether the code means that no chain to an anchor was found, rather than that one was found wanting.
@@ -268,37 +269,6 @@ fn time_text(time: &Asn1TimeRef) -> String {
     time.to_string()
 }
 
-/// Which certificate it is, in words.
-pub fn position(depth: usize, subject: &str) -> String {
-    match depth {
-        0 => format!("the certificate of {subject}"),
-        _ => format!("the CA certificate of {subject} (position {depth} of the chain)"),
-    }
-}
-
-/// The subject as one line that is safe to print.
-pub fn subject_of(certificate: &X509Ref) -> String {
-    name_text(certificate.subject_name())
-}
-
-/// The issuer, likewise.
-pub fn issuer_of(certificate: &X509Ref) -> String {
-    name_text(certificate.issuer_name())
-}
-
-/// A name as one line that is safe to print.
-pub fn name_text(name: &X509NameRef) -> String {
-    let parts: Vec<String> = name
-        .entries()
-        .map(|entry| {
-            let key = entry.object().nid().short_name().unwrap_or("?").to_owned();
-            let value = entry.data().to_string().unwrap_or_else(|_| "?".to_owned());
-            format!("{key}={}", value.escape_debug())
-        })
-        .collect();
-    if parts.is_empty() { "(an empty name)".to_owned() } else { format!("\"{}\"", parts.join(", ")) }
-}
-
 fn key_text(certificate: &X509Ref) -> String {
     match certificate.public_key() {
         Ok(key) => {
@@ -311,10 +281,4 @@ fn key_text(certificate: &X509Ref) -> String {
 
 fn signature_text(certificate: &X509Ref) -> String {
     certificate.signature_algorithm().object().nid().long_name().unwrap_or("an unknown algorithm").to_owned()
-}
-
-/// OpenSSL's own words for a code.
-pub fn code_text(code: c_int) -> String {
-    // SAFETY: gives a static string for every number.
-    unsafe { CStr::from_ptr(ffi::X509_verify_cert_error_string(code.into())) }.to_string_lossy().into_owned()
 }

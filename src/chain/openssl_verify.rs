@@ -14,12 +14,12 @@ use openssl_sys as ffi;
 use crate::chain::verdict::{Case, SELF_ISSUED_ALLOWANCE};
 use crate::chain::waivers::Waiver;
 use crate::error::{Error, Result, Status};
-use crate::guard::Role;
 use crate::libssl::ex_data::Loan;
 use crate::libssl::sys;
 use crate::policy::Check;
 use crate::revocation::inquiry::Inquiry;
 use crate::revocation::{self, Revocation};
+use crate::role::Role;
 
 /// What OpenSSL found.
 pub struct Outcome {

@@ -9,8 +9,8 @@ use openssl::sha::sha256;
 use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
-use crate::chain::messages;
 use crate::error::{Error, Result, Status};
+use crate::libssl::certificate_words;
 use crate::libssl::sys;
 
 /// The SHA-256 of a subjectPublicKeyInfo (RFC 7469 section 2.4).
@@ -66,7 +66,7 @@ pub fn check(chain: &[X509], pins: &[Pin]) -> Result<()> {
     let seen: Vec<String> = chain
         .iter()
         .filter_map(|certificate| {
-            Some(format!("{} of {}", Pin::of(certificate)?.text(), messages::subject_of(certificate)))
+            Some(format!("{} of {}", Pin::of(certificate)?.text(), certificate_words::subject_of(certificate)))
         })
         .collect();
     Err(Error::new(Status::EPinMismatch, "the chain is valid, but none of its keys is pinned").with_hint(format!(

@@ -2,7 +2,7 @@
 //! a wildcard is held against the list; a host that the certificate names in full needs no such rule.
 
 use crate::error::{Error, Result, Status};
-use crate::handshake::expected_host::Wanted;
+use crate::host::Wanted;
 use crate::host::{MatchRules, Reference, check};
 use crate::x509::Presented;
 

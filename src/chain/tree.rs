@@ -6,9 +6,9 @@ use std::fmt::Write;
 use openssl::stack::StackRef;
 use openssl::x509::{X509, X509Ref};
 
-use crate::chain::messages;
 use crate::chain::verdict::Case;
 use crate::error::Error;
+use crate::libssl::certificate_words;
 
 /// More certificates than that tell nobody anything.
 const MOST_LINES: usize = 24;
@@ -29,7 +29,7 @@ pub fn draw(case: &Case<'_>, built: &[X509], reached_anchor: bool, error: &Error
     let leaf = [case.leaf.to_owned()];
     let chain = if built.is_empty() { &leaf[..] } else { built };
     for (depth, certificate) in chain.iter().enumerate().take(MOST_LINES) {
-        branch(&mut text, depth, &messages::subject_of(certificate));
+        branch(&mut text, depth, &certificate_words::subject_of(certificate));
         if reached_anchor && depth + 1 == chain.len() {
             text.push_str(" (trust anchor)");
         }
@@ -40,7 +40,7 @@ pub fn draw(case: &Case<'_>, built: &[X509], reached_anchor: bool, error: &Error
     }
     if let (false, Some(last)) = (reached_anchor, chain.last()) {
         let depth = chain.len().min(MOST_LINES);
-        branch(&mut text, depth, &messages::issuer_of(last));
+        branch(&mut text, depth, &certificate_words::issuer_of(last));
         text.push_str(" (no trust anchor)\n");
     }
     text
@@ -56,7 +56,7 @@ fn sent<'a>(case: &Case<'a>) -> Vec<&'a X509Ref> {
 }
 
 fn presented(text: &mut String, index: usize, certificate: &X509Ref) {
-    let (subject, issuer) = (messages::subject_of(certificate), messages::issuer_of(certificate));
+    let (subject, issuer) = (certificate_words::subject_of(certificate), certificate_words::issuer_of(certificate));
     let _ = match subject == issuer {
         true => writeln!(text, "  {index}: {subject}, self-issued"),
         false => writeln!(text, "  {index}: {subject}, issued by {issuer}"),

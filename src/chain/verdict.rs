@@ -21,13 +21,14 @@ use crate::chain::tree;
 use crate::chain::waivers::{Waiver, Waivers};
 use crate::chain::whole_chain::{self, KnownAnchor};
 use crate::error::{Error, Result, Status};
-use crate::guard::{Guard, Role};
-use crate::handshake::expected_host::Wanted;
+use crate::host::Wanted;
 use crate::libssl::asked::Asked;
 use crate::libssl::certificate;
+use crate::libssl::certificate_words;
 use crate::libssl::sys;
 use crate::policy::{Check, Policy};
 use crate::revocation::Revocation;
+use crate::role::Role;
 use crate::trust::distrust::Distrust;
 use crate::trust::store;
 
@@ -68,37 +69,6 @@ pub struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// The case of a certificate shown to a context, by the context's own settings.
-    pub fn of(
-        guard: &'a Guard,
-        role: Role,
-        leaf: &'a X509Ref,
-        untrusted: *mut ffi::stack_st_X509,
-        store: &'a X509StoreRef,
-        wanted: Option<&'a Wanted>,
-        wishes: Wishes,
-    ) -> Case<'a> {
-        let settings = guard.settings();
-        Case {
-            policy: guard.policy,
-            role,
-            leaf,
-            untrusted,
-            store,
-            wanted,
-            wishes: wishes.and(Wishes { flags: settings.verify_flags, ..Wishes::default() }),
-            time: settings.verify_time,
-            most_intermediates: settings.verify_depth,
-            checks: settings.verify_checks.clone(),
-            waivers: settings.waivers.clone(),
-            revocation: settings.revocation.clone(),
-            pins: settings.pins.clone(),
-            exact: settings.exact.clone(),
-            distrust: guard.anchors.distrust(),
-            known_anchor: &guard.known_anchor,
-        }
-    }
-
     /// What certificates must keep.
     pub(crate) fn rules(&self) -> Rules {
         let purpose = match self.role {
@@ -209,6 +179,11 @@ impl Wishes {
             auth_level: self.auth_level.max(other.auth_level),
             asked: self.asked.zip(other.asked).map(|(one, other)| one.or(other)),
         }
+    }
+
+    /// Flags that are asked for besides.
+    pub fn with_flags(self, flags: c_ulong) -> Self {
+        Wishes { flags: self.flags | flags, ..self }
     }
 
     /// A security level that is asked for.
@@ -355,7 +330,7 @@ fn check_host(case: &Case<'_>) -> Result<()> {
         if case.policy.demands(Check::PublicSuffix) { public_suffix::check_wildcards(wanted, &names) } else { Ok(()) }
     });
     matched.map_err(|error| {
-        let subject = messages::subject_of(case.leaf);
+        let subject = certificate_words::subject_of(case.leaf);
         error.with_certificate(0, subject)
     })
 }

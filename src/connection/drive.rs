@@ -19,11 +19,12 @@ use crate::connection::lend::Lent;
 use crate::connection::transport::{Limits, Transport, Tripped};
 use crate::connection::{gate, gather};
 use crate::error::{Error, Result, Status};
-use crate::guard::{Guard, Role};
+use crate::guard::Guard;
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::handshake::start;
 use crate::libssl::queue::{self, Quiet};
 use crate::libssl::sys;
+use crate::role::Role;
 
 /// How far a call came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

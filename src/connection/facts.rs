@@ -9,12 +9,12 @@ use openssl::stack::StackRef;
 use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
-use crate::chain::messages;
 use crate::connection::{gate, gather};
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::json::Object;
+use crate::libssl::certificate_words;
 use crate::libssl::sys;
 use crate::moment;
 
@@ -117,8 +117,8 @@ impl Agreed {
         object.text("peer", &gather::peer_address(unsafe { gather::descriptors(self.0) }.0));
         let certificate = self.with_leaf(&mut |leaf| {
             let mut certificate = Object::new();
-            certificate.text("subject", &messages::subject_of(leaf));
-            certificate.text("issuer", &messages::name_text(leaf.issuer_name()));
+            certificate.text("subject", &certificate_words::subject_of(leaf));
+            certificate.text("issuer", &certificate_words::name_text(leaf.issuer_name()));
             for (key, time) in [("not_before", leaf.not_before()), ("not_after", leaf.not_after())] {
                 if let Some(seconds) = moment::unix_seconds(time) {
                     certificate.number(key, seconds);

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::guard::{Guard, Regime, Role};
+use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::handshake::start;
 use crate::libssl::sys;
+use crate::role::Role;
 
 /// The way that a read or write takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,11 +13,12 @@ use crate::connection::failure::{Facts, Offer, Phase, Reason, begins_like_tls, e
 use crate::connection::transport::Transport;
 use crate::connection::{alert, gate, resolve};
 use crate::error::{Error, Status};
-use crate::guard::{Guard, Role};
+use crate::guard::Guard;
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::handshake::expected_host;
 use crate::libssl::queue::{Quiet, library, reason_text};
 use crate::libssl::sys;
+use crate::role::Role;
 
 const ERR_LIB_SSL: c_int = 20;
 const RECORD_LAYER_FAILURE: c_int = 313;

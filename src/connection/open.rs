@@ -13,10 +13,11 @@ use crate::connection::failure::{Phase, os_text};
 use crate::connection::transport::{Limits, Transport, socket_kind};
 use crate::connection::{exchange, race, resolve};
 use crate::error::{Error, Result, Status};
-use crate::guard::{Guard, Role};
+use crate::guard::Guard;
 use crate::handshake::set_host;
 use crate::host::Reference;
 use crate::libssl::queue::Quiet;
+use crate::role::Role;
 
 /// An owner of an `SSL`.
 pub struct Connection(NonNull<ffi::SSL>);

@@ -31,7 +31,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_certdata(ctx: *mut hostlock_ctx, pat
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
         let prepare = || {
-            let purpose = guard.role.certdata_purpose()?;
+            let purpose = Purpose::of_peers(guard.role)?;
             // SAFETY: as above.
             let index = source::certdata(unsafe { path_named(path, "path")? }, purpose)?;
             // SAFETY: as above.

@@ -8,12 +8,13 @@ use std::ffi::{c_char, c_int};
 use super::boundary::{bytes, not_null, status, text, text_bytes};
 use super::{c_bool, guard_of, hostlock_conn, hostlock_ctx};
 use crate::error::{Error, Status};
-use crate::guard::{Family, Role};
+use crate::guard::Family;
 use crate::handshake::client_certificate;
 use crate::host::{MatchRules, Reference, normalize};
 use crate::libssl::certificate;
 use crate::libssl::method::check_known;
 use crate::libssl::ours::check_handle;
+use crate::role::Role;
 
 /// Names the host that `conn` is to reach: the certificate must be for it, and a DNS name is sent as SNI.
 ///

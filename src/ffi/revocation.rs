@@ -6,9 +6,11 @@ use super::boundary::{bytes, status, text};
 use super::trust::path_of;
 use super::{guard_of, hostlock_ctx};
 use crate::error::{Error, Status};
-use crate::guard::{Family, Role};
+use crate::guard::Family;
+use crate::guard::crls;
 use crate::handshake::ocsp_status;
-use crate::revocation::{self, Mode, ocsp};
+use crate::revocation::{Mode, ocsp};
+use crate::role::Role;
 
 /// Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
 /// before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked
@@ -26,7 +28,7 @@ pub unsafe extern "C" fn hostlock_ctx_add_crl_file(ctx: *mut hostlock_ctx, path:
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
-        revocation::load(guard, "hostlock_ctx_add_crl_file", |crls| {
+        crls::load(guard, "hostlock_ctx_add_crl_file", |crls| {
             // SAFETY: as above.
             crls.with_file(unsafe { path_of(path)? })
         })
@@ -44,7 +46,7 @@ pub unsafe extern "C" fn hostlock_ctx_add_crl_mem(ctx: *mut hostlock_ctx, data: 
     status(|| {
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
-        revocation::load(guard, "hostlock_ctx_add_crl_mem", |crls| {
+        crls::load(guard, "hostlock_ctx_add_crl_mem", |crls| {
             // SAFETY: the caller promises `len` readable bytes, or NULL.
             crls.with_memory(unsafe { bytes(data, len, "data")? })
         })
@@ -85,7 +87,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_crl_mode(ctx: *mut hostlock_ctx, mode:
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_crl_reload(ctx: *mut hostlock_ctx) -> c_int {
     // SAFETY: as the caller promises.
-    status(|| revocation::reload(unsafe { guard_of(ctx)? }))
+    status(|| crls::reload(unsafe { guard_of(ctx)? }))
 }
 
 /// How the OCSP answer that a server staples to its certificate is used. Every client asks for one. "if-present" (the

@@ -4,7 +4,8 @@ use std::ffi::{c_char, c_int};
 
 use super::boundary::{bytes, status, text, text_bytes};
 use super::{guard_of, hostlock_ctx};
-use crate::chain::offline;
+use crate::chain::stricter;
+use crate::context::offline;
 use crate::error::{Error, Status};
 use crate::guard::Family;
 use crate::host::Reference;
@@ -53,7 +54,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_verify_time(ctx: *mut hostlock_ctx, un
     status(|| {
         // SAFETY: as the caller promises.
         let guard = unsafe { guard_of(ctx)? };
-        let prepare = || offline::time(unix_seconds);
+        let prepare = || stricter::time(unix_seconds);
         guard.configure(
             Family::Setting("hostlock_ctx_set_verify_time"),
             "hostlock_ctx_set_verify_time",
@@ -103,7 +104,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_verify_flags(ctx: *mut hostlock_ctx, w
         // SAFETY: as the caller promises, here and below.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
-        let prepare = || offline::stricter(unsafe { text(words, "words")? });
+        let prepare = || stricter::stricter(unsafe { text(words, "words")? });
         guard.configure(
             Family::Setting("hostlock_ctx_set_verify_flags"),
             "hostlock_ctx_set_verify_flags",

@@ -2,8 +2,14 @@
 //! One lives in the ex_data of every context that hostlock guards, and it is shared with the context's connections.
 
 mod attach;
+pub mod case;
+pub mod crls;
+pub mod last;
+pub mod observer;
 
-use std::ffi::{c_int, c_ulong, c_void};
+use last::{LastMark, LastName};
+use observer::Observer;
+use std::ffi::{c_int, c_ulong};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -15,39 +21,15 @@ use crate::chain::pins::Pin;
 use crate::chain::waivers::{Waiver, Waivers};
 use crate::chain::whole_chain::KnownAnchor;
 use crate::error::{Error, Result, Status};
-use crate::handshake::expected_host::LastName;
-use crate::handshake::observer::Overseer;
-use crate::handshake::security;
-use crate::handshake::session::LastMark;
 use crate::host::{MatchRules, Reference};
+use crate::libssl::layout::CertVerify;
+use crate::libssl::method;
 use crate::libssl::sys;
 use crate::policy::{Check, Choice, Policy};
 use crate::revocation::{Revocation, ocsp};
+use crate::role::Role;
 use crate::trust::Anchors;
-use crate::trust::certdata::Purpose;
 use crate::trust::decode::Broken;
-
-/// Which side of a connection a context is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// It connects, and judges servers.
-    Client,
-    /// It accepts, and judges clients that show a certificate.
-    Server,
-}
-
-impl Role {
-    /// What the roots of a certdata.txt must be trusted for, to judge the peers of this side.
-    pub fn certdata_purpose(self) -> Result<Purpose> {
-        match self {
-            Role::Client => Ok(Purpose::ServerAuth),
-            Role::Server => {
-                Err(Error::new(Status::EUnsupported, "a certdata.txt does not say whose client certificates to trust")
-                    .with_hint("load your own CA's certificate with hostlock_ctx_trust_file"))
-            }
-        }
-    }
-}
 
 /// Who made a context, and with it how far hostlock goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,20 +58,6 @@ impl Regime {
         }
     }
 }
-
-/// The certificate verify callback of a program, with its argument.
-#[derive(Clone, Copy, Debug)]
-pub struct CertVerify {
-    /// The function.
-    pub function: sys::CertVerifyCallback,
-    /// What it is called with.
-    pub argument: *mut c_void,
-}
-
-// SAFETY: the program gave the pair to a context that threads may share; OpenSSL itself calls it from any of them.
-unsafe impl Send for CertVerify {}
-// SAFETY: as above.
-unsafe impl Sync for CertVerify {}
 
 /// What the hooks stand in front of on a context that a program made.
 #[derive(Clone, Copy, Debug, Default)]
@@ -178,7 +146,7 @@ pub struct Guard {
     regime: AtomicU8,
     app_info: Option<sys::InfoCallback>,
     app_cert_verify: Mutex<Option<CertVerify>>,
-    overseer: OnceLock<&'static dyn Overseer>,
+    observer: OnceLock<&'static dyn Observer>,
     connected_before: AtomicBool,
     /// Random, so that a session's mark fits this context only.
     nonce: [u8; 32],
@@ -224,11 +192,11 @@ impl Guard {
             either_side: post.either_side,
             anchors,
             previous_security: post.displaced.security,
-            previous_is_libssls: post.displaced.security.is_some_and(security::is_libssls),
+            previous_is_libssls: post.displaced.security.is_some_and(method::is_libssls_security_callback),
             regime: AtomicU8::new(post.regime as u8),
             app_info: post.displaced.info,
             app_cert_verify: Mutex::new(post.displaced.cert_verify),
-            overseer: OnceLock::new(),
+            observer: OnceLock::new(),
             connected_before: AtomicBool::new(false),
             nonce,
             last_mark: LastMark::default(),
@@ -292,16 +260,16 @@ impl Guard {
     }
 
     /// Who learns how this context's connections end.
-    pub fn overseer(&self) -> Option<&'static dyn Overseer> {
-        self.overseer.get().copied()
+    pub fn observer(&self) -> Option<&'static dyn Observer> {
+        self.observer.get().copied()
     }
 
     /// Names who learns how this context's connections end; the first name stays.
-    pub fn set_overseer(&self, overseer: &'static dyn Overseer) {
-        let _ = self.overseer.set(overseer);
+    pub fn set_observer(&self, observer: &'static dyn Observer) {
+        let _ = self.observer.set(observer);
     }
 
-    /// Whether it is asked for the first time: by the overseer, when the context's first handshake has ended.
+    /// Whether it is asked for the first time: by the observer, when the context's first handshake has ended.
     pub fn is_first_connection(&self) -> bool {
         !self.connected_before.swap(true, Ordering::Relaxed)
     }

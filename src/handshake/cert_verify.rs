@@ -14,18 +14,22 @@ use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
 use crate::chain::openssl_verify;
-use crate::chain::verdict::{self, Case, Refusal, Wishes};
+use crate::chain::verdict::{self, Refusal, Wishes};
 use crate::chain::waivers::Waiver;
 use crate::error::{Error, Result, Status};
-use crate::guard::{CertVerify, Guard, Regime, Role};
+use crate::guard::case;
+use crate::guard::observer::{Excused, Occasion};
+use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{Verdict, Watch};
-use crate::handshake::expected_host::{self, Wanted};
+use crate::handshake::expected_host;
 use crate::handshake::install::is_tripwire;
-use crate::handshake::observer::{Excused, Occasion};
 use crate::handshake::{client_certificate, ech, outcome, session, session_end, start};
 use crate::host::Reference;
+use crate::host::Wanted;
+use crate::libssl::layout::CertVerify;
 use crate::libssl::queue::{self, Quiet};
 use crate::libssl::sys;
+use crate::role::Role;
 
 /// See the module's text.
 ///
@@ -174,14 +178,14 @@ unsafe fn as_program(store_ctx: *mut ffi::X509_STORE_CTX, guard: &Guard) -> c_in
     }
 }
 
-/// The refusal, where the context's overseer lets the connection through in spite of it.
+/// The refusal, where the context's observer lets the connection through in spite of it.
 unsafe fn excused(
     store_ctx: *mut ffi::X509_STORE_CTX,
     ssl: *mut ffi::SSL,
     guard: &Guard,
     judged: &Result<Judged>,
 ) -> Option<Excused> {
-    let overseer = guard.overseer()?;
+    let observer = guard.observer()?;
     let (refusal, wanted) = match judged {
         Ok(Judged { answer: Err(refusal), wanted, .. }) => (&refusal.error, wanted.as_ref()),
         Ok(_) => return None,
@@ -192,7 +196,7 @@ unsafe fn excused(
     // SAFETY: as above.
     let leaf = (!leaf.is_null()).then(|| unsafe { X509Ref::from_ptr(leaf) });
     // SAFETY: `ssl` is live in this thread.
-    let by = unsafe { overseer.exception(&Occasion { ssl, leaf, wanted }) }?;
+    let by = unsafe { observer.exception(&Occasion { ssl, leaf, wanted }) }?;
     Some(Excused { refusal: refusal.clone(), by })
 }
 
@@ -274,7 +278,7 @@ unsafe fn decide(
     let store = unsafe { guard.anchors.in_force(offered, role == Role::Client)? };
     // SAFETY: as above; the pointers are live for the length of the call.
     let case = unsafe {
-        Case::of(
+        case::of(
             guard,
             role,
             X509Ref::from_ptr(leaf),

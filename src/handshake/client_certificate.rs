@@ -13,13 +13,14 @@ use openssl_sys as ffi;
 
 use crate::chain::waivers::Waiver;
 use crate::error::{Error, Result, Status};
-use crate::guard::{Guard, Regime, Role};
+use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::Watch;
 use crate::handshake::{expected_host, id_context, install, session, start};
 use crate::libssl::certificate;
 use crate::libssl::library::Library;
 use crate::libssl::queue::Quiet;
 use crate::libssl::sys;
+use crate::role::Role;
 use crate::trust::anchors::effective_store;
 
 const REQUIRED: i32 = ffi::SSL_VERIFY_PEER | ffi::SSL_VERIFY_FAIL_IF_NO_PEER_CERT;

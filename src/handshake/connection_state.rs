@@ -10,8 +10,8 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
+use crate::guard::observer::Excused;
 use crate::handshake::id_context::Given;
-use crate::handshake::observer::Excused;
 use crate::host::Reference;
 use crate::libssl::ex_data::Place;
 use crate::libssl::sys;
@@ -56,7 +56,7 @@ pub struct State {
     pub generation: u64,
     /// The session id context that a server's connection was given.
     pub id_context: Option<Given>,
-    /// Whether the context's overseer knows how the handshake ended.
+    /// Whether the context's observer knows how the handshake ended.
     pub told: bool,
     /// Why libssl itself ended the handshake, where it was not for a verdict.
     pub failure: Option<Error>,

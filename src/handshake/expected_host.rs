@@ -11,88 +11,21 @@
 //! where it serves either side. Its own SNI is the client's word, and never counts.
 
 use std::ffi::{CStr, c_char};
-use std::sync::Mutex;
 
 use openssl_sys as ffi;
 
-use crate::error::{Error, Result, Status};
-use crate::guard::{Guard, Regime, Role};
+use crate::error::Result;
+use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::Watch;
-use crate::host::{MatchRules, Reference, check};
+use crate::host::Reference;
+use crate::host::{Wanted, no_host};
 use crate::libssl::queue::Quiet;
 use crate::libssl::sys;
 use crate::libssl::verify_param;
-use crate::x509::Presented;
+use crate::role::Role;
 
 const X509_CHECK_FLAG_NO_WILDCARDS: u32 = 0x2;
 const TLSEXT_NAMETYPE_HOST_NAME: i32 = 0;
-
-/// What a certificate must be for: each group must hold, and one name of a group is enough for it.
-#[derive(Clone, Debug, Default)]
-pub struct Wanted {
-    groups: Vec<Vec<Reference>>,
-    /// How names are matched.
-    pub rules: MatchRules,
-}
-
-impl Wanted {
-    /// One host and nothing else.
-    pub fn one(reference: Reference, rules: MatchRules) -> Wanted {
-        Wanted { groups: vec![vec![reference]], rules }
-    }
-
-    /// The host that errors and facts name.
-    pub fn first(&self) -> Option<&Reference> {
-        self.groups.first().and_then(|group| group.first())
-    }
-
-    /// Every name that was asked for.
-    pub fn references(&self) -> impl Iterator<Item = &Reference> {
-        self.groups.iter().flatten()
-    }
-
-    /// Every group must find one of its names in the certificate.
-    pub fn check(&self, presented: &Presented<'_>) -> Result<String> {
-        let mut matched = None;
-        for group in &self.groups {
-            let found = one_of(group, presented, self.rules)?;
-            matched.get_or_insert(found);
-        }
-        matched.ok_or_else(no_host)
-    }
-
-    /// Feeds everything that the verdict depends on to a session's mark.
-    pub fn describe(&self, mut sink: impl FnMut(&[u8])) {
-        sink(&[self.rules.cn_fallback as u8, self.rules.wildcards as u8]);
-        for group in &self.groups {
-            for reference in group {
-                sink(reference.text().as_bytes());
-                sink(b"|");
-            }
-            sink(b"&");
-        }
-    }
-}
-
-fn one_of(group: &[Reference], presented: &Presented<'_>, rules: MatchRules) -> Result<String> {
-    let mut refusal = None;
-    for reference in group {
-        match check(reference, presented, rules) {
-            Ok(_) => return Ok(reference.text().into_owned()),
-            Err(error) => {
-                refusal.get_or_insert(error);
-            }
-        }
-    }
-    Err(refusal.unwrap_or_else(no_host))
-}
-
-/// The error for a connection that names no host at all.
-pub fn no_host() -> Error {
-    Error::new(Status::ENoHost, "no host was named for this connection, so its certificate cannot be matched with one")
-        .with_hint("call hostlock_conn_set_host or SSL_set1_host before the handshake, or hostlock_ctx_set_host once")
-        .with_x509_code(sys::X509_V_ERR_HOSTNAME_MISMATCH)
-}
 
 /// What the connection `ssl` is meant for. To look is to leave entries on OpenSSL's queue, which `quiet` takes away.
 ///
@@ -238,28 +171,6 @@ unsafe fn add_parameters(
         wanted.groups.push(emails);
     }
     Ok(())
-}
-
-/// The name that a context's connections asked for last, as it was written and as it was understood: programs connect to
-/// the same host again and again.
-#[derive(Default)]
-pub struct LastName(Mutex<Option<(Vec<u8>, Reference)>>);
-
-impl LastName {
-    fn parse(&self, name: &[u8]) -> Result<Reference> {
-        // Where another thread looks just now, nobody waits.
-        let mut last = self.0.try_lock().ok();
-        if let Some(Some((written, understood))) = last.as_deref()
-            && written == name
-        {
-            return Ok(understood.clone());
-        }
-        let reference = Reference::parse_bytes(name)?;
-        if let Some(last) = last.as_deref_mut() {
-            *last = Some((name.to_vec(), reference.clone()));
-        }
-        Ok(reference)
-    }
 }
 
 /// # Safety

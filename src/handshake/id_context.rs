@@ -14,8 +14,9 @@ use openssl_sys as ffi;
 
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::Watch;
-use crate::handshake::expected_host::{self, Wanted};
+use crate::handshake::expected_host;
 use crate::handshake::{client_certificate, session};
+use crate::host::Wanted;
 use crate::libssl::new_context;
 use crate::libssl::queue::Quiet;
 use crate::libssl::sys;

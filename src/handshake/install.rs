@@ -8,13 +8,14 @@ use std::ptr;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::guard::{Guard, Regime, Role};
+use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::handshake::start::{self, CONTEXT_REPLACED, unverified};
 use crate::handshake::{cert_verify, client_hello, id_context, ocsp_status, progress, security};
 use crate::libssl::queue;
 use crate::libssl::sys;
 use crate::libssl::verify_param;
+use crate::role::Role;
 
 /// Puts the hooks in place and turns verification on.
 ///

@@ -4,7 +4,7 @@
 //! versions, suites and keys from being lowered, [`ocsp_status`] judges the stapled answer, [`progress`] refuses what no
 //! certificate callback sees, and [`client_hello`] brings them back where a program replaced them. [`start`] says what must
 //! hold before the first byte, [`expected_host`] which host a connection is meant for, [`session`] what may be resumed.
-//! [`connection_state`] is what a connection knows; an [`observer`] learns of each [`outcome`].
+//! [`connection_state`] is what a connection knows.
 
 pub mod cert_verify;
 pub mod client_certificate;
@@ -15,7 +15,6 @@ pub mod expected_host;
 pub mod id_context;
 pub mod install;
 pub mod libssl_error;
-pub mod observer;
 pub mod ocsp_status;
 pub(crate) mod outcome;
 pub mod progress;

@@ -13,13 +13,14 @@ use openssl_sys as ffi;
 
 use crate::chain::waivers::Waiver;
 use crate::error::{Error, Result, Status};
-use crate::guard::{Guard, Role};
+use crate::guard::Guard;
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::handshake::{outcome, session, session_end};
 use crate::libssl::queue;
 use crate::libssl::sys;
 use crate::revocation::ocsp;
 use crate::revocation::ocsp::{Mode, Question};
+use crate::role::Role;
 
 /// Puts the callback in place on a client's context, and has its connections ask for an answer.
 ///

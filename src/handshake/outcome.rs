@@ -1,17 +1,17 @@
-//! Tells the overseer of a context, once, how each handshake ended. It only looks.
+//! Tells the observer of a context, once, how each handshake ended. It only looks.
 
 use std::ffi::c_int;
 
 use openssl_sys as ffi;
 
+use crate::guard::observer::{End, Observer};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::handshake::libssl_error::{self, Found};
-use crate::handshake::observer::{End, Overseer};
 use crate::handshake::report_only;
 use crate::libssl::sys;
 
-/// Tells the overseer of the connection's context, if there is one and the handshake has come to its end.
+/// Tells the observer of the connection's context, if there is one and the handshake has come to its end.
 ///
 /// # Safety
 /// `ssl` is a live `SSL` in the thread that uses it, and `place` and `value` are what libssl told its info callback.
@@ -22,7 +22,7 @@ pub unsafe fn tell(ssl: *mut ffi::SSL, place: c_int, value: c_int) {
         return;
     }
     // SAFETY: as the caller promises.
-    unsafe { tell_once(ssl, |guard, watch, overseer| end_of(ssl, guard, watch, overseer, done)) };
+    unsafe { tell_once(ssl, |guard, watch, observer| end_of(ssl, guard, watch, observer, done)) };
 }
 
 /// Tells of a refusal as soon as it is known: libssl reads a connection's info callback when it is called, so that where a
@@ -43,7 +43,7 @@ pub unsafe fn tell_refusal(ssl: *mut ffi::SSL) {
 
 /// # Safety
 /// `ssl` is NULL or as for [`tell`].
-unsafe fn tell_once(ssl: *mut ffi::SSL, end: impl FnOnce(&Guard, &Watch, &'static dyn Overseer) -> Option<End>) {
+unsafe fn tell_once(ssl: *mut ffi::SSL, end: impl FnOnce(&Guard, &Watch, &'static dyn Observer) -> Option<End>) {
     if ssl.is_null() {
         return;
     }
@@ -52,21 +52,21 @@ unsafe fn tell_once(ssl: *mut ffi::SSL, end: impl FnOnce(&Guard, &Watch, &'stati
     let guard = watch.state().guard.clone();
     // SAFETY: as above.
     let Some(guard) = guard.as_deref().or_else(|| unsafe { Guard::of_ssl(ssl) }) else { return };
-    let Some(overseer) = guard.overseer() else { return };
+    let Some(observer) = guard.observer() else { return };
     if watch.state().told {
         return;
     }
-    let Some(end) = end(guard, watch, overseer) else { return };
+    let Some(end) = end(guard, watch, observer) else { return };
     watch.state().told = true;
     // SAFETY: as above.
-    unsafe { overseer.ended(ssl, &end) };
+    unsafe { observer.ended(ssl, &end) };
 }
 
 unsafe fn end_of(
     ssl: *mut ffi::SSL,
     guard: &Guard,
     watch: &Watch,
-    overseer: &'static dyn Overseer,
+    observer: &'static dyn Observer,
     done: bool,
 ) -> Option<End> {
     let watched = guard.regime() == Regime::Watched;
@@ -80,7 +80,7 @@ unsafe fn end_of(
     if watched {
         return match (done, complete) {
             // SAFETY: as above.
-            (_, true) => Some(unsafe { report_only::end_of_watched(ssl, guard, watch, overseer) }),
+            (_, true) => Some(unsafe { report_only::end_of_watched(ssl, guard, watch, observer) }),
             (true, false) => None,
             (false, _) => failed(watch),
         };

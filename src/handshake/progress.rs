@@ -12,9 +12,10 @@ use openssl_sys as ffi;
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{Verdict, Watch};
-use crate::handshake::expected_host::{self, Wanted};
+use crate::handshake::expected_host;
 use crate::handshake::start::{self, unverified};
 use crate::handshake::{client_certificate, ech, libssl_error, ocsp_status, outcome, session, session_end};
+use crate::host::Wanted;
 use crate::libssl::queue::{self, Quiet};
 use crate::libssl::sys;
 

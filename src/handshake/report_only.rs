@@ -7,21 +7,24 @@ use foreign_types::ForeignType;
 use openssl::x509::X509;
 use openssl_sys as ffi;
 
-use crate::chain::verdict::{self, Case, Wishes};
+use crate::chain::verdict::{self, Wishes};
 use crate::error::{Error, Result, Status};
-use crate::guard::{Guard, Role};
+use crate::guard::Guard;
+use crate::guard::case;
+use crate::guard::observer::{End, Excused, Observer, Occasion};
 use crate::handshake::connection_state::{Verdict, Watch};
-use crate::handshake::expected_host::{self, Wanted};
-use crate::handshake::observer::{End, Excused, Occasion, Overseer};
+use crate::handshake::expected_host;
+use crate::host::Wanted;
 use crate::libssl::queue::Quiet;
 use crate::policy::Policy;
+use crate::role::Role;
 use crate::trust::anchors::effective_store;
 
 /// The end of a handshake that is complete.
 ///
 /// # Safety
 /// `ssl` is a live client's `SSL` of `guard`'s context in the thread that uses it.
-pub unsafe fn end_of_watched(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch, overseer: &'static dyn Overseer) -> End {
+pub unsafe fn end_of_watched(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch, observer: &'static dyn Observer) -> End {
     let quiet = Quiet::begin();
     // SAFETY: as the caller promises, here and below; the reference was made for us.
     let leaf = unsafe {
@@ -45,7 +48,7 @@ pub unsafe fn end_of_watched(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch, o
         return End::Connected(wanted.as_ref().and_then(Wanted::first).map(|host| host.text().into_owned()));
     };
     // SAFETY: as above.
-    match unsafe { overseer.exception(&Occasion { ssl, leaf: leaf.as_deref(), wanted: wanted.as_ref() }) } {
+    match unsafe { observer.exception(&Occasion { ssl, leaf: leaf.as_deref(), wanted: wanted.as_ref() }) } {
         Some(by) => End::Excused(Excused { refusal, by }),
         None => End::WouldRefuse(refusal),
     }
@@ -59,7 +62,7 @@ unsafe fn judge(ssl: *mut ffi::SSL, guard: &Guard, leaf: Option<&X509>, wanted: 
     let store = unsafe { guard.anchors.in_force(effective_store(ffi::SSL_get_SSL_CTX(ssl)), true)? };
     // SAFETY: as above.
     let (untrusted, wishes) = unsafe { (ffi::SSL_get_peer_cert_chain(ssl), Wishes::read(ffi::SSL_get0_param(ssl))) };
-    let case = Case::of(guard, Role::Client, leaf, untrusted, store, Some(wanted), wishes);
+    let case = case::of(guard, Role::Client, leaf, untrusted, store, Some(wanted), wishes);
     verdict::judge(&case).map(|_| ()).map_err(|refusal| refusal.error)
 }
 

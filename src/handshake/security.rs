@@ -9,17 +9,17 @@
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use openssl_sys as ffi;
 
-use crate::guard::{Guard, Regime, Role};
+use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::handshake::progress;
 use crate::handshake::start;
 use crate::libssl::queue;
 use crate::libssl::sys;
 use crate::policy::Policy;
+use crate::role::Role;
 
 /// See the module's text. Answers 1 (permitted) or 0.
 ///
@@ -66,34 +66,6 @@ pub unsafe extern "C" fn decide_with_application(
 /// Whether `callback` is one of ours.
 pub fn is_ours(callback: sys::SecurityCallback) -> bool {
     [decide as sys::SecurityCallback, decide_with_application].iter().any(|ours| ptr::fn_addr_eq(callback, *ours))
-}
-
-/// Whether `callback` is the one that libssl gives to every context; `false` where that cannot be told.
-pub fn is_libssls(callback: sys::SecurityCallback) -> bool {
-    // Found once per process: the loader takes microseconds to answer.
-    static FOUND: AtomicUsize = AtomicUsize::new(0);
-    let address = callback as usize;
-    if address == FOUND.load(Ordering::Relaxed) {
-        return true;
-    }
-    // SAFETY: no arguments; gives a pointer into libssl's data.
-    let libssl = image(unsafe { ffi::TLS_method() }.cast());
-    let lies_in_libssl = libssl.is_some() && libssl == image(address as *const c_void);
-    // Where libssl is linked into the program, its functions cannot be told from those of others.
-    if lies_in_libssl && libssl != image(decide as *const c_void) {
-        FOUND.store(address, Ordering::Relaxed);
-        return true;
-    }
-    false
-}
-
-/// Where the shared object begins that `address` lies in.
-fn image(address: *const c_void) -> Option<usize> {
-    let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
-    // SAFETY: dladdr only compares the address with the ranges of the loaded objects.
-    let found = unsafe { libc::dladdr(address, info.as_mut_ptr()) } != 0;
-    // SAFETY: all zero is a valid Dl_info.
-    found.then(|| unsafe { info.assume_init() }.dli_fbase.addr())
 }
 
 /// What libssl asks a security callback.
@@ -263,6 +235,7 @@ unsafe fn on_course(ssl: *mut ffi::SSL, guard: &Guard, operation: c_int) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::libssl::method;
 
     #[test]
     fn libssls_own_callback_permits_all_that_is_above_the_floor_up_to_the_policys_level() {
@@ -294,8 +267,8 @@ mod tests {
             let ctx = ffi::SSL_CTX_new(ffi::TLS_client_method());
             let callback = sys::SSL_CTX_get_security_callback(ctx).unwrap();
             // In a build with a libssl of its own it lies beside ours, and cannot be told from them.
-            assert_eq!(is_libssls(callback), !cfg!(feature = "private-libssl"));
-            assert!(!is_libssls(decide));
+            assert_eq!(method::is_libssls_security_callback(callback), !cfg!(feature = "private-libssl"));
+            assert!(!method::is_libssls_security_callback(decide));
             ffi::SSL_CTX_set_security_level(ctx, 0);
             assert_eq!(ffi::SSL_CTX_set_cipher_list(ctx, c"ALL:COMPLEMENTOFALL".as_ptr()), 1);
             let ssl = ffi::SSL_new(ctx);

@@ -8,13 +8,12 @@
 //! on `SSL_SESSION` objects, which programs own and duplicate in ways of their own.
 
 use std::ffi::c_uint;
-use std::sync::Mutex;
 use std::{ptr, slice};
 
 use openssl_sys as ffi;
 
 use crate::guard::Guard;
-use crate::handshake::expected_host::Wanted;
+use crate::host::Wanted;
 use crate::libssl::sys;
 
 /// The mark of sessions that `guard` verified for `wanted`, in a handshake that began with this generation of settings:
@@ -40,10 +39,6 @@ pub fn compute(guard: &Guard, generation: u64, wanted: &Wanted) -> [u8; 32] {
     }
     mark
 }
-
-/// The mark that a context gave last, with all that it stands for: programs connect to the same host again and again.
-#[derive(Default)]
-pub struct LastMark(Mutex<Option<(Vec<u8>, [u8; 32])>>);
 
 /// What a client's session bears: when it ends, in Unix seconds, and what it was verified for. The end needs no secret: the
 /// session lies with the program, and only its mistakes are meant.

@@ -6,13 +6,14 @@ use std::ptr;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::guard::{Guard, Role};
+use crate::guard::Guard;
 use crate::handshake::connection_state::Watch;
 use crate::handshake::expected_host;
 use crate::handshake::start;
 use crate::host::Reference;
 use crate::libssl::queue::Quiet;
 use crate::libssl::sys;
+use crate::role::Role;
 
 const TLSEXT_NAMETYPE_HOST_NAME: c_long = 0;
 

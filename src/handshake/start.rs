@@ -7,7 +7,7 @@ use std::ptr;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::guard::{Guard, Regime, Role};
+use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::handshake::{
     cert_verify, client_certificate, ech, expected_host, id_context, ocsp_status, progress, security, session,
@@ -17,6 +17,7 @@ use crate::libssl::layout::{self, Found};
 use crate::libssl::queue::{self, Quiet};
 use crate::libssl::sys;
 use crate::policy::Policy;
+use crate::role::Role;
 
 /// Prepares the handshake that begins on `ssl` now.
 ///
@@ -169,7 +170,7 @@ pub unsafe fn keep_cert_verify(ctx: *mut ffi::SSL_CTX, guard: &Guard) {
     }
     let mut slot = guard.app_cert_verify();
     // SAFETY: as the caller promises; the lock keeps other connections from doing the same.
-    let current = unsafe { layout::cert_verify_callback(ctx) };
+    let current = unsafe { layout::cert_verify_callback(ctx, cert_verify::verify) };
     *slot = match current {
         Found::Ours | Found::Unknown => return,
         Found::None => None,

@@ -9,11 +9,12 @@ use crate::audit::report::{Finding, Report, Severity};
 use crate::audit::versions::Version;
 use crate::audit::{self, kinds};
 use crate::error::{Error, Result, Status};
-use crate::guard::{Guard, Regime, Role};
+use crate::guard::{Guard, Regime};
 use crate::handshake::progress;
 use crate::libssl::method::check_known;
 use crate::libssl::ours;
 use crate::libssl::sys;
+use crate::role::Role;
 
 /// What was undone on `ctx`; a report without findings where nothing was.
 ///

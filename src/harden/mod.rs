@@ -10,15 +10,18 @@ use std::sync::Arc;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::guard::{CertVerify, Displaced, Family, Guard, Post, Regime, Role};
+use crate::guard::{Displaced, Family, Guard, Post, Regime};
+use crate::handshake::cert_verify;
 use crate::handshake::install;
 use crate::host::Reference;
+use crate::libssl::layout::CertVerify;
 use crate::libssl::layout::{self, Found};
 use crate::libssl::method::{self, Carrier, Method, Side};
 use crate::libssl::ours;
 use crate::libssl::queue::Quiet;
 use crate::libssl::sys;
 use crate::policy::Choice;
+use crate::role::Role;
 use crate::trust::Anchors;
 
 const NAME: &str = "hostlock_harden";
@@ -105,7 +108,7 @@ pub unsafe fn install_hooks<'a>(
 /// As for [`install_hooks`].
 unsafe fn displaced(ctx: *mut ffi::SSL_CTX, choice: Choice) -> Result<Displaced> {
     // SAFETY: as the caller promises, here and below.
-    let cert_verify = kept(unsafe { layout::cert_verify_callback(ctx) }, choice.replace)?;
+    let cert_verify = kept(unsafe { layout::cert_verify_callback(ctx, cert_verify::verify) }, choice.replace)?;
     // SAFETY: as above.
     let (security, info) = unsafe { (sys::SSL_CTX_get_security_callback(ctx), sys::SSL_CTX_get_info_callback(ctx)) };
     Ok(Displaced { security, info, cert_verify })

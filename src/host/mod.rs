@@ -3,9 +3,11 @@
 //! that were dialled, not by what a peer says.
 #![forbid(unsafe_code)]
 
+mod expected;
 mod matching;
 mod mismatch;
 mod reference;
 
+pub use expected::{Wanted, no_host};
 pub use matching::{MatchRules, Matched, check};
 pub use reference::{Reference, normalize, to_ascii};

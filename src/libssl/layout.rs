@@ -8,11 +8,23 @@ use std::sync::OnceLock;
 
 use openssl_sys as ffi;
 
-use crate::guard::CertVerify;
-use crate::handshake::cert_verify;
 use crate::libssl::new_context;
 use crate::libssl::queue::Quiet;
 use crate::libssl::sys::{self, CertVerifyCallback};
+
+/// The certificate verify callback of a program, with its argument.
+#[derive(Clone, Copy, Debug)]
+pub struct CertVerify {
+    /// The function.
+    pub function: sys::CertVerifyCallback,
+    /// What it is called with.
+    pub argument: *mut c_void,
+}
+
+// SAFETY: the program gave the pair to a context that threads may share; OpenSSL itself calls it from any of them.
+unsafe impl Send for CertVerify {}
+// SAFETY: as above.
+unsafe impl Sync for CertVerify {}
 
 /// The certificate verify callback of a context.
 #[derive(Clone, Copy, Debug)]
@@ -31,14 +43,14 @@ pub enum Found {
 ///
 /// # Safety
 /// `ctx` is a live `SSL_CTX` of our libssl whose set-up no other thread changes now.
-pub unsafe fn cert_verify_callback(ctx: *const ffi::SSL_CTX) -> Found {
+pub unsafe fn cert_verify_callback(ctx: *const ffi::SSL_CTX, ours: CertVerifyCallback) -> Found {
     let Some(place) = place() else { return Found::Unknown };
     // SAFETY: the caller promises `ctx`; the two words lie within what every context has.
     let (function, argument) = unsafe { (word(ctx, place), word(ctx, place + 1)) };
     if function == 0 {
         return Found::None;
     }
-    if function == cert_verify::verify as *const () as usize {
+    if function == ours as *const () as usize {
         return Found::Ours;
     }
     // SAFETY: the word is the function pointer that SSL_CTX_set_cert_verify_callback stored, and it is not NULL.
@@ -132,13 +144,13 @@ mod tests {
         let argument = &raw const scratch as *mut c_void;
         // SAFETY: the context is live.
         unsafe {
-            assert!(matches!(cert_verify_callback(scratch.0), Found::None));
+            assert!(matches!(cert_verify_callback(scratch.0, sentinel), Found::None));
             sys::SSL_CTX_set_cert_verify_callback(scratch.0, Some(of_program), argument);
-            let Found::Program(own) = cert_verify_callback(scratch.0) else { panic!("not found") };
+            let Found::Program(own) = cert_verify_callback(scratch.0, sentinel) else { panic!("not found") };
             assert!(ptr::fn_addr_eq(own.function, of_program as CertVerifyCallback));
             assert_eq!(own.argument, argument);
-            sys::SSL_CTX_set_cert_verify_callback(scratch.0, Some(cert_verify::verify), ptr::null_mut());
-            assert!(matches!(cert_verify_callback(scratch.0), Found::Ours));
+            sys::SSL_CTX_set_cert_verify_callback(scratch.0, Some(sentinel), ptr::null_mut());
+            assert!(matches!(cert_verify_callback(scratch.0, sentinel), Found::Ours));
         }
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod asked;
 pub mod certificate;
+pub mod certificate_words;
 pub mod ex_data;
 pub mod layout;
 pub(crate) mod library;

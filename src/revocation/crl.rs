@@ -9,8 +9,8 @@ use openssl::bn::BigNum;
 use openssl::x509::{CrlNumber, X509, X509Crl, X509CrlRef, X509Ref};
 use openssl_sys as ffi;
 
-use crate::chain::messages;
 use crate::error::{Error, Result, Status};
+use crate::libssl::certificate_words;
 use crate::libssl::queue::Quiet;
 use crate::libssl::sys;
 use crate::trust::pem::{self, Damage};
@@ -106,7 +106,7 @@ impl Crl {
 
     /// Its issuer's name as one line that is safe to print.
     pub fn issuer_text(&self) -> String {
-        messages::name_text(self.list.issuer_name())
+        certificate_words::name_text(self.list.issuer_name())
     }
 
     /// Whether it bears the name of the certificate's issuer.

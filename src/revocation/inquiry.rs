@@ -9,8 +9,8 @@ use foreign_types::ForeignTypeRef;
 use openssl::x509::{X509, X509CrlRef, X509NameRef, X509Ref};
 use openssl_sys as ffi;
 
-use crate::chain::messages;
 use crate::error::{Error, Result};
+use crate::libssl::certificate_words;
 use crate::libssl::sys;
 use crate::revocation::crl::Crl;
 use crate::revocation::{Revocation, is_about_revocation, words};
@@ -139,7 +139,7 @@ impl<'a> Inquiry<'a> {
             return true;
         }
         if nested {
-            notes.issuer_finding = Some(messages::code_text(code));
+            notes.issuer_finding = Some(certificate_words::code_text(code));
         } else if is_about_revocation(code) {
             let finding = notes.issuer_finding.take();
             // Where no CRL was found the field may still hold one that OpenSSL has freed.

@@ -15,7 +15,6 @@ use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::guard::{Family, Guard};
 use crate::moment;
 use crl::Crl;
 use crls::Crls;
@@ -107,25 +106,6 @@ impl Revocation {
         let Some(mode) = self.in_force() else { return false };
         (mode.expired && code == ffi::X509_V_ERR_CRL_HAS_EXPIRED) || (mode.soft && is_absence(code))
     }
-}
-
-/// Loads CRLs into a context: those that it has, and `more`.
-pub fn load(guard: &Guard, call: &str, more: impl FnOnce(&Crls) -> Result<Crls>) -> Result<()> {
-    let _one_at_a_time = guard.loading();
-    let crls = guard.settings().revocation.crls.clone();
-    guard.configure(Family::Crl, call, || more(&crls), |settings, crls| settings.revocation.crls = Arc::new(crls))
-}
-
-/// Reads every CRL file of a context again: all are replaced, or none.
-///
-/// A failure does not poison the context. What was loaded stays in force and grows old by its own dates, so nothing is
-/// trusted for it, and a download that was cut must not stop every connection.
-pub fn reload(guard: &Guard) -> Result<()> {
-    let _one_at_a_time = guard.loading();
-    let crls = guard.settings().revocation.crls.clone();
-    let fresh = Arc::new(crls.reloaded()?);
-    guard.update(|settings| settings.revocation.crls = fresh);
-    Ok(())
 }
 
 /// The error for a certificate that a CRL of its issuer's name lists; `None` where none does.

@@ -8,10 +8,11 @@ use openssl::sign::Verifier;
 use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
-use crate::chain::messages;
 use crate::error::{Error, Result, Status};
 use crate::libssl::certificate;
+use crate::libssl::certificate_words;
 use crate::libssl::sys;
+use crate::moment;
 use crate::revocation::crls::Crls;
 use crate::revocation::response::{Answer, Basic, CertStatus, Responder, Response};
 use crate::revocation::words::reason_text;
@@ -92,7 +93,7 @@ pub fn is_demanded_by(certificate: &X509Ref) -> bool {
 
 /// The error where an answer is needed and none was stapled.
 pub fn missing(leaf: &X509Ref, demanded_by_certificate: bool) -> Error {
-    let who = messages::position(0, &messages::subject_of(leaf));
+    let who = certificate_words::position(0, &certificate_words::subject_of(leaf));
     let error = Error::new(
         Status::ERevocationUnknown,
         match demanded_by_certificate {
@@ -260,8 +261,8 @@ fn check_delegate(
         return Err("the responder's key is too weak or of a kind that is not permitted");
     }
     if let Some(now) = question.time {
-        let from = messages::unix_seconds(certificate.not_before());
-        let until = messages::unix_seconds(certificate.not_after());
+        let from = moment::unix_seconds(certificate.not_before());
+        let until = moment::unix_seconds(certificate.not_after());
         let is_valid = from.zip(until).is_some_and(|(from, until)| from <= now + SKEW && now <= until + SKEW);
         if !is_valid {
             return Err("the responder's certificate is not valid now");
@@ -325,8 +326,8 @@ impl Answer<'_> {
     }
 
     fn check(&self, question: &Question<'_>) -> Result<()> {
-        let subject = messages::subject_of(question.leaf);
-        let who = messages::position(0, &subject);
+        let subject = certificate_words::subject_of(question.leaf);
+        let who = certificate_words::position(0, &subject);
         match self.status {
             CertStatus::Good => {}
             CertStatus::Revoked { time, reason } => {
@@ -386,7 +387,7 @@ impl Answer<'_> {
 fn moment(time: &[u8]) -> Option<i64> {
     let plain = time.len() == 15 && time.ends_with(b"Z") && time.iter().take(14).all(u8::is_ascii_digit);
     let text = std::str::from_utf8(time).ok().filter(|_| plain)?;
-    messages::unix_seconds(Asn1Time::from_str(text).ok()?.as_ref())
+    moment::unix_seconds(Asn1Time::from_str(text).ok()?.as_ref())
 }
 
 fn text(seconds: i64) -> String {
@@ -406,14 +407,14 @@ fn forged(question: &Question<'_>) -> Error {
 }
 
 fn invalid(question: &Question<'_>, what: &str, hint: &str) -> Error {
-    let who = messages::position(0, &messages::subject_of(question.leaf));
+    let who = certificate_words::position(0, &certificate_words::subject_of(question.leaf));
     let error =
         Error::new(Status::ERevocationInvalid, format!("the stapled OCSP answer for {who} {what}")).with_hint(hint);
     blame(error, question.leaf, X509_V_ERR_OCSP_VERIFY_FAILED)
 }
 
 fn stale(question: &Question<'_>, what: &str, time: i64, hint: &str) -> Error {
-    let who = messages::position(0, &messages::subject_of(question.leaf));
+    let who = certificate_words::position(0, &certificate_words::subject_of(question.leaf));
     let error =
         Error::new(Status::ERevocationStale, format!("the stapled OCSP answer for {who} {what}")).with_hint(hint);
     blame(error, question.leaf, X509_V_ERR_OCSP_VERIFY_FAILED).with_time(time)
@@ -427,5 +428,5 @@ fn timed(error: Error, time: Option<i64>) -> Error {
 }
 
 fn blame(error: Error, leaf: &X509Ref, code: i32) -> Error {
-    error.with_x509_code(code).with_certificate(0, messages::subject_of(leaf))
+    error.with_x509_code(code).with_certificate(0, certificate_words::subject_of(leaf))
 }

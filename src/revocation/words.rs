@@ -7,18 +7,18 @@ use foreign_types::ForeignTypeRef;
 use openssl::x509::{ReasonCode, X509CrlRef, X509Ref, X509RevokedRef};
 use openssl_sys as ffi;
 
-use crate::chain::messages;
 use crate::error::{Error, Status};
+use crate::libssl::certificate_words;
 use crate::moment;
 use crate::revocation::crls::Crls;
 
 /// The error for a certificate that `crl` lists as revoked.
 pub fn revoked(certificate: &X509Ref, depth: usize, crl: Option<&X509CrlRef>) -> Error {
-    let subject = messages::subject_of(certificate);
+    let subject = certificate_words::subject_of(certificate);
     let mut message = format!(
         "{} has been revoked by {}",
-        messages::position(depth, &subject),
-        messages::name_text(certificate.issuer_name())
+        certificate_words::position(depth, &subject),
+        certificate_words::name_text(certificate.issuer_name())
     );
     let entry = crl.and_then(|crl| entry(crl, certificate));
     if let Some(entry) = entry {
@@ -66,10 +66,10 @@ pub fn refusal(
     loaded: &Crls,
     finding: Option<String>,
 ) -> Error {
-    let subject = messages::subject_of(certificate);
-    let who = messages::position(depth, &subject);
-    let issuer = messages::name_text(certificate.issuer_name());
-    let whose = crl.map_or_else(|| issuer.clone(), |crl| messages::name_text(crl.issuer_name()));
+    let subject = certificate_words::subject_of(certificate);
+    let who = certificate_words::position(depth, &subject);
+    let issuer = certificate_words::name_text(certificate.issuer_name());
+    let whose = crl.map_or_else(|| issuer.clone(), |crl| certificate_words::name_text(crl.issuer_name()));
     let refetch = "fetch the newest CRL and load it with hostlock_ctx_crl_reload; check this machine's clock";
     let error = match (code, crl) {
         (ffi::X509_V_ERR_CERT_REVOKED, _) => {
@@ -110,7 +110,10 @@ pub fn refusal(
         (ffi::X509_V_ERR_UNABLE_TO_GET_CRL | ffi::X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER, _) => {
             missing(certificate, &who, &issuer, loaded)
         }
-        _ => invalid(format!("the CRL of {whose}, needed for {who}, is not usable: {}", messages::code_text(code))),
+        _ => invalid(format!(
+            "the CRL of {whose}, needed for {who}, is not usable: {}",
+            certificate_words::code_text(code)
+        )),
     };
     error.with_x509_code(code).with_certificate(depth as u32, subject)
 }

@@ -163,7 +163,7 @@ unsafe fn put_on(ctx: *mut ffi::SSL_CTX, seal: &'static Seal, choice: Choice) ->
     let (method, side) = unsafe { harden::stream_method(ctx)? };
     // SAFETY: as above.
     let guard = unsafe { harden::install_hooks(ctx, choice, regime, side)? };
-    guard.set_overseer(seal);
+    guard.set_observer(seal);
     if regime == Regime::Sealed {
         let _quiet = Quiet::begin();
         // SAFETY: the caller promises a live context that no other thread uses.

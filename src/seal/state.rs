@@ -11,8 +11,8 @@ use openssl_sys as ffi;
 use crate::audit;
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
+use crate::guard::observer::{End, Observer, Occasion};
 use crate::handshake::expected_host;
-use crate::handshake::observer::{End, Occasion, Overseer};
 use crate::json::Object;
 use crate::libssl::method::Side;
 use crate::os::{errno, images};
@@ -134,7 +134,7 @@ impl Seal {
     }
 }
 
-impl Overseer for Seal {
+impl Observer for Seal {
     unsafe fn exception(&self, occasion: &Occasion<'_>) -> Option<String> {
         if allow::is_empty() {
             return None;

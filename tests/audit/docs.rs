@@ -33,12 +33,8 @@ fn the_docs_print_the_table_of_the_code() {
 
 #[test]
 fn every_kind_of_finding_is_brought_about_by_a_test() {
-    let sources = [
-        "tests/audit/contexts.rs",
-        "tests/audit/connections.rs",
-        "tests/audit/ours.rs",
-        "src/audit/compare/tests.rs",
-    ];
+    let sources =
+        ["tests/audit/contexts.rs", "tests/audit/connections.rs", "tests/audit/ours.rs", "src/audit/compare/tests.rs"];
     let tests: String = sources.map(read).concat();
     for kind in kinds::ALL {
         assert!(tests.contains(&format!("\"{}\"", kind.id)), "no test has {:?}", kind.id);

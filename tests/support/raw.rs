@@ -3,8 +3,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use hostlock::chain::offline;
 use hostlock::context::Context;
+use hostlock::context::offline;
 use hostlock::error::Error;
 use hostlock::guard::Family;
 use hostlock::host::Reference;

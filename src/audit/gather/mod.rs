@@ -17,10 +17,11 @@ use crate::audit::certificate;
 use crate::audit::facts::*;
 use crate::audit::level::Level;
 use crate::audit::versions::VERSIONS;
-use crate::guard::{Guard, Regime, Role};
+use crate::guard::{Guard, Regime};
 use crate::libssl::method;
 use crate::libssl::queue::Quiet;
 use crate::libssl::sys;
+use crate::role::Role;
 use crate::trust::{anchors, store};
 
 const SESSION_CACHE_CLIENT: c_long = 0x1;

@@ -9,6 +9,7 @@ use crate::audit::facts::{Replaced, Verification};
 use crate::audit::gather::{NAMETYPE_HOST_NAME, Place, text};
 use crate::audit::purpose;
 use crate::error::Error;
+use crate::handshake::cert_verify;
 use crate::handshake::install;
 use crate::libssl::layout::{self, Found};
 use crate::libssl::sys;
@@ -78,7 +79,7 @@ impl Place {
 /// `ctx` is live and not changed by another thread.
 pub(super) unsafe fn replaced(ctx: *const ffi::SSL_CTX) -> Replaced {
     // SAFETY: as the caller promises.
-    match unsafe { layout::cert_verify_callback(ctx) } {
+    match unsafe { layout::cert_verify_callback(ctx, cert_verify::verify) } {
         Found::None => Replaced::No,
         Found::Ours => Replaced::ByHostlock,
         Found::Program(..) => Replaced::ByProgram,

@@ -5,10 +5,10 @@ use openssl::x509::X509Ref;
 use openssl_sys as ffi;
 
 use crate::error::Error;
-use crate::handshake::expected_host::Wanted;
+use crate::host::Wanted;
 
 /// What stands over the contexts of a process.
-pub trait Overseer: Send + Sync {
+pub trait Observer: Send + Sync {
     /// What lets the connection go on although its certificate was refused, if anything does.
     ///
     /// # Safety

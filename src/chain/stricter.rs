@@ -1,54 +1,11 @@
-//! Judging a chain without a connection, as a handshake of the same context would. It gathers what libssl would have
-//! brought; the verdict is [`verdict`]'s.
+//! What a program can ask for beyond the policy, in words, and the times that verification can be made for.
 
 use std::ffi::c_ulong;
 
-use foreign_types::ForeignTypeRef;
 use openssl_sys as ffi;
 
-use crate::chain::bundle::Bundle;
-use crate::chain::openssl_verify;
-use crate::chain::verdict::{self, Case, Wishes};
-use crate::chain::waivers::Waiver;
 use crate::error::{Error, Result, Status};
-use crate::guard::{Guard, Role};
-use crate::handshake::expected_host;
-use crate::host::Reference;
-use crate::libssl::queue::Quiet;
-use crate::libssl::sys;
 use crate::policy::Check;
-use crate::trust::anchors::effective_store;
-
-/// Judges the chain in `bytes` for `host`.
-///
-/// # Safety
-/// `ctx` is the live context of `guard`, and no other thread changes its parameters now.
-pub unsafe fn verify(ctx: *mut ffi::SSL_CTX, guard: &Guard, bytes: &[u8], host: Option<Reference>) -> Result<()> {
-    guard.check_not_poisoned()?;
-    // On a server a name is optional.
-    let may_lack = || guard.role == Role::Server || guard.settings().waivers.has(Waiver::HostName);
-    // SAFETY: as the caller promises.
-    let wanted = match unsafe { expected_host::of_context(ctx, guard, host) } {
-        Ok(wanted) => Some(wanted),
-        Err(error) if error.status() == Status::ENoHost && may_lack() => None,
-        Err(error) => return Err(error),
-    };
-    let bundle = Bundle::parse(bytes)?;
-    let _quiet = Quiet::begin();
-    let others = openssl_verify::stack(&bundle.others)?;
-    // SAFETY: as the caller promises, here and below.
-    let offered = unsafe { effective_store(ctx) };
-    // SAFETY: as above; the store lives as long as the context.
-    let store = unsafe { guard.anchors.in_force(offered, guard.role == Role::Client)? };
-    // SAFETY: as above.
-    let wishes = unsafe {
-        Wishes::read(ffi::SSL_CTX_get0_param(ctx))
-            .and(Wishes::read(sys::X509_STORE_get0_param(store.as_ptr())))
-            .at_level(ffi::SSL_CTX_get_security_level(ctx))
-    };
-    let case = Case::of(guard, guard.role, &bundle.leaf, others.as_ptr(), store, wanted.as_ref(), wishes);
-    verdict::judge(&case).map(|_| ()).map_err(|refusal| refusal.error)
-}
 
 /// A time that OpenSSL and X.509 can hold.
 pub fn time(unix_seconds: i64) -> Result<i64> {

@@ -1,5 +1,7 @@
 //! An `SSL_CTX` made from a policy: the system's configuration may make it stricter, never weaker.
 
+pub mod offline;
+
 use std::ffi::{CStr, CString, c_int, c_long};
 use std::ptr;
 use std::sync::{Arc, OnceLock};
@@ -7,12 +9,13 @@ use std::sync::{Arc, OnceLock};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::guard::{Displaced, Guard, Post, Regime, Role};
+use crate::guard::{Displaced, Guard, Post, Regime};
 use crate::handshake::install;
 use crate::libssl::new_context;
 use crate::libssl::queue::Quiet;
 use crate::libssl::sys;
 use crate::policy::{Choice, Policy, suite_list};
+use crate::role::Role;
 use crate::trust::Anchors;
 
 /// An owner of an `SSL_CTX` that carries a guard.
