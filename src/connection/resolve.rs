@@ -1,5 +1,5 @@
 //! From the host to its addresses. The system's resolver cannot be interrupted, so it runs in a thread of its own that
-//! is left behind when the time is up. A dead name server holds no more than [`MOST_THREADS`] of them: who comes when
+//! is left behind when the time is up. A dead name server holds no more than `MOST_THREADS` of them: who comes when
 //! all are taken waits for one to be free, within the deadline.
 
 use std::io;
