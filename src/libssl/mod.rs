@@ -1,5 +1,5 @@
 //! The floor over OpenSSL: what touches it by pointer. [`sys`] declares what `openssl-sys` lacks, [`queue`] is its error
-//! queue, [`layout`] what it has no getter for, [`verify_param`] and [`tbs_bytes`] what is read where it stands,
+//! queue, [`layout`] what it has no getter for, [`verify_param`] and `tbs_bytes` what is read where it stands,
 //! [`method`] for which side a context is, [`ours`] which libssl this is.
 
 pub mod asked;
