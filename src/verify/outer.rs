@@ -140,7 +140,8 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<Answer> 
     unsafe { ask_application(store_ctx, ssl, guard, &judged.answer)? };
     let verdict = judged.verdict();
     let end = match judged.answer {
-        Ok(chain) => session_end::of(guard, &chain),
+        // SAFETY: `store_ctx` is live.
+        Ok(chain) => unsafe { session_end::of(store_ctx, guard, &chain) },
         Err(refusal) => return Err(refusal.error),
     };
     watch.state().verdict = verdict;
@@ -149,14 +150,15 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<Answer> 
         // SAFETY: as above.
         unsafe { mark::put(ssl, &mark::with_end(&mark::compute(guard, generation, wanted), end)) };
     }
-    if role == Role::Server {
-        // SAFETY: `ssl` is a live server's in its own thread, and no ticket of this handshake is written yet.
-        unsafe { session_end::limit(ssl, end) };
-    }
     if role == Role::Server && guard.regime() == Regime::Own {
         // A ticket of TLS 1.2 is written before the handshake is complete.
         // SAFETY: `ssl` is a live server's in its own thread.
         unsafe { demand::mark_session(ssl, guard) };
+    }
+    if role == Role::Server {
+        // After the mark: where nothing is left, the session's is nobody's.
+        // SAFETY: `ssl` is a live server's in its own thread, and no ticket of this handshake is written yet.
+        unsafe { session_end::limit(ssl, guard, end) };
     }
     // SAFETY: as above.
     unsafe { ffi::X509_STORE_CTX_set_error(store_ctx, ffi::X509_V_OK) };
