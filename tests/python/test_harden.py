@@ -45,7 +45,7 @@ class Hardened(unittest.TestCase):
                     outcome = client(kind, python, port, self.authority)
                     self.assertEqual(outcome.returncode, 0 if page else 1, outcome.stderr)
                     self.assertEqual(outcome.stdout.startswith("HTTP/1.0 200 ok"), page)
-                    # M2Crypto shows the oldest entry of OpenSSL's queue, the others the newest: both are libssl's words.
+                    # M2Crypto shows the oldest entry of OpenSSL's queue, the others the newest: both are libssl's.
                     self.assertIn("certificate verify failed" if refused else "", outcome.stderr)
 
     def test_the_right_host_is_read_on_both_versions(self) -> None:
