@@ -2,6 +2,10 @@
  * A context of a method that speaks one old version only (TLSv1_method() and its kind, Python 2.7's PROTOCOL_TLSv1) gets
  * the policy's versions: hardened, sealed when it is made, and sealed later. What verifies it is the same for all.
  */
+/* Such methods are deprecated, and programs use them all the same. */
+#ifndef OPENSSL_SUPPRESS_DEPRECATED
+#define OPENSSL_SUPPRESS_DEPRECATED
+#endif
 #include "support.h"
 
 #include <string.h>

@@ -24,14 +24,42 @@ pub fn parse(text: &str) -> Option<i64> {
     let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i64>().ok();
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
     let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    let seconds = days(year, month, day) * DAY + hour * 3600 + minute * 60 + second;
+    // What is no moment, such as the 30th of February, comes back as another one.
+    (self::text(seconds) == text).then_some(seconds)
+}
+
+/// The moment of an ASN.1 time in the form that certificates and CRLs must have (RFC 5280 4.1.2.5), read at little cost.
+/// `None` for any other form; it is for OpenSSL to say whether such a day exists.
+pub fn of_digits(time: &[u8]) -> Option<i64> {
+    let (digits, pairs) = match time {
+        [digits @ .., b'Z'] if matches!(digits.len(), 12 | 14) => (digits, digits.len() / 2),
+        _ => return None,
+    };
+    let mut numbers = [0i64; 7];
+    for (number, pair) in numbers[7 - pairs..].iter_mut().zip(digits.chunks_exact(2)) {
+        if !pair.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        *number = i64::from(pair[0] - b'0') * 10 + i64::from(pair[1] - b'0');
+    }
+    let [century, year, month, day, hour, minute, second] = numbers;
+    // A UTCTime's two digits stand for 1950 to 2049.
+    let century = match pairs {
+        7 => century,
+        _ if year < 50 => 20,
+        _ => 19,
+    };
+    Some(days(century * 100 + year, month, day) * DAY + hour * 3600 + minute * 60 + second)
+}
+
+/// The days from 1970-01-01 to a date of the Gregorian calendar.
+fn days(year: i64, month: i64, day: i64) -> i64 {
     // The year begins in March, as in `date`.
     let (month, year) = if month > 2 { (month - 3, year) } else { (month + 9, year - 1) };
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
     let day_of_year = (153 * month + 2) / 5 + day - 1;
-    let days = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
-    let seconds = days * DAY + hour * 3600 + minute * 60 + second;
-    // What is no moment, such as the 30th of February, comes back as another one.
-    (self::text(seconds) == text).then_some(seconds)
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
 /// The date of a day, counted from 1970-01-01, in the Gregorian calendar.
@@ -68,6 +96,10 @@ mod tests {
             let generalized = text(seconds).replace(['-', ':', 'T'], "");
             let read = Asn1Time::from_str(&generalized).unwrap();
             assert_eq!(unix_seconds(&read), Some(seconds), "{generalized}");
+            assert_eq!(of_digits(generalized.as_bytes()), Some(seconds), "{generalized}");
+            if (-631_152_000..2_524_608_000).contains(&seconds) {
+                assert_eq!(of_digits(&generalized.as_bytes()[2..]), Some(seconds), "{generalized}");
+            }
             assert_eq!(parse(&text(seconds)), Some(seconds));
         }
     }
@@ -89,6 +121,15 @@ mod tests {
             "2024-01-\u{e9}1T00:00:00Z",
         ] {
             assert_eq!(parse(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn no_other_form_of_a_time_is_read_by_its_digits() {
+        for wrong in
+            ["", "Z", "240101000000", "240101000000+0000", "24010100000Z", "20240101000000.5Z", "2401010000x0Z"]
+        {
+            assert_eq!(of_digits(wrong.as_bytes()), None, "{wrong:?}");
         }
     }
 }

@@ -144,7 +144,8 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<Answer> 
     unsafe { ask_application(store_ctx, ssl, guard, &judged.answer)? };
     let verdict = judged.verdict();
     let end = match judged.answer {
-        Ok(chain) => session_end::of(guard, &chain),
+        // SAFETY: `store_ctx` is live.
+        Ok(chain) => unsafe { session_end::of(store_ctx, guard, &chain) },
         Err(refusal) => return Err(refusal.error),
     };
     watch.state().verdict = verdict;
@@ -153,14 +154,15 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<Answer> 
         // SAFETY: as above.
         unsafe { session::put(ssl, &session::with_end(&session::compute(guard, generation, wanted), end)) };
     }
-    if role == Role::Server {
-        // SAFETY: `ssl` is a live server's in its own thread, and no ticket of this handshake is written yet.
-        unsafe { session_end::limit(ssl, end) };
-    }
     if role == Role::Server && guard.regime() == Regime::Own {
         // A ticket of TLS 1.2 is written before the handshake is complete.
         // SAFETY: `ssl` is a live server's in its own thread.
         unsafe { client_certificate::mark_session(ssl, guard) };
+    }
+    if role == Role::Server {
+        // After the mark: where nothing is left, the session's is nobody's.
+        // SAFETY: `ssl` is a live server's in its own thread, and no ticket of this handshake is written yet.
+        unsafe { session_end::limit(ssl, guard, end) };
     }
     // SAFETY: as above.
     unsafe { ffi::X509_STORE_CTX_set_error(store_ctx, ffi::X509_V_OK) };
@@ -253,6 +255,14 @@ unsafe fn judge(
         },
         // SAFETY: as above.
         Role::Server => unsafe { expected_host::of_client(ssl, guard, Some(watch), &quiet)? },
+    };
+    let wanted = match wanted {
+        wanted if public_name.is_some() || (role == Role::Client && wanted.is_none()) => wanted,
+        // SAFETY: as above; libssl has put the store's parameters behind the connection's.
+        wanted => unsafe {
+            let of_store = sys::X509_STORE_CTX_get0_param(store_ctx);
+            expected_host::with_store(wanted, ffi::SSL_get0_param(ssl), of_store, guard, &quiet)?
+        },
     };
     // SAFETY: as above.
     let answer = unsafe { decide(store_ctx, guard, role, wanted.as_ref()) };

@@ -195,15 +195,14 @@ unsafe fn review_client(ssl: *mut ffi::SSL) {
             // SAFETY: `ssl` is a live server's in its own thread, its handshake complete.
             unsafe { session_end::check_not_revoked(ssl, guard)? };
         }
-        // SAFETY: as before; a ticket of TLS 1.3 is not written yet.
-        unsafe { session_end::keep(ssl) };
-        if guard.regime() != Regime::Own {
-            return Ok(());
+        if guard.regime() == Regime::Own {
+            // SAFETY: `ssl` is a live server's in its own thread, its handshake complete.
+            unsafe { client_certificate::review_mark(ssl, guard, Watch::of(ssl))? };
+            // SAFETY: `ssl` is live, and a ticket of TLS 1.3 is not written yet.
+            unsafe { client_certificate::mark_session(ssl, guard) };
         }
-        // SAFETY: `ssl` is a live server's in its own thread, its handshake complete.
-        unsafe { client_certificate::review_mark(ssl, guard, Watch::of(ssl))? };
-        // SAFETY: as before; a ticket of TLS 1.3 is not written yet.
-        unsafe { client_certificate::mark_session(ssl, guard) };
+        // SAFETY: `ssl` is live, and a ticket of TLS 1.3 is not written yet.
+        unsafe { session_end::keep(ssl, guard) };
         Ok(())
     });
     // SAFETY: as above.

@@ -11,12 +11,10 @@ mod words;
 use std::ffi::{c_int, c_ulong};
 use std::sync::Arc;
 
-use openssl::x509::{X509, X509Ref};
+use openssl::x509::X509Ref;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::moment;
-use crl::Crl;
 use crls::Crls;
 
 /// What is asked about, and what is forgiven.
@@ -86,14 +84,6 @@ impl Revocation {
             return flags;
         }
         flags | ffi::X509_V_FLAG_EXTENDED_CRL_SUPPORT | ffi::X509_V_FLAG_USE_DELTAS
-    }
-
-    /// When the CRLs end that speak for certificates of `chain`, in Unix seconds; nothing where they are not asked, or past
-    /// their end count as before.
-    pub fn end_of_crls(&self, chain: &[X509]) -> Option<i64> {
-        self.in_force().filter(|mode| !mode.expired)?;
-        let speaks = |crl: &&Crl| chain.iter().any(|certificate| crl.names_issuer_of(certificate));
-        self.crls.iter().filter(speaks).filter_map(|crl| moment::unix_seconds(crl.list().next_update()?)).min()
     }
 
     /// Whether what OpenSSL found about revocation, at `depth` of a chain whose anchor is at `anchor`, is no obstacle.

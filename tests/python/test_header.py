@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import itertools
 import re
+import tempfile
 import unittest
+from pathlib import Path
 
 from support import HEADER, ROOT, Authority, Server, library, must, run, scratch
 from test_ctypes import declarations
@@ -117,8 +119,10 @@ class Header(unittest.TestCase):
             for compiler, language, standard in DIALECTS:
                 strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{HEADER.parent}"]
                 must([compiler, "-x", language, f"-std={standard}", *strict, "-fsyntax-only", source])
-            (scratch() / "libhostlock.so.0").symlink_to(library().resolve())
-            ours = [str(scratch() / "libhostlock.so.0"), f"-Wl,-rpath,{scratch()}"]
+            # Not in the folder of all: the initialiser looks for the library beside and above itself.
+            place = Path(tempfile.mkdtemp(dir=scratch()))
+            (place / "libhostlock.so.0").symlink_to(library().resolve())
+            ours = [str(place / "libhostlock.so.0"), f"-Wl,-rpath,{place}"]
             must(["cc", f"-I{HEADER.parent}", source, *ours, "-o", scratch() / "example"])
             said = must([scratch() / "example"], SSL_CERT_FILE=str(authority.certificate))
             self.assertIn("</HTML>", said.upper())

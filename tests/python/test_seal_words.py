@@ -1,5 +1,5 @@
-"""What sealed programs say of a refusal: OpenSSL's own words, which they know, at both ends of its error queue. And what
-old programs reach that know nothing newer than TLS 1.0."""
+"""What sealed programs say of a refusal: OpenSSL's own words, which they know, at both ends of its error queue. And
+what old programs reach that know nothing newer than TLS 1.0."""
 
 from __future__ import annotations
 

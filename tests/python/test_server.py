@@ -1,4 +1,4 @@
-"""Plain clients resume against a server of hostlock_server_new: Python's ssl, the openssl command, and nginx in front."""
+"""Plain clients resume against a server of hostlock_server_new: Python's ssl, the openssl command, nginx in front."""
 
 from __future__ import annotations
 
@@ -77,13 +77,19 @@ class TlsServer:
 class Resumption(unittest.TestCase):
     """With and without a client's certificate, on both versions."""
 
+    authority: Authority
+    certificate: Path
+    of_client: Path
+
     @classmethod
     def setUpClass(cls) -> None:
         cls.authority = Authority("server-resumption")
         cls.certificate = cls.authority.issue("localhost")
         cls.of_client = cls.authority.issue("client.example", usage="clientAuth")
 
-    def visit(self, server: TlsServer, context: ssl.SSLContext, session: ssl.SSLSession | None) -> ssl.SSLSession | None:
+    def visit(
+        self, server: TlsServer, context: ssl.SSLContext, session: ssl.SSLSession | None
+    ) -> ssl.SSLSession | None:
         with (
             socket.create_connection(("127.0.0.1", server.port), LONG_ENOUGH) as plain,
             context.wrap_socket(plain, server_hostname="localhost", session=session) as connection,
@@ -114,8 +120,8 @@ class Resumption(unittest.TestCase):
             for version, option in {"TLS 1.2": "-tls1_2", "TLS 1.3": "-tls1_3"}.items():
                 with self.subTest(words=words, version=version), TlsServer(self.certificate, trusted) as server:
                     kept = scratch() / f"kept{option}-{trusted is None}.pem"
-                    for use in (["-sess_out", kept], ["-sess_in", kept]):
-                        self.s_client(server.port, option, *use)
+                    for use in ("-sess_out", "-sess_in"):
+                        self.s_client(server.port, option, use, kept)
                     self.assertEqual(server.resumed, [False, True])
 
     def s_client(self, port: int, *arguments: str | Path) -> None:
