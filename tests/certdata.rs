@@ -18,6 +18,7 @@ use hostlock::ffi::library::hostlock_string_free;
 use hostlock::ffi::trust::hostlock_ctx_trust_list;
 use hostlock::handshake::connection_state::{Verdict, Watch};
 use hostlock::host::Reference;
+use hostlock::libssl::Conn;
 use hostlock::moment;
 use hostlock::policy::Policy;
 use hostlock::trust::certdata::{Certdata, Purpose, Trust, looks_like, to_pem};
@@ -377,7 +378,7 @@ fn connect(context: &SslContext, port: u16) -> Option<Error> {
     let mut stream = SslStream::new(ssl, TcpStream::connect(("127.0.0.1", port)).unwrap()).unwrap();
     let is_connected = stream.connect().is_ok();
     // SAFETY: as above.
-    match unsafe { Watch::of(stream.ssl().as_ptr()) }.unwrap().state().verdict.clone() {
+    match Watch::of(Conn::from(stream.ssl())).unwrap().state().verdict.clone() {
         Verdict::Refused(error) => {
             assert!(!is_connected);
             Some(error)

@@ -12,6 +12,7 @@ use hostlock::context::Context;
 use hostlock::error::Status;
 use hostlock::handshake::connection_state::{Verdict, Watch};
 use hostlock::host::Reference;
+use hostlock::libssl::Conn;
 use hostlock::policy::Policy;
 use openssl::ssl::{Ssl, SslAcceptor, SslContext, SslMethod, SslStream};
 use support::pki::{Identity, Recipe};
@@ -58,7 +59,7 @@ fn connect(context: &SslContext, host: &str, port: u16) -> (Result<String, Strin
         Err(error) => Err(error.to_string()),
     };
     // SAFETY: as above.
-    let status = match unsafe { Watch::of(stream.ssl().as_ptr()) }.unwrap().state().verdict.clone() {
+    let status = match Watch::of(Conn::from(stream.ssl())).unwrap().state().verdict.clone() {
         Verdict::Refused(error) => Some(error.status()),
         _ => None,
     };

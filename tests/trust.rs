@@ -340,7 +340,7 @@ fn a_set_up_call_that_panics_poisons_like_one_that_fails() {
     let client = Client::new();
     client.trust_mem(&world.ca.pem()).unwrap();
     // SAFETY: the context is live for the whole test.
-    let guard = unsafe { Guard::of(client.as_ptr()) }.unwrap();
+    let guard = client.guard().unwrap();
     let error = guard.configure(Family::Trust, "the call", || panic!("on purpose"), |_, ()| ()).unwrap_err();
     assert_eq!(error.status(), Status::EInternal);
     assert_eq!(client.status(world.port), Status::EPoisoned);

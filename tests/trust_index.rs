@@ -46,8 +46,7 @@ fn eager(paths: &[std::path::PathBuf]) -> Option<X509Store> {
 /// The store that will find the same in indexes.
 fn lazy(files: &[Vec<u8>]) -> Option<X509Store> {
     let store = empty_store();
-    // SAFETY: the store is new.
-    unsafe { hooks::install(store.as_ptr(), None).unwrap() };
+    hooks::install(&store, None).unwrap();
     for file in files {
         hooks::attach(&store, Arc::new(Index::read(file, "the file").ok()?)).unwrap();
     }

@@ -1,54 +1,44 @@
 //! What is reckoned from settings, compared with what libssl itself does: its hello is the judge.
 
-use std::ffi::{c_int, c_long};
-use std::ptr;
+use std::ffi::{CString, c_int};
 
+use openssl::ssl::SslContext;
 use openssl_sys as ffi;
 
 use crate::audit::facts::{Facts, Probe};
 use crate::audit::hello::Hello;
 use crate::audit::versions::Spoken;
 use crate::audit::{gather, probe};
-use crate::libssl::sys;
+use crate::libssl::method::Side;
+use crate::libssl::{Ctx, new_context, sys};
 
-struct Context(*mut ffi::SSL_CTX);
-
-impl Drop for Context {
-    fn drop(&mut self) {
-        // SAFETY: made in `at_level`, freed once.
-        unsafe { ffi::SSL_CTX_free(self.0) };
-    }
-}
+struct Context(SslContext);
 
 impl Context {
     fn at_level(level: c_int) -> Context {
         openssl::init();
-        // SAFETY: the method is static; the context is live and ours alone.
-        unsafe {
-            let ctx = ffi::SSL_CTX_new(ffi::TLS_client_method());
-            let list = format!("ALL:COMPLEMENTOFALL:@SECLEVEL={level}\0");
-            assert_eq!(ffi::SSL_CTX_set_cipher_list(ctx, list.as_ptr().cast()), 1);
-            let all13 = c"TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_CCM_8_SHA256";
-            assert_eq!(ffi::SSL_CTX_set_ciphersuites(ctx, all13.as_ptr()), 1);
-            Context(ctx)
-        }
+        let context = Context(new_context::new_for(Side::Client).unwrap());
+        let list = CString::new(format!("ALL:COMPLEMENTOFALL:@SECLEVEL={level}")).unwrap();
+        assert!(context.view().set_old_suites(&list));
+        let all13 = c"TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_CCM_8_SHA256";
+        assert!(context.view().set_suites_13(all13));
+        context
     }
 
     fn min_version(&self, version: c_int) {
-        // SAFETY: the context is live; the control takes no pointer.
-        unsafe {
-            ffi::SSL_CTX_ctrl(self.0, sys::SSL_CTRL_SET_MIN_PROTO_VERSION, version as c_long, ptr::null_mut());
-        }
+        self.view().control(sys::SSL_CTRL_SET_MIN_PROTO_VERSION, version.into());
+    }
+
+    fn view(&self) -> Ctx<'_> {
+        Ctx::from(&*self.0)
     }
 
     fn facts(&self) -> Facts {
-        // SAFETY: the context is live and ours alone.
-        unsafe { gather::of_context(self.0) }
+        gather::of_context(self.view())
     }
 
     fn hello(&self) -> Option<Hello> {
-        // SAFETY: as above.
-        match unsafe { probe::hello(self.0, &self.facts()) } {
+        match probe::hello(self.view(), &self.facts()) {
             Probe::Hello(hello) => Some(*hello),
             _ => None,
         }
@@ -63,8 +53,7 @@ fn the_versions_that_are_reckoned_are_those_that_libssl_offers() {
             let context = Context::at_level(level);
             context.min_version(ffi::TLS1_VERSION);
             let bits = (0..4).filter(|bit| subset >> bit & 1 == 1).fold(0, |bits, bit| bits | off[bit]);
-            // SAFETY: the context is live and ours alone.
-            unsafe { ffi::SSL_CTX_set_options(context.0, bits) };
+            context.view().set_options(bits);
             let mut offered: Vec<u16> = match context.hello() {
                 None => Vec::new(),
                 Some(hello) if hello.versions.is_empty() => vec![hello.legacy_version],

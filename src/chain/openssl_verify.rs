@@ -77,7 +77,7 @@ fn run_with(
     let context = StoreContext::new()?;
     let mut stacks = None;
     let untrusted = match material {
-        Material::Everything => case.untrusted,
+        Material::Everything => case.untrusted.map_or(ptr::null_mut(), ForeignTypeRef::as_ptr),
         Material::Path { anchor, between } => {
             let trusted = stack(std::slice::from_ref(&(*anchor).to_owned()))?;
             let (_, between) = stacks.insert((trusted, stack(between)?));

@@ -191,13 +191,8 @@ impl<T, E, J: FnMut(&[X509], &X509) -> Result<std::result::Result<T, E>>> Search
 
 /// The certificates that the peer sent, without copies of one another.
 fn sent(case: &Case<'_>) -> Vec<X509> {
-    if case.untrusted.is_null() {
-        return Vec::new();
-    }
-    // SAFETY: the case promises a live stack.
-    let all = unsafe { openssl::stack::StackRef::<X509>::from_ptr(case.untrusted) };
     let mut sent: Vec<X509> = Vec::new();
-    for certificate in all.iter().take(MOST_CERTIFICATES) {
+    for certificate in case.untrusted.iter().flat_map(|all| all.iter()).take(MOST_CERTIFICATES) {
         let is_copy = |one: &X509Ref| one == certificate;
         if !is_copy(case.leaf) && !sent.iter().any(|one| is_copy(one)) {
             sent.push(certificate.to_owned());

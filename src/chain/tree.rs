@@ -3,7 +3,6 @@
 
 use std::fmt::Write;
 
-use openssl::stack::StackRef;
 use openssl::x509::{X509, X509Ref};
 
 use crate::chain::verdict::Case;
@@ -47,12 +46,8 @@ pub fn draw(case: &Case<'_>, built: &[X509], reached_anchor: bool, error: &Error
 }
 
 fn sent<'a>(case: &Case<'a>) -> Vec<&'a X509Ref> {
-    if case.untrusted.is_null() {
-        return Vec::new();
-    }
-    // SAFETY: the case promises a live stack, which lives as long as the case.
-    let all: &'a StackRef<X509> = unsafe { foreign_types::ForeignTypeRef::from_ptr(case.untrusted) };
-    all.iter().filter(|certificate| *certificate != case.leaf).collect()
+    let all = case.untrusted.into_iter().flat_map(|all| all.iter());
+    all.filter(|certificate| *certificate != case.leaf).collect()
 }
 
 fn presented(text: &mut String, index: usize, certificate: &X509Ref) {

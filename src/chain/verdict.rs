@@ -6,6 +6,7 @@
 use std::ffi::{c_int, c_ulong};
 use std::sync::Arc;
 
+use openssl::stack::StackRef;
 use openssl::x509::store::X509StoreRef;
 use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
@@ -23,9 +24,7 @@ use crate::chain::whole_chain::{self, KnownAnchor};
 use crate::error::{Error, Result, Status};
 use crate::host::Wanted;
 use crate::libssl::asked::Asked;
-use crate::libssl::certificate;
-use crate::libssl::certificate_words;
-use crate::libssl::sys;
+use crate::libssl::{Param, certificate, certificate_words};
 use crate::policy::{Check, Policy};
 use crate::revocation::Revocation;
 use crate::role::Role;
@@ -40,8 +39,8 @@ pub struct Case<'a> {
     pub role: Role,
     /// The peer's own certificate.
     pub leaf: &'a X509Ref,
-    /// What else the peer sent; may be NULL, and may hold the leaf again.
-    pub untrusted: *mut ffi::stack_st_X509,
+    /// What else the peer sent; it may hold the leaf again.
+    pub untrusted: Option<&'a StackRef<X509>>,
     /// The trust anchors.
     pub store: &'a X509StoreRef,
     /// Whose certificate it must be.
@@ -147,23 +146,13 @@ pub const WEAKENING: c_ulong =
 
 impl Wishes {
     /// Reads them from `param`.
-    ///
-    /// # Safety
-    /// `param` is NULL or live and not changed by another thread.
-    pub unsafe fn read(param: *mut ffi::X509_VERIFY_PARAM) -> Wishes {
-        if param.is_null() {
-            return Wishes::default();
-        }
-        // SAFETY: as the caller promises, here and below; each call reads one field.
-        let depth = unsafe { sys::X509_VERIFY_PARAM_get_depth(param) };
+    pub fn read(param: Param<'_>) -> Wishes {
+        let depth = param.depth();
         Wishes {
-            // SAFETY: as above.
-            flags: unsafe { ffi::X509_VERIFY_PARAM_get_flags(param) } & !WEAKENING,
+            flags: param.flags() & !WEAKENING,
             depth: (depth >= 0).then_some(depth),
-            // SAFETY: as above.
-            auth_level: unsafe { ffi::X509_VERIFY_PARAM_get_auth_level(param) },
-            // SAFETY: the caller promises live parameters.
-            asked: unsafe { Asked::read(param) },
+            auth_level: param.auth_level(),
+            asked: param.asked(),
         }
     }
 

@@ -23,7 +23,7 @@ use crate::guard::Guard;
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::handshake::start;
 use crate::libssl::queue::{self, Quiet};
-use crate::libssl::sys;
+use crate::libssl::{Conn, sys};
 use crate::role::Role;
 
 /// How far a call came.
@@ -87,7 +87,7 @@ impl<'a> Drive<'a> {
         // SAFETY: as the caller promises, here and in every block of this type.
         let guard = unsafe { gate::guard(ssl)? };
         // SAFETY: see above. Of a handshake that is about to begin here the watch must know.
-        unsafe { Watch::ensure(ssl)? };
+        unsafe { Watch::ensure(Conn::live(ssl))? };
         // SAFETY: see above.
         let lent = lent.or_else(|| unsafe { Lent::take(ssl) });
         // SAFETY: see above.
@@ -194,7 +194,7 @@ impl<'a> Drive<'a> {
         // SAFETY: see `new`. What begins here is seen to begin, whatever info callback the program has set.
         if unsafe { sys::SSL_in_before(self.ssl) } == 1 {
             // SAFETY: see `new`.
-            unsafe { start::pin_info(self.ssl) };
+            unsafe { start::pin_info(Conn::live(self.ssl)) };
         }
         self.arm();
         loop {
@@ -238,7 +238,7 @@ impl<'a> Drive<'a> {
 
     fn check_host_not_poisoned(&self) -> Result<()> {
         // SAFETY: see `new`.
-        let poison = unsafe { Watch::of(self.ssl) }.and_then(|watch| watch.state().poison.clone());
+        let poison = unsafe { Watch::of(Conn::live(self.ssl)) }.and_then(|watch| watch.state().poison.clone());
         poison.map_or(Ok(()), Err)
     }
 
@@ -427,7 +427,7 @@ impl<'a> Drive<'a> {
             return None;
         }
         // SAFETY: see `new`.
-        let watch = unsafe { Watch::of(self.ssl) }?;
+        let watch = unsafe { Watch::of(Conn::live(self.ssl)) }?;
         let state = watch.state();
         let of_libssl = || state.failure.clone().filter(|_| self.dead);
         state.ended.clone().or_else(of_libssl).or_else(|| self.dead.then(failure::failed_earlier))
@@ -440,7 +440,7 @@ impl<'a> Drive<'a> {
             return None;
         }
         // SAFETY: see `new`.
-        match &unsafe { Watch::of(self.ssl) }?.state().verdict {
+        match &unsafe { Watch::of(Conn::live(self.ssl)) }?.state().verdict {
             Verdict::Refused(error) => Some(error.clone()),
             _ => None,
         }
@@ -449,7 +449,7 @@ impl<'a> Drive<'a> {
     /// The words for a call that failed just now.
     fn failure(&self) -> Error {
         // SAFETY: see `new`.
-        let watch = unsafe { Watch::of(self.ssl) };
+        let watch = unsafe { Watch::of(Conn::live(self.ssl)) };
         let first = watch.is_some_and(|watch| !std::mem::replace(&mut watch.state().end_reported, true));
         // SAFETY: see `new`.
         unsafe { gather::failure(self.ssl, self.phase, self.transport, self.errno, first) }
@@ -479,7 +479,7 @@ impl<'a> Drive<'a> {
             transport.fail_with(&error);
         }
         // SAFETY: see `new`.
-        if let Some(watch) = unsafe { Watch::of(self.ssl) } {
+        if let Some(watch) = unsafe { Watch::of(Conn::live(self.ssl)) } {
             watch.state().ended.get_or_insert_with(|| error.clone());
         }
         error

@@ -12,7 +12,7 @@ use crate::connection::lend::Lent;
 use crate::error::{Error, Result, Status};
 use crate::handshake::connection_state::Watch;
 use crate::libssl::queue::Quiet;
-use crate::libssl::sys;
+use crate::libssl::{Conn, sys};
 
 /// Makes libssl return after each record, and take any part of a long write: both give the deadline its say.
 ///
@@ -83,7 +83,7 @@ pub unsafe fn write(
 /// here, and the connection lives.
 unsafe fn check_retry(ssl: *mut ffi::SSL, data: *const c_void, len: c_int) -> Result<()> {
     // SAFETY: `ssl` is live, and keeps its watch.
-    let Some(watch) = (unsafe { Watch::of(ssl) }) else { return Ok(()) };
+    let Some(watch) = (unsafe { Watch::of(Conn::live(ssl)) }) else { return Ok(()) };
     let Some((begun_at, begun)) = watch.state().unfinished else { return Ok(()) };
     // SAFETY: `ssl` is live; SSL_clear has taken the write back.
     if unsafe { sys::SSL_in_before(ssl) } == 1 {
@@ -108,7 +108,7 @@ unsafe fn check_retry(ssl: *mut ffi::SSL, data: *const c_void, len: c_int) -> Re
 /// Remembers a write that libssl has begun and could not finish.
 unsafe fn note_unfinished(ssl: *mut ffi::SSL, data: *const c_void, len: c_int, outcome: &Result<Progress>) {
     // SAFETY: `ssl` is live, and keeps its watch.
-    let Some(watch) = (unsafe { Watch::of(ssl) }) else { return };
+    let Some(watch) = (unsafe { Watch::of(Conn::live(ssl)) }) else { return };
     if let Ok(Progress::Done(_)) = outcome {
         if watch.state().unfinished.take().is_some() {
             watch.set_open(true);
@@ -143,7 +143,7 @@ pub unsafe fn shutdown(ssl: *mut ffi::SSL) -> Result<Progress> {
         return Ok(Progress::Done(0));
     }
     // SAFETY: `ssl` is live, and keeps its watch.
-    if unsafe { Watch::of(ssl) }.is_some_and(|watch| watch.state().unfinished.is_some()) {
+    if unsafe { Watch::of(Conn::live(ssl)) }.is_some_and(|watch| watch.state().unfinished.is_some()) {
         // libssl would take the goodbye for a wrong retry of that write, and end the connection.
         return drive.wait_for_room().and_then(|progress| match progress {
             Some(progress) => Ok(progress),

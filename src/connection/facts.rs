@@ -15,7 +15,7 @@ use crate::guard::Guard;
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::json::Object;
 use crate::libssl::certificate_words;
-use crate::libssl::sys;
+use crate::libssl::{Conn, sys};
 use crate::moment;
 
 /// A completed connection.
@@ -52,7 +52,7 @@ impl Agreed {
     /// The host that the peer's certificate was verified for.
     pub fn verified_host(self) -> Option<String> {
         // SAFETY: see `of`.
-        match &unsafe { Watch::of(self.0) }?.state().verdict {
+        match &unsafe { Watch::of(Conn::live(self.0)) }?.state().verdict {
             Verdict::Verified { host } => host.clone(),
             _ => None,
         }
@@ -62,7 +62,7 @@ impl Agreed {
     pub fn lend_verified_host(self) -> *const c_char {
         let host = self.verified_host().and_then(|host| CString::new(host).ok());
         // SAFETY: see `of`.
-        let Some(watch) = (unsafe { Watch::of(self.0) }) else { return ptr::null() };
+        let Some(watch) = (unsafe { Watch::of(Conn::live(self.0)) }) else { return ptr::null() };
         let mut state = watch.state();
         if state.lent_host != host {
             state.lent_host = host;
@@ -106,7 +106,7 @@ impl Agreed {
         object.truth("session_reused", unsafe { ffi::SSL_session_reused(self.0) } == 1);
         object.optional("alpn", self.alpn().as_deref());
         // SAFETY: see `of`.
-        let guard = unsafe { Guard::of_ssl(self.0) };
+        let guard = unsafe { Guard::of_conn(Conn::live(self.0)) };
         object.optional("policy", guard.map(|guard| guard.policy.name));
         let waived = |guard: &Guard| -> Vec<String> {
             let settings = guard.settings();

@@ -10,7 +10,7 @@ use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::handshake::start;
-use crate::libssl::sys;
+use crate::libssl::{Conn, sys};
 use crate::role::Role;
 
 /// The way that a read or write takes.
@@ -31,7 +31,7 @@ pub enum Way {
 #[inline]
 pub unsafe fn way(ssl: *mut ffi::SSL) -> Way {
     // SAFETY: `ssl` is live, and keeps its watch.
-    let Some(watch) = (unsafe { Watch::of(ssl) }) else { return Way::Ask };
+    let Some(watch) = (unsafe { Watch::of(Conn::live(ssl)) }) else { return Way::Ask };
     // SAFETY: `ssl` is live; after SSL_clear and after a fatal error libssl says no.
     if !watch.is_open() || unsafe { ffi::SSL_is_init_finished(ssl) } != 1 {
         return Way::Ask;
@@ -51,11 +51,11 @@ pub unsafe fn way(ssl: *mut ffi::SSL) -> Way {
 /// As for [`way`].
 pub unsafe fn guard(ssl: *mut ffi::SSL) -> Result<Arc<Guard>> {
     // SAFETY: `ssl` is live, and keeps its watch.
-    let watch = unsafe { Watch::of(ssl) };
+    let watch = unsafe { Watch::of(Conn::live(ssl)) };
     // SAFETY: `ssl` is live.
     if unsafe { sys::SSL_in_before(ssl) } == 1 {
         // SAFETY: `ssl` is live, and keeps its context.
-        return match unsafe { Guard::of_ssl(ssl) } {
+        return match unsafe { Guard::of_conn(Conn::live(ssl)) } {
             Some(guard) => Ok(guard.share()),
             // Only a connection that once was ours has a watch.
             None if watch.is_some() => Err(start::unverified(start::CONTEXT_REPLACED)),
@@ -86,12 +86,12 @@ pub unsafe fn verified(ssl: *mut ffi::SSL, guard: &Guard) -> Result<()> {
         return Ok(());
     }
     // SAFETY: `ssl` is live, and keeps its watch.
-    let verdict = unsafe { Watch::of(ssl) }.map(|watch| watch.state().verdict.clone());
+    let verdict = unsafe { Watch::of(Conn::live(ssl)) }.map(|watch| watch.state().verdict.clone());
     match verdict {
         Some(Verdict::Refused(error)) => Err(error),
         Some(Verdict::Verified { .. } | Verdict::Excused(_)) => Ok(()),
         // SAFETY: `ssl` is live.
-        Some(Verdict::Pending) | None if unsafe { guard.role_on(ssl) } == Role::Server => Ok(()),
+        Some(Verdict::Pending) | None if unsafe { guard.role_on(Conn::live(ssl)) } == Role::Server => Ok(()),
         Some(Verdict::Pending) | None => {
             // SAFETY: `ssl` is live; after this libssl itself refuses to read and write.
             unsafe { ffi::SSL_set_shutdown(ssl, ffi::SSL_SENT_SHUTDOWN | ffi::SSL_RECEIVED_SHUTDOWN) };
@@ -106,7 +106,7 @@ pub unsafe fn verified(ssl: *mut ffi::SSL, guard: &Guard) -> Result<()> {
 /// As for [`way`].
 pub unsafe fn open(ssl: *mut ffi::SSL) {
     // SAFETY: `ssl` is live, and keeps its watch.
-    if let Some(watch) = unsafe { Watch::of(ssl) } {
+    if let Some(watch) = unsafe { Watch::of(Conn::live(ssl)) } {
         let idle = watch.state().unfinished.is_none();
         watch.set_open(idle);
     }

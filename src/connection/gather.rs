@@ -17,7 +17,7 @@ use crate::guard::Guard;
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::handshake::expected_host;
 use crate::libssl::queue::{Quiet, library, reason_text};
-use crate::libssl::sys;
+use crate::libssl::{Conn, sys};
 use crate::role::Role;
 
 const ERR_LIB_SSL: c_int = 20;
@@ -110,7 +110,7 @@ unsafe fn newest_reason(ssl: *mut ffi::SSL) -> Option<Reason> {
     if from_libssl && code == RECORD_LAYER_FAILURE {
         // What was wrong with the record stands below this entry, where nothing can look; the alert says it too.
         // SAFETY: as the caller promises.
-        let alert = unsafe { Watch::of(ssl) }.and_then(|watch| watch.state().sent_alert);
+        let alert = unsafe { Watch::of(Conn::live(ssl)) }.and_then(|watch| watch.state().sent_alert);
         text = alert.map_or(text, |alert| alert::name(alert).replace('_', " "));
     }
     Some(Reason { from_libssl, code, text })
@@ -129,7 +129,7 @@ fn is_of_a_socket(errno: c_int) -> bool {
 /// As for [`failure`].
 unsafe fn offer(ssl: *mut ffi::SSL) -> Offer {
     // SAFETY: as the caller promises.
-    let guard = unsafe { Guard::of_ssl(ssl) };
+    let guard = unsafe { Guard::of_conn(Conn::live(ssl)) };
     let control = |command: c_int| {
         // SAFETY: as the caller promises; these controls take no pointer.
         unsafe { ffi::SSL_ctrl(ssl, command, 0, ptr::null_mut()) }
@@ -173,16 +173,16 @@ pub unsafe fn with_host(ssl: *mut ffi::SSL, error: Error) -> Error {
 /// As for [`with_host`].
 unsafe fn host(ssl: *mut ffi::SSL) -> Option<String> {
     // SAFETY: as the caller promises, here and below.
-    let (guard, watch) = unsafe { (Guard::of_ssl(ssl)?, Watch::of(ssl)) };
+    let (guard, watch) = unsafe { (Guard::of_conn(Conn::live(ssl))?, Watch::of(Conn::live(ssl))) };
     if let Some(Verdict::Verified { host: Some(host) }) = watch.map(|watch| watch.state().verdict.clone()) {
         return Some(host);
     }
     // SAFETY: as above.
-    if unsafe { guard.role_on(ssl) } != Role::Client {
+    if unsafe { guard.role_on(Conn::live(ssl)) } != Role::Client {
         return None;
     }
     // SAFETY: as above.
-    let wanted = unsafe { expected_host::of_connection(ssl, guard, watch, &Quiet::begin()) }.ok()?;
+    let wanted = unsafe { expected_host::of_connection(Conn::live(ssl), guard, watch, &Quiet::begin()) }.ok()?;
     wanted.first().map(|host| host.text().into_owned())
 }
 

@@ -8,7 +8,7 @@ use openssl_sys as ffi;
 
 use crate::connection::transport::{RETRY, Transport, is_stream_socket};
 use crate::handshake::connection_state::Watch;
-use crate::libssl::sys;
+use crate::libssl::{Conn, sys};
 
 /// Whatever libcrypto's socket BIO says where the kernel encrypts (TX, RX, and a control message under way).
 const KERNEL_TLS: c_int = 0x7000;
@@ -29,7 +29,7 @@ impl Lent {
     /// `ssl` is a live `SSL` of our libssl that no other thread uses as long as the result lives.
     pub unsafe fn take(ssl: *mut ffi::SSL) -> Option<Lent> {
         // SAFETY: `ssl` is live, and keeps its watch.
-        let watch = unsafe { Watch::of(ssl) }?;
+        let watch = unsafe { Watch::of(Conn::live(ssl)) }?;
         // SAFETY: `ssl` is live; NULL where there is none.
         let (reader, writer) = unsafe { (ffi::SSL_get_rbio(ssl), ffi::SSL_get_wbio(ssl)) };
         // SAFETY: the SSL keeps its BIOs.
@@ -42,7 +42,7 @@ impl Lent {
         if unsafe { sys::SSL_get_options(ssl) & SSL_OP_ENABLE_KTLS } != 0 {
             return None;
         }
-        let mut courier = watch.courier();
+        let mut courier = watch.courier.get();
         // SAFETY: NULL, or the watch's own BIO, which is of our type.
         let transport = unsafe { Transport::of_bio(courier) };
         // SAFETY: `ssl` is live.
@@ -53,7 +53,7 @@ impl Lent {
             }
             courier = Transport::bio(fd, false).ok()?;
             // SAFETY: the BIO is new, and its one reference is given away.
-            unsafe { watch.set_courier(courier) };
+            unsafe { watch.courier.set(courier) };
         }
         // SAFETY: the watch's own BIO, which is of our type.
         let transport = unsafe { Transport::of_bio(courier) }?;

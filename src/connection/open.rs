@@ -16,6 +16,7 @@ use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::handshake::set_host;
 use crate::host::Reference;
+use crate::libssl::Conn;
 use crate::libssl::queue::Quiet;
 use crate::role::Role;
 
@@ -95,7 +96,7 @@ impl Connection {
         // SAFETY: as above.
         unsafe { exchange::prepare(connection.as_ptr()) };
         // SAFETY: as above.
-        unsafe { set_host::set(connection.as_ptr(), || Ok(host))? };
+        unsafe { set_host::set(Conn::live(connection.as_ptr()), || Ok(host))? };
         Ok(connection)
     }
 

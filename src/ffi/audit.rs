@@ -10,6 +10,7 @@ use super::{hostlock_conn, hostlock_ctx, hostlock_report};
 use crate::audit;
 use crate::audit::report::{Report, Severity};
 use crate::error::{Error, Result, Status};
+use crate::libssl::ours;
 
 /// Compares `ctx`, an `SSL_CTX` that anyone made, with the newest policy (one of hostlock's own with the policy that it
 /// keeps), and names each weakness: what it is, how bad, why it matters, and the call that fixes it.
@@ -27,8 +28,8 @@ use crate::error::{Error, Result, Status};
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_audit(ctx: *const hostlock_ctx, report: *mut *mut hostlock_report) -> c_int {
-    // SAFETY: as the caller promises, here and below.
-    unsafe { answer(report, || audit::context(ctx)) }
+    // SAFETY: the caller promises NULL or a live object of any libssl, and a place for the report.
+    unsafe { answer(report, || audit::context(ours::ctx(ctx)?)) }
 }
 
 /// The same for a connection, before its handshake or after it: with the host, the verify mode, the suites and the
@@ -40,8 +41,8 @@ pub unsafe extern "C" fn hostlock_audit(ctx: *const hostlock_ctx, report: *mut *
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_audit_conn(conn: *const hostlock_conn, report: *mut *mut hostlock_report) -> c_int {
-    // SAFETY: as the caller promises, here and below.
-    unsafe { answer(report, || audit::connection(conn)) }
+    // SAFETY: the caller promises NULL or a live object of any libssl, and a place for the report.
+    unsafe { answer(report, || audit::connection(ours::conn(conn)?)) }
 }
 
 /// As hostlock_audit, with a trial hello: a connection of `ctx` writes its first message into memory and is thrown
@@ -57,8 +58,8 @@ pub unsafe extern "C" fn hostlock_audit_conn(conn: *const hostlock_conn, report:
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_audit_probe(ctx: *mut hostlock_ctx, report: *mut *mut hostlock_report) -> c_int {
-    // SAFETY: as the caller promises, here and below.
-    unsafe { answer(report, || audit::with_probe(ctx)) }
+    // SAFETY: the caller promises NULL or a live object of any libssl, and a place for the report.
+    unsafe { answer(report, || audit::with_probe(ours::ctx(ctx)?)) }
 }
 
 /// The report as a table for a person, in several lines of UTF-8: how many findings of which severity, and of each what

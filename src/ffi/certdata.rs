@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 
 use super::boundary::{status, text};
 use super::trust::path_named;
-use super::{guard_of, hostlock_ctx};
+use super::{guarded, hostlock_ctx};
 use crate::guard::Family;
 use crate::handshake::client_certificate;
 use crate::trust::certdata::{self, Purpose};
@@ -28,18 +28,16 @@ use crate::trust::source;
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_certdata(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
         let prepare = || {
             let purpose = Purpose::of_peers(guard.role)?;
             // SAFETY: as above.
             let index = source::certdata(unsafe { path_named(path, "path")? }, purpose)?;
-            // SAFETY: as above.
-            unsafe { guard.anchors.add_index(ctx, index) }
+            guard.anchors.add_index(ctx, index)
         };
         guard.configure(Family::Trust, "hostlock_ctx_trust_certdata", prepare, |_, ()| {})?;
-        // SAFETY: as above.
-        unsafe { client_certificate::require(ctx, guard) };
+        client_certificate::require(ctx, guard);
         Ok(())
     })
 }

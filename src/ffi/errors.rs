@@ -7,10 +7,9 @@ use std::ffi::{CString, c_char, c_int, c_long};
 use std::ptr;
 
 use super::boundary::{accessor, last};
-use super::{hostlock_conn, hostlock_error};
+use super::{conn_of, hostlock_conn, hostlock_error};
 use crate::error::{Error, Status};
 use crate::handshake::connection_state::{Verdict, Watch};
-use crate::libssl::ours::check_handle;
 
 /// This thread's last failure, or NULL where none has failed yet. The pointer lives until the next failing hostlock
 /// call of the same thread; `_free` functions neither reset nor set it. Keep one with hostlock_error_dup.
@@ -27,12 +26,9 @@ pub extern "C" fn hostlock_last_error() -> *const hostlock_error {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_conn_error(conn: *const hostlock_conn) -> *const hostlock_error {
     accessor(ptr::null(), || {
-        // SAFETY: as the caller promises, here and below.
-        if unsafe { check_handle(conn) }.is_err() {
-            return ptr::null();
-        }
-        // SAFETY: as above.
-        match unsafe { Watch::of(conn) }.map(|watch| watch.state()) {
+        // SAFETY: the caller promises NULL or a live connection of any libssl.
+        let Ok(conn) = (unsafe { conn_of(conn) }) else { return ptr::null() };
+        match Watch::of(conn).map(|watch| watch.state()) {
             Some(state) => match &state.verdict {
                 Verdict::Refused(error) => error.as_ptr(),
                 _ => state.failure.as_ref().map_or(ptr::null(), Error::as_ptr),

@@ -6,14 +6,13 @@
 use std::ffi::{c_char, c_int};
 
 use super::boundary::{bytes, not_null, status, text, text_bytes};
-use super::{c_bool, guard_of, hostlock_conn, hostlock_ctx};
+use super::{c_bool, conn_of, guard_of, guarded, hostlock_conn, hostlock_ctx};
 use crate::error::{Error, Status};
 use crate::guard::Family;
-use crate::handshake::client_certificate;
+use crate::handshake::{client_certificate, set_host};
 use crate::host::{MatchRules, Reference, normalize};
 use crate::libssl::certificate;
 use crate::libssl::method::check_known;
-use crate::libssl::ours::check_handle;
 use crate::role::Role;
 
 /// Names the host that `conn` is to reach: the certificate must be for it, and a DNS name is sent as SNI.
@@ -28,12 +27,11 @@ use crate::role::Role;
 #[must_use]
 pub unsafe extern "C" fn hostlock_conn_set_host(conn: *mut hostlock_conn, host: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        unsafe { check_handle(conn)? };
-        // SAFETY: the caller promises a live connection, which was found to be of our libssl.
-        unsafe { check_known(openssl_sys::SSL_get_SSL_CTX(conn))? };
-        // SAFETY: as above.
-        unsafe { crate::handshake::set_host::set(conn, || Reference::parse_bytes(text_bytes(host, "host")?)) }
+        // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+        let conn = unsafe { conn_of(conn)? };
+        check_known(conn.ctx())?;
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        set_host::set(conn, || Reference::parse_bytes(unsafe { text_bytes(host, "host")? }))
     })
 }
 
@@ -48,12 +46,11 @@ pub unsafe extern "C" fn hostlock_conn_set_host(conn: *mut hostlock_conn, host: 
 #[must_use]
 pub unsafe extern "C" fn hostlock_conn_set_fallback_host(conn: *mut hostlock_conn, host: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        unsafe { check_handle(conn)? };
-        // SAFETY: the caller promises a live connection, which was found to be of our libssl.
-        unsafe { check_known(openssl_sys::SSL_get_SSL_CTX(conn))? };
-        // SAFETY: as above.
-        unsafe { crate::handshake::set_host::set_fallback(conn, || Reference::parse_bytes(text_bytes(host, "host")?)) }
+        // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+        let conn = unsafe { conn_of(conn)? };
+        check_known(conn.ctx())?;
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        set_host::set_fallback(conn, || Reference::parse_bytes(unsafe { text_bytes(host, "host")? }))
     })
 }
 
@@ -67,13 +64,12 @@ pub unsafe extern "C" fn hostlock_conn_set_fallback_host(conn: *mut hostlock_con
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_set_host(ctx: *mut hostlock_ctx, host: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
         // SAFETY: as above.
         let prepare = || unsafe { Reference::parse_bytes(text_bytes(host, "host")?) };
         guard.configure(Family::Host, "hostlock_ctx_set_host", prepare, |settings, host| settings.host = Some(host))?;
-        // SAFETY: as above.
-        unsafe { client_certificate::require(ctx, guard) };
+        client_certificate::require(ctx, guard);
         Ok(())
     })
 }
@@ -87,7 +83,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_host(ctx: *mut hostlock_ctx, host: *co
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_set_host_from_sni(ctx: *mut hostlock_ctx, enabled: c_bool) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
         if guard.role == Role::Server {
             return Err(Error::new(

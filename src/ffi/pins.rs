@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int};
 
 use super::boundary::{bytes, status, text};
-use super::{guard_of, hostlock_ctx};
+use super::{guarded, hostlock_ctx};
 use crate::chain::pins::Pin;
 use crate::error::{Error, Status};
 use crate::guard::Family;
@@ -23,13 +23,12 @@ use crate::libssl::certificate;
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_add_pin(ctx: *mut hostlock_ctx, pin: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
         // SAFETY: as above.
         let prepare = || Pin::parse(unsafe { text(pin, "pin")? });
         guard.configure(Family::Pin, "hostlock_ctx_add_pin", prepare, |settings, pin| settings.pins.push(pin))?;
-        // SAFETY: as above.
-        unsafe { client_certificate::require(ctx, guard) };
+        client_certificate::require(ctx, guard);
         Ok(())
     })
 }
@@ -46,8 +45,8 @@ pub unsafe extern "C" fn hostlock_ctx_add_pin(ctx: *mut hostlock_ctx, pin: *cons
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_exact(ctx: *mut hostlock_ctx, cert: *const u8, len: usize) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
         let prepare = || {
             // SAFETY: as above.
             let certificate = certificate::parse(unsafe { bytes(cert, len, "cert")? })?;
@@ -57,8 +56,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_exact(ctx: *mut hostlock_ctx, cert: 
             settings.exact.add(der);
             guard.anchors.name_none();
         })?;
-        // SAFETY: as above.
-        unsafe { client_certificate::require(ctx, guard) };
+        client_certificate::require(ctx, guard);
         Ok(())
     })
 }

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 
 use super::boundary::{bytes, status, text};
 use super::trust::path_of;
-use super::{guard_of, hostlock_ctx};
+use super::{guard_of, guarded, hostlock_ctx};
 use crate::error::{Error, Status};
 use crate::guard::Family;
 use crate::guard::crls;
@@ -26,7 +26,7 @@ use crate::role::Role;
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_add_crl_file(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
         crls::load(guard, "hostlock_ctx_add_crl_file", |crls| {
             // SAFETY: as above.
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn hostlock_ctx_add_crl_file(ctx: *mut hostlock_ctx, path:
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_add_crl_mem(ctx: *mut hostlock_ctx, data: *const u8, len: usize) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
         crls::load(guard, "hostlock_ctx_add_crl_mem", |crls| {
             // SAFETY: the caller promises `len` readable bytes, or NULL.
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn hostlock_ctx_add_crl_mem(ctx: *mut hostlock_ctx, data: 
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_set_crl_mode(ctx: *mut hostlock_ctx, mode: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
         let prepare = || Mode::parse(unsafe { text(mode, "mode")? });
@@ -104,16 +104,15 @@ pub unsafe extern "C" fn hostlock_ctx_crl_reload(ctx: *mut hostlock_ctx) -> c_in
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_set_ocsp_mode(ctx: *mut hostlock_ctx, mode: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
         let prepare = || {
             // SAFETY: as above.
             let mode = ocsp::Mode::parse(unsafe { text(mode, "mode")? })?;
             if guard.role == Role::Server {
                 return Err(Error::new(Status::EState, "only a client context judges stapled OCSP answers"));
             }
-            // SAFETY: as above.
-            unsafe { ocsp_status::request(ctx, mode) };
+            ocsp_status::request(ctx, mode);
             Ok(mode)
         };
         guard.configure(Family::Ocsp, "hostlock_ctx_set_ocsp_mode", prepare, |settings, mode| settings.ocsp = mode)

@@ -11,6 +11,7 @@ use super::boundary::{pointer, status, string_for_c, text, text_bytes};
 use super::context::policy_of;
 use super::hostlock_ctx;
 use crate::chain::waivers;
+use crate::libssl::ours;
 use crate::seal::state::Mode;
 use crate::seal::{self, allow};
 
@@ -42,8 +43,8 @@ pub unsafe extern "C" fn hostlock_seal_process(policy: *const c_char) -> c_int {
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_seal_ctx(ctx: *mut hostlock_ctx) -> c_int {
-    // SAFETY: as the caller promises.
-    status(|| unsafe { seal::context(ctx) })
+    // SAFETY: the caller promises NULL or a live context of any libssl that no other thread uses.
+    status(|| seal::context(unsafe { ours::ctx(ctx)? }))
 }
 
 /// What the seal has seen, as one JSON object: `mode` and `policy`; `contexts` and `connections`, counted; `entries`,

@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::boundary::{bytes, not_null, pointer, status, string_for_c, text_bytes};
-use super::{guard_of, hostlock_ctx};
+use super::{guarded, hostlock_ctx};
 use crate::error::{Error, Result, Status};
 use crate::guard::Family;
 use crate::handshake::client_certificate;
@@ -116,13 +116,12 @@ pub unsafe extern "C" fn hostlock_ctx_trust_bundled(ctx: *mut hostlock_ctx) -> c
 pub unsafe extern "C" fn hostlock_ctx_trust_count(ctx: *mut hostlock_ctx, count: *mut usize) -> c_int {
     status(|| {
         // SAFETY: the caller promises NULL or a live context of any libssl.
-        let guard = unsafe { guard_of(ctx)? };
+        let (ctx, guard) = unsafe { guarded(ctx)? };
         not_null(count, "count")?;
         if let Some(error) = guard.poison(Family::Trust) {
             return Err(error);
         }
-        // SAFETY: the context is live and guarded, and its guard is this one.
-        let counted = unsafe { guard.anchors.count(ctx)? };
+        let counted = guard.anchors.count(ctx)?;
         // SAFETY: the caller promises a writable place, and it is not NULL.
         unsafe { count.write(counted) };
         Ok(())
@@ -142,12 +141,11 @@ pub unsafe extern "C" fn hostlock_ctx_trust_count(ctx: *mut hostlock_ctx, count:
 pub unsafe extern "C" fn hostlock_ctx_trust_list(ctx: *mut hostlock_ctx) -> *mut c_char {
     pointer(|| {
         // SAFETY: the caller promises NULL or a live context of any libssl.
-        let guard = unsafe { guard_of(ctx)? };
+        let (ctx, guard) = unsafe { guarded(ctx)? };
         if let Some(error) = guard.poison(Family::Trust) {
             return Err(error);
         }
-        // SAFETY: the context is live and guarded, and its guard is this one.
-        string_for_c(unsafe { guard.anchors.list(ctx)? })
+        string_for_c(guard.anchors.list(ctx)?)
     })
 }
 
@@ -167,13 +165,12 @@ pub unsafe extern "C" fn hostlock_ctx_trust_list(ctx: *mut hostlock_ctx) -> *mut
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_materialize(ctx: *mut hostlock_ctx) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
         if let Some(error) = guard.poison(Family::Trust) {
             return Err(error);
         }
-        // SAFETY: as above.
-        unsafe { guard.anchors.materialize(ctx) }
+        guard.anchors.materialize(ctx)
     })
 }
 
@@ -181,13 +178,11 @@ pub unsafe extern "C" fn hostlock_ctx_trust_materialize(ctx: *mut hostlock_ctx) 
 /// `ctx` is NULL or live.
 unsafe fn trust(ctx: *mut hostlock_ctx, call: &str, load: impl FnOnce(Broken) -> Result<Arc<Index>>) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        let guard = unsafe { guard_of(ctx)? };
-        // SAFETY: as above.
-        let prepare = || unsafe { guard.anchors.add_index(ctx, load(guard.broken_anchors)?) };
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
+        let prepare = || guard.anchors.add_index(ctx, load(guard.broken_anchors)?);
         guard.configure(Family::Trust, call, prepare, |_, ()| {})?;
-        // SAFETY: as above.
-        unsafe { client_certificate::require(ctx, guard) };
+        client_certificate::require(ctx, guard);
         Ok(())
     })
 }

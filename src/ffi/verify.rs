@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int};
 
 use super::boundary::{bytes, status, text, text_bytes};
-use super::{guard_of, hostlock_ctx};
+use super::{guard_of, guarded, hostlock_ctx};
 use crate::chain::stricter;
 use crate::context::offline;
 use crate::error::{Error, Status};
@@ -29,8 +29,8 @@ pub unsafe extern "C" fn hostlock_ctx_verify_chain(
     host: *const c_char,
 ) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
         // SAFETY: as above.
         let chain = unsafe { bytes(chain, len, "chain")? };
         let host = if host.is_null() {
@@ -39,8 +39,7 @@ pub unsafe extern "C" fn hostlock_ctx_verify_chain(
             // SAFETY: as above.
             Some(Reference::parse_any_bytes(unsafe { text_bytes(host, "host")? })?)
         };
-        // SAFETY: as above.
-        unsafe { offline::verify(ctx, guard, chain, host) }
+        offline::verify(ctx, guard, chain, host)
     })
 }
 
@@ -52,7 +51,7 @@ pub unsafe extern "C" fn hostlock_ctx_verify_chain(
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_set_verify_time(ctx: *mut hostlock_ctx, unix_seconds: i64) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
         let prepare = || stricter::time(unix_seconds);
         guard.configure(
@@ -73,7 +72,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_verify_time(ctx: *mut hostlock_ctx, un
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_set_verify_depth(ctx: *mut hostlock_ctx, intermediates: c_int) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
         let prepare = || match intermediates {
             0.. => Ok(intermediates),
@@ -101,7 +100,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_verify_depth(ctx: *mut hostlock_ctx, i
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_set_verify_flags(ctx: *mut hostlock_ctx, words: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
         // SAFETY: as above.
         let prepare = || stricter::stricter(unsafe { text(words, "words")? });

@@ -1,8 +1,8 @@
 //! The case that a context makes of a certificate that was shown to it: what is to be judged, by its own settings.
 
-use openssl::x509::X509Ref;
+use openssl::stack::StackRef;
 use openssl::x509::store::X509StoreRef;
-use openssl_sys as ffi;
+use openssl::x509::{X509, X509Ref};
 
 use crate::chain::verdict::{Case, Wishes};
 use crate::guard::Guard;
@@ -14,7 +14,7 @@ pub fn of<'a>(
     guard: &'a Guard,
     role: Role,
     leaf: &'a X509Ref,
-    untrusted: *mut ffi::stack_st_X509,
+    untrusted: Option<&'a StackRef<X509>>,
     store: &'a X509StoreRef,
     wanted: Option<&'a Wanted>,
     wishes: Wishes,

@@ -1,5 +1,6 @@
 //! What a context knows beyond its `SSL_CTX`: policy, role, host, trust, and which of its set-up calls failed.
 //! One lives in the ex_data of every context that hostlock guards, and it is shared with the context's connections.
+#![forbid(unsafe_code)]
 
 mod attach;
 pub mod case;
@@ -10,11 +11,8 @@ pub mod observer;
 use last::{LastMark, LastName};
 use observer::Observer;
 use std::ffi::{c_int, c_ulong};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-
-use openssl_sys as ffi;
 
 use crate::chain::exact::ExactCertificates;
 use crate::chain::pins::Pin;
@@ -22,6 +20,8 @@ use crate::chain::waivers::{Waiver, Waivers};
 use crate::chain::whole_chain::KnownAnchor;
 use crate::error::{Error, Result, Status};
 use crate::host::{MatchRules, Reference};
+use crate::libssl::Conn;
+use crate::libssl::callback;
 use crate::libssl::layout::CertVerify;
 use crate::libssl::method;
 use crate::libssl::sys;
@@ -226,15 +226,12 @@ impl Guard {
     }
 
     /// The side of one connection, inside of its handshake or after it.
-    ///
-    /// # Safety
-    /// `ssl` is a live `SSL` of our libssl.
-    pub unsafe fn role_on(&self, ssl: *const ffi::SSL) -> Role {
-        if !self.either_side {
-            return self.role;
+    pub fn role_on(&self, conn: Conn<'_>) -> Role {
+        match self.either_side {
+            true if conn.is_server() => Role::Server,
+            true => Role::Client,
+            false => self.role,
         }
-        // SAFETY: as the caller promises.
-        if unsafe { ffi::SSL_is_server(ssl) } == 1 { Role::Server } else { Role::Client }
     }
 
     /// Who made the context.
@@ -293,8 +290,8 @@ impl Guard {
         prepare: impl FnOnce() -> Result<T>,
         commit: impl FnOnce(&mut Settings, T),
     ) -> Result<()> {
-        let prepared = catch_unwind(AssertUnwindSafe(prepare))
-            .unwrap_or_else(|_| Err(Error::new(Status::EInternal, "a defect inside hostlock stopped the call")));
+        let prepared = callback::stopped(prepare)
+            .unwrap_or_else(|| Err(Error::new(Status::EInternal, "a defect inside hostlock stopped the call")));
         match prepared {
             Ok(value) => {
                 let mut settings = self.settings_mut();

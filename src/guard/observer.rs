@@ -2,30 +2,24 @@
 //! trait. It may excuse a refused certificate by name; it learns of every end once, and changes none.
 
 use openssl::x509::X509Ref;
-use openssl_sys as ffi;
 
 use crate::error::Error;
 use crate::host::Wanted;
+use crate::libssl::Conn;
 
 /// What stands over the contexts of a process.
 pub trait Observer: Send + Sync {
     /// What lets the connection go on although its certificate was refused, if anything does.
-    ///
-    /// # Safety
-    /// `occasion.ssl` is a live `SSL` in the thread that uses it.
-    unsafe fn exception(&self, occasion: &Occasion<'_>) -> Option<String>;
+    fn exception(&self, occasion: &Occasion<'_>) -> Option<String>;
 
-    /// How a handshake on `ssl` ended.
-    ///
-    /// # Safety
-    /// As for `exception`.
-    unsafe fn ended(&self, ssl: *mut ffi::SSL, end: &End);
+    /// How a handshake on `conn` ended.
+    fn ended(&self, conn: Conn<'_>, end: &End);
 }
 
 /// A certificate that was refused.
 pub struct Occasion<'a> {
     /// The connection.
-    pub ssl: *mut ffi::SSL,
+    pub conn: Conn<'a>,
     /// The peer's own certificate.
     pub leaf: Option<&'a X509Ref>,
     /// The hosts that were asked for, where any are known.

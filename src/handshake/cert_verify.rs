@@ -5,12 +5,9 @@
 //!
 //! Only here a session gets the mark that lets it be resumed.
 
-use std::ffi::{c_int, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
+use std::ffi::c_int;
 
-use foreign_types::{ForeignType, ForeignTypeRef};
-use openssl::x509::{X509, X509Ref};
+use openssl::x509::X509;
 use openssl_sys as ffi;
 
 use crate::chain::openssl_verify;
@@ -21,43 +18,51 @@ use crate::guard::case;
 use crate::guard::observer::{Excused, Occasion};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{Verdict, Watch};
-use crate::handshake::expected_host;
-use crate::handshake::install::is_tripwire;
-use crate::handshake::{client_certificate, ech, outcome, session, session_end, start};
-use crate::host::Reference;
-use crate::host::Wanted;
+use crate::handshake::{client_certificate, ech, expected_host, outcome, session, session_end, start, tripwire};
+use crate::host::{Reference, Wanted};
+use crate::libssl::callback::{self, Callback};
 use crate::libssl::layout::CertVerify;
 use crate::libssl::queue::{self, Quiet};
-use crate::libssl::sys;
+use crate::libssl::{Conn, StoreCtx, store, sys};
 use crate::role::Role;
 
+struct Verify;
+
 /// See the module's text.
-///
-/// # Safety
-/// For libssl to call, with its own live `X509_STORE_CTX`.
-pub unsafe extern "C" fn verify(store_ctx: *mut ffi::X509_STORE_CTX, _argument: *mut c_void) -> c_int {
-    // SAFETY: libssl hands its own live X509_STORE_CTX, in the connection's thread.
-    let outcome = catch_unwind(AssertUnwindSafe(|| unsafe { verify_checked(store_ctx) }));
-    if let Ok(Ok(Answer::Programs(answer))) = outcome {
-        return answer;
+pub static VERIFY: sys::CertVerifyCallback = callback::cert_verify::<Verify>;
+
+impl Callback for Verify {
+    type Question<'a> = StoreCtx<'a>;
+    type Answer = c_int;
+    const CLOSED: c_int = 0;
+
+    fn answer(store_ctx: StoreCtx<'_>) -> c_int {
+        match verify(store_ctx) {
+            Ok(Answer::Programs(answer)) => answer,
+            Ok(Answer::Good) => {
+                arm(store_ctx);
+                1
+            }
+            Err(error) => refuse(store_ctx, error),
+        }
     }
-    // libssl reads the mode only now; a program's verify callback may have turned verification off meanwhile.
-    // SAFETY: as above.
-    let _ = catch_unwind(AssertUnwindSafe(|| unsafe { arm(connection(store_ctx)) }));
-    let refusal = match outcome {
-        Ok(Ok(_)) => return 1,
-        Ok(Err(error)) => error,
-        Err(_) => Error::new(Status::EInternal, "a defect inside hostlock stopped the verification"),
-    };
-    // SAFETY: as above. libssl derives the alert from this code, so it must not say "ok".
-    unsafe { ffi::X509_STORE_CTX_set_error(store_ctx, code_for_libssl(&refusal)) };
+
+    fn answer_panicked(store_ctx: StoreCtx<'_>) -> c_int {
+        refuse(store_ctx, Error::new(Status::EInternal, "a defect inside hostlock stopped the verification"))
+    }
+}
+
+/// Answers "no". Whatever panics on the way, the rest is done.
+fn refuse(store_ctx: StoreCtx<'_>, refusal: Error) -> c_int {
+    let _ = callback::stopped(|| arm(store_ctx));
+    // libssl derives the alert from this code, so it must not say "ok".
+    store_ctx.set_error(code_for_libssl(&refusal));
     queue::raise_refusal(&refusal);
-    // SAFETY: as above.
-    if let Ok(Some(watch)) = catch_unwind(AssertUnwindSafe(|| unsafe { Watch::of(connection(store_ctx)) })) {
+    let Some(conn) = store_ctx.conn() else { return 0 };
+    if let Some(watch) = Watch::of(conn) {
         watch.state().verdict = Verdict::Refused(refusal);
     }
-    // SAFETY: as above.
-    let _ = catch_unwind(AssertUnwindSafe(|| unsafe { outcome::tell_refusal(connection(store_ctx)) }));
+    let _ = callback::stopped(|| outcome::tell_refusal(conn));
     0
 }
 
@@ -73,132 +78,91 @@ fn code_for_libssl(error: &Error) -> c_int {
     if error.x509_code() == ffi::X509_V_OK { sys::X509_V_ERR_APPLICATION_VERIFICATION } else { error.x509_code() }
 }
 
-/// Turns verification on.
-unsafe fn arm(ssl: *mut ffi::SSL) {
+/// Turns verification on. libssl reads the mode only when it has the answer; a program's verify callback may have turned
+/// verification off meanwhile.
+fn arm(store_ctx: StoreCtx<'_>) {
     crate::nets::here!("cert_verify arms");
-    if !ssl.is_null() {
-        // SAFETY: `ssl` is live in this thread; a NULL callback leaves the application's in place.
-        unsafe { ffi::SSL_set_verify(ssl, ffi::SSL_get_verify_mode(ssl) | ffi::SSL_VERIFY_PEER, None) };
+    if let Some(conn) = store_ctx.conn() {
+        conn.set_verify_mode(conn.verify_mode() | ffi::SSL_VERIFY_PEER);
     }
 }
 
-/// The `SSL` that libssl verifies for; never NULL inside libssl's own verification.
-///
-/// # Safety
-/// `store_ctx` is live.
-pub unsafe fn connection(store_ctx: *mut ffi::X509_STORE_CTX) -> *mut ffi::SSL {
-    // SAFETY: libssl stores the SSL under this index.
-    unsafe { ffi::X509_STORE_CTX_get_ex_data(store_ctx, ffi::SSL_get_ex_data_X509_STORE_CTX_idx()) as *mut ffi::SSL }
-}
-
-unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<Answer> {
+fn verify(store_ctx: StoreCtx<'_>) -> Result<Answer> {
     crate::nets::here!("cert_verify");
-    // SAFETY: `store_ctx` is live, here and below.
-    let ssl = unsafe { connection(store_ctx) };
-    if ssl.is_null() {
-        return Err(Error::new(Status::EState, "the certificate verify callback was called outside of a connection"));
-    }
-    // SAFETY: `ssl` is live in this thread, here and below.
-    let watch = unsafe { Watch::ensure(ssl)? };
-    // SAFETY: as above.
-    unsafe { start::pin_info(ssl) };
-    // SAFETY: as above.
-    let guard = unsafe { Guard::of_ssl(ssl) }
+    let conn = store_ctx.conn().ok_or_else(|| {
+        Error::new(Status::EState, "the certificate verify callback was called outside of a connection")
+    })?;
+    let watch = Watch::ensure(conn)?;
+    start::pin_info(conn);
+    let guard = Guard::of_conn(conn)
         .ok_or_else(|| Error::new(Status::EState, "the context of this connection is not hostlock's any more"))?;
     watch.state().guard = Some(guard.share());
-    // SAFETY: as above.
-    let role = unsafe { guard.role_on(ssl) };
+    let role = guard.role_on(conn);
     match guard.regime() {
         Regime::Own | Regime::Hardened => {}
-        // SAFETY: as above.
         Regime::Sealed if role == Role::Server && !client_certificate::names_client(guard, Some(watch)) => {
-            // SAFETY: as above.
-            return Ok(Answer::Programs(unsafe { as_program(store_ctx, guard) }));
+            return Ok(Answer::Programs(as_program(store_ctx, guard)));
         }
         Regime::Sealed => {}
         Regime::Watched => {
             if role == Role::Client {
-                // SAFETY: as above.
-                let verdict = unsafe { judge(store_ctx, ssl, guard, role, watch) };
+                let verdict = judge(store_ctx, conn, guard, role, watch);
                 watch.state().verdict = match verdict {
                     Ok(judged) => judged.verdict(),
                     Err(error) => Verdict::Refused(error),
                 };
             }
-            // SAFETY: as above.
-            return Ok(Answer::Programs(unsafe { as_program(store_ctx, guard) }));
+            return Ok(Answer::Programs(as_program(store_ctx, guard)));
         }
     }
-    // SAFETY: as above.
-    let judged = unsafe { judge(store_ctx, ssl, guard, role, watch) };
-    // SAFETY: as above.
-    if let Some(excused) = unsafe { excused(store_ctx, ssl, guard, &judged) } {
+    let judged = judge(store_ctx, conn, guard, role, watch);
+    if let Some(excused) = excused(store_ctx, conn, guard, &judged) {
         watch.state().verdict = Verdict::Excused(excused);
-        // SAFETY: as above.
-        return Ok(Answer::Programs(unsafe { as_program(store_ctx, guard) }));
+        return Ok(Answer::Programs(as_program(store_ctx, guard)));
     }
     let judged = judged?;
-    // SAFETY: as above.
-    unsafe { give_chain(store_ctx, judged.chain()) };
-    // SAFETY: as above.
-    unsafe { ask_application(store_ctx, ssl, guard, &judged.answer)? };
+    give_chain(store_ctx, judged.chain());
+    ask_application(store_ctx, conn, guard, &judged.answer)?;
     let verdict = judged.verdict();
     let end = match judged.answer {
-        // SAFETY: `store_ctx` is live.
-        Ok(chain) => unsafe { session_end::of(store_ctx, guard, &chain) },
+        Ok(chain) => session_end::of(store_ctx, guard, &chain),
         Err(refusal) => return Err(refusal.error),
     };
     watch.state().verdict = verdict;
     if let (Role::Client, Some(wanted), true) = (role, &judged.wanted, judged.may_be_resumed) {
         let generation = watch.state().generation;
-        // SAFETY: as above.
-        unsafe { session::put(ssl, &session::with_end(&session::compute(guard, generation, wanted), end)) };
+        session::put(conn, &session::with_end(&session::compute(guard, generation, wanted), end));
     }
     if role == Role::Server && guard.regime() == Regime::Own {
         // A ticket of TLS 1.2 is written before the handshake is complete.
-        // SAFETY: `ssl` is a live server's in its own thread.
-        unsafe { client_certificate::mark_session(ssl, guard) };
+        client_certificate::mark_session(conn, guard);
     }
     if role == Role::Server {
         // After the mark: where nothing is left, the session's is nobody's.
-        // SAFETY: `ssl` is a live server's in its own thread, and no ticket of this handshake is written yet.
-        unsafe { session_end::limit(ssl, guard, end) };
+        session_end::limit(conn, guard, end);
     }
-    // SAFETY: as above.
-    unsafe { ffi::X509_STORE_CTX_set_error(store_ctx, ffi::X509_V_OK) };
+    store_ctx.set_error(ffi::X509_V_OK);
     Ok(Answer::Good)
 }
 
 /// What the program's own set-up says: its certificate verify callback, or libssl's verification with its callbacks.
-unsafe fn as_program(store_ctx: *mut ffi::X509_STORE_CTX, guard: &Guard) -> c_int {
+fn as_program(store_ctx: StoreCtx<'_>, guard: &Guard) -> c_int {
     let own = *guard.app_cert_verify();
     match own {
-        // SAFETY: `store_ctx` is live; the pair is as the program gave it.
-        Some(own) => unsafe { (own.function)(store_ctx, own.argument) },
-        // SAFETY: as above.
-        None => unsafe { ffi::X509_verify_cert(store_ctx) },
+        Some(own) => store_ctx.ask(own),
+        None => store_ctx.verify(),
     }
 }
 
 /// The refusal, where the context's observer lets the connection through in spite of it.
-unsafe fn excused(
-    store_ctx: *mut ffi::X509_STORE_CTX,
-    ssl: *mut ffi::SSL,
-    guard: &Guard,
-    judged: &Result<Judged>,
-) -> Option<Excused> {
+fn excused(store_ctx: StoreCtx<'_>, conn: Conn<'_>, guard: &Guard, judged: &Result<Judged>) -> Option<Excused> {
     let observer = guard.observer()?;
     let (refusal, wanted) = match judged {
         Ok(Judged { answer: Err(refusal), wanted, .. }) => (&refusal.error, wanted.as_ref()),
         Ok(_) => return None,
         Err(error) => (error, None),
     };
-    // SAFETY: `store_ctx` is live, and so is the certificate in it.
-    let leaf = unsafe { sys::X509_STORE_CTX_get0_cert(store_ctx) };
-    // SAFETY: as above.
-    let leaf = (!leaf.is_null()).then(|| unsafe { X509Ref::from_ptr(leaf) });
-    // SAFETY: `ssl` is live in this thread.
-    let by = unsafe { observer.exception(&Occasion { ssl, leaf, wanted }) }?;
+    let by = observer.exception(&Occasion { conn, leaf: store_ctx.leaf(), wanted })?;
     Some(Excused { refusal: refusal.clone(), by })
 }
 
@@ -230,154 +194,96 @@ impl Judged {
 }
 
 /// Judges what libssl was shown, and changes nothing.
-unsafe fn judge(
-    store_ctx: *mut ffi::X509_STORE_CTX,
-    ssl: *mut ffi::SSL,
-    guard: &Guard,
-    role: Role,
-    watch: &Watch,
-) -> Result<Judged> {
+fn judge(store_ctx: StoreCtx<'_>, conn: Conn<'_>, guard: &Guard, role: Role, watch: &Watch) -> Result<Judged> {
     guard.check_not_poisoned()?;
     let quiet = Quiet::begin();
-    // SAFETY: `ssl` is live in this thread, and the peer has answered.
-    let public_name = if role == Role::Client { unsafe { ech::public_name(ssl) } } else { None };
+    let public_name = if role == Role::Client { ech::public_name(conn) } else { None };
     let wanted = match role {
         Role::Client if public_name.is_some() => {
             let name = Reference::parse_bytes(public_name.unwrap_or_default())?;
             Some(Wanted::one(name, guard.settings().match_rules))
         }
-        // SAFETY: as above.
-        Role::Client => match unsafe { expected_host::of_connection(ssl, guard, Some(watch), &quiet) } {
+        Role::Client => match expected_host::of_connection(conn, guard, Some(watch), &quiet) {
             Ok(wanted) => Some(wanted),
             // Only a missing host is waived; one that could not be set still refuses.
             Err(error) if error.status() == Status::ENoHost && guard.settings().waivers.has(Waiver::HostName) => None,
             Err(error) => return Err(error),
         },
-        // SAFETY: as above.
-        Role::Server => unsafe { expected_host::of_client(ssl, guard, Some(watch), &quiet)? },
+        Role::Server => expected_host::of_client(conn, guard, Some(watch), &quiet)?,
     };
     let wanted = match wanted {
         wanted if public_name.is_some() || (role == Role::Client && wanted.is_none()) => wanted,
-        // SAFETY: as above; libssl has put the store's parameters behind the connection's.
-        wanted => unsafe {
-            let of_store = sys::X509_STORE_CTX_get0_param(store_ctx);
-            expected_host::with_store(wanted, ffi::SSL_get0_param(ssl), of_store, guard, &quiet)?
-        },
+        // libssl has put the store's parameters behind the connection's.
+        wanted => expected_host::with_store(wanted, conn.param(), store_ctx.param(), guard, &quiet)?,
     };
-    // SAFETY: as above.
-    let answer = unsafe { decide(store_ctx, guard, role, wanted.as_ref()) };
+    let answer = decide(store_ctx, guard, role, wanted.as_ref());
     Ok(Judged { wanted, answer, may_be_resumed: public_name.is_none() })
 }
 
-unsafe fn decide(
-    store_ctx: *mut ffi::X509_STORE_CTX,
+fn decide(
+    store_ctx: StoreCtx<'_>,
     guard: &Guard,
     role: Role,
     wanted: Option<&Wanted>,
 ) -> std::result::Result<Vec<X509>, Refusal> {
-    // SAFETY: `store_ctx` is live, here and below; everything borrowed from it lives as long as it does.
-    let leaf = unsafe { sys::X509_STORE_CTX_get0_cert(store_ctx) };
-    if leaf.is_null() {
-        return Err(Error::new(Status::ENoCertificate, "the peer showed no certificate").into());
-    }
-    // SAFETY: as above.
-    let param = unsafe { sys::X509_STORE_CTX_get0_param(store_ctx) };
-    // SAFETY: as above.
-    let offered = unsafe { sys::X509_STORE_CTX_get0_store(store_ctx) };
-    // SAFETY: as above.
-    let store = unsafe { guard.anchors.in_force(offered, role == Role::Client)? };
-    // SAFETY: as above; the pointers are live for the length of the call.
-    let case = unsafe {
-        case::of(
-            guard,
-            role,
-            X509Ref::from_ptr(leaf),
-            sys::X509_STORE_CTX_get0_untrusted(store_ctx),
-            store,
-            wanted,
-            Wishes::read(param),
-        )
-    };
+    let leaf = store_ctx.leaf().ok_or_else(|| Error::new(Status::ENoCertificate, "the peer showed no certificate"))?;
+    let store = guard.anchors.in_force(store_ctx.store(), role == Role::Client)?;
+    let wishes = Wishes::read(store_ctx.param());
+    let case = case::of(guard, role, leaf, store_ctx.untrusted(), store, wanted, wishes);
     verdict::judge(&case)
 }
 
 /// Gives libssl the chain that was built.
-unsafe fn give_chain(store_ctx: *mut ffi::X509_STORE_CTX, chain: &[X509]) {
+fn give_chain(store_ctx: StoreCtx<'_>, chain: &[X509]) {
     if let Ok(copy) = openssl_verify::stack(chain) {
-        // SAFETY: `store_ctx` is live; takes the stack, and frees the one it held.
-        unsafe { sys::X509_STORE_CTX_set0_verified_chain(store_ctx, copy.as_ptr()) };
-        std::mem::forget(copy);
+        store_ctx.give_chain(copy);
     }
 }
 
 /// Asks the application as libssl would: its certificate verify callback alone where it has one, else its verify
 /// callback, which is shown the chain.
-unsafe fn ask_application(
-    store_ctx: *mut ffi::X509_STORE_CTX,
-    ssl: *mut ffi::SSL,
+fn ask_application(
+    store_ctx: StoreCtx<'_>,
+    conn: Conn<'_>,
     guard: &Guard,
     answer: &std::result::Result<Vec<X509>, Refusal>,
 ) -> Result<()> {
     let own = *guard.app_cert_verify();
     match own {
-        // SAFETY: as the caller promises.
-        Some(own) => unsafe { ask_cert_verify(store_ctx, own, answer) },
-        // SAFETY: as the caller promises.
-        None => unsafe { ask_verify(store_ctx, ssl, answer) },
+        Some(own) => ask_cert_verify(store_ctx, own, answer),
+        None => ask_verify(store_ctx, conn, answer),
     }
 }
 
 /// A callback that verifies by itself finds the X509_STORE_CTX as libssl would hand it over: with nothing built yet.
-unsafe fn ask_cert_verify(
-    store_ctx: *mut ffi::X509_STORE_CTX,
+fn ask_cert_verify(
+    store_ctx: StoreCtx<'_>,
     own: CertVerify,
     answer: &std::result::Result<Vec<X509>, Refusal>,
 ) -> Result<()> {
     let Ok(chain) = answer else { return Ok(()) };
-    // SAFETY: `store_ctx` is live, here and below; this frees the chain that it held.
-    unsafe { sys::X509_STORE_CTX_set0_verified_chain(store_ctx, ptr::null_mut()) };
-    // SAFETY: the pair is as the program gave it.
-    let accepted = unsafe { (own.function)(store_ctx, own.argument) } > 0;
-    // SAFETY: as above.
-    unsafe { give_chain(store_ctx, chain) };
+    store_ctx.take_chain();
+    let accepted = store_ctx.ask(own) > 0;
+    give_chain(store_ctx, chain);
     if accepted {
         return Ok(());
     }
-    // SAFETY: as above.
-    let code = unsafe { ffi::X509_STORE_CTX_get_error(store_ctx) };
+    let code = store_ctx.error();
     Err(Error::new(Status::EApplicationRefused, "the application's own certificate verify callback refused the chain")
         .with_x509_code(if code == ffi::X509_V_OK { sys::X509_V_ERR_APPLICATION_VERIFICATION } else { code }))
 }
 
 /// Shows the application's verify callback the chain as libssl would: from the anchor down, or at the failure.
-unsafe fn ask_verify(
-    store_ctx: *mut ffi::X509_STORE_CTX,
-    ssl: *mut ffi::SSL,
-    answer: &std::result::Result<Vec<X509>, Refusal>,
-) -> Result<()> {
-    // SAFETY: both are live in this thread, here and below.
-    let own = unsafe { sys::SSL_get_verify_callback(ssl) }.filter(|own| !is_tripwire(*own));
-    // SAFETY: as above.
-    let store = unsafe { sys::X509_STORE_CTX_get0_store(store_ctx) };
+fn ask_verify(store_ctx: StoreCtx<'_>, conn: Conn<'_>, answer: &std::result::Result<Vec<X509>, Refusal>) -> Result<()> {
+    let own = conn.verify_callback().filter(|own| !tripwire::is_ours(*own));
     // A program can have taken the store away.
-    // SAFETY: as above.
-    let of_store = || if store.is_null() { None } else { unsafe { sys::X509_STORE_get_verify_cb(store) } };
+    let of_store = || store_ctx.store().and_then(store::verify_callback);
     let Some(callback) = own.or_else(of_store) else { return Ok(()) };
-    let ask = |depth: usize, certificate: *mut ffi::X509, code: c_int| {
-        // SAFETY: as above; the certificate is of the chain that `answer` or libssl holds.
-        unsafe {
-            ffi::X509_STORE_CTX_set_current_cert(store_ctx, certificate);
-            sys::X509_STORE_CTX_set_error_depth(store_ctx, depth as c_int);
-            ffi::X509_STORE_CTX_set_error(store_ctx, code);
-            callback((code == ffi::X509_V_OK) as c_int, store_ctx)
-        }
-    };
     match answer {
         Ok(chain) => {
             for (depth, certificate) in chain.iter().enumerate().rev() {
-                if ask(depth, certificate.as_ptr(), ffi::X509_V_OK) <= 0 {
-                    // SAFETY: as above.
-                    let code = unsafe { ffi::X509_STORE_CTX_get_error(store_ctx) };
+                if store_ctx.show(callback, depth, Some(certificate), ffi::X509_V_OK) <= 0 {
+                    let code = store_ctx.error();
                     return Err(Error::new(
                         Status::EApplicationRefused,
                         format!("the application's own verify callback refused the certificate at position {depth}"),
@@ -392,10 +298,9 @@ unsafe fn ask_verify(
         }
         Err(refusal) => {
             let depth = refusal.error.certificate().map_or(0, |culprit| culprit.depth as usize);
-            let certificate = refusal.chain.get(depth).map(|certificate| certificate.as_ptr());
-            // SAFETY: as above.
-            let certificate = certificate.unwrap_or_else(|| unsafe { sys::X509_STORE_CTX_get0_cert(store_ctx) });
-            ask(depth, certificate, code_for_libssl(&refusal.error));
+            let certificate = refusal.chain.get(depth).map(|certificate| &**certificate);
+            let certificate = certificate.or_else(|| store_ctx.leaf());
+            store_ctx.show(callback, depth, certificate, code_for_libssl(&refusal.error));
         }
     }
     Ok(())

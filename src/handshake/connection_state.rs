@@ -2,8 +2,7 @@
 //! callbacks that ours stand in front of. It lives in the ex_data of the `SSL`.
 
 use std::ffi::CString;
-use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openssl_sys as ffi;
@@ -13,8 +12,9 @@ use crate::guard::Guard;
 use crate::guard::observer::Excused;
 use crate::handshake::id_context::Given;
 use crate::host::Reference;
+use crate::libssl::bio::BioSlot;
 use crate::libssl::ex_data::Place;
-use crate::libssl::sys;
+use crate::libssl::{Conn, sys};
 
 /// How far the judgement of a handshake has come.
 #[derive(Clone, Debug, Default)]
@@ -87,8 +87,8 @@ pub struct Watch {
     state: Mutex<State>,
     /// Whether data may pass without a further question, as long as the handshake is complete.
     open: AtomicBool,
-    /// A transport of ours that stands in for the program's socket BIO while a call of ours runs; or NULL.
-    courier: AtomicPtr<ffi::BIO>,
+    /// A transport of ours that stands in for the program's socket BIO while a call of ours runs.
+    pub courier: BioSlot,
 }
 
 impl Watch {
@@ -108,54 +108,23 @@ impl Watch {
         self.open.store(open, Ordering::Relaxed);
     }
 
-    /// The transport that stands in for the program's BIO, or NULL.
-    pub fn courier(&self) -> *mut ffi::BIO {
-        self.courier.load(Ordering::Relaxed)
+    /// The watch of `conn`, if there is one yet.
+    #[inline]
+    pub fn of(conn: Conn<'_>) -> Option<&Watch> {
+        WATCHES.of(conn)
     }
 
-    /// Gives the watch another one to own.
-    ///
-    /// # Safety
-    /// `bio` is NULL, or a live BIO of which the caller gives one reference away.
-    pub unsafe fn set_courier(&self, bio: *mut ffi::BIO) {
-        let old = self.courier.swap(bio, Ordering::Relaxed);
-        // SAFETY: gives up the reference that the watch owned; NULL is ignored.
-        unsafe { ffi::BIO_free_all(old) };
-    }
-
-    /// The watch of `ssl`, if there is one yet.
-    ///
-    /// # Safety
-    /// `ssl` is a live `SSL` of our libssl, and outlives the reference.
-    pub unsafe fn of<'a>(ssl: *const ffi::SSL) -> Option<&'a Watch> {
-        // SAFETY: the caller promises that the connection is live and outlives the reference.
-        unsafe { WATCHES.of(ssl) }
-    }
-
-    /// The watch of `ssl`, made where there is none yet.
-    ///
-    /// # Safety
-    /// As for [`Watch::of`]; never to be called while an `SSL` is being constructed.
-    pub unsafe fn ensure<'a>(ssl: *mut ffi::SSL) -> Result<&'a Watch> {
-        // SAFETY: as the caller promises.
-        if let Some(watch) = unsafe { Watch::of(ssl) } {
+    /// The watch of `conn`, made where there is none yet. Not while an `SSL` is being constructed.
+    pub fn ensure(conn: Conn<'_>) -> Result<&Watch> {
+        if let Some(watch) = Watch::of(conn) {
             return Ok(watch);
         }
-        // SAFETY: the caller promises a live connection, which no other thread uses.
-        unsafe { WATCHES.hang(ssl, Arc::default())? };
-        // SAFETY: the caller promises that the connection outlives the reference.
-        unsafe { Watch::of(ssl) }.ok_or_else(|| Error::new(Status::EInternal, "the connection lost its data"))
+        WATCHES.hang(conn, Arc::default())?;
+        Watch::of(conn).ok_or_else(|| Error::new(Status::EInternal, "the connection lost its data"))
     }
 }
 
 static WATCHES: Place<ffi::SSL, Watch> = Place::copied(for_a_copy);
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        // SAFETY: no reference to the courier is kept anywhere else once its connection goes.
-        unsafe { self.set_courier(ptr::null_mut()) };
-    }
-}
 
 /// What `SSL_dup` gives the copy: the host and the callbacks; but it must earn its own verdict.
 fn for_a_copy(original: &Watch) -> Watch {

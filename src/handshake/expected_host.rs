@@ -10,28 +10,18 @@
 //! On a server the same says who the client must be, if anyone is named: 1 to 3, where the context only serves; without 3,
 //! where it serves either side. Its own SNI is the client's word, and never counts.
 
-use std::ffi::{CStr, c_char};
-
-use openssl_sys as ffi;
-
 use crate::error::Result;
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::Watch;
-use crate::host::Reference;
-use crate::host::{Wanted, no_host};
+use crate::host::{Reference, Wanted, no_host};
 use crate::libssl::queue::Quiet;
-use crate::libssl::sys;
-use crate::libssl::verify_param;
+use crate::libssl::{Conn, Ctx, Param};
 use crate::role::Role;
 
 const X509_CHECK_FLAG_NO_WILDCARDS: u32 = 0x2;
-const TLSEXT_NAMETYPE_HOST_NAME: i32 = 0;
 
-/// What the connection `ssl` is meant for. To look is to leave entries on OpenSSL's queue, which `quiet` takes away.
-///
-/// # Safety
-/// `ssl` is a live `SSL` of our libssl that no other thread uses now.
-pub unsafe fn of_connection(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Watch>, quiet: &Quiet) -> Result<Wanted> {
+/// What the connection `conn` is meant for. To look is to leave entries on OpenSSL's queue, which `quiet` takes away.
+pub fn of_connection(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>, quiet: &Quiet) -> Result<Wanted> {
     let (context_host, from_sni, rules) = {
         let settings = guard.settings();
         (settings.host.clone(), settings.host_from_sni, settings.match_rules)
@@ -44,16 +34,12 @@ pub unsafe fn of_connection(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Wa
         }
         wanted.groups.extend(state.host.clone().map(|host| vec![host]));
     }
-    // SAFETY: the caller promises `ssl`; its parameters live as long as it does.
-    unsafe { add_parameters(ffi::SSL_get0_param(ssl), guard, &mut wanted, quiet)? };
+    add_parameters(conn.param(), guard, &mut wanted, quiet)?;
     if wanted.groups.is_empty() {
         wanted.groups.extend(context_host.map(|host| vec![host]));
     }
-    if wanted.groups.is_empty() && from_sni {
-        // SAFETY: as the caller promises.
-        if let Some(name) = unsafe { server_name(ssl) } {
-            wanted.groups.push(vec![Reference::parse_bytes(name)?]);
-        }
+    if let (true, Some(name)) = (wanted.groups.is_empty() && from_sni, conn.server_name()) {
+        wanted.groups.push(vec![Reference::parse_bytes(name)?]);
     }
     let fallback = || watch.and_then(|watch| watch.state().fallback.clone());
     if let (true, Some(host)) = (wanted.groups.is_empty(), fallback()) {
@@ -68,16 +54,8 @@ pub unsafe fn of_connection(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Wa
     }
 }
 
-/// Who the client of the server's connection `ssl` must be; `None` where nobody is named.
-///
-/// # Safety
-/// As for [`of_connection`].
-pub unsafe fn of_client(
-    ssl: *mut ffi::SSL,
-    guard: &Guard,
-    watch: Option<&Watch>,
-    quiet: &Quiet,
-) -> Result<Option<Wanted>> {
+/// Who the client of the server's connection `conn` must be; `None` where nobody is named.
+pub fn of_client(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>, quiet: &Quiet) -> Result<Option<Wanted>> {
     let (context_host, rules) = {
         let settings = guard.settings();
         (settings.host.clone().filter(|_| guard.role == Role::Server), settings.match_rules)
@@ -90,48 +68,29 @@ pub unsafe fn of_client(
         }
         wanted.groups.extend(state.host.clone().map(|host| vec![host]));
     }
-    // SAFETY: the connection owns its parameters.
-    unsafe { add_parameters(ffi::SSL_get0_param(ssl), guard, &mut wanted, quiet)? };
+    add_parameters(conn.param(), guard, &mut wanted, quiet)?;
     if wanted.groups.is_empty() {
         wanted.groups.extend(context_host.map(|host| vec![host]));
     }
     Ok((!wanted.groups.is_empty()).then_some(wanted))
 }
 
-/// The SNI of a client's connection.
-///
-/// # Safety
-/// `ssl` is a live `SSL` of our libssl; the result lives until the name is set anew.
-pub unsafe fn server_name<'a>(ssl: *const ffi::SSL) -> Option<&'a [u8]> {
-    // SAFETY: on a client this is the name that the program set, NULL or NUL-terminated.
-    unsafe { text(ffi::SSL_get_servername(ssl, TLSEXT_NAMETYPE_HOST_NAME)) }
-}
-
 /// The first name by which a program says whom it wants, for a report: the host of its parameters, else the SNI.
-///
-/// # Safety
-/// As for [`of_connection`].
-pub unsafe fn named(ssl: *mut ffi::SSL) -> Option<String> {
-    // SAFETY: the caller promises `ssl`; its parameters live as long as it does.
-    let hosts = unsafe { verify_param::hosts(ffi::SSL_get0_param(ssl)) }.unwrap_or_default();
-    // SAFETY: the caller promises `ssl`.
-    let name = hosts.first().copied().or_else(|| unsafe { server_name(ssl) });
+pub fn named(conn: Conn<'_>) -> Option<String> {
+    let hosts = conn.param().hosts().unwrap_or_default();
+    let name = hosts.first().copied().or_else(|| conn.server_name());
     name.map(|name| String::from_utf8_lossy(name).into_owned())
 }
 
 /// What a certificate shown to `ctx` without a connection is meant for: the host of the call, which stands for that of
 /// `hostlock_conn_set_host`, and whatever the context itself says.
-///
-/// # Safety
-/// `ctx` is a live `SSL_CTX` of our libssl whose parameters no other thread changes now.
-pub unsafe fn of_context(ctx: *mut ffi::SSL_CTX, guard: &Guard, host: Option<Reference>) -> Result<Wanted> {
+pub fn of_context(ctx: Ctx<'_>, guard: &Guard, host: Option<Reference>) -> Result<Wanted> {
     let (context_host, rules) = {
         let settings = guard.settings();
         (settings.host.clone(), settings.match_rules)
     };
     let mut wanted = Wanted { groups: host.map(|host| vec![host]).into_iter().collect(), rules };
-    // SAFETY: the caller promises `ctx`; its parameters live as long as it does.
-    unsafe { add_parameters(ffi::SSL_CTX_get0_param(ctx), guard, &mut wanted, &Quiet::begin())? };
+    add_parameters(ctx.param(), guard, &mut wanted, &Quiet::begin())?;
     if wanted.groups.is_empty() {
         wanted.groups.extend(context_host.map(|host| vec![host]));
     }
@@ -140,18 +99,14 @@ pub unsafe fn of_context(ctx: *mut ffi::SSL_CTX, guard: &Guard, host: Option<Ref
 
 /// `wanted` with the names in `store`, the parameters of a certificate store: OpenSSL compares those too, each kind of which
 /// `own`, the parameters of the connection or context, has none. Names in both count once.
-///
-/// # Safety
-/// Both are live and not changed by another thread.
-pub unsafe fn with_store(
+pub fn with_store(
     wanted: Option<Wanted>,
-    own: *mut ffi::X509_VERIFY_PARAM,
-    store: *mut ffi::X509_VERIFY_PARAM,
+    own: Param<'_>,
+    store: Param<'_>,
     guard: &Guard,
     _quiet: &Quiet,
 ) -> Result<Option<Wanted>> {
-    // SAFETY: the caller promises live parameters.
-    let (of_store, of_own) = unsafe { (names(store, guard)?, names(own, guard)?) };
+    let (of_store, of_own) = (names(store, guard)?, names(own, guard)?);
     let more = of_store.into_iter().zip(of_own).filter(|(stores, own)| own.is_empty() && !stores.is_empty());
     let more: Vec<Vec<Reference>> = more.map(|(stores, _)| stores).collect();
     if more.is_empty() && wanted.is_none() {
@@ -159,64 +114,34 @@ pub unsafe fn with_store(
     }
     let rules = guard.settings().match_rules;
     let mut wanted = wanted.unwrap_or(Wanted { groups: Vec::new(), rules });
-    // SAFETY: the caller promises live parameters.
-    wanted.rules.wildcards &= unsafe { wildcards(store) };
+    wanted.rules.wildcards &= wildcards(store);
     wanted.groups.extend(more);
     Ok(Some(wanted))
 }
 
-/// # Safety
-/// `param` is live and not changed by another thread.
-unsafe fn add_parameters(
-    param: *mut ffi::X509_VERIFY_PARAM,
-    guard: &Guard,
-    wanted: &mut Wanted,
-    _quiet: &Quiet,
-) -> Result<()> {
-    // SAFETY: as the caller promises. The wildcards hold for a host that something else names, too.
-    wanted.rules.wildcards &= unsafe { wildcards(param) };
-    // SAFETY: as the caller promises.
-    let names = unsafe { names(param, guard)? };
+fn add_parameters(param: Param<'_>, guard: &Guard, wanted: &mut Wanted, _quiet: &Quiet) -> Result<()> {
+    // They hold for a host that something else names, too.
+    wanted.rules.wildcards &= wildcards(param);
+    let names = names(param, guard)?;
     wanted.groups.extend(names.into_iter().filter(|group| !group.is_empty()));
     Ok(())
 }
 
 /// Whether the program lets wildcards count.
-///
-/// # Safety
-/// `param` is live.
-unsafe fn wildcards(param: *mut ffi::X509_VERIFY_PARAM) -> bool {
-    // SAFETY: reads one word of the live parameters.
-    let flags = unsafe { sys::X509_VERIFY_PARAM_get_hostflags(param) };
-    flags & X509_CHECK_FLAG_NO_WILDCARDS == 0
+fn wildcards(param: Param<'_>) -> bool {
+    param.host_flags() & X509_CHECK_FLAG_NO_WILDCARDS == 0
 }
 
 /// The hosts, the addresses and the e-mail addresses in `param`. To look is to leave entries on OpenSSL's queue.
-///
-/// # Safety
-/// `param` is live and not changed by another thread.
-unsafe fn names(param: *mut ffi::X509_VERIFY_PARAM, guard: &Guard) -> Result<[Vec<Reference>; 3]> {
+fn names(param: Param<'_>, guard: &Guard) -> Result<[Vec<Reference>; 3]> {
     let mut hosts = Vec::new();
-    // SAFETY: as the caller promises.
-    for name in unsafe { verify_param::hosts(param)? } {
+    for name in param.hosts()? {
         hosts.push(guard.last_name.parse(name)?);
     }
-    // SAFETY: `param` is live and nobody changes it, by this function's own contract.
-    let addresses = unsafe { verify_param::addresses(param)? };
+    let addresses = param.addresses()?;
     let mut emails = Vec::new();
-    // SAFETY: `param` is live and nobody changes it, by this function's own contract.
-    for email in unsafe { verify_param::emails(param)? } {
+    for email in param.emails()? {
         emails.push(Reference::parse_any_bytes(&[b"email:", email].concat())?);
     }
     Ok([hosts, addresses.into_iter().map(Reference::Ip).collect(), emails])
-}
-
-/// # Safety
-/// `pointer` is NULL or NUL-terminated, and outlives the result.
-unsafe fn text<'a>(pointer: *const c_char) -> Option<&'a [u8]> {
-    if pointer.is_null() {
-        return None;
-    }
-    // SAFETY: as the caller promises.
-    Some(unsafe { CStr::from_ptr(pointer) }.to_bytes())
 }

@@ -39,8 +39,7 @@ const ALERT_INSUFFICIENT_SECURITY: c_int = 1071;
 pub fn of_handshake() -> Option<Found> {
     // What libssl wants does not tell: it still wants to read after an alert. But it emptied the queue when it went on
     // with the handshake, and where it only waits it puts nothing there.
-    // SAFETY: reads the newest entry of this thread's queue.
-    let code = unsafe { ffi::ERR_peek_last_error() };
+    let code = queue::newest();
     if code == 0 || ffi::ERR_GET_LIB(code) != sys::ERR_LIB_SSL {
         return None;
     }
@@ -49,8 +48,7 @@ pub fn of_handshake() -> Option<Found> {
 
 /// Whether libssl has said that something failed.
 pub fn is_on_queue() -> bool {
-    // SAFETY: reads the newest entry of this thread's queue.
-    let code = unsafe { ffi::ERR_peek_last_error() };
+    let code = queue::newest();
     code != 0 && ffi::ERR_GET_LIB(code) == sys::ERR_LIB_SSL
 }
 

@@ -5,6 +5,7 @@
 //! certificate callback sees, and [`client_hello`] brings them back where a program replaced them. [`start`] says what must
 //! hold before the first byte, [`expected_host`] which host a connection is meant for, [`session`] what may be resumed.
 //! [`connection_state`] is what a connection knows.
+#![forbid(unsafe_code)]
 
 pub mod cert_verify;
 pub mod client_certificate;
@@ -24,3 +25,4 @@ pub mod session;
 pub(crate) mod session_end;
 pub mod set_host;
 pub mod start;
+pub mod tripwire;

@@ -2,85 +2,56 @@
 
 use std::ffi::c_int;
 
-use openssl_sys as ffi;
-
 use crate::guard::observer::{End, Observer};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::handshake::libssl_error::{self, Found};
 use crate::handshake::report_only;
-use crate::libssl::sys;
+use crate::libssl::{Conn, sys};
 
 /// Tells the observer of the connection's context, if there is one and the handshake has come to its end.
-///
-/// # Safety
-/// `ssl` is a live `SSL` in the thread that uses it, and `place` and `value` are what libssl told its info callback.
-pub unsafe fn tell(ssl: *mut ffi::SSL, place: c_int, value: c_int) {
+pub fn tell(conn: Conn<'_>, place: c_int, value: c_int) {
     let done = place & sys::SSL_CB_HANDSHAKE_DONE != 0;
     let stopped = place == sys::SSL_CB_CONNECT_EXIT && value <= 0;
     if !(done || stopped) {
         return;
     }
-    // SAFETY: as the caller promises.
-    unsafe { tell_once(ssl, |guard, watch, observer| end_of(ssl, guard, watch, observer, done)) };
+    tell_once(conn, |guard, watch, observer| end_of(conn, guard, watch, observer, done));
 }
 
 /// Tells of a refusal as soon as it is known: libssl reads a connection's info callback when it is called, so that where a
 /// program's own stood there until then, ours does not hear how this call ends.
-///
-/// # Safety
-/// `ssl` is NULL or as for [`tell`].
-pub unsafe fn tell_refusal(ssl: *mut ffi::SSL) {
+pub fn tell_refusal(conn: Conn<'_>) {
     crate::nets::here!("observer hears of a refusal");
-    // SAFETY: as the caller promises.
-    unsafe {
-        tell_once(ssl, |guard, watch, _| match &watch.state().verdict {
-            Verdict::Refused(error) if guard.regime() != Regime::Watched => Some(End::Refused(error.clone())),
-            _ => None,
-        })
-    };
+    tell_once(conn, |guard, watch, _| match &watch.state().verdict {
+        Verdict::Refused(error) if guard.regime() != Regime::Watched => Some(End::Refused(error.clone())),
+        _ => None,
+    });
 }
 
-/// # Safety
-/// `ssl` is NULL or as for [`tell`].
-unsafe fn tell_once(ssl: *mut ffi::SSL, end: impl FnOnce(&Guard, &Watch, &'static dyn Observer) -> Option<End>) {
-    if ssl.is_null() {
-        return;
-    }
-    // SAFETY: `ssl` is live in its own thread, here and below.
-    let Some(watch) = (unsafe { Watch::of(ssl) }) else { return };
+fn tell_once(conn: Conn<'_>, end: impl FnOnce(&Guard, &Watch, &'static dyn Observer) -> Option<End>) {
+    let Some(watch) = Watch::of(conn) else { return };
     let guard = watch.state().guard.clone();
-    // SAFETY: as above.
-    let Some(guard) = guard.as_deref().or_else(|| unsafe { Guard::of_ssl(ssl) }) else { return };
+    let Some(guard) = guard.as_deref().or_else(|| Guard::of_conn(conn)) else { return };
     let Some(observer) = guard.observer() else { return };
     if watch.state().told {
         return;
     }
     let Some(end) = end(guard, watch, observer) else { return };
     watch.state().told = true;
-    // SAFETY: as above.
-    unsafe { observer.ended(ssl, &end) };
+    observer.ended(conn, &end);
 }
 
-unsafe fn end_of(
-    ssl: *mut ffi::SSL,
-    guard: &Guard,
-    watch: &Watch,
-    observer: &'static dyn Observer,
-    done: bool,
-) -> Option<End> {
+fn end_of(conn: Conn<'_>, guard: &Guard, watch: &Watch, observer: &'static dyn Observer, done: bool) -> Option<End> {
     let watched = guard.regime() == Regime::Watched;
-    // SAFETY: `ssl` is live in its own thread, here and below.
-    if unsafe { ffi::SSL_is_server(ssl) } == 1 {
+    if conn.is_server() {
         return done.then_some(End::Served);
     }
     // libssl also says "done" when a client may send early data.
-    // SAFETY: as above.
-    let complete = done && unsafe { ffi::SSL_is_init_finished(ssl) } == 1;
+    let complete = done && conn.is_init_finished();
     if watched {
         return match (done, complete) {
-            // SAFETY: as above.
-            (_, true) => Some(unsafe { report_only::end_of_watched(ssl, guard, watch, observer) }),
+            (_, true) => Some(report_only::end_of_watched(conn, guard, watch, observer)),
             (true, false) => None,
             (false, _) => failed(watch),
         };

@@ -5,7 +5,6 @@
 //! leaves or arrives, the reason is on OpenSSL's error queue and in `hostlock_conn_error`.
 
 use std::ffi::{c_int, c_long};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use openssl_sys as ffi;
 
@@ -16,77 +15,80 @@ use crate::handshake::expected_host;
 use crate::handshake::start::{self, unverified};
 use crate::handshake::{client_certificate, ech, libssl_error, ocsp_status, outcome, session, session_end};
 use crate::host::Wanted;
+use crate::libssl::callback::{self, Callback, Report};
 use crate::libssl::queue::{self, Quiet};
-use crate::libssl::sys;
+use crate::libssl::{Conn, sys};
+
+struct Observe;
 
 /// See the module's text.
-///
-/// # Safety
-/// For libssl to call, with a live `SSL`.
-pub unsafe extern "C" fn observe(ssl: *const ffi::SSL, place: c_int, value: c_int) {
-    // Most reports are of a step between, which only a program's own callback wants to hear of.
-    // SAFETY: libssl hands a live SSL.
-    let another = unsafe { context_has_another(ssl) };
-    if another || is_turn(place, value) {
-        // SAFETY: as the caller promises.
-        unsafe { heed(ssl as *mut ffi::SSL, place, value, another) };
+pub static OBSERVE: sys::InfoCallback = callback::info::<Observe>;
+
+impl Callback for Observe {
+    type Question<'a> = Report<'a>;
+    type Answer = ();
+    const CLOSED: () = ();
+
+    fn answer(report: Report<'_>) {
+        // Most reports are of a step between, which only a program's own callback wants to hear of.
+        let another = context_has_another(report.conn);
+        if another || is_turn(report) {
+            heed(report, another);
+        }
+    }
+
+    fn answer_panicked(report: Report<'_>) {
+        shut(report.conn);
     }
 }
 
-/// [`observe`], where the program had an info callback of its own on the connection or the context before ours.
-///
-/// # Safety
-/// As for [`observe`].
-pub unsafe extern "C" fn observe_with_application(ssl: *const ffi::SSL, place: c_int, value: c_int) {
-    // SAFETY: as the caller promises.
-    unsafe { heed(ssl as *mut ffi::SSL, place, value, true) };
+struct ObserveWithApplication;
+
+/// [`OBSERVE`], where the program had an info callback of its own on the connection or the context before ours.
+pub static OBSERVE_WITH_APPLICATION: sys::InfoCallback = callback::info::<ObserveWithApplication>;
+
+impl Callback for ObserveWithApplication {
+    type Question<'a> = Report<'a>;
+    type Answer = ();
+    const CLOSED: () = ();
+
+    fn answer(report: Report<'_>) {
+        heed(report, true);
+    }
+
+    fn answer_panicked(report: Report<'_>) {
+        shut(report.conn);
+    }
 }
 
-/// # Safety
-/// As for [`observe`]. `for_application`: whether the program may have a callback of its own.
-unsafe fn heed(ssl: *mut ffi::SSL, place: c_int, value: c_int, for_application: bool) {
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        crate::nets::here!("info");
-        // libssl would call the program's own: that one has called us, as the callback which it replaced.
-        // SAFETY: libssl calls from the connection's own thread.
-        let by_program = !unsafe { is_in_place(ssl) };
-        if place & sys::SSL_CB_HANDSHAKE_START != 0 {
-            // SAFETY: libssl calls from the connection's own thread, before it builds or reads anything.
-            unsafe { start::prepare(ssl) };
+/// `for_application`: whether the program may have a callback of its own.
+fn heed(report: Report<'_>, for_application: bool) {
+    crate::nets::here!("info");
+    let Report { conn, place, value } = report;
+    // libssl would call the program's own: that one has called us, as the callback which it replaced.
+    let by_program = !is_in_place(conn);
+    if place & sys::SSL_CB_HANDSHAKE_START != 0 {
+        start::prepare(conn);
+    }
+    if place & sys::SSL_CB_HANDSHAKE_DONE != 0 {
+        review_client(conn);
+        finish(conn);
+    }
+    if let (true, Some(watch)) = (place == sys::SSL_CB_WRITE_ALERT && value >> 8 == FATAL, Watch::of(conn)) {
+        watch.state().sent_alert = Some(value as u8);
+    }
+    if place == sys::SSL_CB_CONNECT_EXIT && value <= 0 {
+        stopped(conn);
+    }
+    outcome::tell(conn, place, value);
+    if by_program || !for_application {
+        return;
+    }
+    if let Some(application) = application_callback(conn) {
+        report.pass_on(application);
+        if let Some(watch) = Watch::of(conn) {
+            watch.state().in_app_info = false;
         }
-        if place & sys::SSL_CB_HANDSHAKE_DONE != 0 {
-            // SAFETY: as above, when the handshake is complete.
-            unsafe { review_client(ssl) };
-            // SAFETY: as above.
-            unsafe { finish(ssl) };
-        }
-        if place == sys::SSL_CB_WRITE_ALERT && value >> 8 == FATAL {
-            // SAFETY: as above.
-            if let Some(watch) = unsafe { Watch::of(ssl) } {
-                watch.state().sent_alert = Some(value as u8);
-            }
-        }
-        if place == sys::SSL_CB_CONNECT_EXIT && value <= 0 {
-            // SAFETY: as above, when the handshake has stopped.
-            unsafe { stopped(ssl) };
-        }
-        // SAFETY: as above.
-        unsafe { outcome::tell(ssl, place, value) };
-        // SAFETY: as above.
-        if by_program || !for_application { None } else { unsafe { application_callback(ssl) } }
-    }));
-    match outcome {
-        Ok(Some(application)) => {
-            // SAFETY: the program's own info callback, called as libssl would have called it.
-            unsafe { application(ssl, place, value) };
-            // SAFETY: as above.
-            if let Some(watch) = unsafe { Watch::of(ssl) } {
-                watch.state().in_app_info = false;
-            }
-        }
-        Ok(None) => {}
-        // SAFETY: `ssl` is live; without a judgement nothing may pass.
-        Err(_) => unsafe { shut(ssl) },
     }
 }
 
@@ -94,7 +96,7 @@ unsafe fn heed(ssl: *mut ffi::SSL, place: c_int, value: c_int, for_application: 
 const FATAL: c_int = 2;
 
 /// Whether a handshake starts, is complete or has stopped, or an alert ends the connection.
-fn is_turn(place: c_int, value: c_int) -> bool {
+fn is_turn(Report { place, value, .. }: Report<'_>) -> bool {
     place & (sys::SSL_CB_HANDSHAKE_START | sys::SSL_CB_HANDSHAKE_DONE) != 0
         || place == sys::SSL_CB_CONNECT_EXIT && value <= 0
         || place == sys::SSL_CB_WRITE_ALERT && value >> 8 == FATAL
@@ -102,118 +104,91 @@ fn is_turn(place: c_int, value: c_int) -> bool {
 
 /// Which of ours to set where the program has had `application` there.
 pub fn callback(application: Option<sys::InfoCallback>) -> sys::InfoCallback {
-    if application.is_some() { observe_with_application } else { observe }
+    if application.is_some() { OBSERVE_WITH_APPLICATION } else { OBSERVE }
 }
 
 /// Whether `callback` is one of ours.
 pub fn is_ours(callback: sys::InfoCallback) -> bool {
-    [observe as sys::InfoCallback, observe_with_application].iter().any(|ours| std::ptr::fn_addr_eq(callback, *ours))
+    [OBSERVE, OBSERVE_WITH_APPLICATION].iter().any(|ours| std::ptr::fn_addr_eq(callback, *ours))
 }
 
 /// Whether a program has put an info callback of its own on the context, in place of ours.
-///
-/// # Safety
-/// `ssl` is live, in the thread that uses it.
-unsafe fn context_has_another(ssl: *const ffi::SSL) -> bool {
-    // SAFETY: as the caller promises.
-    let callback = unsafe { sys::SSL_CTX_get_info_callback(ffi::SSL_get_SSL_CTX(ssl)) };
+fn context_has_another(conn: Conn<'_>) -> bool {
+    let callback = conn.ctx().info_callback();
     callback.is_some_and(|callback| !is_ours(callback))
 }
 
-/// Whether one of ours is what libssl calls for `ssl`.
-///
-/// # Safety
-/// `ssl` is live, in the thread that uses it.
-pub unsafe fn is_in_place(ssl: *const ffi::SSL) -> bool {
-    // SAFETY: as the caller promises, here and below.
-    match unsafe { sys::SSL_get_info_callback(ssl) } {
+/// Whether one of ours is what libssl calls for `conn`.
+pub fn is_in_place(conn: Conn<'_>) -> bool {
+    match conn.info_callback() {
         Some(own) => is_ours(own),
-        // SAFETY: as above.
-        None => unsafe { sys::SSL_CTX_get_info_callback(ffi::SSL_get_SSL_CTX(ssl)) }.is_some_and(is_ours),
+        None => conn.ctx().info_callback().is_some_and(is_ours),
     }
 }
 
 /// The program's callback for this connection, if it does not run already.
-unsafe fn application_callback(ssl: *mut ffi::SSL) -> Option<sys::InfoCallback> {
-    // SAFETY: `ssl` is live in its own thread, here and below.
-    let watch = unsafe { Watch::of(ssl) };
+fn application_callback(conn: Conn<'_>) -> Option<sys::InfoCallback> {
+    let watch = Watch::of(conn);
     let own = match watch {
         Some(watch) if watch.state().in_app_info => return None,
         Some(watch) => watch.state().app_info,
         None => None,
     };
-    // SAFETY: as above.
-    let context = || unsafe { sys::SSL_CTX_get_info_callback(ffi::SSL_get_SSL_CTX(ssl)) };
-    // SAFETY: as above.
-    let displaced = || unsafe { Guard::of_ssl(ssl) }.and_then(Guard::app_info);
+    let context = || conn.ctx().info_callback();
+    let displaced = || Guard::of_conn(conn).and_then(Guard::app_info);
     let context = || context().filter(|callback| !is_ours(*callback)).or_else(displaced);
     let callback = own.filter(|callback| !is_ours(*callback)).or_else(context)?;
     watch?.state().in_app_info = true;
     Some(callback)
 }
 
-unsafe fn finish(ssl: *mut ffi::SSL) {
-    // SAFETY: `ssl` is live in its own thread, here and below.
-    if unsafe { ffi::SSL_is_server(ssl) == 1 || start::is_only_watched(ssl) } {
+fn finish(conn: Conn<'_>) {
+    if conn.is_server() || start::is_only_watched(conn) {
         return;
     }
     // libssl also calls when a client has sent its hello and may send early data.
-    // SAFETY: as above.
-    if unsafe { ffi::SSL_is_init_finished(ssl) } != 1 {
-        // SAFETY: as above.
-        if let Err(error) = unsafe { review_early(ssl) } {
-            // SAFETY: as above.
-            unsafe { refuse(ssl, error) };
+    if !conn.is_init_finished() {
+        if let Err(error) = review_early(conn) {
+            refuse(conn, error);
         }
         return;
     }
-    // SAFETY: as above.
-    let judged = unsafe { Watch::ensure(ssl).and_then(|watch| review(ssl, watch).map(|verdict| (watch, verdict))) };
+    let judged = Watch::ensure(conn).and_then(|watch| review(conn, watch).map(|verdict| (watch, verdict)));
     match judged {
         Ok((watch, verdict)) => watch.state().verdict = verdict,
-        // SAFETY: as above.
-        Err(error) => unsafe { refuse(ssl, error) },
+        Err(error) => refuse(conn, error),
     }
 }
 
 /// A server refuses a client that resumes a session as another than it must be now.
-unsafe fn review_client(ssl: *mut ffi::SSL) {
-    // SAFETY: `ssl` is live in its own thread, here and below.
-    if unsafe { ffi::SSL_is_server(ssl) } != 1 || unsafe { start::is_only_watched(ssl) } {
+fn review_client(conn: Conn<'_>) {
+    if !conn.is_server() || start::is_only_watched(conn) {
         return;
     }
-    // SAFETY: as above.
-    let Some(guard) = (unsafe { Guard::of_ssl(ssl) }) else { return };
-    // SAFETY: `ssl` is a live server's in its own thread, its handshake complete.
-    let reviewed = guard.check_not_poisoned().and_then(|()| unsafe {
-        let watch = Watch::of(ssl);
-        client_certificate::review_presence(ssl, guard, watch)
-            .and_then(|()| client_certificate::review_names(ssl, guard, watch))
+    let Some(guard) = Guard::of_conn(conn) else { return };
+    let reviewed = guard.check_not_poisoned().and_then(|()| {
+        let watch = Watch::of(conn);
+        client_certificate::review_presence(conn, guard, watch)
+            .and_then(|()| client_certificate::review_names(conn, guard, watch))
     });
     let reviewed = reviewed.and_then(|()| {
         if guard.regime() != Regime::Sealed {
-            // SAFETY: `ssl` is a live server's in its own thread, its handshake complete.
-            unsafe { session_end::check_not_revoked(ssl, guard)? };
+            session_end::check_not_revoked(conn, guard)?;
         }
         if guard.regime() == Regime::Own {
-            // SAFETY: `ssl` is a live server's in its own thread, its handshake complete.
-            unsafe { client_certificate::review_mark(ssl, guard, Watch::of(ssl))? };
-            // SAFETY: `ssl` is live, and a ticket of TLS 1.3 is not written yet.
-            unsafe { client_certificate::mark_session(ssl, guard) };
+            client_certificate::review_mark(conn, guard, Watch::of(conn))?;
+            client_certificate::mark_session(conn, guard);
         }
-        // SAFETY: `ssl` is live, and a ticket of TLS 1.3 is not written yet.
-        unsafe { session_end::keep(ssl, guard) };
+        session_end::keep(conn, guard);
         Ok(())
     });
-    // SAFETY: as above.
     if let Err(error) = reviewed {
-        // SAFETY: as above.
-        unsafe { refuse(ssl, error) };
+        refuse(conn, error);
     }
 }
 
 /// Whether the completed handshake of a client was verified, by us, for the host that was asked for.
-unsafe fn review(ssl: *mut ffi::SSL, watch: &Watch) -> Result<Verdict> {
+fn review(conn: Conn<'_>, watch: &Watch) -> Result<Verdict> {
     let (guard, verdict) = {
         let state = watch.state();
         (state.guard.clone(), state.verdict.clone())
@@ -222,23 +197,17 @@ unsafe fn review(ssl: *mut ffi::SSL, watch: &Watch) -> Result<Verdict> {
         return Err(unverified(start::CONTEXT_REPLACED));
     };
     guard.check_not_poisoned()?;
-    // SAFETY: `ssl` is live in its own thread, and the server has answered.
-    if unsafe { ech::public_name(ssl) }.is_some() {
+    if ech::public_name(conn).is_some() {
         return Err(ech::rejected());
     }
     ech::forget_names(watch);
-    // SAFETY: `ssl` is live in its own thread, here and below.
-    let certificate = unsafe { ffi::SSL_get1_peer_certificate(ssl) };
-    if certificate.is_null() {
+    if conn.peer_certificate().is_none() {
         return Err(Error::new(Status::ENoCertificate, "the peer showed no certificate, so nothing says who it is")
             .with_hint("anonymous and pre-shared-key handshakes name no host; the server needs a certificate"));
     }
-    // SAFETY: the reference was made for us.
-    unsafe { ffi::X509_free(certificate) };
     match verdict {
         Verdict::Verified { .. } => {
-            // SAFETY: as above.
-            unsafe { ocsp_status::judge_late(ssl, &guard, watch)? };
+            ocsp_status::judge_late(conn, &guard, watch)?;
             return Ok(verdict);
         }
         // What was excused is not verified either: no staple is asked for, and its session bears no mark.
@@ -246,54 +215,41 @@ unsafe fn review(ssl: *mut ffi::SSL, watch: &Watch) -> Result<Verdict> {
         Verdict::Refused(error) => return Err(error),
         Verdict::Pending => {}
     }
-    // SAFETY: as above.
-    if let Some(earlier) = unsafe { earlier_verdict(ssl, watch) } {
+    if let Some(earlier) = earlier_verdict(conn, watch) {
         return Ok(earlier);
     }
-    // SAFETY: as above.
-    if unsafe { ffi::SSL_session_reused(ssl) } != 1 {
+    if !conn.is_resumed() {
         return Err(unverified(NOT_CALLED));
     }
-    // SAFETY: as above.
-    if unsafe { ffi::SSL_get_verify_result(ssl) } != ffi::X509_V_OK as c_long {
+    if conn.verify_result() != ffi::X509_V_OK as c_long {
         return Err(unverified("the resumed session carries a failed verification"));
     }
-    // SAFETY: as above.
-    let wanted = unsafe { own_session(ssl, &guard, watch)? };
+    let wanted = own_session(conn, &guard, watch)?;
     Ok(Verdict::Verified { host: wanted.first().map(|host| host.text().into_owned()) })
 }
 
 /// The verdict on the handshake before, where no other took place since: libssl reports a start and an end also where it
 /// declined a server's wish to renegotiate.
-///
-/// # Safety
-/// `ssl` is live in its own thread.
-unsafe fn earlier_verdict(ssl: *mut ffi::SSL, watch: &Watch) -> Option<Verdict> {
+fn earlier_verdict(conn: Conn<'_>, watch: &Watch) -> Option<Verdict> {
     let (verdict, its_finished) = watch.state().earlier.take()?;
-    // SAFETY: as the caller promises.
-    (!its_finished.is_empty() && its_finished == unsafe { start::finished(ssl) }).then_some(verdict)
+    (!its_finished.is_empty() && its_finished == conn.finished()).then_some(verdict)
 }
 
 /// Early data goes to whoever holds the session's keys, so the session must be this host's own.
-unsafe fn review_early(ssl: *mut ffi::SSL) -> Result<()> {
-    // SAFETY: `ssl` is live in its own thread, here and below.
-    let watch = unsafe { Watch::ensure(ssl)? };
-    // SAFETY: as above.
-    let guard = unsafe { Guard::of_ssl(ssl) }.ok_or_else(|| unverified(start::CONTEXT_REPLACED))?;
+fn review_early(conn: Conn<'_>) -> Result<()> {
+    let watch = Watch::ensure(conn)?;
+    let guard = Guard::of_conn(conn).ok_or_else(|| unverified(start::CONTEXT_REPLACED))?;
     guard.check_not_poisoned()?;
-    // SAFETY: as above.
-    unsafe { own_session(ssl, guard, watch) }.map(|_| ())
+    own_session(conn, guard, watch).map(|_| ())
 }
 
 /// Refuses a session that was not verified for the host that is asked for now: it may have been changed since the
 /// handshake began.
-unsafe fn own_session(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch) -> Result<Wanted> {
-    // SAFETY: `ssl` is live in its own thread, here and below.
-    let wanted = unsafe { expected_host::of_connection(ssl, guard, Some(watch), &Quiet::begin())? };
+fn own_session(conn: Conn<'_>, guard: &Guard, watch: &Watch) -> Result<Wanted> {
+    let wanted = expected_host::of_connection(conn, guard, Some(watch), &Quiet::begin())?;
     let generation = watch.state().generation;
     // Its end was looked at when the hello was built, and may lie within the handshake.
-    // SAFETY: `ssl` is live in its own thread.
-    match unsafe { session::of_session(ssl, &session::compute(guard, generation, &wanted), i64::MIN) } {
+    match session::of_session(conn, &session::compute(guard, generation, &wanted), i64::MIN) {
         Some(_) => Ok(wanted),
         None => Err(start::foreign_session()),
     }
@@ -303,11 +259,9 @@ unsafe fn own_session(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch) -> Resul
 pub const NOT_CALLED: &str = "hostlock's verification was not called: the certificate verify callback was replaced";
 
 /// A handshake has stopped: to wait, or for good.
-unsafe fn stopped(ssl: *mut ffi::SSL) {
-    // SAFETY: `ssl` is live in its own thread, here and below.
-    let Some(watch) = (unsafe { Watch::of(ssl) }) else { return };
-    // SAFETY: as above.
-    if matches!(watch.state().verdict, Verdict::Refused(_)) || unsafe { start::is_only_watched(ssl) } {
+fn stopped(conn: Conn<'_>) {
+    let Some(watch) = Watch::of(conn) else { return };
+    if matches!(watch.state().verdict, Verdict::Refused(_)) || start::is_only_watched(conn) {
         return;
     }
     let Some(found) = libssl_error::of_handshake() else { return };
@@ -322,24 +276,19 @@ unsafe fn stopped(ssl: *mut ffi::SSL) {
 }
 
 /// Lets nothing pass any more and says why.
-unsafe fn refuse(ssl: *mut ffi::SSL, error: Error) {
-    // SAFETY: `ssl` is live.
-    if let Some(watch) = unsafe { Watch::of(ssl) } {
+fn refuse(conn: Conn<'_>, error: Error) {
+    if let Some(watch) = Watch::of(conn) {
         let already = matches!(watch.state().verdict, Verdict::Refused(_));
         if !already {
             queue::raise_whole_refusal(&error);
         }
         watch.state().verdict = Verdict::Refused(error);
     }
-    // SAFETY: as above.
-    unsafe { shut(ssl) };
+    shut(conn);
 }
 
-unsafe fn shut(ssl: *mut ffi::SSL) {
-    // SAFETY: `ssl` is live in its own thread, here and below.
-    unsafe { session::spoil_session(ssl) };
-    // SAFETY: as above.
-    unsafe { sys::SSL_set_verify_result(ssl, sys::X509_V_ERR_APPLICATION_VERIFICATION as c_long) };
-    // SAFETY: as above; after this SSL_read and SSL_write refuse.
-    unsafe { ffi::SSL_set_shutdown(ssl, ffi::SSL_SENT_SHUTDOWN | ffi::SSL_RECEIVED_SHUTDOWN) };
+fn shut(conn: Conn<'_>) {
+    session::spoil_session(conn);
+    conn.set_verify_result(sys::X509_V_ERR_APPLICATION_VERIFICATION);
+    conn.close();
 }

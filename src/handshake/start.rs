@@ -2,56 +2,45 @@
 //! no pre-shared key, and a session only where it is this host's own. What cannot be so ends the handshake here.
 
 use std::ffi::{c_int, c_long};
-use std::ptr;
-
-use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::handshake::{
     cert_verify, client_certificate, ech, expected_host, id_context, ocsp_status, progress, security, session,
-    session_end,
 };
-use crate::libssl::layout::{self, Found};
+use crate::libssl::layout::Found;
 use crate::libssl::queue::{self, Quiet};
-use crate::libssl::sys;
+use crate::libssl::{Conn, Ctx, sys};
+use crate::os::clock::now;
 use crate::policy::Policy;
 use crate::role::Role;
 
-/// Prepares the handshake that begins on `ssl` now.
-///
-/// # Safety
-/// `ssl` is a live `SSL` in the thread that uses it, inside of a handshake.
-pub unsafe fn prepare(ssl: *mut ffi::SSL) {
+/// Prepares the handshake that begins on `conn` now.
+pub fn prepare(conn: Conn<'_>) {
     // After the first handshake libssl reports a start also where it declines a server's wish to renegotiate: no hello is
     // built then, and the connection goes on as it was. Where one is, `review_hello` looks at what is left out here.
     // A server's start is always a real one.
-    // SAFETY: reads fields of the live connection.
-    let in_earnest = unsafe { sys::SSL_in_before(ssl) == 1 || ffi::SSL_is_server(ssl) == 1 };
-    // SAFETY: the caller promises a live connection in its own thread.
-    unsafe { prepare_for(ssl, in_earnest) };
+    let in_earnest = conn.is_in_before() || conn.is_server();
+    prepare_for(conn, in_earnest);
 }
 
 /// [`prepare`]; `in_earnest`: whether a hello will be built or read, beyond doubt.
-unsafe fn prepare_for(ssl: *mut ffi::SSL, in_earnest: bool) {
-    // SAFETY: `ssl` is live in its own thread, here and in every call below.
-    let Ok(watch) = (unsafe { Watch::ensure(ssl) }) else { return };
-    // SAFETY: as above.
-    let guard = unsafe { Guard::of_ssl(ssl) };
+fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
+    let Ok(watch) = Watch::ensure(conn) else { return };
+    let guard = Guard::of_conn(conn);
     {
         let mut state = watch.state();
         let earlier = std::mem::take(&mut state.verdict);
         state.earlier = match earlier {
-            // SAFETY: as above.
-            Verdict::Verified { .. } | Verdict::Excused(_) => Some((earlier, unsafe { finished(ssl) })),
+            Verdict::Verified { .. } | Verdict::Excused(_) => Some((earlier, conn.finished())),
             _ => None,
         };
         state.failure = None;
         state.told = false;
         (state.sent_alert, state.end_reported) = (None, false);
-        // SAFETY: as above; a renegotiation must not forget them.
-        if unsafe { sys::SSL_in_before(ssl) } == 1 {
+        // A renegotiation must not forget them.
+        if conn.is_in_before() {
             (state.ended, state.unfinished) = (None, None);
         }
         watch.set_open(false);
@@ -59,41 +48,31 @@ unsafe fn prepare_for(ssl: *mut ffi::SSL, in_earnest: bool) {
         state.generation = guard.map_or(0, Guard::generation);
         state.guard = guard.map(Guard::share);
     }
-    // SAFETY: as above.
-    unsafe { pin_info(ssl) };
-    // SAFETY: as above.
-    unsafe { pin_security(ssl, watch) };
+    pin_info(conn);
+    pin_security(conn, watch);
     let Some(guard) = guard else {
         // The security callback refuses everything on a connection without a guard, so no byte is sent.
         return halt(watch, unverified(CONTEXT_REPLACED));
     };
-    // SAFETY: as above.
-    unsafe { keep_cert_verify(ffi::SSL_get_SSL_CTX(ssl), guard) };
+    keep_cert_verify(conn.ctx(), guard);
     if guard.regime() == Regime::Watched {
         return;
     }
     if let (true, Err(error)) = (in_earnest, check_not_poisoned(guard, watch)) {
         return halt(watch, error);
     }
-    // SAFETY: as above.
-    unsafe { enforce(ssl, guard) };
-    // SAFETY: as above.
-    if guard.role == Role::Client && unsafe { ffi::SSL_is_server(ssl) } != 1 {
-        // SAFETY: `ssl` is a client's, in its own thread, and its handshake begins.
-        if let Err(error) = unsafe { ech::note_names(ssl, watch) } {
+    enforce(conn, guard);
+    if guard.role == Role::Client && !conn.is_server() {
+        if let Err(error) = ech::note_names(conn, watch) {
             return halt(watch, error);
         }
-        // SAFETY: as above.
-        unsafe { ocsp_status::prepare(ssl, guard) };
+        ocsp_status::prepare(conn, guard);
         if in_earnest {
-            // SAFETY: `ssl` is live in its own thread, and its first handshake begins.
-            unsafe { admit_session(ssl, guard, watch) };
+            admit_session(conn, guard, watch);
         }
     } else {
-        // SAFETY: as above.
-        unsafe { client_certificate::arm(ssl, guard, Some(watch)) };
-        // SAFETY: as above.
-        unsafe { id_context::give(ssl, guard, watch) };
+        client_certificate::arm(conn, guard, Some(watch));
+        id_context::give(conn, guard, watch);
     }
 }
 
@@ -105,18 +84,12 @@ pub fn check_not_poisoned(guard: &Guard, watch: &Watch) -> Result<()> {
 
 /// Looks again when the ClientHello is built, as a program's callbacks may have run since [`prepare`]; and does what
 /// `prepare` would have done where our info callback was replaced. `false` ends the handshake.
-///
-/// # Safety
-/// As for [`prepare`].
-pub unsafe fn review_hello(ssl: *mut ffi::SSL) -> bool {
+pub fn review_hello(conn: Conn<'_>) -> bool {
     crate::nets::here!("client_hello");
-    // SAFETY: `ssl` is live in its own thread, here and in every call below.
-    let Ok(watch) = (unsafe { Watch::ensure(ssl) }) else { return false };
-    // SAFETY: as above.
-    let seen = unsafe { progress::is_in_place(ssl) };
+    let Ok(watch) = Watch::ensure(conn) else { return false };
+    let seen = progress::is_in_place(conn);
     if !seen {
-        // SAFETY: `ssl` is live in its own thread, and its hello is built now.
-        unsafe { prepare_for(ssl, true) };
+        prepare_for(conn, true);
     } else {
         // A verdict belongs to an earlier handshake of this connection: this one has shown no certificate yet.
         if matches!(watch.state().verdict, Verdict::Verified { .. } | Verdict::Excused(_)) {
@@ -125,12 +98,9 @@ pub unsafe fn review_hello(ssl: *mut ffi::SSL) -> bool {
             state.staple_judged = false;
             state.told = false;
         }
-        // SAFETY: as above.
-        unsafe { pin_security(ssl, watch) };
-        // SAFETY: as above.
-        if let Some(guard) = unsafe { Guard::of_ssl(ssl) } {
-            // SAFETY: as above.
-            unsafe { keep_cert_verify(ffi::SSL_get_SSL_CTX(ssl), guard) };
+        pin_security(conn, watch);
+        if let Some(guard) = Guard::of_conn(conn) {
+            keep_cert_verify(conn.ctx(), guard);
             if guard.regime() == Regime::Watched {
                 return true;
             }
@@ -138,103 +108,77 @@ pub unsafe fn review_hello(ssl: *mut ffi::SSL) -> bool {
                 halt(watch, error);
                 return false;
             }
-            // SAFETY: as above.
-            unsafe { drop_pre_shared_keys(ssl) };
-            // SAFETY: as above; most connections offer no session, and nothing is computed for them.
-            if unsafe { session::offers_session(ssl) } {
-                // SAFETY: as above.
-                unsafe { admit_session(ssl, guard, watch) };
+            conn.drop_pre_shared_keys();
+            // Most connections offer no session, and nothing is computed for them.
+            if session::offers_session(conn) {
+                admit_session(conn, guard, watch);
             }
         }
     }
     !matches!(watch.state().verdict, Verdict::Refused(_))
 }
 
-/// Whether the context of `ssl` is one where nothing is to be changed or refused.
-///
-/// # Safety
-/// As for [`prepare`].
-pub unsafe fn is_only_watched(ssl: *const ffi::SSL) -> bool {
-    // SAFETY: as the caller promises.
-    unsafe { Guard::of_ssl(ssl) }.is_some_and(|guard| guard.regime() == Regime::Watched)
+/// Whether the context of `conn` is one where nothing is to be changed or refused.
+pub fn is_only_watched(conn: Conn<'_>) -> bool {
+    Guard::of_conn(conn).is_some_and(|guard| guard.regime() == Regime::Watched)
 }
 
 /// A program's context keeps the certificate verify callback that the program gives it, however late: ours takes its
 /// place and calls it. On a context of hostlock's own a replaced callback ends the handshake instead.
-///
-/// # Safety
-/// `ctx` is the live context of `guard`.
-pub unsafe fn keep_cert_verify(ctx: *mut ffi::SSL_CTX, guard: &Guard) {
+pub fn keep_cert_verify(ctx: Ctx<'_>, guard: &Guard) {
     if guard.regime() == Regime::Own {
         return;
     }
+    // The lock keeps other connections from doing the same.
     let mut slot = guard.app_cert_verify();
-    // SAFETY: as the caller promises; the lock keeps other connections from doing the same.
-    let current = unsafe { layout::cert_verify_callback(ctx, cert_verify::verify) };
+    let current = ctx.cert_verify_callback(cert_verify::VERIFY);
     *slot = match current {
         Found::Ours | Found::Unknown => return,
         Found::None => None,
         Found::Program(own) => Some(own),
     };
-    // SAFETY: as above.
-    unsafe { sys::SSL_CTX_set_cert_verify_callback(ctx, Some(cert_verify::verify), ptr::null_mut()) };
+    ctx.set_cert_verify_callback(cert_verify::VERIFY);
 }
 
 /// Puts our info callback on the connection itself, where it stays when the context is replaced; a program's own is
 /// kept, and called by ours.
-///
-/// # Safety
-/// `ssl` is a live `SSL` in the thread that uses it, and not under construction.
-pub unsafe fn pin_info(ssl: *mut ffi::SSL) {
-    // SAFETY: as the caller promises, here and below.
-    let Ok(watch) = (unsafe { Watch::ensure(ssl) }) else { return };
-    // SAFETY: as above.
-    let current = unsafe { sys::SSL_get_info_callback(ssl) };
+pub fn pin_info(conn: Conn<'_>) {
+    let Ok(watch) = Watch::ensure(conn) else { return };
+    let current = conn.info_callback();
     if !current.is_some_and(progress::is_ours) {
         watch.state().app_info = current;
-        // SAFETY: as above.
-        let displaced = || unsafe { Guard::of_ssl(ssl) }.and_then(Guard::app_info);
-        // SAFETY: as above.
-        unsafe { sys::SSL_set_info_callback(ssl, Some(progress::callback(current.or_else(displaced)))) };
+        let displaced = || Guard::of_conn(conn).and_then(Guard::app_info);
+        conn.set_info_callback(progress::callback(current.or_else(displaced)));
     }
 }
 
 /// The same for the security callback.
-unsafe fn pin_security(ssl: *mut ffi::SSL, watch: &Watch) {
-    // SAFETY: `ssl` is live in its own thread, here and below.
-    let current = unsafe { sys::SSL_get_security_callback(ssl) };
+fn pin_security(conn: Conn<'_>, watch: &Watch) {
+    let current = conn.security_callback();
     if !current.is_some_and(security::is_ours) {
         watch.state().app_security = current;
-        let ours = if current.is_some() { security::decide_with_application } else { security::decide };
-        // SAFETY: as above.
-        unsafe { sys::SSL_set_security_callback(ssl, Some(ours)) };
+        let ours = if current.is_some() { security::DECIDE_WITH_APPLICATION } else { security::DECIDE };
+        conn.set_security_callback(ours);
     }
 }
 
 /// Values that were lowered on the connection, or by the system's configuration, become the policy's again.
-unsafe fn enforce(ssl: *mut ffi::SSL, guard: &Guard) {
+fn enforce(conn: Conn<'_>, guard: &Guard) {
     let policy = guard.policy;
-    // SAFETY: `ssl` is live in its own thread, here and below.
-    let role = unsafe { guard.role_on(ssl) };
-    // SAFETY: as above.
-    unsafe { sys::SSL_set_options(ssl, policy.options_to_set(role == Role::Server)) };
-    // SAFETY: as above.
-    unsafe { sys::SSL_clear_options(ssl, policy.options_to_clear()) };
-    // SAFETY: as above; these controls take no pointer.
-    let control = |command, number: c_long| unsafe { ffi::SSL_ctrl(ssl, command, number, ptr::null_mut()) };
-    let set = control(sys::SSL_CTRL_GET_MIN_PROTO_VERSION, 0);
+    let role = guard.role_on(conn);
+    conn.set_options(policy.options_to_set(role == Role::Server));
+    conn.clear_options(policy.options_to_clear());
+    let set = conn.min_version();
     let least = set.max(policy.min_version.into());
     if guard.regime() != Regime::Own {
-        // SAFETY: as above.
-        unsafe { widen(ssl, policy, least) };
+        widen(conn, policy, least);
     }
     if least != set {
         let _quiet = Quiet::begin();
-        control(sys::SSL_CTRL_SET_MIN_PROTO_VERSION, least);
+        conn.set_min_version(least);
     }
     if role == Role::Client {
-        // SAFETY: as above.
-        unsafe { drop_pre_shared_keys(ssl) };
+        conn.drop_pre_shared_keys();
     }
 }
 
@@ -242,71 +186,41 @@ unsafe fn enforce(ssl: *mut ffi::SSL, guard: &Guard) {
 const HIGHEST_KNOWN: c_long = 0;
 
 /// A program that knows only old versions, or switched the new ones off, gets those that the policy permits.
-unsafe fn widen(ssl: *mut ffi::SSL, policy: &Policy, least: c_long) {
-    // SAFETY: `ssl` is live in its own thread, here and below; these controls take no pointer.
-    let control = |command, number: c_long| unsafe { ffi::SSL_ctrl(ssl, command, number, ptr::null_mut()) };
-    let most = match control(sys::SSL_CTRL_GET_MAX_PROTO_VERSION, 0) {
+fn widen(conn: Conn<'_>, policy: &Policy, least: c_long) {
+    let most = match conn.max_version() {
         HIGHEST_KNOWN => policy.max_version.into(),
         most if most >= least => most,
         _ => {
             let _quiet = Quiet::begin();
-            control(sys::SSL_CTRL_SET_MAX_PROTO_VERSION, policy.max_version.into());
+            conn.set_max_version(policy.max_version.into());
             policy.max_version.into()
         }
     };
-    // SAFETY: as above.
-    let options = unsafe { sys::SSL_get_options(ssl) };
+    let options = conn.options();
     let switched_off = Policy::options_that_leave_no_version(least as c_int, most as c_int, options);
     if switched_off != 0 {
-        // SAFETY: as above.
-        unsafe { sys::SSL_clear_options(ssl, switched_off) };
+        conn.clear_options(switched_off);
     }
 }
 
-/// The Finished message that `ssl` sent last; empty where it sent none. Each handshake's is another.
-///
-/// # Safety
-/// `ssl` is a live `SSL` in the thread that uses it.
-pub unsafe fn finished(ssl: *const ffi::SSL) -> Vec<u8> {
-    let mut bytes = vec![0; 2 * ffi::EVP_MAX_MD_SIZE as usize];
-    // SAFETY: `ssl` as the caller promises; libssl writes at most as many bytes as it is told.
-    let length = unsafe { ffi::SSL_get_finished(ssl, bytes.as_mut_ptr().cast(), bytes.len()) };
-    bytes.truncate(length);
-    bytes
-}
-
-/// A pre-shared key names no host: none is offered, and no early data goes out under one.
-unsafe fn drop_pre_shared_keys(ssl: *mut ffi::SSL) {
-    // SAFETY: `ssl` is live in its own thread, here and below.
-    unsafe { sys::SSL_set_psk_client_callback(ssl, None) };
-    // SAFETY: as above.
-    unsafe { sys::SSL_set_psk_use_session_callback(ssl, None) };
-}
-
 /// A session of another host, policy or context is given up, or ends the handshake where it is too late for that.
-unsafe fn admit_session(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch) {
-    // SAFETY: `ssl` is live in its own thread, here and below.
-    if unsafe { session::offers_session(ssl) } {
-        // SAFETY: as above.
-        let own = unsafe { expected_host::of_connection(ssl, guard, Some(watch), &Quiet::begin()) }.ok();
+fn admit_session(conn: Conn<'_>, guard: &Guard, watch: &Watch) {
+    if session::offers_session(conn) {
+        let own = expected_host::of_connection(conn, guard, Some(watch), &Quiet::begin()).ok();
         let generation = watch.state().generation;
         let own = own.map(|wanted| session::compute(guard, generation, &wanted));
-        // SAFETY: `ssl` is live in its own thread.
-        let borne = own.and_then(|own| unsafe { session::of_session(ssl, &own, session_end::now()) });
+        let borne = own.and_then(|own| session::of_session(conn, &own, now()));
         if let Some(borne) = borne {
-            // SAFETY: as above.
-            return unsafe { session::require(ssl, &borne) };
+            return session::require(conn, &borne);
         }
-        // SAFETY: as above.
-        if unsafe { sys::SSL_in_before(ssl) } == 1 {
-            // SAFETY: as above; nothing of the hello exists, and giving the session up leads to a full handshake.
-            unsafe { ffi::SSL_set_session(ssl, ptr::null_mut()) };
+        if conn.is_in_before() {
+            // Nothing of the hello exists, and giving the session up leads to a full handshake.
+            conn.give_up_session();
         } else {
             halt(watch, foreign_session());
         }
     }
-    // SAFETY: as above.
-    unsafe { session::require(ssl, &guard.unmatchable_mark()) };
+    session::require(conn, &guard.unmatchable_mark());
 }
 
 /// Ends the handshake: the security callback refuses whatever it is asked next.

@@ -11,33 +11,23 @@ use crate::audit::{self, kinds};
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
 use crate::handshake::progress;
+use crate::libssl::Ctx;
 use crate::libssl::method::check_known;
-use crate::libssl::ours;
-use crate::libssl::sys;
 use crate::role::Role;
 
 /// What was undone on `ctx`; a report without findings where nothing was.
-///
-/// # Safety
-/// `ctx` is NULL or a live `SSL_CTX` whose set-up no other thread changes now. It is only read.
-pub unsafe fn check(ctx: *mut ffi::SSL_CTX) -> Result<Report> {
-    // SAFETY: as the caller promises, here and below.
-    unsafe { ours::check_ctx(ctx)? };
-    // SAFETY: the caller promises a live context, which was found to be of our libssl.
-    unsafe { check_known(ctx)? };
-    // SAFETY: as above.
-    let guard = unsafe { Guard::of(ctx) }.filter(|guard| guard.regime() != Regime::Watched).ok_or_else(|| {
+pub fn check(ctx: Ctx<'_>) -> Result<Report> {
+    check_known(ctx)?;
+    let guard = Guard::of(ctx).filter(|guard| guard.regime() != Regime::Watched).ok_or_else(|| {
         Error::new(
             Status::EState,
             "this SSL_CTX was neither made nor hardened by hostlock, so there is nothing to undo",
         )
         .with_hint("ask hostlock_audit about it, or harden it with hostlock_harden")
     })?;
-    // SAFETY: as above.
-    let facts = unsafe { audit::facts_of(ctx) };
+    let facts = audit::facts_of(ctx);
     let mut found = hooks(&facts, guard);
-    // SAFETY: as above.
-    if !unsafe { sys::SSL_CTX_get_info_callback(ctx) }.is_some_and(progress::is_ours) {
+    if !ctx.info_callback().is_some_and(progress::is_ours) {
         found.push(kinds::CALLBACK_DISPLACED.found().with_items(["SSL_CTX_set_info_callback"]));
     }
     found.extend(settings(facts, guard));

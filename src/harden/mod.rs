@@ -1,25 +1,22 @@
 //! A context that a program made becomes hostlock's in place: the hooks of [`install`], the policy's values, and roots
 //! where it has none. What the program chose stays where it is strong enough, and its callbacks are called by ours: they
 //! may refuse, never accept.
+#![forbid(unsafe_code)]
 
 pub mod intact;
 pub mod values;
 
 use std::sync::Arc;
 
-use openssl_sys as ffi;
-
 use crate::error::{Error, Result, Status};
 use crate::guard::{Displaced, Family, Guard, Post, Regime};
 use crate::handshake::cert_verify;
 use crate::handshake::install;
 use crate::host::Reference;
-use crate::libssl::layout::CertVerify;
-use crate::libssl::layout::{self, Found};
-use crate::libssl::method::{self, Carrier, Method, Side};
-use crate::libssl::ours;
+use crate::libssl::Ctx;
+use crate::libssl::layout::{CertVerify, Found};
+use crate::libssl::method::{Carrier, Method, Side};
 use crate::libssl::queue::Quiet;
-use crate::libssl::sys;
 use crate::policy::Choice;
 use crate::role::Role;
 use crate::trust::Anchors;
@@ -27,37 +24,23 @@ use crate::trust::Anchors;
 const NAME: &str = "hostlock_harden";
 
 /// Hardens `ctx`; `host` gives the host of connections that name none of their own, if there is to be one.
-///
-/// # Safety
-/// `ctx` is NULL or a live `SSL_CTX` that no other thread uses now.
-pub unsafe fn harden(
-    ctx: *mut ffi::SSL_CTX,
-    choice: Choice,
-    host: Option<impl FnOnce() -> Result<Reference>>,
-) -> Result<()> {
+pub fn harden(ctx: Ctx<'_>, choice: Choice, host: Option<impl FnOnce() -> Result<Reference>>) -> Result<()> {
     let _quiet = Quiet::begin();
-    // SAFETY: as the caller promises, here and below.
-    unsafe { ours::check_ctx(ctx)? };
-    // SAFETY: as above.
-    let (method, side) = unsafe { stream_method(ctx)? };
+    let (method, side) = stream_method(ctx)?;
     if host.is_some() && side == Side::Server {
         return Err(Error::new(Status::EState, "this context is for a server, which asks for no host")
             .with_hint("pass NULL as the host of a server's context"));
     }
-    // SAFETY: as above.
-    let guard = match unsafe { Guard::of(ctx) } {
+    let guard = match Guard::of(ctx) {
         Some(guard) => {
             check_same_policy(guard, choice)?;
             guard.harden();
-            // SAFETY: as above.
-            unsafe { install::restore(ctx, guard) };
+            install::restore(ctx, guard);
             guard
         }
-        // SAFETY: as above.
-        None => unsafe { install_hooks(ctx, choice, Regime::Hardened, side)? },
+        None => install_hooks(ctx, choice, Regime::Hardened, side)?,
     };
-    // SAFETY: as above.
-    let apply = || unsafe { values::apply(ctx, guard.policy, method, side) };
+    let apply = || values::apply(ctx, guard.policy, method, side);
     guard.configure(Family::Setting(NAME), NAME, apply, |_, ()| ())?;
     match host {
         Some(host) => guard.configure(Family::Host, NAME, host, |settings, host| settings.host = Some(host)),
@@ -66,51 +49,29 @@ pub unsafe fn harden(
 }
 
 /// The method of `ctx` and its side; an error for contexts of DTLS, of QUIC, and of methods that are not known.
-///
-/// # Safety
-/// `ctx` is a live `SSL_CTX` of our libssl.
-pub unsafe fn stream_method(ctx: *const ffi::SSL_CTX) -> Result<(Method, Side)> {
-    // SAFETY: as the caller promises.
-    let (method, side) = unsafe { method::of(ctx) };
+pub fn stream_method(ctx: Ctx<'_>) -> Result<(Method, Side)> {
+    let (method, side) = ctx.method();
     if method.carrier == Carrier::Stream { Ok((method, side)) } else { Err(method.unsupported()) }
 }
 
 /// Puts a guard and the hooks on a context that has none, and no value: also while SSL_CTX_new is still at work on it.
-///
-/// # Safety
-/// `ctx` is a live `SSL_CTX` of our libssl without a guard, which no other thread uses now.
-pub unsafe fn install_hooks<'a>(
-    ctx: *mut ffi::SSL_CTX,
-    choice: Choice,
-    regime: Regime,
-    side: Side,
-) -> Result<&'a Guard> {
+pub fn install_hooks<'a>(ctx: Ctx<'a>, choice: Choice, regime: Regime, side: Side) -> Result<&'a Guard> {
     let _quiet = Quiet::begin();
-    // SAFETY: as the caller promises, here and below.
-    let displaced = unsafe { displaced(ctx, choice)? };
+    let displaced = displaced(ctx, choice)?;
     let role = if side == Side::Server { Role::Server } else { Role::Client };
-    // SAFETY: as above.
-    let anchors = unsafe { Anchors::of_foreign_context(ctx, role == Role::Client)? };
+    let anchors = Anchors::of_foreign_context(ctx, role == Role::Client)?;
     let post = Post { role, either_side: side == Side::Either, regime, displaced };
-    // SAFETY: as above.
-    unsafe { Arc::new(Guard::new(choice, anchors, post)?).attach(ctx)? };
-    // SAFETY: as above.
-    let guard = unsafe { Guard::of(ctx) }.ok_or_else(|| Error::new(Status::EInternal, "the context lost its guard"))?;
-    // SAFETY: as above.
-    unsafe { install::install(ctx, guard)? };
+    Arc::new(Guard::new(choice, anchors, post)?).attach(ctx)?;
+    let guard = Guard::of(ctx).ok_or_else(|| Error::new(Status::EInternal, "the context lost its guard"))?;
+    install::install(ctx, guard)?;
     Ok(guard)
 }
 
 /// What the hooks will stand in front of. A program's own certificate verify callback that cannot be seen may be what
 /// pins its server's key: it is not dropped without a word.
-///
-/// # Safety
-/// As for [`install_hooks`].
-unsafe fn displaced(ctx: *mut ffi::SSL_CTX, choice: Choice) -> Result<Displaced> {
-    // SAFETY: as the caller promises, here and below.
-    let cert_verify = kept(unsafe { layout::cert_verify_callback(ctx, cert_verify::verify) }, choice.replace)?;
-    // SAFETY: as above.
-    let (security, info) = unsafe { (sys::SSL_CTX_get_security_callback(ctx), sys::SSL_CTX_get_info_callback(ctx)) };
+fn displaced(ctx: Ctx<'_>, choice: Choice) -> Result<Displaced> {
+    let cert_verify = kept(ctx.cert_verify_callback(cert_verify::VERIFY), choice.replace)?;
+    let (security, info) = (ctx.security_callback(), ctx.info_callback());
     Ok(Displaced { security, info, cert_verify })
 }
 
@@ -148,9 +109,11 @@ fn check_same_policy(guard: &Guard, choice: Choice) -> Result<()> {
 mod tests {
     use std::ptr;
 
+    use openssl_sys as ffi;
+
     use super::*;
 
-    unsafe extern "C" fn of_program(_: *mut ffi::X509_STORE_CTX, _: *mut std::ffi::c_void) -> std::ffi::c_int {
+    extern "C" fn of_program(_: *mut ffi::X509_STORE_CTX, _: *mut std::ffi::c_void) -> std::ffi::c_int {
         1
     }
 

@@ -4,6 +4,7 @@ use std::ffi::c_int;
 use std::ptr;
 
 use foreign_types::ForeignTypeRef;
+use openssl::asn1::Asn1TimeRef;
 use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
@@ -26,6 +27,25 @@ pub fn parse(bytes: &[u8]) -> Result<X509> {
         Error::new(Status::EBadPem, format!("the {} bytes hold no certificate that can be read as {form}", bytes.len()))
             .with_hint("give one certificate, as PEM (-----BEGIN CERTIFICATE-----) or DER")
     })
+}
+
+/// The strength of the certificate's signature, in bits, where OpenSSL knows it.
+pub fn signature_bits(certificate: &X509Ref) -> Option<c_int> {
+    let mut bits: c_int = -1;
+    let nothing = ptr::null_mut();
+    // SAFETY: the certificate is live; NULL asks for nothing, and the number is written behind its pointer.
+    let known =
+        unsafe { sys::X509_get_signature_info(certificate.as_ptr(), nothing, nothing, &mut bits, ptr::null_mut()) };
+    (known == 1 && bits >= 0).then_some(bits)
+}
+
+/// The digits of a time as they stand in a certificate or CRL.
+pub fn digits(time: &Asn1TimeRef) -> Option<&[u8]> {
+    let time = time.as_ptr().cast();
+    // SAFETY: the time is live, and a string of OpenSSL's.
+    let (data, length) = unsafe { (ffi::ASN1_STRING_get0_data(time), ffi::ASN1_STRING_length(time)) };
+    // SAFETY: OpenSSL says that so many bytes are there.
+    unsafe { slice(data, length) }
 }
 
 /// Whether `certificate` belongs to `reference`, by its names alone.

@@ -2,16 +2,23 @@
 //! also under one that it never registered. So a pointer is written to three slots, each time in another form, and is
 //! ours where two of them agree: nothing else is ever followed, overwritten or freed.
 
+use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_void};
 use std::hash::{BuildHasher, RandomState};
 use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::thread::LocalKey;
 
+use foreign_types::ForeignTypeRef;
+use openssl::x509::store::X509StoreRef;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
+use crate::libssl::conn::Conn;
+use crate::libssl::ctx::Ctx;
+use crate::libssl::store_ctx::StoreCtx;
 use crate::libssl::sys;
 
 /// Programs that register no index use the first ones. What is above ten costs OpenSSL an allocation for each object.
@@ -56,6 +63,33 @@ holders! {
     SSL_CTX: ffi::CRYPTO_EX_INDEX_SSL_CTX, ffi::SSL_CTX_get_ex_data, ffi::SSL_CTX_set_ex_data;
     X509_STORE: sys::CRYPTO_EX_INDEX_X509_STORE, sys::X509_STORE_get_ex_data, sys::X509_STORE_set_ex_data;
     X509_STORE_CTX: sys::CRYPTO_EX_INDEX_X509_STORE_CTX, ffi::X509_STORE_CTX_get_ex_data, sys::X509_STORE_CTX_set_ex_data;
+}
+
+/// A view of such an object.
+pub trait View<'a>: Copy {
+    /// The object.
+    type Object: Holder;
+    /// Where it is: live for `'a`, and in no other thread's use that could change its ex_data.
+    fn object(self) -> *mut Self::Object;
+}
+
+macro_rules! views {
+    ($($view:ty: $object:ident;)*) => {$(
+        impl<'a> View<'a> for $view {
+            type Object = ffi::$object;
+            #[inline]
+            fn object(self) -> *mut ffi::$object {
+                self.as_ptr()
+            }
+        }
+    )*};
+}
+
+views! {
+    Conn<'a>: SSL;
+    Ctx<'a>: SSL_CTX;
+    StoreCtx<'a>: X509_STORE_CTX;
+    &'a X509StoreRef: X509_STORE;
 }
 
 /// The slots of one kind of data, and the forms that a pointer has in them.
@@ -169,6 +203,32 @@ impl<O: Holder> Loan<O> {
     }
 }
 
+/// What a thread found last, for objects of the type `O`. Another object may be made at the address of one that is gone, so
+/// it counts only while no object of the kind has been freed.
+pub struct Last<O, T>(Cell<Found<O, T>>);
+
+struct Found<O, T> {
+    place: *const Place<O, T>,
+    object: *const O,
+    data: *const T,
+    ended: u64,
+}
+
+impl<O, T> Clone for Found<O, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<O, T> Copy for Found<O, T> {}
+
+impl<O, T> Last<O, T> {
+    /// Nothing.
+    pub const fn nothing() -> Last<O, T> {
+        Last(Cell::new(Found { place: ptr::null(), object: ptr::null(), data: ptr::null(), ended: 0 }))
+    }
+}
+
 fn no_place() -> Error {
     Error::new(Status::EInternal, "OpenSSL gives no place for our data")
 }
@@ -193,32 +253,55 @@ impl<O: Holder, T: Send + Sync> Place<O, T> {
         Place { copy: Some(copy), slots: OnceLock::new(), ended: AtomicU64::new(0), kind: PhantomData }
     }
 
-    /// How many objects of the kind have been freed. Another may be made at the address of one that is gone.
-    pub fn ended(&self) -> u64 {
-        self.ended.load(Ordering::Acquire)
-    }
-
-    /// The data of `object`, if it has any.
-    ///
-    /// # Safety
-    /// `object` is live, and outlives the reference.
+    /// The data of the object, if it has any.
     #[inline]
-    pub unsafe fn of<'a>(&'static self, object: *const O) -> Option<&'a T> {
-        let slots = self.slots()?;
-        // SAFETY: the caller promises the object.
+    pub fn of<'a>(&'static self, view: impl View<'a, Object = O>) -> Option<&'a T>
+    where
+        O: 'a,
+    {
+        let (slots, object) = (self.slots()?, view.object());
+        // SAFETY: a view promises that the object lives.
         let data: *const T = slots.agreed(|index| unsafe { O::word(object, index) });
         // SAFETY: what two slots agree on came from `hang` or `dup`, and lives as long as the object.
         unsafe { data.as_ref() }
     }
 
-    /// Hangs `data` on `object`, which has none yet and owns it from now on.
-    ///
-    /// # Safety
-    /// `object` is live, and no other thread changes its ex_data now.
-    pub unsafe fn hang(&'static self, object: *mut O, data: Arc<T>) -> Result<()> {
+    /// The same, where `last` remembers what this thread found last: two loads in place of the walk to ex_data.
+    #[inline]
+    pub fn of_last<'a>(
+        &'static self,
+        view: impl View<'a, Object = O>,
+        last: &'static LocalKey<Last<O, T>>,
+    ) -> Option<&'a T>
+    where
+        O: 'a,
+    {
+        let (object, ended) = (view.object().cast_const(), self.ended.load(Ordering::Acquire));
+        // A thread that is being torn down remembers nothing.
+        let known = last.try_with(|last| last.0.get()).ok();
+        if let Some(known) = known
+            && known.object == object
+            && known.ended == ended
+            && ptr::eq(known.place, self)
+        {
+            // SAFETY: it was found on this object, which lives, and none of its kind was freed since.
+            return unsafe { known.data.as_ref() };
+        }
+        let found = self.of(view);
+        if let Some(data) = found {
+            let _ = last.try_with(|last| last.0.set(Found { place: self, object, data, ended }));
+        }
+        found
+    }
+
+    /// Hangs `data` on the object, which has none yet and owns it from now on.
+    pub fn hang<'a>(&'static self, view: impl View<'a, Object = O>, data: Arc<T>) -> Result<()>
+    where
+        O: 'a,
+    {
         let slots = self.slots().ok_or_else(no_place)?;
-        // SAFETY: the caller promises the object.
-        let written = unsafe { slots.write(object, Arc::as_ptr(&data)) };
+        // SAFETY: a view promises that the object lives, and that no other thread changes its ex_data.
+        let written = unsafe { slots.write(view.object(), Arc::as_ptr(&data)) };
         if written.is_ok() {
             // The object holds this count now.
             let _ = Arc::into_raw(data);

@@ -8,7 +8,7 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::libssl::library::Library;
-use crate::libssl::sys;
+use crate::libssl::{Ctx, sys};
 
 /// The side that a method or a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,13 +109,8 @@ static KNOWN: &[Known] = known! {
     OSSL_QUIC_method: Either None, Quic;
 };
 
-/// The method of `ctx`, and the side that it is for.
-///
-/// # Safety
-/// `ctx` is a live `SSL_CTX` of our libssl.
-pub unsafe fn of(ctx: *const ffi::SSL_CTX) -> (Method, Side) {
-    // SAFETY: as the caller promises.
-    let method = unsafe { sys::SSL_CTX_get_ssl_method(ctx) };
+/// What is known of a method of our libssl, and the side that it is for. It is only compared.
+pub(super) fn known(method: *const ffi::SSL_METHOD) -> (Method, Side) {
     // SAFETY: no arguments; they give static methods. To look through all names takes longer.
     let current = unsafe { [ffi::TLS_method(), ffi::TLS_client_method(), ffi::TLS_server_method()] };
     let names = ["TLS_method", "TLS_client_method", "TLS_server_method"];
@@ -131,15 +126,23 @@ pub unsafe fn of(ctx: *const ffi::SSL_CTX) -> (Method, Side) {
 
 /// Refuses a context of a method about which hostlock can say nothing: QUIC's, and those that are not known. The hooks of
 /// such a context may be called otherwise, or never.
-///
-/// # Safety
-/// `ctx` is a live `SSL_CTX` of our libssl.
-pub unsafe fn check_known(ctx: *const ffi::SSL_CTX) -> Result<()> {
-    // SAFETY: the caller promises a live context, of which the method is read.
-    let (method, _) = unsafe { of(ctx) };
+pub fn check_known(ctx: Ctx<'_>) -> Result<()> {
+    let (method, _) = ctx.method();
     match method.carrier {
         Carrier::Stream | Carrier::Datagrams => Ok(()),
         Carrier::Quic | Carrier::Unknown => Err(method.unsupported()),
+    }
+}
+
+/// The method that speaks all versions on one side, or on both.
+pub(super) fn of_all_versions(side: Side) -> *const ffi::SSL_METHOD {
+    // SAFETY: no arguments; each gives a static method.
+    unsafe {
+        match side {
+            Side::Client => ffi::TLS_client_method(),
+            Side::Server => ffi::TLS_server_method(),
+            Side::Either => ffi::TLS_method(),
+        }
     }
 }
 

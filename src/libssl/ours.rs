@@ -11,6 +11,7 @@ use openssl_sys as ffi;
 use crate::error::{Error, Result, Status};
 use crate::libssl::new_context;
 use crate::libssl::queue::Quiet;
+use crate::libssl::{Conn, Ctx};
 
 /// Whether `method`, what a program's own `TLS_method()` gave, lies in the libssl that hostlock uses. It is only compared.
 pub fn check_method(method: *const ffi::SSL_METHOD) -> Result<()> {
@@ -60,6 +61,28 @@ pub unsafe fn check_ssl(ssl: *const ffi::SSL) -> Result<()> {
     }
     // SAFETY: as the caller promises.
     unsafe { check_handle(ssl) }
+}
+
+/// A view of `ctx`, which the program made, where it is of the libssl that hostlock uses.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX` of any libssl, and otherwise as for [`Ctx::new`].
+pub unsafe fn ctx<'a>(ctx: *const ffi::SSL_CTX) -> Result<Ctx<'a>> {
+    // SAFETY: the caller's promise is the same.
+    unsafe { check_ctx(ctx)? };
+    // SAFETY: the caller's promise, and it was found to be of our libssl.
+    unsafe { Ctx::new(ctx) }.ok_or_else(|| Error::new(Status::EArg, "ctx is NULL"))
+}
+
+/// A view of `ssl`, which the program made, where it is of the libssl that hostlock uses.
+///
+/// # Safety
+/// `ssl` is NULL or a live `SSL` of any libssl, and otherwise as for [`Conn::new`].
+pub unsafe fn conn<'a>(ssl: *const ffi::SSL) -> Result<Conn<'a>> {
+    // SAFETY: the caller's promise is the same.
+    unsafe { check_ssl(ssl)? };
+    // SAFETY: the caller's promise, and it was found to be of our libssl.
+    unsafe { Conn::new(ssl) }.ok_or_else(|| Error::new(Status::EArg, "ssl is NULL"))
 }
 
 /// The same for a handle that hostlock may have made itself.

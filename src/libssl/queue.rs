@@ -94,6 +94,12 @@ impl Drop for Quiet {
     }
 }
 
+/// The code of the newest entry on this thread's queue; 0 where it is empty.
+pub fn newest() -> c_ulong {
+    // SAFETY: reads the newest entry of this thread's queue.
+    unsafe { ffi::ERR_peek_last_error() }
+}
+
 /// The newest entry on this thread's queue, in OpenSSL's words.
 pub fn newest_reason() -> Option<String> {
     // SAFETY: reads the newest entry of this thread's queue.

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::guard::{Family, Guard};
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::host::Reference;
+use crate::libssl::{Conn, Ctx};
 use crate::policy::Policy;
 use crate::trust::decode::Broken;
 use crate::trust::source::{self, Input};
@@ -64,7 +65,7 @@ impl World {
         let guard = context.guard().unwrap();
         let read = || source::index(Input::Memory(&self.ca.pem()), Broken::Refuse);
         // SAFETY: the context is live and this thread's alone.
-        let added = || read().and_then(|index| unsafe { guard.anchors.add_index(context.as_ptr(), index) });
+        let added = || read().and_then(|index| unsafe { guard.anchors.add_index(Ctx::live(context.as_ptr()), index) });
         guard.configure(Family::Trust, "trust", added, |_, ()| ()).unwrap();
     }
 
@@ -130,7 +131,9 @@ impl Pair {
     pub fn for_host(client: &SslContext, server: &SslContext) -> Pair {
         let pair = Pair::new(client, server);
         // SAFETY: the connection is live and this thread's alone.
-        unsafe { crate::handshake::set_host::set(pair.client.as_ptr(), || Reference::parse(HOST)).unwrap() };
+        unsafe {
+            crate::handshake::set_host::set(Conn::live(pair.client.as_ptr()), || Reference::parse(HOST)).unwrap()
+        };
         pair
     }
 
@@ -186,7 +189,7 @@ impl Pair {
 /// Why a connection was refused.
 pub fn refusal_of(ssl: &Ssl) -> Option<Error> {
     // SAFETY: the connection is live.
-    let watch = unsafe { Watch::of(ssl.as_ptr()) }?;
+    let watch = unsafe { Watch::of(Conn::live(ssl.as_ptr())) }?;
     match &watch.state().verdict {
         Verdict::Refused(error) => Some(error.clone()),
         _ => None,
@@ -196,7 +199,7 @@ pub fn refusal_of(ssl: &Ssl) -> Option<Error> {
 /// The guard of a context.
 pub fn guard(context: &SslContext) -> &Guard {
     // SAFETY: the context is live as long as the reference.
-    unsafe { Guard::of(context.as_ptr()) }.unwrap()
+    unsafe { Guard::of(Ctx::live(context.as_ptr())) }.unwrap()
 }
 
 fn send(ssl: &Ssl) {

@@ -1,4 +1,7 @@
 //! The system: what is asked of it and not of OpenSSL.
 
+pub mod clock;
 pub(crate) mod errno;
+pub mod exit;
 pub(crate) mod images;
+pub mod peer;

@@ -3,10 +3,8 @@
 
 use std::net::SocketAddr;
 use std::sync::OnceLock;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use openssl::sha::sha256;
-use openssl_sys as ffi;
 
 use crate::audit;
 use crate::error::{Error, Result, Status};
@@ -14,13 +12,15 @@ use crate::guard::Guard;
 use crate::guard::observer::{End, Observer, Occasion};
 use crate::handshake::expected_host;
 use crate::json::Object;
+use crate::libssl::Conn;
 use crate::libssl::method::Side;
-use crate::os::{errno, images};
+use crate::os::clock::now;
+use crate::os::{errno, images, peer};
 use crate::policy::Choice;
 use crate::seal::allow;
 use crate::seal::allow::Seen;
+use crate::seal::journal;
 use crate::seal::register::{Event, Outcome, Register};
-use crate::seal::{journal, peer};
 
 /// Whether the seal refuses, or only says what it would refuse.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,26 +76,15 @@ pub fn choose(choice: Choice, mode: Mode) -> Result<(&'static Seal, bool)> {
     .with_hint("a seal cannot be changed or taken off; start the process again to seal it otherwise"))
 }
 
-/// Now, in Unix seconds.
-pub fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    i64::try_from(since).unwrap_or(i64::MAX)
-}
-
 impl Seal {
     /// Writes down what a context that is only watched is like, at the end of its first handshake: then the program has
     /// set it up.
-    ///
-    /// # Safety
-    /// `ssl` is a live `SSL` in the thread that uses it.
-    unsafe fn audit(&self, ssl: *const ffi::SSL) {
+    fn audit(&self, conn: Conn<'_>) {
         if self.mode == Mode::Enforce || !journal::is_open() {
             return;
         }
-        // SAFETY: as the caller promises, here and below.
-        let first = unsafe { Guard::of_ssl(ssl) }.is_some_and(Guard::is_first_connection);
-        // SAFETY: as above.
-        if let (true, Ok(report)) = (first, unsafe { audit::connection(ssl) }) {
+        let first = Guard::of_conn(conn).is_some_and(Guard::is_first_connection);
+        if let (true, Ok(report)) = (first, audit::connection(conn)) {
             journal::write("audit", now(), |object| {
                 object.raw("report", &report.to_json()).text("text", &report.to_text());
             });
@@ -135,19 +124,18 @@ impl Seal {
 }
 
 impl Observer for Seal {
-    unsafe fn exception(&self, occasion: &Occasion<'_>) -> Option<String> {
+    fn exception(&self, occasion: &Occasion<'_>) -> Option<String> {
         if allow::is_empty() {
             return None;
         }
         let _kept = errno::Kept::now();
         let hosts = occasion.wanted.map(|wanted| wanted.references().map(|host| host.text().into_owned()).collect());
         let leaf = occasion.leaf.and_then(|leaf| leaf.to_der().ok()).map(|der| sha256(&der));
-        // SAFETY: as the caller promises.
-        let address = unsafe { peer::address(occasion.ssl) }.map(|address| address.ip());
+        let address = occasion.conn.descriptor().and_then(peer::address).map(|address| address.ip());
         allow::find(&Seen { hosts: hosts.unwrap_or_default(), address, leaf }, now())
     }
 
-    unsafe fn ended(&self, ssl: *mut ffi::SSL, end: &End) {
+    fn ended(&self, conn: Conn<'_>, end: &End) {
         let _kept = errno::Kept::now();
         let (outcome, host, error, allowed) = match end {
             End::Connected(host) => (Outcome::Connected, host.clone(), None, None),
@@ -157,13 +145,10 @@ impl Observer for Seal {
             End::Failed(error) => (Outcome::Failed, None, Some(error), None),
             End::Served => (Outcome::Served, None, None, None),
         };
-        // SAFETY: as the caller promises.
-        unsafe { self.audit(ssl) };
-        // SAFETY: as above, here and below.
-        let peer = unsafe { peer::address(ssl) }.as_ref().map(SocketAddr::to_string);
+        self.audit(conn);
+        let peer = conn.descriptor().and_then(peer::address).as_ref().map(SocketAddr::to_string);
         let of_error = || error.and_then(|error| error.host()).map(str::to_owned);
-        // SAFETY: as above.
-        let host = host.or_else(of_error).or_else(|| unsafe { expected_host::named(ssl) });
+        let host = host.or_else(of_error).or_else(|| expected_host::named(conn));
         self.record(Event { outcome, host, error: error.cloned(), peer, allowed, time: now() });
     }
 }

@@ -300,7 +300,7 @@ impl<'a> Question<'a> {
         let guard = context.guard().unwrap();
         let anchors: Vec<X509> = self.trusted.iter().map(|made| made.x509()).collect();
         // SAFETY: the context is live and not in use.
-        unsafe { guard.anchors.add(context.as_ptr(), &anchors).unwrap() };
+        guard.anchors.add(context.as_ctx(), &anchors).unwrap();
         guard
             .configure(
                 Family::Setting("verify_depth"),
@@ -314,7 +314,7 @@ impl<'a> Question<'a> {
             .unwrap();
         let host = Reference::parse(self.host).unwrap();
         // SAFETY: as above.
-        unsafe { offline::verify(context.as_ptr(), guard, &pem(self.chain), Some(host)) }
+        offline::verify(context.as_ctx(), guard, &pem(self.chain), Some(host))
     }
 }
 

@@ -28,8 +28,7 @@ pub fn connect(target: &Target, choice: Choice, ca: Option<&Path>, milliseconds:
     let guard = context.guard()?;
     if let Some(path) = ca {
         let index = source::index(Input::File(path), guard.broken_anchors)?;
-        // SAFETY: the context is live and ours alone.
-        unsafe { guard.anchors.add_index(context.as_ptr(), index)? };
+        guard.anchors.add_index(context.as_ctx(), index)?;
     }
     guard.configure(
         Family::Setting("timeout"),

@@ -3,75 +3,53 @@
 
 mod verification;
 
-use std::ffi::{CStr, c_char, c_int, c_long, c_void};
-use std::ptr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::ffi::{CStr, c_int, c_long};
 
-use foreign_types::ForeignTypeRef;
-use openssl::ssl::SslCipher;
-use openssl::stack::StackRef;
-use openssl::x509::X509VerifyResult;
+use openssl::x509::store::X509StoreRef;
 use openssl_sys as ffi;
 
 use crate::audit::certificate;
 use crate::audit::facts::*;
-use crate::audit::level::Level;
 use crate::audit::versions::VERSIONS;
 use crate::guard::{Guard, Regime};
-use crate::libssl::method;
 use crate::libssl::queue::Quiet;
-use crate::libssl::sys;
+use crate::libssl::security::Level;
+use crate::libssl::{self, Conn, Ctx, certificate_words, method, sys};
+use crate::os::clock;
 use crate::role::Role;
-use crate::trust::{anchors, store};
+use crate::trust::store;
 
 const SESSION_CACHE_CLIENT: c_long = 0x1;
-const NAMETYPE_HOST_NAME: c_int = 0;
 
-/// A context, or a connection with its context.
+/// A context, or a connection with its context. It is only read.
 #[derive(Clone, Copy)]
-enum Place {
-    Context(*mut ffi::SSL_CTX),
-    Connection(*mut ffi::SSL, *mut ffi::SSL_CTX),
+enum Place<'a> {
+    Context(Ctx<'a>),
+    Connection(Conn<'a>),
 }
 
 /// The facts of `ctx`.
-///
-/// # Safety
-/// `ctx` is a live `SSL_CTX` of our libssl whose set-up no other thread changes now. It is only read.
-pub unsafe fn of_context(ctx: *const ffi::SSL_CTX) -> Facts {
-    // SAFETY: as the caller promises. Getters of OpenSSL take what is not const and change nothing.
-    unsafe { Place::Context(ctx.cast_mut()).facts() }
+pub fn of_context(ctx: Ctx<'_>) -> Facts {
+    Place::Context(ctx).facts()
 }
 
-/// The facts of `ssl`.
-///
-/// # Safety
-/// `ssl` is a live `SSL` of our libssl that no other thread uses now. It is only read.
-pub unsafe fn of_connection(ssl: *const ffi::SSL) -> Facts {
-    // SAFETY: as the caller promises.
-    let ctx = unsafe { ffi::SSL_get_SSL_CTX(ssl) };
-    // SAFETY: as above.
-    unsafe { Place::Connection(ssl.cast_mut(), ctx).facts() }
+/// The facts of `conn`.
+pub fn of_connection(conn: Conn<'_>) -> Facts {
+    Place::Connection(conn).facts()
 }
 
-impl Place {
-    /// # Safety
-    /// What it holds is live and not changed by another thread: so for every function of this type.
-    unsafe fn facts(self) -> Facts {
+impl<'a> Place<'a> {
+    fn facts(self) -> Facts {
         let _quiet = Quiet::begin();
-        // SAFETY: as the caller promises, here and below.
-        let (method, side_of_method) = unsafe { method::of(self.ctx()) };
-        // SAFETY: as above.
-        let found = unsafe { Guard::of(self.ctx()) };
+        let (method, side_of_method) = self.ctx().method();
+        let found = Guard::of(self.ctx());
         // Hooks that only watch change nothing: the context is what it would be without them.
         let (watching, guard) = match found {
             Some(guard) if guard.regime() == Regime::Watched => (Some(guard), None),
             other => (None, other),
         };
-        // SAFETY: as above.
-        let side = unsafe { self.side(guard, side_of_method) };
-        // SAFETY: as above.
-        let (mut replaced, mut protocol) = unsafe { (verification::replaced(self.ctx()), self.protocol()) };
+        let side = self.side(guard, side_of_method);
+        let (mut replaced, mut protocol) = (verification::replaced(self.ctx()), self.protocol());
         if let Some(watching) = watching {
             let own = watching.app_cert_verify().is_some();
             replaced = if own { Replaced::ByProgram } else { Replaced::No };
@@ -84,74 +62,54 @@ impl Place {
             object: if matches!(self, Place::Context(_)) { Object::Context } else { Object::Connection },
             method,
             side,
-            // SAFETY: as above.
-            verification: unsafe { self.verification(replaced) },
-            // SAFETY: as above.
-            suites: unsafe { self.suites(level.as_ref()) },
-            // SAFETY: as above.
-            trust: unsafe { self.trust(guard) },
-            // SAFETY: as above.
-            own: unsafe { self.own_certificate() },
-            // SAFETY: as above.
-            habits: unsafe { self.habits() },
+            verification: self.verification(replaced),
+            suites: self.suites(level.as_ref()),
+            trust: self.trust(guard),
+            own: self.own_certificate(),
+            habits: self.habits(),
             guarded: guard.map(|guard| guarded(guard, replaced)),
             protocol,
-            // SAFETY: as above.
-            handshake: unsafe { self.handshake() },
+            handshake: self.handshake(),
             probe: Probe::NotMade,
-            now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64),
+            now: clock::now(),
         }
     }
 
-    fn ctx(self) -> *mut ffi::SSL_CTX {
+    fn ctx(self) -> Ctx<'a> {
         match self {
-            Place::Context(ctx) | Place::Connection(_, ctx) => ctx,
+            Place::Context(ctx) => ctx,
+            Place::Connection(conn) => conn.ctx(),
         }
     }
 
     /// A connection of a method for both sides counts as a server's until it is told otherwise.
-    unsafe fn side(self, guard: Option<&Guard>, of_method: Side) -> Side {
+    fn side(self, guard: Option<&Guard>, of_method: Side) -> Side {
         if let Some(guard) = guard.filter(|guard| !guard.either_side) {
             return if guard.role == Role::Client { Side::Client } else { Side::Server };
         }
-        let Place::Connection(ssl, _) = self else { return of_method };
-        // SAFETY: see `facts`, here and below.
-        match (of_method, unsafe { ffi::SSL_is_server(ssl) }) {
-            (Side::Either, 0) => Side::Client,
-            // SAFETY: as above.
-            (Side::Either, _) if unsafe { sys::SSL_in_before(ssl) } == 0 => Side::Server,
+        match (of_method, self) {
+            (Side::Either, Place::Connection(conn)) if !conn.is_server() => Side::Client,
+            (Side::Either, Place::Connection(conn)) if !conn.is_in_before() => Side::Server,
             (side, _) => side,
         }
     }
 
-    /// A control that takes no pointer.
-    unsafe fn control(self, command: c_int) -> c_long {
-        match self {
-            // SAFETY: see `facts`.
-            Place::Context(ctx) => unsafe { ffi::SSL_CTX_ctrl(ctx, command, 0, ptr::null_mut()) },
-            // SAFETY: as above.
-            Place::Connection(ssl, _) => unsafe { ffi::SSL_ctrl(ssl, command, 0, ptr::null_mut()) },
-        }
-    }
-
-    unsafe fn protocol(self) -> Protocol {
-        // SAFETY: see `facts`, here and below.
-        let (min, max) = unsafe {
-            (self.control(sys::SSL_CTRL_GET_MIN_PROTO_VERSION), self.control(sys::SSL_CTRL_GET_MAX_PROTO_VERSION))
-        };
-        let (options, level, callback) = match self {
-            // SAFETY: as above; each call reads one field.
-            Place::Context(ctx) => unsafe {
-                (
-                    ffi::SSL_CTX_get_options(ctx),
-                    ffi::SSL_CTX_get_security_level(ctx),
-                    sys::SSL_CTX_get_security_callback(ctx),
-                )
-            },
-            // SAFETY: as above.
-            Place::Connection(ssl, _) => unsafe {
-                (sys::SSL_get_options(ssl), ffi::SSL_get_security_level(ssl), sys::SSL_get_security_callback(ssl))
-            },
+    fn protocol(self) -> Protocol {
+        let (min, max, options, level, callback) = match self {
+            Place::Context(ctx) => (
+                ctx.control(sys::SSL_CTRL_GET_MIN_PROTO_VERSION, 0),
+                ctx.control(sys::SSL_CTRL_GET_MAX_PROTO_VERSION, 0),
+                ctx.options(),
+                ctx.security_level(),
+                ctx.security_callback(),
+            ),
+            Place::Connection(conn) => (
+                conn.min_version(),
+                conn.max_version(),
+                conn.options(),
+                conn.security_level(),
+                conn.security_callback(),
+            ),
         };
         Protocol {
             min: c_int::try_from(min).unwrap_or(0),
@@ -163,111 +121,67 @@ impl Place {
         }
     }
 
-    unsafe fn suites(self, level: Option<&Level>) -> Vec<Suite> {
-        let list = match self {
-            // SAFETY: see `facts`; the list belongs to the context or connection.
-            Place::Context(ctx) => unsafe { sys::SSL_CTX_get_ciphers(ctx) },
-            // SAFETY: as above.
-            Place::Connection(ssl, _) => unsafe { sys::SSL_get_ciphers(ssl) },
+    fn suites(self, level: Option<&Level>) -> Vec<Suite> {
+        let suites = match self {
+            Place::Context(ctx) => ctx.suites(),
+            Place::Connection(conn) => conn.suites(),
         };
-        if list.is_null() {
-            return Vec::new();
-        }
-        // SAFETY: as above; suites are static.
-        unsafe { StackRef::<SslCipher>::from_ptr(list) }.iter().map(|cipher| suite(cipher.as_ptr(), level)).collect()
+        suites.into_iter().map(|of_libssl| suite(of_libssl, level)).collect()
     }
 
-    /// The store that peers are verified with; may be NULL.
-    unsafe fn store(self) -> *mut ffi::X509_STORE {
-        let mut store: *mut ffi::X509_STORE = ptr::null_mut();
-        if let Place::Connection(ssl, _) = self {
-            // SAFETY: see `facts`; the control writes one pointer, and adds no owner.
-            unsafe { ffi::SSL_ctrl(ssl, sys::SSL_CTRL_GET_VERIFY_CERT_STORE, 0, (&raw mut store).cast::<c_void>()) };
+    /// The store that peers are verified with.
+    fn store(self) -> Option<&'a X509StoreRef> {
+        match self {
+            Place::Context(ctx) => ctx.effective_store(),
+            Place::Connection(conn) => conn.effective_store(),
         }
-        // SAFETY: as above.
-        if store.is_null() { unsafe { anchors::effective_store(self.ctx()) } } else { store }
     }
 
-    unsafe fn trust(self, guard: Option<&Guard>) -> Trust {
+    fn trust(self, guard: Option<&Guard>) -> Trust {
         if let Some(guard) = guard {
-            // SAFETY: see `facts`; the guard is that of the context.
-            return match unsafe { guard.anchors.count(self.ctx()) } {
+            return match guard.anchors.count(self.ctx()) {
                 Ok(0) => Trust::Empty,
                 Ok(count) => Trust::Holds(count),
                 Err(error) => Trust::Unknown(error.message().to_owned()),
             };
         }
-        // SAFETY: as above.
-        let store = unsafe { self.store() };
-        if store.is_null() {
-            return Trust::Empty;
-        }
-        // SAFETY: the store belongs to the context or connection.
-        match unsafe { store::contents(store) } {
-            (0, Some(0)) => Trust::Empty,
-            (0, Some(_)) => Trust::MayFind,
-            (0, None) => Trust::Unknown("this OpenSSL does not show whether a directory was named".to_owned()),
-            (count, _) => Trust::Holds(count),
+        match self.store().map(store::contents) {
+            None | Some((0, Some(0))) => Trust::Empty,
+            Some((0, Some(_))) => Trust::MayFind,
+            Some((0, None)) => Trust::Unknown("this OpenSSL does not show whether a directory was named".to_owned()),
+            Some((count, _)) => Trust::Holds(count),
         }
     }
 
-    unsafe fn own_certificate(self) -> Option<OwnCertificate> {
-        let mut others: *mut ffi::stack_st_X509 = ptr::null_mut();
-        let out = (&raw mut others).cast::<c_void>();
-        let (certificate, key) = match self {
-            // SAFETY: see `facts`; nothing gets another owner.
-            Place::Context(ctx) => unsafe {
-                ffi::SSL_CTX_ctrl(ctx, sys::SSL_CTRL_GET_CHAIN_CERTS, 0, out);
-                (ffi::SSL_CTX_get0_certificate(ctx), ffi::SSL_CTX_get0_privatekey(ctx))
-            },
-            // SAFETY: as above.
-            Place::Connection(ssl, _) => unsafe {
-                ffi::SSL_ctrl(ssl, sys::SSL_CTRL_GET_CHAIN_CERTS, 0, out);
-                (ffi::SSL_get_certificate(ssl), ffi::SSL_get_privatekey(ssl))
-            },
+    fn own_certificate(self) -> Option<OwnCertificate> {
+        let own = match self {
+            Place::Context(ctx) => ctx.own_certificate(),
+            Place::Connection(conn) => conn.own_certificate(),
         };
-        // SAFETY: all three belong to the context or connection.
-        unsafe { certificate::read(certificate, key, others) }
+        own.as_ref().map(certificate::read)
     }
 
-    unsafe fn habits(self) -> Habits {
-        // SAFETY: see `facts`; each call reads one field.
-        let (cache, key_log) = unsafe {
-            (
-                ffi::SSL_CTX_ctrl(self.ctx(), sys::SSL_CTRL_GET_SESS_CACHE_MODE, 0, ptr::null_mut()),
-                sys::SSL_CTX_get_keylog_callback(self.ctx()),
-            )
-        };
-        let quiet = match self {
-            // SAFETY: as above.
-            Place::Context(ctx) => unsafe { sys::SSL_CTX_get_quiet_shutdown(ctx) },
-            // SAFETY: as above.
-            Place::Connection(ssl, _) => unsafe { sys::SSL_get_quiet_shutdown(ssl) },
-        };
+    fn habits(self) -> Habits {
+        let cache = self.ctx().control(sys::SSL_CTRL_GET_SESS_CACHE_MODE, 0);
         Habits {
             client_sessions: cache & SESSION_CACHE_CLIENT != 0,
-            key_log: key_log.is_some(),
-            quiet_shutdown: quiet != 0,
+            key_log: self.ctx().keylog_callback().is_some(),
+            quiet_shutdown: match self {
+                Place::Context(ctx) => ctx.is_quiet_at_shutdown(),
+                Place::Connection(conn) => conn.is_quiet_at_shutdown(),
+            },
         }
     }
 
-    unsafe fn handshake(self) -> Option<Handshake> {
-        let Place::Connection(ssl, _) = self else { return None };
-        // SAFETY: see `facts`, here and below.
-        if unsafe { ffi::SSL_is_init_finished(ssl) } == 0 {
+    fn handshake(self) -> Option<Handshake> {
+        let Place::Connection(conn) = self else { return None };
+        if !conn.is_init_finished() {
             return None;
         }
-        // SAFETY: as above; what comes back is ours to free, and NULL is fine.
-        let peer = unsafe { ffi::SSL_get1_peer_certificate(ssl) };
-        // SAFETY: as above.
-        unsafe { ffi::X509_free(peer) };
-        // SAFETY: as above.
-        let code = unsafe { ffi::SSL_get_verify_result(ssl) } as c_int;
-        // SAFETY: the number is one that OpenSSL gave.
-        let refusal = (code != ffi::X509_V_OK).then(|| unsafe { X509VerifyResult::from_raw(code) });
+        let code = conn.verify_result() as c_int;
         Some(Handshake {
-            peer_certificate: !peer.is_null(),
-            refusal: refusal.map(|refusal| refusal.error_string().to_owned()),
+            peer_certificate: conn.peer_certificate().is_some(),
+            refusal: (code != ffi::X509_V_OK).then(|| certificate_words::code_text(code)),
         })
     }
 }
@@ -292,28 +206,18 @@ fn guarded(guard: &Guard, replaced: Replaced) -> Guarded {
     }
 }
 
-fn suite(cipher: *const ffi::SSL_CIPHER, level: Option<&Level>) -> Suite {
-    // SAFETY: suites are static, as their names are; each call reads one field. NULL for the total bits asks for none.
-    unsafe {
-        Suite {
-            name: text(ffi::SSL_CIPHER_get_name(cipher)).unwrap_or_default(),
-            id: ffi::SSL_CIPHER_get_protocol_id(cipher),
-            key_exchange: sys::SSL_CIPHER_get_kx_nid(cipher),
-            authentication: sys::SSL_CIPHER_get_auth_nid(cipher),
-            cipher: ffi::SSL_CIPHER_get_cipher_nid(cipher),
-            digest: ffi::SSL_CIPHER_get_digest_nid(cipher),
-            bits: ffi::SSL_CIPHER_get_bits(cipher, ptr::null_mut()),
-            aead: sys::SSL_CIPHER_is_aead(cipher) == 1,
-            permitted: level.is_none_or(|level| level.permits_suite(cipher)),
-        }
+fn suite(suite: libssl::Suite, level: Option<&Level>) -> Suite {
+    Suite {
+        name: suite.name().to_owned(),
+        id: suite.id(),
+        key_exchange: suite.key_exchange(),
+        authentication: suite.authentication(),
+        cipher: suite.cipher(),
+        digest: suite.digest(),
+        bits: suite.bits(),
+        aead: suite.is_aead(),
+        permitted: level.is_none_or(|level| level.permits_suite(suite)),
     }
-}
-
-/// # Safety
-/// `pointer` is NULL or NUL-terminated.
-unsafe fn text(pointer: *const c_char) -> Option<String> {
-    // SAFETY: as the caller promises.
-    (!pointer.is_null()).then(|| lossy(unsafe { CStr::from_ptr(pointer) }))
 }
 
 fn lossy(text: &CStr) -> String {

@@ -1,6 +1,5 @@
-//! What a context holds and OpenSSL has no getter for: the program's own certificate verify callback. Its place in the
-//! structure is found out on scratch contexts, once per process, and only ever read. Where the place is not certain the
-//! answer is "unknown", never a guess.
+//! The program's own certificate verify callback. Its place in the structure is found out on scratch contexts, once per
+//! process, and only ever read. Where the place is not certain the answer is "unknown", never a guess.
 
 use std::ffi::{c_int, c_void};
 use std::ptr;

@@ -1,22 +1,11 @@
-//! Where a connection's socket leads. A connection over a program's own transport has none.
+//! Where a socket leads.
 
+use std::ffi::c_int;
 use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use openssl_sys as ffi;
-
-use crate::libssl::sys;
-
-/// The address of the other end, where there is an Internet socket.
-///
-/// # Safety
-/// `ssl` is a live `SSL` in the thread that uses it.
-pub unsafe fn address(ssl: *mut ffi::SSL) -> Option<SocketAddr> {
-    // SAFETY: as the caller promises.
-    let descriptor = unsafe { sys::SSL_get_rfd(ssl) };
-    if descriptor < 0 {
-        return None;
-    }
+/// The address of the other end of `descriptor`, where it is an Internet socket.
+pub fn address(descriptor: c_int) -> Option<SocketAddr> {
     // SAFETY: all-zero bytes are a socket address of no family.
     let mut storage: libc::sockaddr_storage = unsafe { mem::zeroed() };
     let mut len = mem::size_of_val(&storage) as libc::socklen_t;
