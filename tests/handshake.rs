@@ -7,7 +7,6 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use foreign_types::ForeignType;
-use foreign_types::ForeignTypeRef;
 use hostlock::context::Context;
 use hostlock::error::Status;
 use hostlock::handshake::connection_state::{Verdict, Watch};
@@ -37,17 +36,14 @@ fn serve(identity: &Identity) -> u16 {
 
 fn client(ca: &Identity) -> SslContext {
     let context = Context::client(Policy::named("default").unwrap()).unwrap();
-    let guard = context.guard().unwrap();
-    // SAFETY: the context is live and not in use.
-    unsafe { guard.anchors.add(context.as_ptr(), std::slice::from_ref(&ca.certificate)).unwrap() };
+    context.guard().unwrap().anchors.add(context.as_ctx(), std::slice::from_ref(&ca.certificate)).unwrap();
     // SAFETY: the context gives up its one reference.
     unsafe { SslContext::from_ptr(context.into_raw()) }
 }
 
 fn connect(context: &SslContext, host: &str, port: u16) -> (Result<String, String>, Option<Status>) {
     let ssl = Ssl::new(context).unwrap();
-    // SAFETY: the SSL is live and used by this thread only.
-    unsafe { hostlock::handshake::set_host::set(ssl.as_ptr(), || Reference::parse(host)).unwrap() };
+    hostlock::handshake::set_host::set(Conn::from(&*ssl), || Reference::parse(host)).unwrap();
     let mut stream = SslStream::new(ssl, TcpStream::connect(("127.0.0.1", port)).unwrap()).unwrap();
     let mut text = String::new();
     let connected = stream.connect();

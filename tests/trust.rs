@@ -8,6 +8,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use hostlock::error::Status;
+use hostlock::libssl::Ctx;
 use openssl_sys as ffi;
 use support::loopback::{Client, Failure, World, c_path};
 use support::pem;
@@ -339,8 +340,7 @@ fn a_set_up_call_that_panics_poisons_like_one_that_fails() {
     let world = World::new("CA");
     let client = Client::new();
     client.trust_mem(&world.ca.pem()).unwrap();
-    // SAFETY: the context is live for the whole test.
-    let guard = client.guard().unwrap();
+    let guard = Guard::of(Ctx::from(&*client.0)).unwrap();
     let error = guard.configure(Family::Trust, "the call", || panic!("on purpose"), |_, ()| ()).unwrap_err();
     assert_eq!(error.status(), Status::EInternal);
     assert_eq!(client.status(world.port), Status::EPoisoned);

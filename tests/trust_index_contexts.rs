@@ -13,6 +13,7 @@ use hostlock::error::Status;
 use hostlock::ffi::library::hostlock_string_free;
 use hostlock::ffi::trust::{hostlock_ctx_trust_list, hostlock_ctx_trust_materialize};
 use hostlock::guard::Guard;
+use hostlock::libssl::Ctx;
 use hostlock::trust::index::hooks;
 use hostlock::trust::{Index, source};
 use openssl::x509::store::{X509Store, X509StoreBuilder, X509StoreRef};
@@ -150,7 +151,8 @@ fn what_a_handshake_may_find_in_hashed_directories_is_counted_and_listed_once() 
     let directories = vec![c_path(&directory), c_path(&scratch.join("missing"))];
     let index = Arc::new(Index::read(&first.ca.pem(), "the file").unwrap().with_directories(directories));
     let client = Client::new();
-    client.guard().unwrap().anchors.add_index(client.as_ctx(), Arc::clone(&index)).unwrap();
+    let ctx = Ctx::from(&*client.0);
+    Guard::of(ctx).unwrap().anchors.add_index(ctx, Arc::clone(&index)).unwrap();
     for _ in 0..2 {
         assert_eq!(client.trust_count(), Ok(2));
         let listed = list(&client);

@@ -7,6 +7,7 @@ use std::ptr;
 use foreign_types::ForeignType;
 use hostlock::audit;
 use hostlock::audit::report::Report;
+use hostlock::libssl::ours;
 use hostlock::libssl::sys;
 use hostlock::policy::{POLICIES, suite_list};
 use openssl::x509::X509;
@@ -127,12 +128,12 @@ impl Plain {
 
     pub fn audit(&self) -> Report {
         // SAFETY: the context is live and ours alone.
-        unsafe { audit::context(self.0) }.unwrap()
+        unsafe { ours::ctx(self.0).and_then(audit::context) }.unwrap()
     }
 
     pub fn probe(&self) -> Report {
         // SAFETY: as above.
-        unsafe { audit::with_probe(self.0) }.unwrap()
+        unsafe { ours::ctx(self.0).and_then(audit::with_probe) }.unwrap()
     }
 }
 
