@@ -52,7 +52,8 @@ fn judge(conn: Conn<'_>, guard: &Guard, leaf: Option<&X509>, wanted: &Wanted) ->
 /// Whether the policy permits what both sides agreed upon.
 fn check_agreement(conn: Conn<'_>, policy: &Policy) -> Result<()> {
     if !(policy.min_version..=policy.max_version).contains(&conn.version()) {
-        let why = format!("the connection uses {}, which the policy does not permit", conn.version_text());
+        let why =
+            format!("the connection uses {}, which the policy does not permit", conn.version_text().to_string_lossy());
         return Err(Error::new(Status::ENoCommonVersion, why));
     }
     if let Some(suite) = conn.suite().filter(|suite| !policy.permits_suite(suite.id())) {

@@ -36,6 +36,8 @@ macro_rules! call {
     };
 }
 
+pub(super) use call;
+
 impl<'a> Conn<'a> {
     /// A view of `ssl`; `None` for NULL.
     ///
@@ -93,10 +95,10 @@ impl<'a> Conn<'a> {
     }
 
     /// Its name.
-    pub fn version_text(self) -> &'static str {
+    pub fn version_text(self) -> &'static CStr {
         let found = call!(self, ffi::SSL_get_version);
         // SAFETY: libssl answers with a text of its own that never ends.
-        unsafe { CStr::from_ptr(found) }.to_str().unwrap_or("an unknown version")
+        unsafe { CStr::from_ptr(found) }
     }
 
     /// The suite that was agreed upon.
@@ -342,11 +344,6 @@ impl<'a> Conn<'a> {
         let (certificate, key) = (call!(self, ffi::SSL_get_certificate), call!(self, ffi::SSL_get_privatekey));
         // SAFETY: all three belong to the connection, if they are there.
         unsafe { OwnCertificate::new(certificate, key, others) }
-    }
-
-    /// The descriptor that it reads from, where it has one.
-    pub fn descriptor(self) -> Option<c_int> {
-        Some(call!(self, sys::SSL_get_rfd)).filter(|descriptor| *descriptor >= 0)
     }
 
     /// The suites that it may speak.

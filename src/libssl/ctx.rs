@@ -4,8 +4,8 @@ use std::ffi::{CStr, c_int, c_long};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
-use foreign_types::ForeignTypeRef;
-use openssl::ssl::SslContextRef;
+use foreign_types::{ForeignType, ForeignTypeRef};
+use openssl::ssl::{Ssl, SslContextRef};
 use openssl::x509::store::X509StoreRef;
 use openssl_sys as ffi;
 
@@ -240,6 +240,13 @@ impl<'a> Ctx<'a> {
     /// The method that it was made with, and the side that it is for.
     pub fn method(self) -> (Method, Side) {
         method::known(call!(self, sys::SSL_CTX_get_ssl_method))
+    }
+
+    /// A new connection; `None` where OpenSSL makes none.
+    pub fn new_connection(self) -> Option<Ssl> {
+        let ssl = call!(self, ffi::SSL_new);
+        // SAFETY: it is not NULL, and ours.
+        (!ssl.is_null()).then(|| unsafe { Ssl::from_ptr(ssl) })
     }
 
     /// Sets the id context that a session must bear to be resumed by its connections; libssl takes 32 bytes at most.

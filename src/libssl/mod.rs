@@ -27,6 +27,7 @@ mod store_ctx;
 mod suite;
 pub mod sys;
 pub(crate) mod tbs_bytes;
+pub mod transfer;
 pub mod trial;
 pub mod verify_param;
 

@@ -51,9 +51,14 @@ impl Suite {
 
     /// OpenSSL's name of it.
     pub fn name(self) -> &'static str {
+        self.name_text().to_str().unwrap_or("an unknown suite")
+    }
+
+    /// The same, for C.
+    pub fn name_text(self) -> &'static CStr {
         let found = call!(self, ffi::SSL_CIPHER_get_name);
         // SAFETY: a text of libssl's own that never ends.
-        unsafe { CStr::from_ptr(found) }.to_str().unwrap_or("an unknown suite")
+        unsafe { CStr::from_ptr(found) }
     }
 
     /// The strength of its cipher, in bits.

@@ -8,7 +8,7 @@ use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslMethod, SslVerifyMode,
 use openssl_sys as ffi;
 
 use super::pki::{Identity, Recipe};
-use crate::connection::transport::Transport;
+use crate::connection::transport::{Descriptor, Transport};
 use crate::context::Context;
 use crate::error::Error;
 use crate::guard::{Family, Guard};
@@ -140,7 +140,8 @@ impl Pair {
     /// Gives the client the transport of a `hostlock_conn`.
     pub fn with_transport(self) -> Pair {
         // SAFETY: the connection is live and this thread's alone; the descriptor stays the socket's.
-        unsafe { Transport::attach(self.client.as_ptr(), self._sockets.0.as_raw_fd(), false).unwrap() };
+        let transport = Transport::over(Descriptor::Callers(self._sockets.0.as_raw_fd())).unwrap();
+        Conn::from(&*self.client).set_bio(transport);
         self
     }
 

@@ -74,9 +74,8 @@ const ANSWERING: &[(&str, &str)] = &[
 /// place behind which all callbacks stand; two of ex_data, which copy and drop data of ours.
 const WITHOUT_HOOK: usize = 5;
 
-/// Those with a hook. It is not the number of hooks: the transport has two hooks and one place, while the two searches of a
-/// store share a hook.
-const STOPPED: usize = 4;
+/// Those with a hook: of paths, and of the two searches of a store, which share one.
+const STOPPED: usize = 3;
 
 fn sources(directory: &Path, all: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap().flatten() {

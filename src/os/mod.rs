@@ -4,4 +4,6 @@ pub mod clock;
 pub(crate) mod errno;
 pub mod exit;
 pub(crate) mod images;
-pub mod peer;
+pub mod poll;
+pub mod signals;
+pub mod socket;

@@ -15,7 +15,7 @@ use crate::json::Object;
 use crate::libssl::Conn;
 use crate::libssl::method::Side;
 use crate::os::clock::now;
-use crate::os::{errno, images, peer};
+use crate::os::{errno, images, socket};
 use crate::policy::Choice;
 use crate::seal::allow;
 use crate::seal::allow::Seen;
@@ -131,7 +131,7 @@ impl Observer for Seal {
         let _kept = errno::Kept::now();
         let hosts = occasion.wanted.map(|wanted| wanted.references().map(|host| host.text().into_owned()).collect());
         let leaf = occasion.leaf.and_then(|leaf| leaf.to_der().ok()).map(|der| sha256(&der));
-        let address = occasion.conn.descriptor().and_then(peer::address).map(|address| address.ip());
+        let address = occasion.conn.descriptors().0.and_then(socket::peer).map(|address| address.ip());
         allow::find(&Seen { hosts: hosts.unwrap_or_default(), address, leaf }, now())
     }
 
@@ -146,7 +146,7 @@ impl Observer for Seal {
             End::Served => (Outcome::Served, None, None, None),
         };
         self.audit(conn);
-        let peer = conn.descriptor().and_then(peer::address).as_ref().map(SocketAddr::to_string);
+        let peer = conn.descriptors().0.and_then(socket::peer).as_ref().map(SocketAddr::to_string);
         let of_error = || error.and_then(|error| error.host()).map(str::to_owned);
         let host = host.or_else(of_error).or_else(|| expected_host::named(conn));
         self.record(Event { outcome, host, error: error.cloned(), peer, allowed, time: now() });

@@ -36,10 +36,8 @@ pub fn connect(target: &Target, choice: Choice, ca: Option<&Path>, milliseconds:
         || Ok(()),
         |settings, ()| settings.timeout_ms = milliseconds,
     )?;
-    // SAFETY: the context is live, and the guard is its own.
-    let connection = unsafe { Connection::to_host(context.as_ptr(), guard, target.host.clone(), target.port)? };
-    // SAFETY: the connection is live and ours alone.
-    let agreed = unsafe { Agreed::of(connection.as_ptr()) }
+    let connection = Connection::to_host(context.as_ctx(), guard, target.host.clone(), target.port)?;
+    let agreed = Agreed::of(connection.as_conn())
         .ok_or_else(|| Error::new(Status::EInternal, "the handshake came to no end"))?;
     let unreadable = || Error::new(Status::EInternal, "what was agreed cannot be read");
     Ok(Verified {
