@@ -84,13 +84,13 @@ fn note_unfinished(conn: Conn<'_>, bytes: &[u8], outcome: &Result<Progress>) {
     let Some(watch) = Watch::of(conn) else { return };
     if let Ok(Progress::Done(_)) = outcome {
         if watch.state().unfinished.take().is_some() {
-            watch.set_open(true);
+            watch.set_open(conn, true);
         }
         return;
     }
     if conn.is_init_finished() && conn.want() == sys::SSL_WRITING {
         watch.state().unfinished.get_or_insert((bytes.as_ptr().addr(), bytes.len()));
-        watch.set_open(false);
+        watch.set_open(conn, false);
     }
 }
 

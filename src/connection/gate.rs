@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{Verdict, Watch};
-use crate::handshake::start;
+use crate::handshake::{open_connections, start};
 use crate::libssl::Conn;
 use crate::role::Role;
 
@@ -24,12 +24,25 @@ pub enum Way {
 /// The way for `conn`. It is asked before each read and write, so it does little.
 #[inline]
 pub fn way(conn: Conn<'_>) -> Way {
-    let Some(watch) = Watch::of(conn) else { return Way::Ask };
+    if !open_connections::knows(conn) && !is_open(conn) {
+        return Way::Ask;
+    }
     // After SSL_clear and after a fatal error libssl says no.
-    if !watch.is_open() || !conn.is_init_finished() {
+    if !conn.is_init_finished() {
         return Way::Ask;
     }
     if conn.is_over_socket() { Way::Socket } else { Way::Direct }
+}
+
+/// Whether `conn` is open though nobody remembers it: another connection may have taken its place in the memory.
+#[cold]
+#[inline(never)]
+fn is_open(conn: Conn<'_>) -> bool {
+    let is_open = Watch::of(conn).is_some_and(Watch::is_open);
+    if is_open {
+        open_connections::remember(conn);
+    }
+    is_open
 }
 
 /// The guard under which the handshake of `conn` was begun, or would begin now.
@@ -79,6 +92,6 @@ pub fn verified(conn: Conn<'_>, guard: &Guard) -> Result<()> {
 pub fn open(conn: Conn<'_>) {
     if let Some(watch) = Watch::of(conn) {
         let idle = watch.state().unfinished.is_none();
-        watch.set_open(idle);
+        watch.set_open(conn, idle);
     }
 }

@@ -23,11 +23,13 @@ impl Guard {
     }
 
     /// The guard of `ctx`, or `None` for a context that is not ours.
+    #[inline(always)]
     pub fn of(ctx: Ctx<'_>) -> Option<&Guard> {
         GUARDS.of_last(ctx, &LAST)
     }
 
     /// The guard of the context that `conn` has now.
+    #[inline(always)]
     pub fn of_conn(conn: Conn<'_>) -> Option<&Guard> {
         Guard::of(conn.ctx())
     }

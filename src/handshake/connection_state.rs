@@ -11,9 +11,10 @@ use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::guard::observer::Excused;
 use crate::handshake::id_context::Given;
+use crate::handshake::open_connections;
 use crate::host::Reference;
 use crate::libssl::bio::BioSlot;
-use crate::libssl::ex_data::Place;
+use crate::libssl::ex_data::{Last, Place};
 use crate::libssl::{Conn, sys};
 
 /// How far the judgement of a handshake has come.
@@ -103,15 +104,16 @@ impl Watch {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Sets what [`Watch::is_open`] answers.
-    pub fn set_open(&self, open: bool) {
+    /// Sets what [`Watch::is_open`] answers; `conn` is the connection of this watch.
+    pub fn set_open(&self, conn: Conn<'_>, open: bool) {
         self.open.store(open, Ordering::Relaxed);
+        if open { open_connections::remember(conn) } else { open_connections::forget(conn.as_ptr().addr()) }
     }
 
     /// The watch of `conn`, if there is one yet.
     #[inline]
     pub fn of(conn: Conn<'_>) -> Option<&Watch> {
-        WATCHES.of(conn)
+        WATCHES.of_last(conn, &LAST)
     }
 
     /// The watch of `conn`, made where there is none yet. Not while an `SSL` is being constructed.
@@ -124,7 +126,12 @@ impl Watch {
     }
 }
 
-static WATCHES: Place<ffi::SSL, Watch> = Place::copied(for_a_copy);
+static WATCHES: Place<ffi::SSL, Watch> = Place::copied(for_a_copy, open_connections::forget);
+
+thread_local! {
+    /// libssl asks the security callback some eighty times a handshake.
+    static LAST: Last<ffi::SSL, Watch> = const { Last::nothing() };
+}
 
 /// What `SSL_dup` gives the copy: the host and the callbacks; but it must earn its own verdict.
 fn for_a_copy(original: &Watch) -> Watch {

@@ -106,9 +106,13 @@ pub fn with_store(
     guard: &Guard,
     _quiet: &Quiet,
 ) -> Result<Option<Wanted>> {
-    let (of_store, of_own) = (names(store, guard)?, names(own, guard)?);
-    let more = of_store.into_iter().zip(of_own).filter(|(stores, own)| own.is_empty() && !stores.is_empty());
-    let more: Vec<Vec<Reference>> = more.map(|(stores, _)| stores).collect();
+    let (in_store, in_own) = (kinds(store)?, kinds(own)?);
+    let counts: [bool; 3] = std::array::from_fn(|kind| in_store[kind] && !in_own[kind]);
+    let mut more = Vec::new();
+    if counts.contains(&true) {
+        let of_store = names(store, guard)?;
+        more.extend(of_store.into_iter().zip(counts).filter_map(|(names, counts)| counts.then_some(names)));
+    }
     if more.is_empty() && wanted.is_none() {
         return Ok(None);
     }
@@ -130,6 +134,11 @@ fn add_parameters(param: Param<'_>, guard: &Guard, wanted: &mut Wanted, _quiet: 
 /// Whether the program lets wildcards count.
 fn wildcards(param: Param<'_>) -> bool {
     param.host_flags() & X509_CHECK_FLAG_NO_WILDCARDS == 0
+}
+
+/// Whether `param` has hosts, addresses and e-mail addresses. To look is to leave entries on OpenSSL's queue.
+fn kinds(param: Param<'_>) -> Result<[bool; 3]> {
+    Ok([!param.hosts()?.is_empty(), !param.addresses()?.is_empty(), !param.emails()?.is_empty()])
 }
 
 /// The hosts, the addresses and the e-mail addresses in `param`. To look is to leave entries on OpenSSL's queue.

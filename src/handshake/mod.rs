@@ -17,6 +17,7 @@ pub mod id_context;
 pub mod install;
 pub mod libssl_error;
 pub mod ocsp_status;
+pub mod open_connections;
 pub(crate) mod outcome;
 pub mod progress;
 pub(crate) mod report_only;

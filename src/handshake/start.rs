@@ -43,7 +43,7 @@ fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
         if conn.is_in_before() {
             (state.ended, state.unfinished) = (None, None);
         }
-        watch.set_open(false);
+        watch.set_open(conn, false);
         state.staple_judged = false;
         state.generation = guard.map_or(0, Guard::generation);
         state.guard = guard.map(Guard::share);

@@ -237,6 +237,8 @@ fn no_place() -> Error {
 pub struct Place<O, T> {
     /// How a copy of the object gets a copy of the data; without it the copy has none.
     copy: Option<fn(&T) -> T>,
+    /// Told the address of each object that is freed, whether it had data or not, while it is still its own.
+    farewell: Option<fn(usize)>,
     slots: OnceLock<Option<Slots>>,
     ended: AtomicU64,
     kind: PhantomData<fn(O) -> T>,
@@ -245,12 +247,14 @@ pub struct Place<O, T> {
 impl<O: Holder, T: Send + Sync> Place<O, T> {
     /// A place that copies of objects do not inherit.
     pub const fn not_copied() -> Place<O, T> {
-        Place { copy: None, slots: OnceLock::new(), ended: AtomicU64::new(0), kind: PhantomData }
+        Place { copy: None, farewell: None, slots: OnceLock::new(), ended: AtomicU64::new(0), kind: PhantomData }
     }
 
-    /// A place whose data is copied by `copy` with its object.
-    pub const fn copied(copy: fn(&T) -> T) -> Place<O, T> {
-        Place { copy: Some(copy), slots: OnceLock::new(), ended: AtomicU64::new(0), kind: PhantomData }
+    /// A place whose data is copied by `copy` with its object. `farewell` is told the address of each object that is freed,
+    /// and must not panic.
+    pub const fn copied(copy: fn(&T) -> T, farewell: fn(usize)) -> Place<O, T> {
+        let (copy, farewell) = (Some(copy), Some(farewell));
+        Place { copy, farewell, slots: OnceLock::new(), ended: AtomicU64::new(0), kind: PhantomData }
     }
 
     /// The data of the object, if it has any.
@@ -287,9 +291,24 @@ impl<O: Holder, T: Send + Sync> Place<O, T> {
             // SAFETY: it was found on this object, which lives, and none of its kind was freed since.
             return unsafe { known.data.as_ref() };
         }
+        self.look_up(view, ended, last)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_up<'a>(
+        &'static self,
+        view: impl View<'a, Object = O>,
+        ended: u64,
+        last: &'static LocalKey<Last<O, T>>,
+    ) -> Option<&'a T>
+    where
+        O: 'a,
+    {
         let found = self.of(view);
         if let Some(data) = found {
-            let _ = last.try_with(|last| last.0.set(Found { place: self, object, data, ended }));
+            let (place, object): (*const _, *const _) = (self, view.object());
+            let _ = last.try_with(|last| last.0.set(Found { place, object, data, ended }));
         }
         found
     }
@@ -374,7 +393,7 @@ impl<O: Holder, T: Send + Sync> Place<O, T> {
 
     /// OpenSSL frees an object. The first slot's turn frees what two agree on.
     unsafe extern "C" fn free(
-        _object: *mut c_void,
+        object: *mut c_void,
         _word: *mut c_void,
         all: *mut ffi::CRYPTO_EX_DATA,
         index: c_int,
@@ -387,6 +406,9 @@ impl<O: Holder, T: Send + Sync> Place<O, T> {
             return;
         };
         place.ended.fetch_add(1, Ordering::Release);
+        if let Some(farewell) = place.farewell {
+            farewell(object.addr());
+        }
         // SAFETY: OpenSSL hands the ex_data of the object that ends, whose words stay until all callbacks have run.
         let data: *const T = slots.agreed(|index| unsafe { sys::CRYPTO_get_ex_data(all, index) });
         if !data.is_null() {
