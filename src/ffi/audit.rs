@@ -69,7 +69,7 @@ pub unsafe extern "C" fn hostlock_audit_probe(ctx: *mut hostlock_ctx, report: *m
 /// `report` is NULL or a live report.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_report_text(report: *const hostlock_report) -> *const c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live report.
     accessor(c"".as_ptr(), || unsafe { report.as_ref() }.map_or(c"".as_ptr(), |report| report.lend_text().as_ptr()))
 }
 
@@ -81,7 +81,7 @@ pub unsafe extern "C" fn hostlock_report_text(report: *const hostlock_report) ->
 /// `report` is NULL or a live report.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_report_json(report: *const hostlock_report) -> *const c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live report.
     accessor(c"{}".as_ptr(), || unsafe { report.as_ref() }.map_or(c"{}".as_ptr(), |report| report.lend_json().as_ptr()))
 }
 
@@ -126,7 +126,7 @@ pub unsafe extern "C" fn hostlock_report_count(
 pub unsafe extern "C" fn hostlock_report_free(report: *mut hostlock_report) {
     accessor((), || {
         if !report.is_null() {
-            // SAFETY: as the caller promises; reports are given out by Box::into_raw.
+            // SAFETY: reports are given out by Box::into_raw, and the caller gives this one up.
             drop(unsafe { Box::from_raw(report) });
         }
     })
@@ -140,7 +140,7 @@ pub(super) unsafe fn answer(report: *mut *mut hostlock_report, audit: impl FnOnc
         unsafe { clear(report) };
         not_null(report, "report")?;
         let made = Box::into_raw(Box::new(audit()?));
-        // SAFETY: as the caller promises.
+        // SAFETY: it is not NULL, and the caller promises that it is writable.
         unsafe { report.write(made) };
         Ok(())
     })

@@ -32,7 +32,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_certdata(ctx: *mut hostlock_ctx, pat
         let (ctx, guard) = unsafe { guarded(ctx)? };
         let prepare = || {
             let purpose = Purpose::of_peers(guard.role)?;
-            // SAFETY: as above.
+            // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
             let index = source::certdata(unsafe { path_named(path, "path")? }, purpose)?;
             guard.anchors.add_index(ctx, index)
         };
@@ -63,9 +63,9 @@ pub unsafe extern "C" fn hostlock_certdata_to_pem(
     purpose: *const c_char,
 ) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let (input, output) = unsafe { (path_named(input, "input")?, path_named(output, "output")?) };
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         certdata::to_pem(input, output, Purpose::named(unsafe { text(purpose, "purpose")? })?)
     })
 }

@@ -24,7 +24,7 @@ use crate::policy::{Choice, Policy};
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_client_new(policy: *const c_char) -> *mut hostlock_ctx {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
     pointer(|| Ok(Context::client(unsafe { policy_of(policy)? })?.into_raw()))
 }
 
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn hostlock_client_new(policy: *const c_char) -> *mut host
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_server_new(policy: *const c_char) -> *mut hostlock_ctx {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
     pointer(|| Ok(Context::server(unsafe { policy_of(policy)? })?.into_raw()))
 }
 
@@ -56,9 +56,9 @@ pub unsafe extern "C" fn hostlock_server_new(policy: *const c_char) -> *mut host
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_ctx_free(ctx: *mut hostlock_ctx) {
     accessor((), || {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         if unsafe { check_handle(ctx) }.is_ok() {
-            // SAFETY: as above.
+            // SAFETY: it is of our libssl, and the caller gives up a reference to it.
             unsafe { openssl_sys::SSL_CTX_free(ctx) }
         }
     })
@@ -80,7 +80,7 @@ pub unsafe extern "C" fn hostlock_ctx_free(ctx: *mut hostlock_ctx) {
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_set_timeout(ctx: *mut hostlock_ctx, milliseconds: c_int) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
         let prepare = || {
             u32::try_from(milliseconds)
@@ -101,6 +101,6 @@ pub(super) unsafe fn policy_of(name: *const c_char) -> Result<Choice> {
     if name.is_null() {
         return Policy::named("default").map(Choice::from);
     }
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
     Choice::parse(unsafe { text(name, "policy")? })
 }

@@ -44,7 +44,7 @@ pub unsafe extern "C" fn hostlock_conn_error(conn: *const hostlock_conn) -> *con
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_dup(error: *const hostlock_error) -> *mut hostlock_error {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { read(error, ptr::null_mut(), |error| error.clone().into_raw() as *mut hostlock_error) }
 }
 
@@ -56,7 +56,7 @@ pub unsafe extern "C" fn hostlock_error_dup(error: *const hostlock_error) -> *mu
 pub unsafe extern "C" fn hostlock_error_free(error: *mut hostlock_error) {
     accessor((), || {
         if !error.is_null() {
-            // SAFETY: as the caller promises.
+            // SAFETY: it is not NULL, and the caller gives up its owner.
             drop(unsafe { Error::from_raw(error) });
         }
     })
@@ -68,7 +68,7 @@ pub unsafe extern "C" fn hostlock_error_free(error: *mut hostlock_error) {
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_status(error: *const hostlock_error) -> c_int {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { read(error, Status::Ok.code(), |error| error.status().code()) }
 }
 
@@ -78,7 +78,7 @@ pub unsafe extern "C" fn hostlock_error_status(error: *const hostlock_error) -> 
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_message(error: *const hostlock_error) -> *const c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { lend(error, |error| Some(&error.rendered().message)) }.unwrap_or(c"".as_ptr())
 }
 
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn hostlock_error_message(error: *const hostlock_error) ->
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_hint(error: *const hostlock_error) -> *const c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { lend(error, |error| Some(&error.rendered().hint)) }.unwrap_or(c"".as_ptr())
 }
 
@@ -98,7 +98,7 @@ pub unsafe extern "C" fn hostlock_error_hint(error: *const hostlock_error) -> *c
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_host(error: *const hostlock_error) -> *const c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { lend(error, |error| error.rendered().host.as_ref()) }.unwrap_or(ptr::null())
 }
 
@@ -108,7 +108,7 @@ pub unsafe extern "C" fn hostlock_error_host(error: *const hostlock_error) -> *c
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_name_count(error: *const hostlock_error) -> usize {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { read(error, 0, |error| error.names().len()) }
 }
 
@@ -119,7 +119,7 @@ pub unsafe extern "C" fn hostlock_error_name_count(error: *const hostlock_error)
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_name(error: *const hostlock_error, index: usize) -> *const c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { lend(error, |error| error.rendered().names.get(index)) }.unwrap_or(ptr::null())
 }
 
@@ -140,7 +140,7 @@ pub unsafe extern "C" fn hostlock_error_x509_code(error: *const hostlock_error) 
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_time(error: *const hostlock_error) -> i64 {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { read(error, 0, |error| error.time().unwrap_or(0)) }
 }
 
@@ -161,7 +161,7 @@ pub unsafe extern "C" fn hostlock_error_depth(error: *const hostlock_error) -> c
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_chain_text(error: *const hostlock_error) -> *const c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { lend(error, |error| Some(&error.rendered().chain_text)) }.unwrap_or(c"".as_ptr())
 }
 
@@ -173,7 +173,7 @@ pub unsafe extern "C" fn hostlock_error_chain_text(error: *const hostlock_error)
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_json(error: *const hostlock_error) -> *const c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { lend(error, |error| Some(&error.rendered().json)) }.unwrap_or(c"{}".as_ptr())
 }
 
@@ -183,7 +183,7 @@ unsafe fn read<T>(error: *const hostlock_error, fallback: T, body: impl FnOnce(&
     if error.is_null() {
         return fallback;
     }
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     let error = unsafe { Error::share_raw(error) };
     accessor(fallback, || body(&error))
 }
@@ -191,6 +191,6 @@ unsafe fn read<T>(error: *const hostlock_error, fallback: T, body: impl FnOnce(&
 /// # Safety
 /// `error` is NULL or live, and outlives the string.
 unsafe fn lend(error: *const hostlock_error, body: impl FnOnce(&Error) -> Option<&CString>) -> Option<*const c_char> {
-    // SAFETY: as the caller promises. The text belongs to the facts that all copies share.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { read(error, None, |error| body(error).map(|text| text.as_ptr())) }
 }

@@ -36,9 +36,9 @@ use crate::libssl::ours;
 #[must_use]
 pub unsafe extern "C" fn hostlock_harden(ctx: *mut hostlock_ctx, policy: *const c_char, host: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let choice = unsafe { policy_of(policy)? };
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let host = (!host.is_null()).then_some(|| Reference::parse_bytes(unsafe { text_bytes(host, "host")? }));
         // SAFETY: the caller promises NULL or a live context of any libssl that no other thread uses.
         harden::harden(unsafe { ours::ctx(ctx)? }, choice, host)

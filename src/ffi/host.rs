@@ -66,7 +66,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_host(ctx: *mut hostlock_ctx, host: *co
     status(|| {
         // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let (ctx, guard) = unsafe { guarded(ctx)? };
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let prepare = || unsafe { Reference::parse_bytes(text_bytes(host, "host")?) };
         guard.configure(Family::Host, "hostlock_ctx_set_host", prepare, |settings, host| settings.host = Some(host))?;
         client_certificate::require(ctx, guard);
@@ -119,7 +119,7 @@ pub const HOSTLOCK_HOST_MAX: usize = 256;
 #[must_use]
 pub unsafe extern "C" fn hostlock_host_normalize(host: *const c_char, out: *mut c_char, out_len: usize) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let name = normalize(unsafe { text(host, "host")? })?;
         not_null(out, "out")?;
         if name.len() >= out_len {
@@ -151,9 +151,9 @@ pub unsafe extern "C" fn hostlock_host_normalize(host: *const c_char, out: *mut 
 #[must_use]
 pub unsafe extern "C" fn hostlock_cert_check_host(cert: *const u8, len: usize, host: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let reference = Reference::parse_any_bytes(unsafe { text_bytes(host, "host")? })?;
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or so many readable bytes, for the length of this call.
         let certificate = certificate::parse(unsafe { bytes(cert, len, "cert")? })?;
         certificate::check_host(&certificate, &reference, MatchRules::default())
     })

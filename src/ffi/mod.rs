@@ -81,6 +81,6 @@ unsafe fn conn_of<'a>(conn: *const hostlock_conn) -> Result<Conn<'a>> {
 /// `conn` is NULL or a live `SSL` of any libssl.
 unsafe fn check_conn(conn: *const hostlock_conn) -> Result<()> {
     not_null(conn, "conn")?;
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller's promise is the same.
     unsafe { check_handle(conn) }
 }

@@ -25,7 +25,7 @@ pub unsafe extern "C" fn hostlock_ctx_add_pin(ctx: *mut hostlock_ctx, pin: *cons
     status(|| {
         // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let (ctx, guard) = unsafe { guarded(ctx)? };
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let prepare = || Pin::parse(unsafe { text(pin, "pin")? });
         guard.configure(Family::Pin, "hostlock_ctx_add_pin", prepare, |settings, pin| settings.pins.push(pin))?;
         client_certificate::require(ctx, guard);
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_exact(ctx: *mut hostlock_ctx, cert: 
         // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let (ctx, guard) = unsafe { guarded(ctx)? };
         let prepare = || {
-            // SAFETY: as above.
+            // SAFETY: the caller promises NULL or so many readable bytes, for the length of this call.
             let certificate = certificate::parse(unsafe { bytes(cert, len, "cert")? })?;
             certificate.to_der().map_err(|_| Error::new(Status::EInternal, "OpenSSL could not encode the certificate"))
         };

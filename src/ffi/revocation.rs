@@ -29,7 +29,7 @@ pub unsafe extern "C" fn hostlock_ctx_add_crl_file(ctx: *mut hostlock_ctx, path:
         // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
         crls::load(guard, "hostlock_ctx_add_crl_file", |crls| {
-            // SAFETY: as above.
+            // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
             crls.with_file(unsafe { path_of(path)? })
         })
     })
@@ -66,7 +66,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_crl_mode(ctx: *mut hostlock_ctx, mode:
     status(|| {
         // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let prepare = || Mode::parse(unsafe { text(mode, "mode")? });
         guard.configure(Family::CrlMode, "hostlock_ctx_set_crl_mode", prepare, |settings, mode| {
             settings.revocation.mode = Some(mode)
@@ -86,7 +86,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_crl_mode(ctx: *mut hostlock_ctx, mode:
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_crl_reload(ctx: *mut hostlock_ctx) -> c_int {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
     status(|| crls::reload(unsafe { guard_of(ctx)? }))
 }
 
@@ -107,7 +107,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_ocsp_mode(ctx: *mut hostlock_ctx, mode
         // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let (ctx, guard) = unsafe { guarded(ctx)? };
         let prepare = || {
-            // SAFETY: as above.
+            // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
             let mode = ocsp::Mode::parse(unsafe { text(mode, "mode")? })?;
             if guard.role == Role::Server {
                 return Err(Error::new(Status::EState, "only a client context judges stapled OCSP answers"));

@@ -30,7 +30,7 @@ use crate::seal::{self, allow};
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_seal_process(policy: *const c_char) -> c_int {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
     status(|| seal::process(unsafe { policy_of(policy)? }, Mode::Enforce))
 }
 
@@ -72,7 +72,7 @@ pub extern "C" fn hostlock_seal_report() -> *mut c_char {
 #[must_use]
 pub unsafe extern "C" fn hostlock_seal_log(path: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let path = unsafe { text_bytes(path, "path")? };
         seal::log(Path::new(OsStr::from_bytes(path)))
     })
@@ -90,9 +90,9 @@ pub unsafe extern "C" fn hostlock_seal_log(path: *const c_char) -> c_int {
 #[deprecated(note = "nothing is refused; define HOSTLOCK_ALLOW_INSECURE if that is meant")]
 pub unsafe extern "C" fn hostlock_insecure_seal_report_only(policy: *const c_char, reason: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let choice = unsafe { policy_of(policy)? };
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let reason = waivers::reason(unsafe { text(reason, "reason")? })?;
         seal::process(choice, Mode::ReportOnly(reason.to_string_lossy().into_owned()))
     })
@@ -112,9 +112,9 @@ pub unsafe extern "C" fn hostlock_insecure_seal_report_only(policy: *const c_cha
 #[deprecated(note = "anyone can pose as what is named; define HOSTLOCK_ALLOW_INSECURE if that is meant")]
 pub unsafe extern "C" fn hostlock_insecure_seal_allow(what: *const c_char, reason: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let what = unsafe { text(what, "what")? };
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let reason = waivers::reason(unsafe { text(reason, "reason")? })?;
         allow::add(what, reason.to_string_lossy().into_owned())
     })

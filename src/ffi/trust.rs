@@ -40,7 +40,7 @@ use crate::trust::source::{self, Input};
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_file(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
-    // SAFETY: as the caller promises, here and below.
+    // SAFETY: the caller promises NULL or a live context of any libssl, and what the loader is given.
     unsafe { trust(ctx, "hostlock_ctx_trust_file", |broken| source::index(Input::File(path_of(path)?), broken)) }
 }
 
@@ -55,7 +55,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_file(ctx: *mut hostlock_ctx, path: *
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_dir(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
-    // SAFETY: as the caller promises, here and below.
+    // SAFETY: the caller promises NULL or a live context of any libssl, and what the loader is given.
     unsafe { trust(ctx, "hostlock_ctx_trust_dir", |broken| source::index(Input::Directory(path_of(path)?), broken)) }
 }
 
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_dir(ctx: *mut hostlock_ctx, path: *c
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_mem(ctx: *mut hostlock_ctx, data: *const u8, len: usize) -> c_int {
-    // SAFETY: as the caller promises, here and below.
+    // SAFETY: the caller promises NULL or a live context of any libssl, and what the loader is given.
     unsafe {
         trust(ctx, "hostlock_ctx_trust_mem", |broken| source::index(Input::Memory(bytes(data, len, "data")?), broken))
     }
@@ -89,7 +89,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_mem(ctx: *mut hostlock_ctx, data: *c
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_system(ctx: *mut hostlock_ctx) -> c_int {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live context of any libssl, and what the loader is given.
     unsafe { trust(ctx, "hostlock_ctx_trust_system", |_| source::system()) }
 }
 
@@ -100,7 +100,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_system(ctx: *mut hostlock_ctx) -> c_
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_bundled(ctx: *mut hostlock_ctx) -> c_int {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live context of any libssl, and what the loader is given.
     unsafe { trust(ctx, "hostlock_ctx_trust_bundled", |_| Ok(source::bundled())) }
 }
 
@@ -190,14 +190,14 @@ unsafe fn trust(ctx: *mut hostlock_ctx, call: &str, load: impl FnOnce(Broken) ->
 /// # Safety
 /// `path` is NULL or NUL-terminated, and outlives the result.
 pub(super) unsafe fn path_of<'a>(path: *const c_char) -> Result<&'a Path> {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
     unsafe { path_named(path, "path") }
 }
 
 /// # Safety
 /// `path` is NULL or NUL-terminated, and outlives the result.
 pub(super) unsafe fn path_named<'a>(path: *const c_char, name: &str) -> Result<&'a Path> {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
     let bytes = unsafe { text_bytes(path, name)? };
     if bytes.is_empty() {
         return Err(Error::new(Status::EArg, format!("{name} is empty")));

@@ -31,12 +31,12 @@ pub unsafe extern "C" fn hostlock_ctx_verify_chain(
     status(|| {
         // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let (ctx, guard) = unsafe { guarded(ctx)? };
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or so many readable bytes, for the length of this call.
         let chain = unsafe { bytes(chain, len, "chain")? };
         let host = if host.is_null() {
             None
         } else {
-            // SAFETY: as above.
+            // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
             Some(Reference::parse_any_bytes(unsafe { text_bytes(host, "host")? })?)
         };
         offline::verify(ctx, guard, chain, host)
@@ -102,7 +102,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_verify_flags(ctx: *mut hostlock_ctx, w
     status(|| {
         // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let prepare = || stricter::stricter(unsafe { text(words, "words")? });
         guard.configure(
             Family::Setting("hostlock_ctx_set_verify_flags"),

@@ -105,6 +105,6 @@ unsafe fn slice<'a>(data: *const u8, len: c_int) -> Option<&'a [u8]> {
     if data.is_null() || len < 0 {
         return None;
     }
-    // SAFETY: as the caller promises.
+    // SAFETY: it is not NULL, and the caller promises so many bytes.
     Some(unsafe { std::slice::from_raw_parts(data, len as usize) })
 }

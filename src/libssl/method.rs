@@ -200,6 +200,6 @@ fn gives(library: &Library, function: &CStr, method: *const ffi::SSL_METHOD) -> 
     }
     // SAFETY: every function of this name in a libssl takes nothing and gives a pointer to a static method.
     let function: unsafe extern "C" fn() -> *const ffi::SSL_METHOD = unsafe { std::mem::transmute(symbol) };
-    // SAFETY: as above.
+    // SAFETY: it takes nothing, and gives a pointer that is only compared.
     unsafe { function() == method }
 }

@@ -18,7 +18,7 @@ thread_local! {
 /// `method` is a static method of our libssl.
 pub unsafe fn new_context(method: *const ffi::SSL_METHOD) -> *mut ffi::SSL_CTX {
     let before = MAKING.replace(true);
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises a static method.
     let ctx = unsafe { ffi::SSL_CTX_new(method) };
     MAKING.set(before);
     ctx

@@ -47,7 +47,7 @@ pub unsafe fn check_ctx(ctx: *const ffi::SSL_CTX) -> Result<()> {
     if !ctx.is_null() {
         check_shared()?;
     }
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller's promise is the same.
     unsafe { check_handle(ctx) }
 }
 
@@ -59,7 +59,7 @@ pub unsafe fn check_ssl(ssl: *const ffi::SSL) -> Result<()> {
     if !ssl.is_null() {
         check_shared()?;
     }
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller's promise is the same.
     unsafe { check_handle(ssl) }
 }
 
@@ -90,7 +90,7 @@ pub unsafe fn conn<'a>(ssl: *const ffi::SSL) -> Result<Conn<'a>> {
 /// # Safety
 /// `handle` is NULL or a live object of any libssl.
 pub unsafe fn check_handle<H: Handle>(handle: *const H) -> Result<()> {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live object, which is one of these two kinds.
     unsafe { check_object(handle.cast(), H::NAME, H::KIND) }
 }
 

@@ -59,18 +59,18 @@ impl SignedPart {
             return None;
         }
         let (mut oid, mut kind) = (ptr::null(), 0);
-        // SAFETY: as above.
+        // SAFETY: the algorithm belongs to the live certificate; both places are written to.
         unsafe { ffi::X509_ALGOR_get0(&mut oid, &mut kind, ptr::null_mut(), algorithm) };
-        // SAFETY: as above; NULL has no length.
+        // SAFETY: the object belongs to the algorithm; NULL has no length.
         let length = unsafe { ffi::OBJ_length(oid) };
         let parameters: &[u8] = match kind {
             V_ASN1_UNDEF => &[],
             V_ASN1_NULL => &[V_ASN1_NULL as u8, 0],
-            // SAFETY: as above.
+            // SAFETY: the algorithm belongs to the live certificate.
             _ => return self.append(|der| unsafe { sys::i2d_X509_ALGOR(algorithm, der) }),
         };
         if !(1..0x40).contains(&length) {
-            // SAFETY: as above.
+            // SAFETY: the algorithm belongs to the live certificate.
             return self.append(|der| unsafe { sys::i2d_X509_ALGOR(algorithm, der) });
         }
         // SAFETY: the object owns so many bytes.

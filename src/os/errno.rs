@@ -15,7 +15,7 @@ impl Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        // SAFETY: as above.
+        // SAFETY: the address of this thread's own variable.
         unsafe { *libc::__errno_location() = self.0 };
     }
 }
