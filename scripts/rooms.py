@@ -1,4 +1,5 @@
-"""Draws the arrows between the rooms of src/ and fails where one goes up. See docs/architecture.md.
+"""Draws the arrows between the rooms of src/ and fails where one goes up; and fails where files import each other in a
+circle, in src/, benches/ and cli/. See docs/architecture.md.
 
 usage: rooms.py [--arrows]
 """
@@ -10,7 +11,9 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-SRC = Path(__file__).resolve().parent.parent / "src"
+TOP = Path(__file__).resolve().parent.parent
+SRC = TOP / "src"
+CRATES = (SRC, TOP / "benches/src", TOP / "cli/src", TOP / "preload/src")
 
 # From the top floor down: a room may use those below it, and itself. The rooms of one line stand side by side.
 FLOORS = (
@@ -36,40 +39,114 @@ FLOORS = (
 )
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 
-
-def room_of(file: Path) -> str:
-    """The room of a file: its folder below src/, or itself."""
-    return file.relative_to(SRC).parts[0].removesuffix(".rs")
+# A file of a crate, as its modules are named.
+Module = tuple[str, ...]
 
 
-def used(text: str) -> set[str]:
-    """The rooms that a file names."""
-    code = re.sub(r"^\s*//.*$|crate::nets::\w+!", "", text, flags=re.MULTILINE)
-    rooms = set(re.findall(r"\bcrate::(\w+)", code))
-    for group in re.findall(r"\bcrate::\{([^;]*)\};", code):
-        rooms.update(re.findall(r"(?:^|,|\{)\s*(\w+)", group))
-    return rooms & FLOOR.keys()
+def module_of(root: Path, file: Path) -> Module:
+    """`chain::rules` of chain/rules.rs; nothing for the root of the crate."""
+    parts = file.relative_to(root).with_suffix("").parts
+    if parts[-1] == "mod" or parts in (("lib",), ("main",)):
+        parts = parts[:-1]
+    return parts
+
+
+def leaves(tree: str, before: Module = ()) -> list[Module]:
+    """The paths of a use tree."""
+    found: list[Module] = []
+    depth, branch = 0, ""
+    for letter in tree + ",":
+        depth += (letter == "{") - (letter == "}")
+        if letter != "," or depth > 0:
+            branch += letter
+            continue
+        inner = re.match(r"((?:\w+::)*)\{(.*)\}$", branch.strip(), re.DOTALL)
+        if inner:
+            found += leaves(inner[2], (*before, *inner[1].split("::")[:-1]))
+        elif branch.strip():
+            found.append((*before, *branch.strip().split(" as ")[0].split("::")))
+        branch = ""
+    return found
+
+
+def used(module: Module, text: str) -> list[Module]:
+    """The paths within its own crate that a file names, outside of its tests."""
+    code = re.sub(r"//.*|crate::nets::\w+!", "", text.partition("#[cfg(test)]\nmod tests {")[0])
+    uses = re.compile(r"\buse ((?:crate|super|self)\b[^;]*);")
+    named = [leaf for tree in uses.findall(code) for leaf in leaves(tree)]
+    named += [tuple(path.split("::")) for path in re.findall(r"\b(?:crate|super)(?:::\w+)+", uses.sub("", code))]
+    paths = []
+    for name in named:
+        above, path = module if name[0] != "crate" else (), name
+        while path and path[0] in ("crate", "self", "super"):
+            above = above[:-1] if path[0] == "super" else above
+            path = path[1:]
+        paths.append(above + path)
+    return paths
+
+
+def imports(root: Path) -> dict[Module, set[Module]]:
+    """Which files each file of a crate uses."""
+    files = {module_of(root, file): file for file in sorted(root.rglob("*.rs"))}
+    graph: dict[Module, set[Module]] = {}
+    for module, file in files.items():
+        paths = used(module, file.read_text())
+        targets = ({path[:end] for end in range(1, len(path) + 1)} & files.keys() for path in paths)
+        graph[module] = {max(found, key=len) for found in targets if found} - {module}
+    return graph
+
+
+def circles(graph: dict[Module, set[Module]]) -> list[list[Module]]:
+    """Files that use each other in a circle. What a part uses of the file that it is a part of does not count."""
+    below = {file: {other for other in others if file[: len(other)] != other} for file, others in graph.items()}
+
+    def reached(start: Module) -> set[Module]:
+        seen: set[Module] = set()
+        waiting = list(below[start])
+        while waiting:
+            file = waiting.pop()
+            if file not in seen:
+                seen.add(file)
+                waiting += below[file]
+        return seen
+
+    reach = {file: reached(file) for file in below}
+    rings = {frozenset(other for other in reach[file] if file in reach[other]) for file in below if file in reach[file]}
+    return [sorted(ring) for ring in rings]
+
+
+def arrows(graph: dict[Module, set[Module]]) -> dict[tuple[str, str], list[str]]:
+    """From which room to which, and the files that do so."""
+    drawn: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for file, others in graph.items():
+        for room in sorted({other[0] for other in others if file and other[0] != file[0]}):
+            drawn[file[0], room].append("/".join(file))
+    return drawn
 
 
 def main(arguments: list[str]) -> int:
-    """0 where every arrow goes down."""
-    arrows: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for file in sorted(SRC.rglob("*.rs")):
-        room = room_of(file)
-        if room == "lib":
-            continue
-        if room not in FLOOR:
-            print(f"src/{file.relative_to(SRC)}: no floor is known for the room {room!r}", file=sys.stderr)
-            return 1
-        for other in used(file.read_text()) - {room}:
-            arrows[room, other].append(str(file.relative_to(SRC)))
+    """0 where every arrow goes down and no files are in a circle."""
+    graph = imports(SRC)
+    unknown = sorted({file[0] for file in graph if file} - FLOOR.keys())
+    if unknown:
+        print(f"no floor is known for {', '.join(unknown)}", file=sys.stderr)
+        return 1
+    drawn = arrows(graph)
     if "--arrows" in arguments:
-        for (room, other), files in sorted(arrows.items(), key=lambda arrow: FLOOR[arrow[0][0]]):
+        for (room, other), files in sorted(drawn.items(), key=lambda arrow: FLOOR[arrow[0][0]]):
             print(f"{room} -> {other}: {' '.join(files)}")
-    wrong = {arrow: files for arrow, files in arrows.items() if FLOOR[arrow[1]] <= FLOOR[arrow[0]]}
-    for (room, other), files in sorted(wrong.items()):
-        print(f"an arrow goes up, from {room} to {other}: {', '.join(files)}", file=sys.stderr)
-    return 1 if wrong else 0
+    failures = [
+        f"an arrow goes up, from {room} to {other}: {', '.join(files)}"
+        for (room, other), files in sorted(drawn.items())
+        if FLOOR[other] <= FLOOR[room]
+    ]
+    for root in CRATES:
+        rings = circles(imports(root))
+        names = [", ".join("/".join(file) for file in ring) for ring in rings]
+        failures += [f"{root.relative_to(TOP)}: these files use each other in a circle: {ring}" for ring in names]
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 //! What a row must reach, and whether it does.
 
-use crate::row::Row;
-
 /// A bound on what hostlock takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Goal {
@@ -19,18 +17,6 @@ impl Goal {
     /// At most so many of the row's unit.
     pub const fn absolute(at_most: f64) -> Goal {
         Goal { against: None, at_most }
-    }
-
-    /// What the row has of it.
-    pub fn reached(&self, row: &Row) -> f64 {
-        match self.against {
-            Some(peer) => row.hostlock / row.peer(peer),
-            None => row.hostlock,
-        }
-    }
-
-    pub fn holds(&self, row: &Row) -> bool {
-        self.reached(row) <= self.at_most
     }
 
     /// In words.

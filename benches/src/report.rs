@@ -19,7 +19,7 @@ pub fn run(subjects: Vec<&Subject>, gate: bool, json: Option<&str>) -> ExitCode 
         for row in (subject.rows)(&bench).iter().filter(|row| !gate || row.is_gated()) {
             print(row);
             items.push(item(subject.name, row));
-            let goals = row.goals.iter().filter(|goal| row.is_gated() && !goal.holds(row));
+            let goals = row.goals.iter().filter(|goal| row.is_gated() && !row.holds(goal));
             missed.extend(goals.map(|goal| format!("{} ({}): {}", row.what, row.unit.name(), shortfall(row, goal))));
         }
     }
@@ -34,7 +34,7 @@ pub fn run(subjects: Vec<&Subject>, gate: bool, json: Option<&str>) -> ExitCode 
 }
 
 fn shortfall(row: &Row, goal: &Goal) -> String {
-    let reached = goal.reached(row);
+    let reached = row.reached(goal);
     let reached = if goal.against.is_some() { ratio(reached) } else { number(reached) };
     format!("{reached}, where {} is asked for", goal.text())
 }
@@ -54,7 +54,7 @@ fn print(row: &Row) {
         println!("{start}");
     }
     for goal in &row.goals {
-        let verdict = if goal.holds(row) { "reached" } else { "MISSED" };
+        let verdict = if row.holds(goal) { "reached" } else { "MISSED" };
         let gated = if row.is_gated() { "" } else { " (not held by the gate: time)" };
         println!("    goal: at most {}: {verdict}{gated}", goal.text());
     }
@@ -73,8 +73,8 @@ fn item(subject: &str, row: &Row) -> Value {
             json!({
                 "against": goal.against,
                 "at_most": goal.at_most,
-                "reached": goal.reached(row),
-                "holds": goal.holds(row),
+                "reached": row.reached(goal),
+                "holds": row.holds(goal),
                 "gated": row.is_gated(),
             })
         })

@@ -46,6 +46,19 @@ impl Row {
         self
     }
 
+    /// What it has of a goal.
+    pub fn reached(&self, goal: &Goal) -> f64 {
+        match goal.against {
+            Some(peer) => self.hostlock / self.peer(peer),
+            None => self.hostlock,
+        }
+    }
+
+    /// Whether it has reached a goal.
+    pub fn holds(&self, goal: &Goal) -> bool {
+        self.reached(goal) <= goal.at_most
+    }
+
     pub fn goal(mut self, goal: Goal) -> Row {
         self.goals.push(goal);
         self

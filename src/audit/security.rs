@@ -2,7 +2,7 @@
 //! one to itself.
 
 use crate::audit::facts::Security;
-use crate::handshake::security;
+use crate::handshake::hooks;
 use crate::libssl::security::openssls_own;
 use crate::libssl::sys::SecurityCallback;
 
@@ -10,7 +10,7 @@ use crate::libssl::sys::SecurityCallback;
 pub fn whose(callback: Option<SecurityCallback>) -> Security {
     match callback {
         None => Security::Level,
-        Some(callback) if security::is_ours(callback) => Security::Hostlock,
+        Some(callback) if hooks::is_security(callback) => Security::Hostlock,
         Some(callback) if openssls_own().is_some_and(|own| std::ptr::fn_addr_eq(own, callback)) => Security::Level,
         Some(_) => Security::Program,
     }

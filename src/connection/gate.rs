@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{Verdict, Watch};
-use crate::handshake::{open_connections, start};
+use crate::handshake::{open_connections, refusals};
 use crate::libssl::Conn;
 use crate::role::Role;
 
@@ -52,7 +52,7 @@ pub fn guard(conn: Conn<'_>) -> Result<Arc<Guard>> {
         return match Guard::of_conn(conn) {
             Some(guard) => Ok(guard.share()),
             // Only a connection that once was ours has a watch.
-            None if watch.is_some() => Err(start::unverified(start::CONTEXT_REPLACED)),
+            None if watch.is_some() => Err(refusals::unverified(refusals::CONTEXT_REPLACED)),
             None => Err(Error::new(Status::EState, "this SSL belongs to a context that was not made by hostlock")
                 .with_hint("make it from a context of hostlock_client_new, or one that hostlock_harden hardened")),
         };

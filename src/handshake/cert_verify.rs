@@ -18,18 +18,14 @@ use crate::guard::case;
 use crate::guard::observer::{Excused, Occasion};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{Verdict, Watch};
-use crate::handshake::{client_certificate, ech, expected_host, outcome, session, session_end, start, tripwire};
+use crate::handshake::hooks::{self, Verify};
+use crate::handshake::{client_certificate, ech, expected_host, outcome, session, session_end, start};
 use crate::host::{Reference, Wanted};
 use crate::libssl::callback::{self, Callback};
 use crate::libssl::layout::CertVerify;
 use crate::libssl::queue::{self, Quiet};
 use crate::libssl::{Conn, StoreCtx, store, sys};
 use crate::role::Role;
-
-struct Verify;
-
-/// See the module's text.
-pub static VERIFY: sys::CertVerifyCallback = callback::cert_verify::<Verify>;
 
 impl Callback for Verify {
     type Question<'a> = StoreCtx<'a>;
@@ -275,7 +271,7 @@ fn ask_cert_verify(
 
 /// Shows the application's verify callback the chain as libssl would: from the anchor down, or at the failure.
 fn ask_verify(store_ctx: StoreCtx<'_>, conn: Conn<'_>, answer: &std::result::Result<Vec<X509>, Refusal>) -> Result<()> {
-    let own = conn.verify_callback().filter(|own| !tripwire::is_ours(*own));
+    let own = conn.verify_callback().filter(|own| !hooks::is_tripwire(*own));
     // A program can have taken the store away.
     let of_store = || store_ctx.store().and_then(store::verify_callback);
     let Some(callback) = own.or_else(of_store) else { return Ok(()) };

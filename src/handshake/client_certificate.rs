@@ -11,7 +11,7 @@ use crate::chain::waivers::Waiver;
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::Watch;
-use crate::handshake::{expected_host, id_context, session, start, tripwire};
+use crate::handshake::{expected_host, hooks, id_context, refusals, session};
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, Ctx, certificate, sys};
 use crate::role::Role;
@@ -37,8 +37,8 @@ pub fn names_client(guard: &Guard, watch: Option<&Watch>) -> bool {
 /// The program has said on `ctx` whom it trusts, or who the client must be: a certificate is required from here on,
 /// unless it chose the verify mode itself. Later calls change nothing.
 pub fn require(ctx: Ctx<'_>, guard: &Guard) {
-    if guard.regime() == Regime::Own && guard.role == Role::Server && tripwire::mode_is_open(ctx) {
-        ctx.set_verify(REQUIRED, tripwire::TRIPWIRE);
+    if guard.regime() == Regime::Own && guard.role == Role::Server && hooks::mode_is_open(ctx) {
+        ctx.set_verify(REQUIRED, hooks::TRIPWIRE);
     }
 }
 
@@ -46,7 +46,7 @@ pub fn require(ctx: Ctx<'_>, guard: &Guard) {
 pub fn arm(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>) {
     let mut mode = conn.verify_mode();
     let before = mode;
-    if guard.regime() == Regime::Own && tripwire::mode_is_open_on(conn) {
+    if guard.regime() == Regime::Own && hooks::mode_is_open_on(conn) {
         let ctx = conn.ctx();
         // The connection may be older than what its context was told.
         mode |= ctx.verify_mode();
@@ -108,7 +108,7 @@ pub fn review_mark(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>) -> Resu
     let Some(mark) = id_context::in_force(conn, guard, watch) else { return Ok(()) };
     match session::session_bears(conn, &mark) {
         Some(true) => Ok(()),
-        _ => Err(start::unverified("the client's session was verified for another of this server's names")
+        _ => Err(refusals::unverified("the client's session was verified for another of this server's names")
             .with_hint("it must connect anew, with its certificate")),
     }
 }

@@ -10,7 +10,6 @@ use openssl_sys as ffi;
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::guard::observer::Excused;
-use crate::handshake::id_context::Given;
 use crate::handshake::open_connections;
 use crate::host::Reference;
 use crate::libssl::bio::BioSlot;
@@ -32,6 +31,17 @@ pub enum Verdict {
     Refused(Error),
     /// Refused for this reason, and let through because the process was told to, by name.
     Excused(Excused),
+}
+
+/// The id context that hostlock gave a connection, and the program's that is folded into it.
+#[derive(Clone)]
+pub struct GivenId {
+    /// Ours.
+    pub ours: [u8; 32],
+    /// The program's.
+    pub of_program: Vec<u8>,
+    /// Whether the program set it on the context, not on this connection.
+    pub of_context: bool,
 }
 
 /// The changeable part of a [`Watch`].
@@ -56,7 +66,7 @@ pub struct State {
     /// The generation of the context's settings that the handshake began with.
     pub generation: u64,
     /// The session id context that a server's connection was given.
-    pub id_context: Option<Given>,
+    pub id_context: Option<GivenId>,
     /// Whether the context's observer knows how the handshake ended.
     pub told: bool,
     /// Why libssl itself ended the handshake, where it was not for a verdict.

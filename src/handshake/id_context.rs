@@ -7,20 +7,11 @@
 //! Where OpenSSL does not show what the program set, that is left as it is.
 
 use crate::guard::{Guard, Regime};
-use crate::handshake::connection_state::Watch;
+use crate::handshake::connection_state::{GivenId, Watch};
 use crate::handshake::{expected_host, session};
 use crate::host::Wanted;
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, Ctx};
-
-/// The id context that hostlock gave a connection, and the program's that is folded into it.
-#[derive(Clone)]
-pub struct Given {
-    ours: [u8; 32],
-    of_program: Vec<u8>,
-    /// Whether the program set it on the context, not on this connection.
-    of_context: bool,
-}
 
 /// Puts an id context on a new context: no resuming client may meet none.
 pub fn install(ctx: Ctx<'_>, guard: &Guard) -> bool {
@@ -50,7 +41,7 @@ pub fn give(conn: Conn<'_>, guard: &Guard, watch: &Watch) {
         Err(_) => guard.unmatchable_mark(),
     };
     session::require(conn, &ours);
-    watch.state().id_context = Some(Given { ours, of_program, of_context });
+    watch.state().id_context = Some(GivenId { ours, of_program, of_context });
 }
 
 /// The id context for a session of `conn` by the context in force: a servername callback may have exchanged it since

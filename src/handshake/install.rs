@@ -6,16 +6,16 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
-use crate::handshake::tripwire::{TRIPWIRE, UNDECIDED};
-use crate::handshake::{cert_verify, client_hello, id_context, ocsp_status, progress, security, start};
+use crate::handshake::hooks::{self, TRIPWIRE, UNDECIDED};
+use crate::handshake::{client_hello, id_context, ocsp_status, start};
 use crate::libssl::Ctx;
 use crate::role::Role;
 
 /// Puts the hooks in place and turns verification on.
 pub fn install(ctx: Ctx<'_>, guard: &Guard) -> Result<()> {
-    ctx.set_cert_verify_callback(cert_verify::VERIFY);
-    ctx.set_security_callback(security::DECIDE);
-    ctx.set_info_callback(progress::callback(guard.app_info()));
+    ctx.set_cert_verify_callback(hooks::VERIFY);
+    ctx.set_security_callback(hooks::DECIDE);
+    ctx.set_info_callback(hooks::info(guard.app_info()));
     let regime = guard.regime();
     if regime == Regime::Own && guard.role == Role::Server {
         ctx.set_verify(ffi::SSL_VERIFY_NONE, UNDECIDED);
@@ -49,7 +49,7 @@ pub fn install(ctx: Ctx<'_>, guard: &Guard) -> Result<()> {
 /// by ours on each connection.
 pub fn restore(ctx: Ctx<'_>, guard: &Guard) {
     if guard.regime() == Regime::Own {
-        ctx.set_cert_verify_callback(cert_verify::VERIFY);
+        ctx.set_cert_verify_callback(hooks::VERIFY);
     } else {
         start::keep_cert_verify(ctx, guard);
     }

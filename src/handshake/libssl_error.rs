@@ -6,7 +6,7 @@ use std::ffi::c_int;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Status};
-use crate::handshake::{ech, start};
+use crate::handshake::{ech, refusals};
 use crate::libssl::queue;
 use crate::libssl::sys;
 
@@ -54,7 +54,7 @@ pub fn is_on_queue() -> bool {
 
 fn explain(reason: c_int, text: &str) -> Option<Found> {
     let (status, what) = match reason {
-        SESSION_IN_DIFFERENT_CONTEXT => return Some(Found::Verdict(start::foreign_session())),
+        SESSION_IN_DIFFERENT_CONTEXT => return Some(Found::Verdict(refusals::foreign_session())),
         NO_CIPHERS_AVAILABLE => {
             (Status::ENoCommonCipher, "none of the cipher suites that are configured is permitted by the policy")
         }

@@ -11,6 +11,7 @@ use crate::chain::waivers::Waiver;
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::hooks::{STAPLE, Staple};
 use crate::handshake::{outcome, session, session_end};
 use crate::libssl::callback::{self, Callback};
 use crate::libssl::{Conn, Ctx, queue, sys};
@@ -20,7 +21,7 @@ use crate::role::Role;
 
 /// Puts the callback in place on a client's context, and has its connections ask for an answer.
 pub fn install(ctx: Ctx<'_>) {
-    ctx.set_status_callback(ANSWER);
+    ctx.set_status_callback(STAPLE);
     request(ctx, Mode::default());
 }
 
@@ -35,10 +36,10 @@ pub fn prepare(conn: Conn<'_>, guard: &Guard) {
     let ctx = conn.ctx();
     let mut slot = guard.app_status();
     let current = ctx.status_callback();
-    if !current.is_some_and(|current| ptr::fn_addr_eq(current, ANSWER)) {
+    if !current.is_some_and(|current| ptr::fn_addr_eq(current, STAPLE)) {
         *slot = current;
         // The lock keeps other connections from doing the same.
-        ctx.set_status_callback(ANSWER);
+        ctx.set_status_callback(STAPLE);
     }
     drop(slot);
     if guard.settings().ocsp != Mode::Off {
@@ -55,12 +56,7 @@ pub fn judge_late(conn: Conn<'_>, guard: &Guard, watch: &Watch) -> Result<()> {
     judge(conn, guard)
 }
 
-struct Answer;
-
-/// See the module's text.
-static ANSWER: sys::StatusCallback = callback::status::<Answer>;
-
-impl Callback for Answer {
+impl Callback for Staple {
     type Question<'a> = Conn<'a>;
     type Answer = callback::Status;
     const CLOSED: callback::Status = callback::Status::Refuse;

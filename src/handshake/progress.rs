@@ -12,17 +12,13 @@ use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::handshake::expected_host;
-use crate::handshake::start::{self, unverified};
-use crate::handshake::{client_certificate, ech, libssl_error, ocsp_status, outcome, session, session_end};
+use crate::handshake::hooks::{self, Observe, ObserveWithApplication};
+use crate::handshake::refusals::{CONTEXT_REPLACED, NOT_CALLED, foreign_session, unverified};
+use crate::handshake::{client_certificate, ech, libssl_error, ocsp_status, outcome, session, session_end, start};
 use crate::host::Wanted;
-use crate::libssl::callback::{self, Callback, Report};
+use crate::libssl::callback::{Callback, Report};
 use crate::libssl::queue::{self, Quiet};
 use crate::libssl::{Conn, sys};
-
-struct Observe;
-
-/// See the module's text.
-pub static OBSERVE: sys::InfoCallback = callback::info::<Observe>;
 
 impl Callback for Observe {
     type Question<'a> = Report<'a>;
@@ -41,11 +37,6 @@ impl Callback for Observe {
         shut(report.conn);
     }
 }
-
-struct ObserveWithApplication;
-
-/// [`OBSERVE`], where the program had an info callback of its own on the connection or the context before ours.
-pub static OBSERVE_WITH_APPLICATION: sys::InfoCallback = callback::info::<ObserveWithApplication>;
 
 impl Callback for ObserveWithApplication {
     type Question<'a> = Report<'a>;
@@ -66,7 +57,7 @@ fn heed(report: Report<'_>, for_application: bool) {
     crate::nets::here!("info");
     let Report { conn, place, value } = report;
     // libssl would call the program's own: that one has called us, as the callback which it replaced.
-    let by_program = !is_in_place(conn);
+    let by_program = !hooks::info_is_in_place(conn);
     if place & sys::SSL_CB_HANDSHAKE_START != 0 {
         start::prepare(conn);
     }
@@ -102,28 +93,10 @@ fn is_turn(Report { place, value, .. }: Report<'_>) -> bool {
         || place == sys::SSL_CB_WRITE_ALERT && value >> 8 == FATAL
 }
 
-/// Which of ours to set where the program has had `application` there.
-pub fn callback(application: Option<sys::InfoCallback>) -> sys::InfoCallback {
-    if application.is_some() { OBSERVE_WITH_APPLICATION } else { OBSERVE }
-}
-
-/// Whether `callback` is one of ours.
-pub fn is_ours(callback: sys::InfoCallback) -> bool {
-    [OBSERVE, OBSERVE_WITH_APPLICATION].iter().any(|ours| std::ptr::fn_addr_eq(callback, *ours))
-}
-
 /// Whether a program has put an info callback of its own on the context, in place of ours.
 fn context_has_another(conn: Conn<'_>) -> bool {
     let callback = conn.ctx().info_callback();
-    callback.is_some_and(|callback| !is_ours(callback))
-}
-
-/// Whether one of ours is what libssl calls for `conn`.
-pub fn is_in_place(conn: Conn<'_>) -> bool {
-    match conn.info_callback() {
-        Some(own) => is_ours(own),
-        None => conn.ctx().info_callback().is_some_and(is_ours),
-    }
+    callback.is_some_and(|callback| !hooks::is_info(callback))
 }
 
 /// The program's callback for this connection, if it does not run already.
@@ -136,8 +109,8 @@ fn application_callback(conn: Conn<'_>) -> Option<sys::InfoCallback> {
     };
     let context = || conn.ctx().info_callback();
     let displaced = || Guard::of_conn(conn).and_then(Guard::app_info);
-    let context = || context().filter(|callback| !is_ours(*callback)).or_else(displaced);
-    let callback = own.filter(|callback| !is_ours(*callback)).or_else(context)?;
+    let context = || context().filter(|callback| !hooks::is_info(*callback)).or_else(displaced);
+    let callback = own.filter(|callback| !hooks::is_info(*callback)).or_else(context)?;
     watch?.state().in_app_info = true;
     Some(callback)
 }
@@ -194,7 +167,7 @@ fn review(conn: Conn<'_>, watch: &Watch) -> Result<Verdict> {
         (state.guard.clone(), state.verdict.clone())
     };
     let Some(guard) = guard else {
-        return Err(unverified(start::CONTEXT_REPLACED));
+        return Err(unverified(CONTEXT_REPLACED));
     };
     guard.check_not_poisoned()?;
     if ech::public_name(conn).is_some() {
@@ -238,7 +211,7 @@ fn earlier_verdict(conn: Conn<'_>, watch: &Watch) -> Option<Verdict> {
 /// Early data goes to whoever holds the session's keys, so the session must be this host's own.
 fn review_early(conn: Conn<'_>) -> Result<()> {
     let watch = Watch::ensure(conn)?;
-    let guard = Guard::of_conn(conn).ok_or_else(|| unverified(start::CONTEXT_REPLACED))?;
+    let guard = Guard::of_conn(conn).ok_or_else(|| unverified(CONTEXT_REPLACED))?;
     guard.check_not_poisoned()?;
     own_session(conn, guard, watch).map(|_| ())
 }
@@ -251,12 +224,9 @@ fn own_session(conn: Conn<'_>, guard: &Guard, watch: &Watch) -> Result<Wanted> {
     // Its end was looked at when the hello was built, and may lie within the handshake.
     match session::of_session(conn, &session::compute(guard, generation, &wanted), i64::MIN) {
         Some(_) => Ok(wanted),
-        None => Err(start::foreign_session()),
+        None => Err(foreign_session()),
     }
 }
-
-/// For a handshake in which the peer's certificate went past us.
-pub const NOT_CALLED: &str = "hostlock's verification was not called: the certificate verify callback was replaced";
 
 /// A handshake has stopped: to wait, or for good.
 fn stopped(conn: Conn<'_>) {

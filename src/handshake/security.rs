@@ -7,22 +7,17 @@
 //! verified the server's certificate, and before it sends the client's own.
 
 use std::ffi::c_int;
-use std::ptr;
 
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{Verdict, Watch};
-use crate::handshake::progress;
+use crate::handshake::hooks::{self, Decide, DecideWithApplication};
+use crate::handshake::refusals::{NOT_CALLED, unverified};
 use crate::handshake::start;
-use crate::libssl::callback::{self, Callback};
+use crate::libssl::callback::Callback;
 use crate::libssl::security::Question;
 use crate::libssl::{Conn, queue, sys};
 use crate::policy::Policy;
 use crate::role::Role;
-
-struct Decide;
-
-/// See the module's text.
-pub static DECIDE: sys::SecurityCallback = callback::security::<Decide>;
 
 impl Callback for Decide {
     type Question<'a> = Question<'a>;
@@ -35,11 +30,6 @@ impl Callback for Decide {
     }
 }
 
-struct DecideWithApplication;
-
-/// [`DECIDE`], for connections whose program has put a security callback of its own in its place: that is asked too.
-pub static DECIDE_WITH_APPLICATION: sys::SecurityCallback = callback::security::<DecideWithApplication>;
-
 impl Callback for DecideWithApplication {
     type Question<'a> = Question<'a>;
     type Answer = bool;
@@ -48,11 +38,6 @@ impl Callback for DecideWithApplication {
     fn answer(question: Question<'_>) -> bool {
         permits(&question) && application_permits(&question)
     }
-}
-
-/// Whether `callback` is one of ours.
-pub fn is_ours(callback: sys::SecurityCallback) -> bool {
-    [DECIDE, DECIDE_WITH_APPLICATION].iter().any(|ours| ptr::fn_addr_eq(callback, *ours))
 }
 
 /// Whether the policy's floor and what was there before our callback both permit it.
@@ -125,7 +110,7 @@ fn application_permits(question: &Question<'_>) -> bool {
 #[inline(never)]
 fn on_course(conn: Conn<'_>, guard: &Guard, operation: c_int) -> bool {
     let before = conn.is_in_before();
-    if !progress::is_in_place(conn) {
+    if !hooks::info_is_in_place(conn) {
         let serves = || conn.is_server();
         if operation == sys::SSL_SECOP_VERSION && (before || serves()) {
             // Set-up calls ask about keys and ciphers too; those must not cost a program the session that it has set.
@@ -143,7 +128,7 @@ fn on_course(conn: Conn<'_>, guard: &Guard, operation: c_int) -> bool {
         // Between two handshakes it is the verdict on the last one, and set-up calls go on.
         Verdict::Refused(_) => before && operation != sys::SSL_SECOP_VERSION,
         Verdict::Pending if judges_servers => {
-            let error = start::unverified(progress::NOT_CALLED);
+            let error = unverified(NOT_CALLED);
             queue::raise(&error);
             state.verdict = Verdict::Refused(error);
             false
@@ -157,6 +142,7 @@ mod tests {
     use openssl::ssl::Ssl;
 
     use super::*;
+    use crate::handshake::hooks::DECIDE;
     use crate::libssl::method::{self, Side};
     use crate::libssl::{Ctx, new_context};
 

@@ -3,15 +3,14 @@
 
 use std::ffi::{c_int, c_long};
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{Verdict, Watch};
-use crate::handshake::{
-    cert_verify, client_certificate, ech, expected_host, id_context, ocsp_status, progress, security, session,
-};
+use crate::handshake::refusals::{CONTEXT_REPLACED, foreign_session, unverified};
+use crate::handshake::{client_certificate, ech, expected_host, hooks, id_context, ocsp_status, session};
 use crate::libssl::layout::Found;
 use crate::libssl::queue::{self, Quiet};
-use crate::libssl::{Conn, Ctx, sys};
+use crate::libssl::{Conn, Ctx};
 use crate::os::clock::now;
 use crate::policy::Policy;
 use crate::role::Role;
@@ -87,7 +86,7 @@ pub fn check_not_poisoned(guard: &Guard, watch: &Watch) -> Result<()> {
 pub fn review_hello(conn: Conn<'_>) -> bool {
     crate::nets::here!("client_hello");
     let Ok(watch) = Watch::ensure(conn) else { return false };
-    let seen = progress::is_in_place(conn);
+    let seen = hooks::info_is_in_place(conn);
     if !seen {
         prepare_for(conn, true);
     } else {
@@ -131,13 +130,13 @@ pub fn keep_cert_verify(ctx: Ctx<'_>, guard: &Guard) {
     }
     // The lock keeps other connections from doing the same.
     let mut slot = guard.app_cert_verify();
-    let current = ctx.cert_verify_callback(cert_verify::VERIFY);
+    let current = ctx.cert_verify_callback(hooks::VERIFY);
     *slot = match current {
         Found::Ours | Found::Unknown => return,
         Found::None => None,
         Found::Program(own) => Some(own),
     };
-    ctx.set_cert_verify_callback(cert_verify::VERIFY);
+    ctx.set_cert_verify_callback(hooks::VERIFY);
 }
 
 /// Puts our info callback on the connection itself, where it stays when the context is replaced; a program's own is
@@ -145,19 +144,19 @@ pub fn keep_cert_verify(ctx: Ctx<'_>, guard: &Guard) {
 pub fn pin_info(conn: Conn<'_>) {
     let Ok(watch) = Watch::ensure(conn) else { return };
     let current = conn.info_callback();
-    if !current.is_some_and(progress::is_ours) {
+    if !current.is_some_and(hooks::is_info) {
         watch.state().app_info = current;
         let displaced = || Guard::of_conn(conn).and_then(Guard::app_info);
-        conn.set_info_callback(progress::callback(current.or_else(displaced)));
+        conn.set_info_callback(hooks::info(current.or_else(displaced)));
     }
 }
 
 /// The same for the security callback.
 fn pin_security(conn: Conn<'_>, watch: &Watch) {
     let current = conn.security_callback();
-    if !current.is_some_and(security::is_ours) {
+    if !current.is_some_and(hooks::is_security) {
         watch.state().app_security = current;
-        let ours = if current.is_some() { security::DECIDE_WITH_APPLICATION } else { security::DECIDE };
+        let ours = if current.is_some() { hooks::DECIDE_WITH_APPLICATION } else { hooks::DECIDE };
         conn.set_security_callback(ours);
     }
 }
@@ -227,18 +226,4 @@ fn admit_session(conn: Conn<'_>, guard: &Guard, watch: &Watch) {
 fn halt(watch: &Watch, error: Error) {
     queue::raise(&error);
     watch.state().verdict = Verdict::Refused(error);
-}
-
-/// For a connection whose context is not hostlock's any more.
-pub const CONTEXT_REPLACED: &str = "the context of this connection was replaced, and with it the verification";
-
-/// The error for a session that may not be resumed here.
-pub fn foreign_session() -> Error {
-    unverified("the session to be resumed was not verified for this host, policy and context")
-        .with_hint("resume a session only on the context and for the host that it was made with")
-}
-
-/// An error for a handshake that our verification did not see.
-pub fn unverified(why: &str) -> Error {
-    Error::new(Status::EUnverified, why).with_x509_code(sys::X509_V_ERR_APPLICATION_VERIFICATION)
 }

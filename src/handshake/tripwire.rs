@@ -9,14 +9,10 @@ use openssl_sys as ffi;
 
 use crate::guard::Guard;
 use crate::handshake::connection_state::{Verdict, Watch};
-use crate::handshake::start::{CONTEXT_REPLACED, unverified};
-use crate::libssl::callback::{self, Callback};
-use crate::libssl::{Conn, Ctx, StoreCtx, queue, sys};
-
-struct Tripwire;
-
-/// See the module's text.
-pub static TRIPWIRE: sys::VerifyCallback = callback::verify::<Tripwire>;
+use crate::handshake::hooks::{Tripwire, UNDECIDED, Undecided};
+use crate::handshake::refusals::{CONTEXT_REPLACED, unverified};
+use crate::libssl::callback::Callback;
+use crate::libssl::{StoreCtx, queue, sys};
 
 impl Callback for Tripwire {
     type Question<'a> = (c_int, StoreCtx<'a>);
@@ -28,13 +24,6 @@ impl Callback for Tripwire {
     }
 }
 
-struct Undecided;
-
-/// Stands in the place of [`TRIPWIRE`] on our servers until the verify mode has been chosen. SSL_CTX_set_verify takes it
-/// away, SSL_new copies it: so a program's SSL_VERIFY_NONE is told from that of a context which waits to hear whom to
-/// trust.
-pub static UNDECIDED: sys::VerifyCallback = callback::verify::<Undecided>;
-
 impl Callback for Undecided {
     type Question<'a> = (c_int, StoreCtx<'a>);
     type Answer = c_int;
@@ -45,25 +34,6 @@ impl Callback for Undecided {
         std::hint::black_box(ptr::from_ref(&UNDECIDED));
         Tripwire::answer(question)
     }
-}
-
-/// Whether neither the program nor a call of ours has chosen the verify mode of `ctx`.
-pub fn mode_is_open(ctx: Ctx<'_>) -> bool {
-    ctx.verify_mode() == ffi::SSL_VERIFY_NONE && ctx.verify_callback().is_some_and(is_undecided)
-}
-
-/// Whether the program has not chosen the verify mode of `conn`, and its context's was not chosen when it was made.
-pub fn mode_is_open_on(conn: Conn<'_>) -> bool {
-    conn.verify_mode() == ffi::SSL_VERIFY_NONE && conn.verify_callback().is_some_and(is_undecided)
-}
-
-fn is_undecided(callback: sys::VerifyCallback) -> bool {
-    ptr::fn_addr_eq(callback, UNDECIDED)
-}
-
-/// Whether `callback` is [`TRIPWIRE`], or stands in its place.
-pub fn is_ours(callback: sys::VerifyCallback) -> bool {
-    ptr::fn_addr_eq(callback, TRIPWIRE) || is_undecided(callback)
 }
 
 fn is_guarded(store_ctx: StoreCtx<'_>) -> bool {

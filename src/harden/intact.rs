@@ -10,7 +10,7 @@ use crate::audit::versions::Version;
 use crate::audit::{self, kinds};
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
-use crate::handshake::progress;
+use crate::handshake::hooks;
 use crate::libssl::Ctx;
 use crate::libssl::method::check_known;
 use crate::role::Role;
@@ -27,7 +27,7 @@ pub fn check(ctx: Ctx<'_>) -> Result<Report> {
     })?;
     let facts = audit::facts_of(ctx);
     let mut found = hooks(&facts, guard);
-    if !ctx.info_callback().is_some_and(progress::is_ours) {
+    if !ctx.info_callback().is_some_and(hooks::is_info) {
         found.push(kinds::CALLBACK_DISPLACED.found().with_items(["SSL_CTX_set_info_callback"]));
     }
     found.extend(settings(facts, guard));

@@ -10,8 +10,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result, Status};
 use crate::guard::{Displaced, Family, Guard, Post, Regime};
-use crate::handshake::cert_verify;
-use crate::handshake::install;
+use crate::handshake::{hooks, install};
 use crate::host::Reference;
 use crate::libssl::Ctx;
 use crate::libssl::layout::{CertVerify, Found};
@@ -70,7 +69,7 @@ pub fn install_hooks<'a>(ctx: Ctx<'a>, choice: Choice, regime: Regime, side: Sid
 /// What the hooks will stand in front of. A program's own certificate verify callback that cannot be seen may be what
 /// pins its server's key: it is not dropped without a word.
 fn displaced(ctx: Ctx<'_>, choice: Choice) -> Result<Displaced> {
-    let cert_verify = kept(ctx.cert_verify_callback(cert_verify::VERIFY), choice.replace)?;
+    let cert_verify = kept(ctx.cert_verify_callback(hooks::VERIFY), choice.replace)?;
     let (security, info) = (ctx.security_callback(), ctx.info_callback());
     Ok(Displaced { security, info, cert_verify })
 }

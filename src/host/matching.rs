@@ -6,28 +6,12 @@ use std::net::IpAddr;
 
 use crate::error::Result;
 use crate::host::mismatch::mismatch;
-use crate::host::reference::Reference;
+use crate::host::reference::{MatchRules, Reference};
 use crate::x509::dns::DnsName;
 use crate::x509::email::EmailAddress;
 use crate::x509::general_name::{GeneralName, GeneralNames};
 use crate::x509::presented::{Presented, bad_certificate, ip_address, malformed_san};
 use crate::x509::words::{escape, quote};
-
-/// What a policy may change in the matching.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MatchRules {
-    /// Reads the common name where no subjectAltName names a server, exactly one common name, and that is a plain DNS
-    /// name. RFC 9525 2 forbids it; it is for old devices.
-    pub cn_fallback: bool,
-    /// Lets `*` stand for a whole left-most label.
-    pub wildcards: bool,
-}
-
-impl Default for MatchRules {
-    fn default() -> MatchRules {
-        MatchRules { cn_fallback: false, wildcards: true }
-    }
-}
 
 /// The presented identifier that the reference identity matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,7 @@
 use std::net::IpAddr;
 
 use crate::error::{Error, Status};
-use crate::host::matching::MatchRules;
-use crate::host::reference::Reference;
+use crate::host::reference::{MatchRules, Reference};
 use crate::x509::general_name::{GeneralName, GeneralNames};
 use crate::x509::presented::{Presented, ip_address, ip_text};
 use crate::x509::words::{list, quote};

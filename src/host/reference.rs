@@ -223,6 +223,22 @@ fn numeric(host: &[u8]) -> Error {
     }
 }
 
+/// What a policy may change in the matching.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MatchRules {
+    /// Reads the common name where no subjectAltName names a server, exactly one common name, and that is a plain DNS
+    /// name. RFC 9525 2 forbids it; it is for old devices.
+    pub cn_fallback: bool,
+    /// Lets `*` stand for a whole left-most label.
+    pub wildcards: bool,
+}
+
+impl Default for MatchRules {
+    fn default() -> MatchRules {
+        MatchRules { cn_fallback: false, wildcards: true }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

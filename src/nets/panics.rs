@@ -14,7 +14,7 @@ use super::switches::panicking;
 use super::switches::recorded;
 use crate::error::Status;
 use crate::guard::Family;
-use crate::handshake::tripwire::TRIPWIRE;
+use crate::handshake::hooks::TRIPWIRE;
 use crate::libssl::sys;
 use crate::policy::{Choice, Policy};
 use crate::seal;

@@ -58,13 +58,13 @@ const CALLED_FROM_C: &[&str] = &[
 
 /// The types that answer libssl, each with the hook that panics for it in a test of `panics`.
 const ANSWERING: &[(&str, &str)] = &[
-    ("Answer", "ocsp_status"),
     ("Construct", "seal constructor"),
     ("Decide", "security"),
     ("DecideWithApplication", "security asks the program"),
     ("Observe", "info"),
     ("ObserveWithApplication", "info"),
     ("Review", "client_hello"),
+    ("Staple", "ocsp_status"),
     ("Tripwire", "tripwire"),
     ("Undecided", "tripwire"),
     ("Verify", "cert_verify"),

@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
-use crate::handshake::security;
+use crate::handshake::hooks;
 use crate::harden::{self, values};
 use crate::libssl::callback::{self, Callback};
 use crate::libssl::method::{Side, check_known};
@@ -130,7 +130,7 @@ fn refuse_everything(ctx: Ctx<'_>) {
     let Some(seal) = state::current() else { return };
     if seal.mode == Mode::Enforce {
         // Without a guard it permits nothing.
-        ctx.set_security_callback(security::DECIDE);
+        ctx.set_security_callback(hooks::DECIDE);
     }
     seal.register.count_unsealed();
 }

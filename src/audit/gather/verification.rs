@@ -3,7 +3,7 @@
 use crate::audit::facts::{Replaced, Verification};
 use crate::audit::gather::Place;
 use crate::error::Error;
-use crate::handshake::{cert_verify, tripwire};
+use crate::handshake::hooks;
 use crate::libssl::layout::Found;
 use crate::libssl::{Ctx, Param, store};
 use crate::trust::store_functions;
@@ -19,7 +19,7 @@ impl Place<'_> {
         let (depth, auth_level) = (param.depth(), param.auth_level());
         Verification {
             mode,
-            own_callback: callback.is_some_and(|callback| !tripwire::is_ours(callback)),
+            own_callback: callback.is_some_and(|callback| !hooks::is_tripwire(callback)),
             own_store_callback: store.is_some_and(|store| store::verify_callback(store).is_some()),
             own_store_functions: store.map(store_functions::replaced).unwrap_or_default(),
             replaced,
@@ -36,7 +36,7 @@ impl Place<'_> {
 }
 
 pub(super) fn replaced(ctx: Ctx<'_>) -> Replaced {
-    match ctx.cert_verify_callback(cert_verify::VERIFY) {
+    match ctx.cert_verify_callback(hooks::VERIFY) {
         Found::None => Replaced::No,
         Found::Ours => Replaced::ByHostlock,
         Found::Program(..) => Replaced::ByProgram,
