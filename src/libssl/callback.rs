@@ -47,6 +47,7 @@ fn answered<C: Callback>(question: C::Question<'_>) -> C::Answer {
 ///
 /// # Safety
 /// For libssl to call, with its own live context of verification.
+#[doc(alias = "SSL_CTX_set_cert_verify_callback")]
 pub unsafe extern "C" fn cert_verify<C>(context: *mut ffi::X509_STORE_CTX, _argument: *mut c_void) -> c_int
 where
     C: for<'a> Callback<Question<'a> = StoreCtx<'a>, Answer = c_int>,
@@ -56,6 +57,7 @@ where
 }
 
 /// A verify callback (`SSL_CTX_set_verify`), asked with what libcrypto found so far.
+#[doc(alias = "SSL_CTX_set_verify")]
 #[allow(clippy::not_unsafe_ptr_arg_deref, reason = "openssl-sys declares verify callbacks as safe")]
 pub extern "C" fn verify<C>(ok: c_int, context: *mut ffi::X509_STORE_CTX) -> c_int
 where
@@ -69,6 +71,7 @@ where
 ///
 /// # Safety
 /// For libssl to call, with a live connection or a live context.
+#[doc(alias = "SSL_CTX_set_security_callback")]
 pub unsafe extern "C" fn security<C>(
     ssl: *const ffi::SSL,
     ctx: *const ffi::SSL_CTX,
@@ -109,6 +112,7 @@ impl Report<'_> {
 ///
 /// # Safety
 /// For libssl to call, with a live connection.
+#[doc(alias = "SSL_CTX_set_info_callback")]
 pub unsafe extern "C" fn info<C>(ssl: *const ffi::SSL, place: c_int, value: c_int)
 where
     C: for<'a> Callback<Question<'a> = Report<'a>, Answer = ()>,
@@ -135,6 +139,7 @@ pub enum Status {
 ///
 /// # Safety
 /// For libssl to call, with a live connection.
+#[doc(alias = "SSL_CTX_set_tlsext_status_cb")]
 pub unsafe extern "C" fn status<C>(ssl: *mut ffi::SSL, argument: *mut c_void) -> c_int
 where
     C: for<'a> Callback<Question<'a> = Conn<'a>, Answer = Status>,
@@ -161,6 +166,7 @@ pub enum Extension {
 }
 
 /// Has `C` asked whenever a connection of `ctx` builds a ClientHello; libssl has no function that takes it away again.
+#[doc(alias = "SSL_CTX_add_custom_ext")]
 pub fn on_client_hello<C>(ctx: Ctx<'_>, extension: c_uint) -> bool
 where
     C: for<'a> Callback<Question<'a> = Conn<'a>, Answer = Extension> + 'static,

@@ -63,6 +63,7 @@ impl<'a> Conn<'a> {
     }
 
     /// The context that it has now.
+    #[doc(alias = "SSL_get_SSL_CTX")]
     pub fn ctx(self) -> Ctx<'a> {
         let found = call!(self, ffi::SSL_get_SSL_CTX);
         // SAFETY: a connection has a context, and keeps it alive.
@@ -70,31 +71,37 @@ impl<'a> Conn<'a> {
     }
 
     /// Whether it accepts.
+    #[doc(alias = "SSL_is_server")]
     pub fn is_server(self) -> bool {
         call!(self, ffi::SSL_is_server) == 1
     }
 
     /// Whether no handshake has begun since it was made or cleared.
+    #[doc(alias = "SSL_in_before")]
     pub fn is_in_before(self) -> bool {
         call!(self, sys::SSL_in_before) == 1
     }
 
     /// Whether no handshake goes on.
+    #[doc(alias = "SSL_is_init_finished")]
     pub fn is_init_finished(self) -> bool {
         call!(self, ffi::SSL_is_init_finished) == 1
     }
 
     /// Whether the handshake resumed a session.
+    #[doc(alias = "SSL_session_reused")]
     pub fn is_resumed(self) -> bool {
         call!(self, ffi::SSL_session_reused) == 1
     }
 
     /// The version that is spoken, as a number.
+    #[doc(alias = "SSL_version")]
     pub fn version(self) -> c_int {
         call!(self, ffi::SSL_version)
     }
 
     /// Its name.
+    #[doc(alias = "SSL_get_version")]
     pub fn version_text(self) -> &'static CStr {
         let found = call!(self, ffi::SSL_get_version);
         // SAFETY: libssl answers with a text of its own that never ends.
@@ -102,6 +109,7 @@ impl<'a> Conn<'a> {
     }
 
     /// The suite that was agreed upon.
+    #[doc(alias = "SSL_get_current_cipher")]
     pub fn suite(self) -> Option<Suite> {
         let found = call!(self, ffi::SSL_get_current_cipher);
         // SAFETY: NULL, or a suite of libssl's own table.
@@ -109,82 +117,99 @@ impl<'a> Conn<'a> {
     }
 
     /// `SSL_VERIFY_*`.
+    #[doc(alias = "SSL_get_verify_mode")]
     pub fn verify_mode(self) -> c_int {
         call!(self, ffi::SSL_get_verify_mode)
     }
 
     /// Sets that, and leaves the callback.
+    #[doc(alias = "SSL_set_verify")]
     pub fn set_verify_mode(self, mode: c_int) {
         call!(self, ffi::SSL_set_verify, mode, None);
     }
 
     /// The verify callback of this connection.
+    #[doc(alias = "SSL_get_verify_callback")]
     pub fn verify_callback(self) -> Option<sys::VerifyCallback> {
         call!(self, sys::SSL_get_verify_callback)
     }
 
     /// What the verification came to: `X509_V_*`.
+    #[doc(alias = "SSL_get_verify_result")]
     pub fn verify_result(self) -> c_long {
         call!(self, ffi::SSL_get_verify_result)
     }
 
     /// Sets that.
+    #[doc(alias = "SSL_set_verify_result")]
     pub fn set_verify_result(self, code: c_int) {
         call!(self, sys::SSL_set_verify_result, code.into());
     }
 
     /// `SSL_OP_*`.
+    #[doc(alias = "SSL_get_options")]
     pub fn options(self) -> u64 {
         call!(self, sys::SSL_get_options)
     }
 
     /// Sets those bits.
+    #[doc(alias = "SSL_set_options")]
     pub fn set_options(self, bits: u64) {
         call!(self, sys::SSL_set_options, bits);
     }
 
     /// Takes those bits away.
+    #[doc(alias = "SSL_clear_options")]
     pub fn clear_options(self, bits: u64) {
         call!(self, sys::SSL_clear_options, bits);
     }
 
     /// OpenSSL's security level.
+    #[doc(alias = "SSL_get_security_level")]
     pub fn security_level(self) -> c_int {
         call!(self, ffi::SSL_get_security_level)
     }
 
     /// Sets that.
+    #[doc(alias = "SSL_set_security_level")]
     pub fn set_security_level(self, level: c_int) {
         call!(self, sys::SSL_set_security_level, level);
     }
 
     /// The info callback of this connection alone.
+    #[doc(alias = "SSL_get_info_callback")]
     pub fn info_callback(self) -> Option<sys::InfoCallback> {
         call!(self, sys::SSL_get_info_callback)
     }
 
     /// Sets that.
+    #[doc(alias = "SSL_set_info_callback")]
     pub fn set_info_callback(self, callback: sys::InfoCallback) {
         call!(self, sys::SSL_set_info_callback, Some(callback));
     }
 
     /// The security callback.
+    #[doc(alias = "SSL_get_security_callback")]
     pub fn security_callback(self) -> Option<sys::SecurityCallback> {
         call!(self, sys::SSL_get_security_callback)
     }
 
     /// Sets that.
+    #[doc(alias = "SSL_set_security_callback")]
     pub fn set_security_callback(self, callback: sys::SecurityCallback) {
         call!(self, sys::SSL_set_security_callback, Some(callback));
     }
 
     /// A pre-shared key names no host: none is offered, and no early data goes out under one.
+    #[doc(alias = "SSL_set_psk_client_callback")]
+    #[doc(alias = "SSL_set_psk_use_session_callback")]
     pub fn drop_pre_shared_keys(self) {
         call!(self, sys::SSL_set_psk_client_callback, None);
         call!(self, sys::SSL_set_psk_use_session_callback, None);
     }
 
     /// What it asks of certificates.
+    #[doc(alias = "SSL_get0_param")]
     pub fn param(self) -> Param<'a> {
         let found = call!(self, ffi::SSL_get0_param);
         // SAFETY: a connection owns its parameters, which live as long.
@@ -217,6 +242,7 @@ impl<'a> Conn<'a> {
     }
 
     /// The session that it has, to be offered or just made.
+    #[doc(alias = "SSL_get_session")]
     pub fn session(self) -> Option<Session<'a>> {
         let found = call!(self, ffi::SSL_get_session);
         // SAFETY: NULL, or a session that the connection keeps alive until it gets another.
@@ -224,22 +250,26 @@ impl<'a> Conn<'a> {
     }
 
     /// Gives the session up that would be offered.
+    #[doc(alias = "SSL_set_session")]
     pub fn give_up_session(self) {
         call!(self, ffi::SSL_set_session, ptr::null_mut());
     }
 
     /// Sets the id context that a session must bear to be resumed here; 32 bytes are the most that libssl takes.
+    #[doc(alias = "SSL_set_session_id_context")]
     pub fn set_session_id_context(self, id: &[u8; 32]) -> bool {
         // SAFETY: the view promises the connection; so many bytes are there, and are copied.
         unsafe { sys::SSL_set_session_id_context(self.as_ptr(), id.as_ptr(), id.len() as u32) == 1 }
     }
 
     /// How many tickets a server of TLS 1.3 writes after the handshake.
+    #[doc(alias = "SSL_set_num_tickets")]
     pub fn set_ticket_count(self, count: usize) {
         call!(self, sys::SSL_set_num_tickets, count);
     }
 
     /// The certificate that the peer showed, or that its session holds.
+    #[doc(alias = "SSL_get1_peer_certificate")]
     pub fn peer_certificate(self) -> Option<X509> {
         let certificate = call!(self, ffi::SSL_get1_peer_certificate);
         // SAFETY: not NULL, and the reference was made for us.
@@ -247,6 +277,7 @@ impl<'a> Conn<'a> {
     }
 
     /// The certificates that the peer sent.
+    #[doc(alias = "SSL_get_peer_cert_chain")]
     pub fn peer_chain(self) -> Option<&'a StackRef<X509>> {
         let found = call!(self, ffi::SSL_get_peer_cert_chain);
         // SAFETY: NULL, or a stack that the connection keeps until another handshake.
@@ -254,6 +285,7 @@ impl<'a> Conn<'a> {
     }
 
     /// The chain that was verified, from the leaf to its anchor.
+    #[doc(alias = "SSL_get0_verified_chain")]
     pub fn verified_chain(self) -> Option<&'a StackRef<X509>> {
         let found = call!(self, ffi::SSL_get0_verified_chain);
         // SAFETY: NULL, or a stack that the connection keeps until another handshake.
@@ -287,6 +319,7 @@ impl<'a> Conn<'a> {
     }
 
     /// The server name that it asks for, or was asked for.
+    #[doc(alias = "SSL_get_servername")]
     pub fn server_name(self) -> Option<&'a [u8]> {
         let name = call!(self, ffi::SSL_get_servername, ffi::TLSEXT_NAMETYPE_host_name);
         // SAFETY: NULL, or a text that lives until the name is set anew.
@@ -302,11 +335,13 @@ impl<'a> Conn<'a> {
     }
 
     /// Asks the server for an OCSP answer.
+    #[doc(alias = "SSL_set_tlsext_status_type")]
     pub fn ask_for_ocsp(self) {
         call!(self, ffi::SSL_set_tlsext_status_type, ffi::TLSEXT_STATUSTYPE_ocsp);
     }
 
     /// The OCSP answer that the server stapled to its certificate.
+    #[doc(alias = "SSL_get_tlsext_status_ocsp_resp")]
     pub fn ocsp_answer(self) -> Option<&'a [u8]> {
         let mut data = ptr::null_mut();
         // SAFETY: the view promises the connection; the control gives a pointer into it.
@@ -317,6 +352,7 @@ impl<'a> Conn<'a> {
     }
 
     /// The Finished message that it sent last; empty where it sent none. Each handshake's is another.
+    #[doc(alias = "SSL_get_finished")]
     pub fn finished(self) -> Vec<u8> {
         let mut bytes = vec![0; 2 * ffi::EVP_MAX_MD_SIZE as usize];
         // SAFETY: the view promises the connection; libssl writes at most as many bytes as it is told.
@@ -326,16 +362,20 @@ impl<'a> Conn<'a> {
     }
 
     /// From here on `SSL_read` and `SSL_write` refuse.
+    #[doc(alias = "SSL_set_shutdown")]
     pub fn close(self) {
         call!(self, ffi::SSL_set_shutdown, ffi::SSL_SENT_SHUTDOWN | ffi::SSL_RECEIVED_SHUTDOWN);
     }
 
     /// Whether it ends without a close_notify.
+    #[doc(alias = "SSL_get_quiet_shutdown")]
     pub fn is_quiet_at_shutdown(self) -> bool {
         call!(self, sys::SSL_get_quiet_shutdown) != 0
     }
 
     /// The certificate, the key and the further certificates of its chain that it shows.
+    #[doc(alias = "SSL_get_certificate")]
+    #[doc(alias = "SSL_get_privatekey")]
     pub fn own_certificate(self) -> Option<OwnCertificate<'a>> {
         let mut others: *mut ffi::stack_st_X509 = ptr::null_mut();
         let out = (&raw mut others).cast::<c_void>();
@@ -347,6 +387,7 @@ impl<'a> Conn<'a> {
     }
 
     /// The suites that it may speak.
+    #[doc(alias = "SSL_get_ciphers")]
     pub fn suites(self) -> Vec<Suite> {
         let found = call!(self, sys::SSL_get_ciphers);
         // SAFETY: NULL, or a stack of suites that the connection keeps.

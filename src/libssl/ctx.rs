@@ -56,6 +56,7 @@ impl<'a> Ctx<'a> {
     }
 
     /// What its connections ask of certificates.
+    #[doc(alias = "SSL_CTX_get0_param")]
     pub fn param(self) -> Param<'a> {
         let found = call!(self, ffi::SSL_CTX_get0_param);
         // SAFETY: a context owns its parameters, which live as long.
@@ -63,6 +64,7 @@ impl<'a> Ctx<'a> {
     }
 
     /// Its certificate store.
+    #[doc(alias = "SSL_CTX_get_cert_store")]
     pub fn cert_store(self) -> Option<&'a X509StoreRef> {
         let found = call!(self, ffi::SSL_CTX_get_cert_store);
         // SAFETY: NULL, or a store that the context keeps alive.
@@ -84,16 +86,19 @@ impl<'a> Ctx<'a> {
     }
 
     /// `SSL_VERIFY_*`.
+    #[doc(alias = "SSL_CTX_get_verify_mode")]
     pub fn verify_mode(self) -> c_int {
         call!(self, ffi::SSL_CTX_get_verify_mode)
     }
 
     /// The verify callback.
+    #[doc(alias = "SSL_CTX_get_verify_callback")]
     pub fn verify_callback(self) -> Option<sys::VerifyCallback> {
         call!(self, sys::SSL_CTX_get_verify_callback)
     }
 
     /// Sets both.
+    #[doc(alias = "SSL_CTX_set_verify")]
     pub fn set_verify(self, mode: c_int, callback: sys::VerifyCallback) {
         call!(self, sys::SSL_CTX_set_verify, mode, Some(callback));
     }
@@ -105,26 +110,31 @@ impl<'a> Ctx<'a> {
     }
 
     /// Sets that, without an argument.
+    #[doc(alias = "SSL_CTX_set_cert_verify_callback")]
     pub fn set_cert_verify_callback(self, callback: sys::CertVerifyCallback) {
         call!(self, sys::SSL_CTX_set_cert_verify_callback, Some(callback), ptr::null_mut());
     }
 
     /// The security callback.
+    #[doc(alias = "SSL_CTX_get_security_callback")]
     pub fn security_callback(self) -> Option<sys::SecurityCallback> {
         call!(self, sys::SSL_CTX_get_security_callback)
     }
 
     /// Sets that.
+    #[doc(alias = "SSL_CTX_set_security_callback")]
     pub fn set_security_callback(self, callback: sys::SecurityCallback) {
         call!(self, sys::SSL_CTX_set_security_callback, Some(callback));
     }
 
     /// The info callback.
+    #[doc(alias = "SSL_CTX_get_info_callback")]
     pub fn info_callback(self) -> Option<sys::InfoCallback> {
         call!(self, sys::SSL_CTX_get_info_callback)
     }
 
     /// Sets that.
+    #[doc(alias = "SSL_CTX_set_info_callback")]
     pub fn set_info_callback(self, callback: sys::InfoCallback) {
         call!(self, sys::SSL_CTX_set_info_callback, Some(callback));
     }
@@ -154,16 +164,20 @@ impl<'a> Ctx<'a> {
     }
 
     /// The function that is told the keys of connections.
+    #[doc(alias = "SSL_CTX_get_keylog_callback")]
     pub fn keylog_callback(self) -> Option<sys::KeylogCallback> {
         call!(self, sys::SSL_CTX_get_keylog_callback)
     }
 
     /// Whether connections end without a close_notify.
+    #[doc(alias = "SSL_CTX_get_quiet_shutdown")]
     pub fn is_quiet_at_shutdown(self) -> bool {
         call!(self, sys::SSL_CTX_get_quiet_shutdown) != 0
     }
 
     /// The certificate, the key and the further certificates of its chain that its connections show.
+    #[doc(alias = "SSL_CTX_get0_certificate")]
+    #[doc(alias = "SSL_CTX_get0_privatekey")]
     pub fn own_certificate(self) -> Option<OwnCertificate<'a>> {
         let mut others: *mut ffi::stack_st_X509 = ptr::null_mut();
         let out = (&raw mut others).cast();
@@ -176,31 +190,37 @@ impl<'a> Ctx<'a> {
     }
 
     /// `SSL_OP_*`.
+    #[doc(alias = "SSL_CTX_get_options")]
     pub fn options(self) -> u64 {
         call!(self, ffi::SSL_CTX_get_options)
     }
 
     /// Sets those bits.
+    #[doc(alias = "SSL_CTX_set_options")]
     pub fn set_options(self, bits: u64) {
         call!(self, ffi::SSL_CTX_set_options, bits);
     }
 
     /// Takes those bits away.
+    #[doc(alias = "SSL_CTX_clear_options")]
     pub fn clear_options(self, bits: u64) {
         call!(self, ffi::SSL_CTX_clear_options, bits);
     }
 
     /// OpenSSL's security level.
+    #[doc(alias = "SSL_CTX_get_security_level")]
     pub fn security_level(self) -> c_int {
         call!(self, ffi::SSL_CTX_get_security_level)
     }
 
     /// Sets that.
+    #[doc(alias = "SSL_CTX_set_security_level")]
     pub fn set_security_level(self, level: c_int) {
         call!(self, ffi::SSL_CTX_set_security_level, level);
     }
 
     /// The suites that its connections may speak.
+    #[doc(alias = "SSL_CTX_get_ciphers")]
     pub fn suites(self) -> Vec<Suite> {
         let found = call!(self, sys::SSL_CTX_get_ciphers);
         // SAFETY: NULL, or a stack of suites that the context keeps.
@@ -208,12 +228,14 @@ impl<'a> Ctx<'a> {
     }
 
     /// Chooses suites of TLS 1.2 and below, as `openssl ciphers` reads them.
+    #[doc(alias = "SSL_CTX_set_cipher_list")]
     pub fn set_old_suites(self, list: &CStr) -> bool {
         // SAFETY: the view promises the context; libssl reads the text during the call.
         unsafe { ffi::SSL_CTX_set_cipher_list(self.as_ptr(), list.as_ptr()) == 1 }
     }
 
     /// Chooses suites of TLS 1.3.
+    #[doc(alias = "SSL_CTX_set_ciphersuites")]
     pub fn set_suites_13(self, list: &CStr) -> bool {
         // SAFETY: the view promises the context; libssl reads the text during the call.
         unsafe { ffi::SSL_CTX_set_ciphersuites(self.as_ptr(), list.as_ptr()) == 1 }
@@ -231,6 +253,7 @@ impl<'a> Ctx<'a> {
     }
 
     /// Gives it the method that speaks all versions on this side. It forgets the suites.
+    #[doc(alias = "SSL_CTX_set_ssl_version")]
     pub fn set_method_of_all_versions(self, side: Side) -> bool {
         let method = method::of_all_versions(side);
         // SAFETY: the view promises the context; the method is static.
@@ -238,11 +261,13 @@ impl<'a> Ctx<'a> {
     }
 
     /// The method that it was made with, and the side that it is for.
+    #[doc(alias = "SSL_CTX_get_ssl_method")]
     pub fn method(self) -> (Method, Side) {
         method::known(call!(self, sys::SSL_CTX_get_ssl_method))
     }
 
     /// A new connection; `None` where OpenSSL makes none.
+    #[doc(alias = "SSL_new")]
     pub fn new_connection(self) -> Option<Ssl> {
         let ssl = call!(self, ffi::SSL_new);
         // SAFETY: it is not NULL, and ours.
@@ -250,6 +275,7 @@ impl<'a> Ctx<'a> {
     }
 
     /// Sets the id context that a session must bear to be resumed by its connections; libssl takes 32 bytes at most.
+    #[doc(alias = "SSL_CTX_set_session_id_context")]
     pub fn set_session_id_context(self, id: &[u8]) -> bool {
         let Ok(len) = u32::try_from(id.len()) else { return false };
         // SAFETY: the view promises the context; so many bytes are there, and are copied.

@@ -42,21 +42,25 @@ impl<'a> Param<'a> {
     }
 
     /// `X509_V_FLAG_*`.
+    #[doc(alias = "X509_VERIFY_PARAM_get_flags")]
     pub fn flags(self) -> c_ulong {
         call!(self, ffi::X509_VERIFY_PARAM_get_flags)
     }
 
     /// The most intermediates; negative where nothing is asked.
+    #[doc(alias = "X509_VERIFY_PARAM_get_depth")]
     pub fn depth(self) -> c_int {
         call!(self, sys::X509_VERIFY_PARAM_get_depth)
     }
 
     /// The security level that signatures and keys must have; negative where nothing is asked.
+    #[doc(alias = "X509_VERIFY_PARAM_get_auth_level")]
     pub fn auth_level(self) -> c_int {
         call!(self, ffi::X509_VERIFY_PARAM_get_auth_level)
     }
 
     /// `X509_CHECK_FLAG_*`.
+    #[doc(alias = "X509_VERIFY_PARAM_get_hostflags")]
     pub fn host_flags(self) -> u32 {
         call!(self, sys::X509_VERIFY_PARAM_get_hostflags)
     }

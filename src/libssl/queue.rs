@@ -12,6 +12,9 @@ use crate::error::{Error, Status};
 use crate::libssl::sys;
 
 /// Puts `error` on this thread's queue, under the library name "hostlock", its message as the entry's data.
+#[doc(alias = "ERR_new")]
+#[doc(alias = "ERR_set_debug")]
+#[doc(alias = "ERR_set_error")]
 pub fn raise(error: &Error) {
     let Ok(message) = CString::new(error.message().replace('\0', "\\0")) else { return };
     // SAFETY: the format is a literal with one %s, and `message` outlives the call, which copies it.
@@ -46,6 +49,8 @@ fn raise_verify_failed() {
 }
 
 /// The number that this process gave to the library "hostlock", with its reasons registered.
+#[doc(alias = "ERR_get_next_error_library")]
+#[doc(alias = "ERR_load_strings")]
 pub fn library() -> c_int {
     static LIBRARY: OnceLock<c_int> = OnceLock::new();
     // OpenSSL forgets the table when the process ends; kept here it is no leak for those who look for leaks.
@@ -75,6 +80,7 @@ pub struct Quiet(());
 
 impl Quiet {
     /// Marks the queue as it is now.
+    #[doc(alias = "ERR_set_mark")]
     pub fn begin() -> Quiet {
         // SAFETY: no arguments; a mark on an empty queue is remembered as "empty".
         unsafe { sys::ERR_set_mark() };
@@ -95,12 +101,14 @@ impl Drop for Quiet {
 }
 
 /// The code of the newest entry on this thread's queue; 0 where it is empty.
+#[doc(alias = "ERR_peek_last_error")]
 pub fn newest() -> c_ulong {
     // SAFETY: reads the newest entry of this thread's queue.
     unsafe { ffi::ERR_peek_last_error() }
 }
 
 /// The newest entry on this thread's queue, in OpenSSL's words.
+#[doc(alias = "ERR_peek_last_error")]
 pub fn newest_reason() -> Option<String> {
     // SAFETY: reads the newest entry of this thread's queue.
     reason_text(unsafe { ffi::ERR_peek_last_error() })
@@ -120,6 +128,7 @@ struct Entry {
 
 impl Kept {
     /// Takes all entries.
+    #[doc(alias = "ERR_get_error_all")]
     pub fn take() -> Kept {
         let mut entries = Vec::new();
         loop {
@@ -166,6 +175,7 @@ impl Drop for Kept {
 const ERR_TXT_STRING: c_int = 0x02;
 
 /// OpenSSL's words for an error code.
+#[doc(alias = "ERR_reason_error_string")]
 pub fn reason_text(code: c_ulong) -> Option<String> {
     if code == 0 {
         return None;

@@ -34,32 +34,38 @@ impl Session<'_> {
     }
 
     /// Whether libssl would resume it.
+    #[doc(alias = "SSL_SESSION_is_resumable")]
     pub fn is_resumable(self) -> bool {
         call!(self, sys::SSL_SESSION_is_resumable) == 1
     }
 
     /// Whether it has a key: one that a handshake is about to make has none.
+    #[doc(alias = "SSL_SESSION_get_master_key")]
     pub fn has_key(self) -> bool {
         // With no room the length of the key is answered.
         call!(self, ffi::SSL_SESSION_get_master_key, ptr::null_mut(), 0) > 0
     }
 
     /// When it was made, in Unix seconds.
+    #[doc(alias = "SSL_SESSION_get_time")]
     pub fn time(self) -> c_long {
         call!(self, ffi::SSL_SESSION_get_time)
     }
 
     /// How many seconds it may be resumed for.
+    #[doc(alias = "SSL_SESSION_get_timeout")]
     pub fn timeout(self) -> c_long {
         call!(self, ffi::SSL_SESSION_get_timeout)
     }
 
     /// Sets that. A limit of 0 makes libssl end the handshake.
+    #[doc(alias = "SSL_SESSION_set_timeout")]
     pub fn set_timeout(self, seconds: c_long) {
         call!(self, sys::SSL_SESSION_set_timeout, seconds);
     }
 
     /// The id context that it bears.
+    #[doc(alias = "SSL_SESSION_get0_id_context")]
     pub fn id_context(self) -> Vec<u8> {
         let mut len = 0;
         // SAFETY: the view promises the session; the pointer is into it.
@@ -72,18 +78,21 @@ impl Session<'_> {
     }
 
     /// Sets that.
+    #[doc(alias = "SSL_SESSION_set1_id_context")]
     pub fn set_id_context(self, id: &[u8; 32]) {
         // SAFETY: the view promises the session; so many bytes are there, and are copied.
         unsafe { sys::SSL_SESSION_set1_id_context(self.session.as_ptr(), id.as_ptr(), id.len() as u32) };
     }
 
     /// Takes the id context away.
+    #[doc(alias = "SSL_SESSION_set1_id_context")]
     pub fn clear_id_context(self) {
         // SAFETY: the view promises the session; of no bytes none are read.
         unsafe { sys::SSL_SESSION_set1_id_context(self.session.as_ptr(), [0].as_ptr(), 0) };
     }
 
     /// Makes it one that cannot be resumed, whether it is in the cache of `ctx` or not.
+    #[doc(alias = "SSL_CTX_remove_session")]
     pub fn forget(self, ctx: Ctx<'_>) {
         // SAFETY: both views promise what they stand for.
         unsafe { ffi::SSL_CTX_remove_session(ctx.as_ptr(), self.session.as_ptr()) };

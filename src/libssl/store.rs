@@ -28,18 +28,21 @@ pub unsafe fn stack_at<'a>(stack: *mut ffi::stack_st_X509) -> Option<&'a StackRe
 }
 
 /// What the store asks of certificates.
+#[doc(alias = "X509_STORE_get0_param")]
 pub fn param(store: &X509StoreRef) -> Param<'_> {
     // SAFETY: a store owns its parameters, which live as long.
     unsafe { Param::new(sys::X509_STORE_get0_param(store.as_ptr())) }
 }
 
 /// The verify callback of the store.
+#[doc(alias = "X509_STORE_get_verify_cb")]
 pub fn verify_callback(store: &X509StoreRef) -> Option<sys::VerifyCallback> {
     // SAFETY: reads one field of a live store.
     unsafe { sys::X509_STORE_get_verify_cb(store.as_ptr()) }
 }
 
 /// One more owner of it; `None` where OpenSSL counts no further.
+#[doc(alias = "X509_STORE_up_ref")]
 pub fn owner(store: &X509StoreRef) -> Option<X509Store> {
     // SAFETY: the store is live.
     if unsafe { sys::X509_STORE_up_ref(store.as_ptr()) } != 1 {

@@ -46,6 +46,8 @@ impl<'a> StoreCtx<'a> {
     }
 
     /// The connection that libssl verifies for; always there inside of libssl's own verification.
+    #[doc(alias = "X509_STORE_CTX_get_ex_data")]
+    #[doc(alias = "SSL_get_ex_data_X509_STORE_CTX_idx")]
     pub fn conn(self) -> Option<Conn<'a>> {
         let found = call!(self, ffi::X509_STORE_CTX_get_ex_data, ffi::SSL_get_ex_data_X509_STORE_CTX_idx());
         // SAFETY: libssl stores the SSL under this index, and lets it live longer than the verification.
@@ -53,6 +55,7 @@ impl<'a> StoreCtx<'a> {
     }
 
     /// The certificate that is verified.
+    #[doc(alias = "X509_STORE_CTX_get0_cert")]
     pub fn leaf(self) -> Option<&'a X509Ref> {
         let leaf = call!(self, sys::X509_STORE_CTX_get0_cert);
         // SAFETY: not NULL, and it lives as long as the verification.
@@ -60,6 +63,7 @@ impl<'a> StoreCtx<'a> {
     }
 
     /// What else the peer sent.
+    #[doc(alias = "X509_STORE_CTX_get0_untrusted")]
     pub fn untrusted(self) -> Option<&'a StackRef<X509>> {
         let found = call!(self, sys::X509_STORE_CTX_get0_untrusted);
         // SAFETY: NULL, or a stack that lives as long as the verification.
@@ -67,6 +71,7 @@ impl<'a> StoreCtx<'a> {
     }
 
     /// The store that is verified with.
+    #[doc(alias = "X509_STORE_CTX_get0_store")]
     pub fn store(self) -> Option<&'a X509StoreRef> {
         let found = call!(self, sys::X509_STORE_CTX_get0_store);
         // SAFETY: NULL, or a store that lives as long as the verification.
@@ -74,6 +79,7 @@ impl<'a> StoreCtx<'a> {
     }
 
     /// What is asked of certificates.
+    #[doc(alias = "X509_STORE_CTX_get0_param")]
     pub fn param(self) -> Param<'a> {
         let found = call!(self, sys::X509_STORE_CTX_get0_param);
         // SAFETY: a context of verification has parameters, which live as long.
@@ -81,16 +87,19 @@ impl<'a> StoreCtx<'a> {
     }
 
     /// What was found: `X509_V_*`. libssl derives its alert from this.
+    #[doc(alias = "X509_STORE_CTX_get_error")]
     pub fn error(self) -> c_int {
         call!(self, ffi::X509_STORE_CTX_get_error)
     }
 
     /// Sets that.
+    #[doc(alias = "X509_STORE_CTX_set_error")]
     pub fn set_error(self, code: c_int) {
         call!(self, ffi::X509_STORE_CTX_set_error, code);
     }
 
     /// libcrypto's own verification, with the program's callbacks: positive where it accepts.
+    #[doc(alias = "X509_verify_cert")]
     pub fn verify(self) -> c_int {
         call!(self, ffi::X509_verify_cert)
     }
@@ -102,6 +111,9 @@ impl<'a> StoreCtx<'a> {
     }
 
     /// A program's verify callback, shown one certificate of the chain and what was found about it.
+    #[doc(alias = "X509_STORE_CTX_set_current_cert")]
+    #[doc(alias = "X509_STORE_CTX_set_error_depth")]
+    #[doc(alias = "X509_STORE_CTX_set_error")]
     pub fn show(
         self,
         callback: sys::VerifyCallback,
@@ -120,6 +132,7 @@ impl<'a> StoreCtx<'a> {
     }
 
     /// Puts the chain there that was built.
+    #[doc(alias = "X509_STORE_CTX_set0_verified_chain")]
     pub fn give_chain(self, chain: Stack<X509>) {
         call!(self, sys::X509_STORE_CTX_set0_verified_chain, chain.as_ptr());
         // It belongs to the context now.
@@ -127,11 +140,13 @@ impl<'a> StoreCtx<'a> {
     }
 
     /// Takes the chain away that was built.
+    #[doc(alias = "X509_STORE_CTX_set0_verified_chain")]
     pub fn take_chain(self) {
         call!(self, sys::X509_STORE_CTX_set0_verified_chain, ptr::null_mut());
     }
 
     /// The CRLs that the store has under `name`; none where there is no store.
+    #[doc(alias = "X509_STORE_CTX_get1_crls")]
     pub fn crls(self, name: &X509NameRef) -> Vec<X509Crl> {
         if self.store().is_none() {
             return Vec::new();

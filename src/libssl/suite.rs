@@ -45,6 +45,7 @@ impl Suite {
     }
 
     /// The number that stands for it in hellos.
+    #[doc(alias = "SSL_CIPHER_get_protocol_id")]
     pub fn id(self) -> u16 {
         call!(self, ffi::SSL_CIPHER_get_protocol_id)
     }
@@ -55,6 +56,7 @@ impl Suite {
     }
 
     /// The same, for C.
+    #[doc(alias = "SSL_CIPHER_get_name")]
     pub fn name_text(self) -> &'static CStr {
         let found = call!(self, ffi::SSL_CIPHER_get_name);
         // SAFETY: a text of libssl's own that never ends.
@@ -62,32 +64,38 @@ impl Suite {
     }
 
     /// The strength of its cipher, in bits.
+    #[doc(alias = "SSL_CIPHER_get_bits")]
     pub fn bits(self) -> c_int {
         // SAFETY: whoever made the view promised a suite of libssl's tables; NULL asks for no second number.
         unsafe { ffi::SSL_CIPHER_get_bits(self.0.as_ptr(), std::ptr::null_mut()) }
     }
 
     /// How keys are exchanged, as a NID.
+    #[doc(alias = "SSL_CIPHER_get_kx_nid")]
     pub fn key_exchange(self) -> c_int {
         call!(self, sys::SSL_CIPHER_get_kx_nid)
     }
 
     /// How the server shows who it is, as a NID.
+    #[doc(alias = "SSL_CIPHER_get_auth_nid")]
     pub fn authentication(self) -> c_int {
         call!(self, sys::SSL_CIPHER_get_auth_nid)
     }
 
     /// Its cipher, as a NID.
+    #[doc(alias = "SSL_CIPHER_get_cipher_nid")]
     pub fn cipher(self) -> c_int {
         call!(self, ffi::SSL_CIPHER_get_cipher_nid)
     }
 
     /// Its digest, as a NID.
+    #[doc(alias = "SSL_CIPHER_get_digest_nid")]
     pub fn digest(self) -> c_int {
         call!(self, ffi::SSL_CIPHER_get_digest_nid)
     }
 
     /// Whether its cipher protects what it encrypts, too.
+    #[doc(alias = "SSL_CIPHER_is_aead")]
     pub fn is_aead(self) -> bool {
         call!(self, sys::SSL_CIPHER_is_aead) == 1
     }

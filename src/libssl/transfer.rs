@@ -24,26 +24,31 @@ const KERNEL_TLS: c_int = 0x7000;
 
 impl<'a> Conn<'a> {
     /// Makes the handshake of the side that was chosen: 1 where it is complete.
+    #[doc(alias = "SSL_do_handshake")]
     pub fn do_handshake(self) -> c_int {
         call!(self, ffi::SSL_do_handshake)
     }
 
     /// The same for a client.
+    #[doc(alias = "SSL_connect")]
     pub fn connect(self) -> c_int {
         call!(self, ffi::SSL_connect)
     }
 
     /// The same for a server.
+    #[doc(alias = "SSL_accept")]
     pub fn accept(self) -> c_int {
         call!(self, ffi::SSL_accept)
     }
 
     /// Makes it a client's.
+    #[doc(alias = "SSL_set_connect_state")]
     pub fn set_connect_state(self) {
         call!(self, ffi::SSL_set_connect_state);
     }
 
     /// Reads: how many bytes, or what SSL_read answers otherwise.
+    #[doc(alias = "SSL_read")]
     #[inline(always)]
     pub fn read(self, room: &mut [MaybeUninit<u8>]) -> c_int {
         let len = room.len().min(c_int::MAX as usize) as c_int;
@@ -52,6 +57,7 @@ impl<'a> Conn<'a> {
     }
 
     /// Writes: how many bytes, or what SSL_write answers otherwise.
+    #[doc(alias = "SSL_write")]
     #[inline(always)]
     pub fn write(self, bytes: &[u8]) -> c_int {
         let len = bytes.len().min(c_int::MAX as usize) as c_int;
@@ -60,32 +66,38 @@ impl<'a> Conn<'a> {
     }
 
     /// Says goodbye: what SSL_shutdown answers.
+    #[doc(alias = "SSL_shutdown")]
     pub fn shutdown(self) -> c_int {
         call!(self, ffi::SSL_shutdown)
     }
 
     /// How many bytes can be read without the transport.
+    #[doc(alias = "SSL_pending")]
     pub fn pending(self) -> usize {
         usize::try_from(call!(self, ffi::SSL_pending)).unwrap_or(0)
     }
 
     /// Whether the goodbye was sent, and whether the peer's was received.
+    #[doc(alias = "SSL_get_shutdown")]
     pub fn goodbyes(self) -> (bool, bool) {
         let state = call!(self, ffi::SSL_get_shutdown);
         (state & ffi::SSL_SENT_SHUTDOWN != 0, state & ffi::SSL_RECEIVED_SHUTDOWN != 0)
     }
 
     /// `SSL_NOTHING`, or what it waits for as libssl has it.
+    #[doc(alias = "SSL_want")]
     pub fn want(self) -> c_int {
         call!(self, sys::SSL_want)
     }
 
     /// Where the handshake stands: `TLS_ST_*`.
+    #[doc(alias = "SSL_get_state")]
     pub fn state(self) -> c_int {
         call!(self, sys::SSL_get_state)
     }
 
     /// Whether libssl has given it up: a fatal error of either side came before.
+    #[doc(alias = "SSL_state_string")]
     pub fn is_given_up(self) -> bool {
         let state = call!(self, ffi::SSL_state_string);
         // SAFETY: libssl answers with a text of its own that never ends.
@@ -109,6 +121,7 @@ impl<'a> Conn<'a> {
 
     /// What it waits for, by the rules of SSL_get_error without its look at the error queue. One that libssl has given up
     /// waits for nothing: where its alert found no room SSL_want goes on saying "writing".
+    #[doc(alias = "BIO_test_flags")]
     pub fn wish(self) -> Option<Want> {
         let bio = match self.want() {
             sys::SSL_READING => self.reader(),
@@ -131,6 +144,8 @@ impl<'a> Conn<'a> {
     }
 
     /// The descriptors that it reads from and writes to, where it has any.
+    #[doc(alias = "SSL_get_rfd")]
+    #[doc(alias = "SSL_get_wfd")]
     pub fn descriptors(self) -> (Option<c_int>, Option<c_int>) {
         // Asked for a descriptor, libssl complains about a missing BIO on the error queue.
         let reader = (!self.reader().is_null()).then(|| call!(self, sys::SSL_get_rfd));
@@ -139,6 +154,7 @@ impl<'a> Conn<'a> {
     }
 
     /// The protocol that was agreed upon by ALPN.
+    #[doc(alias = "SSL_get0_alpn_selected")]
     pub fn alpn(self) -> Option<&'a [u8]> {
         let (mut data, mut len) = (ptr::null(), 0);
         // SAFETY: the view promises the connection; both places are written to.
@@ -151,6 +167,7 @@ impl<'a> Conn<'a> {
     }
 
     /// The key exchange group, where this OpenSSL tells.
+    #[doc(alias = "SSL_group_to_name")]
     pub fn group(self) -> Option<&'a str> {
         let id = call!(self, ffi::SSL_ctrl, sys::SSL_CTRL_GET_NEGOTIATED_GROUP, 0, ptr::null_mut());
         let id = c_int::try_from(id).ok().filter(|id| *id != 0)?;
@@ -168,6 +185,7 @@ impl<'a> Conn<'a> {
     }
 
     /// Whether it reads from a plain socket BIO, as SSL_set_fd gives it.
+    #[doc(alias = "BIO_method_type")]
     #[inline]
     pub fn is_over_socket(self) -> bool {
         let bio = self.reader();
@@ -191,12 +209,16 @@ impl<'a> Conn<'a> {
     }
 
     /// Gives it a BIO for both directions, in place of those that it had.
+    #[doc(alias = "SSL_set_bio")]
     pub fn set_bio<W: Wire>(self, bio: Bio<W>) {
         let bio = bio.into_raw();
         call!(self, ffi::SSL_set_bio, bio, bio);
     }
 
     /// Puts `bio` in the place of its BIOs, until the result is dropped. `None` where it has none.
+    #[doc(alias = "BIO_up_ref")]
+    #[doc(alias = "SSL_set0_rbio")]
+    #[doc(alias = "SSL_set0_wbio")]
     pub fn lend<W: Wire>(self, bio: Bio<W>) -> Option<Lent<'a, W>> {
         let (reader, writer) = (self.reader(), self.writer());
         if reader.is_null() || writer.is_null() {

@@ -8,6 +8,9 @@ use openssl_sys as ffi;
 use crate::libssl::ctx::Ctx;
 
 /// The first bytes that a client's connection of `ctx` would send. The program's callbacks may run.
+#[doc(alias = "SSL_new")]
+#[doc(alias = "BIO_new")]
+#[doc(alias = "BIO_s_mem")]
 pub fn first_flight(ctx: Ctx<'_>) -> Option<Vec<u8>> {
     // SAFETY: the view promises the context.
     let trial = Trial(unsafe { ffi::SSL_new(ctx.as_ptr()) });
