@@ -1,7 +1,6 @@
 //! Installs the hooks on a context; what they do is in [`cert_verify`](super::cert_verify), [`security`](super::security),
-//! [`progress`](super::progress), [`client_hello`](super::client_hello) and [`tripwire`](super::tripwire). A server of our
+//! [`progress`](super::progress), [`client_hello`] and [`tripwire`](super::tripwire). A server of our
 //! own asks for no certificate until [`client_certificate`](super::client_certificate) says so.
-
 
 use openssl_sys as ffi;
 
