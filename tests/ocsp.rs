@@ -3,17 +3,20 @@
 mod support;
 
 use std::io::{Read, Write};
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use foreign_types::ForeignType;
+use foreign_types::{ForeignType, ForeignTypeRef};
 use hostlock::error::{Error, Status};
 use hostlock::ffi::host::hostlock_conn_set_host;
 use hostlock::ffi::insecure::*;
 use hostlock::ffi::pins::hostlock_ctx_trust_exact;
 use hostlock::ffi::revocation::{hostlock_ctx_add_crl_mem, hostlock_ctx_set_crl_mode, hostlock_ctx_set_ocsp_mode};
 use openssl::hash::MessageDigest;
-use openssl::ssl::SslVersion;
+use openssl::ssl::{SslRef, SslVersion};
+use openssl::x509::X509Ref;
+use openssl_sys as ffi;
 use support::crl::{CrlRecipe, extension};
 use support::ocsp::{OcspRecipe, Says, extended, failure};
 use support::peer::{Client, Manner, Server, serve_in_manner, status};
@@ -177,6 +180,84 @@ fn an_answer_about_another_certificate_is_refused() {
     let namesake = Recipe::ca("Root CA").self_signed();
     let error = site.refusal(&OcspRecipe { issuer: namesake.certificate.clone(), ..site.good() }.der());
     assert!(error.message().contains("is about another certificate"), "{}", error.message());
+}
+
+/// Has the server send `middle` with `answer` beside it, and none beside its own certificate.
+fn staple_for_the_intermediate(ssl: &SslRef, middle: &X509Ref, answer: &[u8]) {
+    const CHAIN_CERT: i32 = 89;
+    const SET_TLSEXT_STATUS_REQ_OCSP_RESP_EX: i32 = 143;
+    // SAFETY: both are live; with 1 the connection takes a reference of its own.
+    assert_eq!(unsafe { ffi::SSL_ctrl(ssl.as_ptr(), CHAIN_CERT, 1, middle.as_ptr().cast()) }, 1);
+    // SAFETY: OpenSSL reads as many bytes as it is told; the stack and both copies of the answer become libssl's.
+    let set = unsafe {
+        let answers = ffi::OPENSSL_sk_new_null();
+        for _ in 0..2 {
+            let mut bytes = answer.as_ptr();
+            let response = ffi::d2i_OCSP_RESPONSE(ptr::null_mut(), &mut bytes, answer.len().try_into().unwrap());
+            assert!(!response.is_null());
+            assert!(ffi::OPENSSL_sk_push(answers, response.cast()) > 0);
+        }
+        ffi::SSL_ctrl(ssl.as_ptr(), SET_TLSEXT_STATUS_REQ_OCSP_RESP_EX, 0, answers.cast())
+    };
+    assert_eq!(set, 1);
+}
+
+#[test]
+fn an_answer_for_an_intermediate_only_is_not_taken_for_the_leafs() {
+    if openssl::version::number() < 0x3060_0000 {
+        println!("skipped: this OpenSSL sends one answer only");
+        return;
+    }
+    let root = Recipe::ca("Root CA").self_signed();
+    let middle = Recipe::ca("Middle CA").issued_by(&root);
+    let leaf = Recipe::server(HOST, &[HOST]).issued_by(&middle);
+    let demanding = extended(&leaf, &middle, extension("1.3.6.1.5.5.7.1.24", false, &[0x30, 3, 2, 1, 5]));
+    let good = OcspRecipe::good(&middle, &root).der();
+    for (server, mode, passes) in
+        [(&leaf, "if-present", true), (&leaf, "require", false), (&demanding, "if-present", false)]
+    {
+        let sent = Arc::new(AtomicUsize::new(0));
+        let manner = Manner {
+            staples: Some(Box::new({
+                let (middle, good, sent) = (middle.certificate.clone(), good.clone(), sent.clone());
+                move |ssl| {
+                    staple_for_the_intermediate(ssl, &middle, &good);
+                    sent.fetch_add(1, Ordering::SeqCst);
+                }
+            })),
+            version: Some(SslVersion::TLS1_3),
+            ..Manner::default()
+        };
+        let server = serve_in_manner(server, &[], manner);
+        let client = Client::trusting(&[&root]);
+        client.set_text(hostlock_ctx_set_ocsp_mode, mode).unwrap();
+        match client.connect(Some(HOST), server.port) {
+            Ok(answer) => assert_eq!((answer.as_str(), passes), ("hello", true), "{mode}"),
+            Err(error) => {
+                assert_eq!(
+                    (error.status(), passes),
+                    (Status::ERevocationUnknown, false),
+                    "{mode}: {}",
+                    error.message()
+                );
+                let words =
+                    if mode == "require" { "the server stapled no OCSP answer" } else { "the server sent none" };
+                assert!(error.message().contains(words), "{}", error.message());
+            }
+        }
+        assert_eq!(sent.load(Ordering::SeqCst), 1);
+    }
+}
+
+#[test]
+fn a_revocation_counts_where_the_server_sends_its_certificate_twice() {
+    let site = site();
+    for version in BOTH {
+        let staple = Some(OcspRecipe { says: Says::Revoked(None), ..site.good() }.der());
+        let manner = Manner { staple, version: Some(version), ..Manner::default() };
+        let server = serve_in_manner(&site.leaf, &[&site.leaf], manner);
+        assert_eq!(status(site.client().connect(Some(HOST), server.port)), Some(Status::ERevoked), "{version:?}");
+    }
 }
 
 #[test]
@@ -368,6 +449,7 @@ fn a_client_certificate_goes_out_only_after_the_answer_was_found_good() {
                 staple: Some(OcspRecipe { says, ..site.good() }.der()),
                 version: Some(version),
                 certificates: Some(arrived.clone()),
+                ..Manner::default()
             };
             let server = serve_in_manner(&site.leaf, &[], manner);
             let client = site.client();

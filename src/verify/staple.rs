@@ -8,7 +8,7 @@ use std::ptr;
 
 use foreign_types::ForeignTypeRef;
 use openssl::stack::StackRef;
-use openssl::x509::X509;
+use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
@@ -177,7 +177,11 @@ unsafe fn judge(ssl: *mut ffi::SSL, guard: &Guard) -> Result<()> {
     // A leaf that is its own anchor is trusted because the program says so, and has no issuer to ask.
     let (Some(leaf), Some(issuer)) = (chain.get(0), chain.get(1)) else { return Ok(()) };
     // SAFETY: as above.
-    let Some(staple) = (unsafe { staple(ssl) }) else {
+    let staple = unsafe { staple(ssl) }.filter(|staple| {
+        // SAFETY: the caller promises a live SSL in its own thread.
+        !unsafe { is_for_another_sent(ssl, leaf, staple) }
+    });
+    let Some(staple) = staple else {
         let demanded = ocsp::is_demanded_by(leaf);
         return match demanded || mode == Mode::Require {
             true => Err(ocsp::missing(leaf, demanded)),
@@ -205,4 +209,24 @@ unsafe fn staple(ssl: *mut ffi::SSL) -> Option<Vec<u8>> {
     let len = usize::try_from(len).ok().filter(|len| *len > 0 && !data.is_null())?;
     // SAFETY: libssl says that `len` bytes are there.
     Some(unsafe { std::slice::from_raw_parts(data, len) }.to_vec())
+}
+
+/// Whether the answer is one that the server sent beside another certificate of its chain than its own. On TLS 1.3
+/// OpenSSL 3.6 and later keep such answers, too, and where the leaf has none the first of them lies in its place.
+///
+/// # Safety
+/// `ssl` is a live client's in its own thread, in or after its handshake.
+unsafe fn is_for_another_sent(ssl: *mut ffi::SSL, leaf: &X509Ref, staple: &[u8]) -> bool {
+    // SAFETY: the caller promises a live SSL; this reads one field.
+    if openssl::version::number() < 0x3060_0000 || unsafe { ffi::SSL_version(ssl) } != ffi::TLS1_3_VERSION {
+        return false;
+    }
+    // SAFETY: the caller promises a live SSL, which owns the chain.
+    let sent = unsafe { ffi::SSL_get_peer_cert_chain(ssl) };
+    if sent.is_null() {
+        return false;
+    }
+    // SAFETY: libssl changes the chain only in a later handshake.
+    let sent = unsafe { StackRef::<X509>::from_ptr(sent) };
+    ocsp::is_for_others(staple, leaf, sent.iter().skip(1))
 }

@@ -28,6 +28,8 @@ pub struct Server {
 pub struct Manner {
     /// What it staples.
     pub staple: Option<Vec<u8>>,
+    /// What it does to staple something else.
+    pub staples: Option<Box<dyn Fn(&SslRef) + Send + Sync>>,
     /// The only version it speaks.
     pub version: Option<SslVersion>,
     /// Asks for a client certificate, and counts those that arrive.
@@ -56,6 +58,14 @@ pub fn serve_in_manner(identity: &Identity, chain: &[&Identity], manner: Manner)
         acceptor
             .set_status_callback(move |ssl: &mut SslRef| {
                 ssl.set_ocsp_status(&staple)?;
+                Ok(true)
+            })
+            .unwrap();
+    }
+    if let Some(staples) = manner.staples {
+        acceptor
+            .set_status_callback(move |ssl: &mut SslRef| {
+                staples(ssl);
                 Ok(true)
             })
             .unwrap();

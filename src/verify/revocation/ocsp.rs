@@ -134,6 +134,30 @@ pub fn check(staple: &[u8], question: &Question<'_>) -> Result<Option<i64>> {
     basic.check_status(question)
 }
 
+/// Whether `staple` speaks of certificates among `others` and of nobody else, not of the leaf. It names them by issuer's
+/// name and serial number; a signature is not looked at, for such an answer counts as none.
+pub fn is_for_others<'a>(staple: &[u8], leaf: &X509Ref, others: impl Iterator<Item = &'a X509Ref>) -> bool {
+    let Ok(leaf) = leaf.to_der() else { return false };
+    let Ok(leaf) = Certificate::parse(&leaf) else { return false };
+    let others: Vec<Vec<u8>> = others.filter_map(|other| other.to_der().ok()).collect();
+    let others: Vec<Certificate<'_>> = others.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
+    let only_others = || -> std::result::Result<bool, Malformed> {
+        let Response::Basic(der) = Response::parse(staple)? else { return Ok(false) };
+        let mut answers = Reader::new(Basic::parse(der)?.answers);
+        let mut found = false;
+        while !answers.is_empty() {
+            let answer = Answer::parse(answers.expect(SEQUENCE)?)?;
+            // The bundle may hold the leaf again.
+            if answer.names(&leaf) || !others.iter().any(|other| answer.names(other)) {
+                return Ok(false);
+            }
+            found = true;
+        }
+        Ok(found)
+    };
+    only_others().unwrap_or(false)
+}
+
 fn failure_text(status: u8) -> &'static str {
     match status {
         1 => "\"malformed request\"",
@@ -320,8 +344,7 @@ fn digest_of(algorithm: &[u8]) -> Option<Option<MessageDigest>> {
 
 impl Answer<'_> {
     fn is_about(&self, leaf: &Certificate<'_>, issuer: &Certificate<'_>) -> bool {
-        let is_hash_of = |digest: &[u8], data: &[u8]| hash(self.hash, data).is_ok_and(|computed| &*computed == digest);
-        self.serial == leaf.serial && is_hash_of(self.name_hash, leaf.issuer) && is_hash_of(self.key_hash, issuer.key)
+        self.names(leaf) && self.is_hash(self.key_hash, issuer.key)
     }
 
     fn check(&self, question: &Question<'_>) -> Result<()> {

@@ -1,8 +1,9 @@
 //! The DER of an OCSP response (RFC 6960 4.2.1), taken apart in safe Rust. It says what is there and decides nothing.
 
-use openssl::hash::MessageDigest;
+use openssl::hash::{MessageDigest, hash};
 
 use crate::identity::der::{Malformed, OID, Reader, SEQUENCE};
+use crate::verify::fields::Certificate;
 
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
@@ -194,6 +195,16 @@ impl<'a> Answer<'a> {
             _ => return Err(Malformed),
         };
         Ok(Answer { hash, name_hash, key_hash, serial, status, this_update, next_update, critical_extension })
+    }
+
+    /// Whether it names `certificate`, as far as that can be seen without its issuer.
+    pub fn names(&self, certificate: &Certificate<'_>) -> bool {
+        self.serial == certificate.serial && self.is_hash(self.name_hash, certificate.issuer)
+    }
+
+    /// Whether `digest` is that of `data`.
+    pub fn is_hash(&self, digest: &[u8], data: &[u8]) -> bool {
+        hash(self.hash, data).is_ok_and(|computed| &*computed == digest)
     }
 }
 
