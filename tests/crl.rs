@@ -13,6 +13,7 @@ use hostlock::ffi::revocation::{
 };
 use openssl::ssl::{Ssl, SslContext, SslSession};
 use support::crl::{CrlRecipe, delta_since, extension, scope};
+use support::ocsp::extended;
 use support::peer::{Client, Server, serve, status};
 use support::pki::{self, DAY, Identity, Recipe};
 
@@ -256,6 +257,51 @@ fn a_revocation_by_the_key_that_a_ca_had_before_holds() {
     assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::ERevoked));
 }
 
+/// A CA that has changed its key: an older certificate of the intermediate's name, which issued nothing here.
+#[test]
+fn a_crl_that_another_key_of_the_ca_signed_is_an_answer_if_that_key_is_valid() {
+    let site = site();
+    let answer = |anchors: &[&Identity], sent: &[&Identity], mode: &str, crls: Vec<CrlRecipe>| {
+        let client = Client::trusting(anchors);
+        for crl in crls {
+            client.set_bytes(hostlock_ctx_add_crl_mem, &crl.pem()).unwrap();
+        }
+        client.set_text(hostlock_ctx_set_crl_mode, mode).unwrap();
+        status(client.connect(Some(HOST), serve(&site.leaf, sent).port))
+    };
+    let anchor = Recipe::ca("Middle CA").self_signed();
+    let sibling = Recipe::ca("Middle CA").issued_by(&site.root);
+    let stranger = Recipe::ca("Middle CA").self_signed();
+    let unsent: &[&Identity] = &[&site.middle];
+    for (other, anchors, sent) in
+        [(&anchor, &[&site.root, &anchor][..], unsent), (&sibling, &[&site.root], &[&site.middle, &sibling])]
+    {
+        for keyed in [true, false] {
+            let crl = || if keyed { CrlRecipe::of(other) } else { keyless(CrlRecipe::of(other)) };
+            let forged = || CrlRecipe { this_update: -30, ..keyless(CrlRecipe::of(&stranger)) };
+            assert_eq!(answer(anchors, sent, "leaf", vec![crl()]), None, "{keyed}");
+            assert_eq!(answer(anchors, sent, "leaf", vec![forged(), crl()]), None, "{keyed}");
+            assert_eq!(answer(anchors, sent, "leaf+expired", vec![expired(crl())]), None, "{keyed}");
+            for mode in ["leaf", "leaf+soft"] {
+                let revoking = crl().revoking(&site.leaf);
+                assert_eq!(answer(anchors, sent, mode, vec![revoking]), Some(Status::ERevoked), "{keyed}");
+            }
+            let tomorrow = CrlRecipe { this_update: DAY, ..crl() };
+            let odd = CrlRecipe { extensions: vec![extension("1.2.3.4.5", true, &[5, 0])], ..crl() };
+            let for_cas = CrlRecipe { extensions: vec![scope(2)], ..crl() };
+            for wrong in [expired(crl()), tomorrow, odd, for_cas, delta(crl())] {
+                assert!(answer(anchors, sent, "leaf", vec![wrong]).is_some(), "{keyed}");
+            }
+        }
+    }
+    // A key that nobody vouches for answers nothing, whether it is sent or not.
+    for sent in [unsent, &[&site.middle, &stranger]] {
+        for crl in [CrlRecipe::of(&stranger), keyless(CrlRecipe::of(&stranger))] {
+            assert!(answer(&[&site.root], sent, "leaf", vec![crl]).is_some());
+        }
+    }
+}
+
 #[test]
 fn a_revocation_in_any_crl_in_force_counts() {
     let site = site();
@@ -269,8 +315,24 @@ fn a_revocation_in_any_crl_in_force_counts() {
 }
 
 #[test]
-fn a_distribution_point_that_is_the_issuers_own_name_covers_certificates_without_one() {
-    let site = site();
+fn a_distribution_point_that_is_the_issuers_own_name_covers_its_certificates_whatever_points_they_name() {
+    let plain = site();
+    // CRLDistributionPoints with one URI.
+    let uri = [&[0x30, 18, 0x30, 16, 0xa0, 14, 0xa0, 12, 0x86, 10][..], b"http://a.b"].concat();
+    let pointing = extended(&plain.leaf, &plain.middle, extension("2.5.29.31", false, &uri));
+    let server = serve(&pointing, &[&plain.middle]);
+    for site in [Site { leaf: pointing, server, ..site_of(&plain) }, plain] {
+        issuers_own_name_covers(&site);
+    }
+}
+
+fn site_of(site: &Site) -> Site {
+    let copy = |one: &Identity| Identity { certificate: one.certificate.clone(), key: one.key.clone() };
+    let server = serve(&site.leaf, &[&site.middle]);
+    Site { root: copy(&site.root), middle: copy(&site.middle), leaf: copy(&site.leaf), server }
+}
+
+fn issuers_own_name_covers(site: &Site) {
     let issuer = site.middle.certificate.subject_name().to_der().unwrap();
     let wrap = |tag: u8, inner: &[u8]| [&[tag, inner.len() as u8], inner].concat();
     let point = |name: &[u8]| {

@@ -18,8 +18,10 @@ use crate::sys;
 use crate::verify::guard::Role;
 use crate::verify::insecure::Waiver;
 use crate::verify::judge::{Case, SELF_ISSUED_ALLOWANCE};
+use crate::verify::path;
+use crate::verify::revocation::crl::Crl;
 use crate::verify::revocation::inquiry::Inquiry;
-use crate::verify::revocation::{self, Revocation};
+use crate::verify::revocation::{self, Revocation, rollover};
 
 /// What OpenSSL found.
 pub struct Outcome {
@@ -59,7 +61,14 @@ pub fn run(case: &Case<'_>, material: &Material<'_>, extra_flags: c_ulong) -> Re
     if !revocation::is_about_crls(outcome.code) {
         return Ok(outcome);
     }
-    match case.revocation.crls.of_chain(&outcome.chain)? {
+    let below = outcome.chain.len().saturating_sub(1);
+    let signers: Vec<Vec<X509>> = (0..below).map(|depth| rolled_over(case, &outcome.chain, depth)).collect();
+    let is_rolled_over = |crl: &Crl| {
+        outcome.chain.iter().zip(&signers).any(|(certificate, signers)| {
+            crl.names_issuer_of(certificate) && signers.iter().any(|signer| crl.is_signed_by(signer))
+        })
+    };
+    match case.revocation.crls.of_chain(&outcome.chain, is_rolled_over)? {
         Some(crls) => {
             let revocation = Revocation { crls: Arc::new(crls), ..case.revocation.clone() };
             run_with(case, &revocation, material, extra_flags)
@@ -112,11 +121,19 @@ fn run_with(
         (_, code) => code,
     };
     let chain = context.chain();
+    // All CRLs are looked at here, those of namesakes too: what nobody of the chain signed revokes nothing.
+    let overlooked = || {
+        let others = |depth: usize| {
+            let issuer = chain.get(depth).map(|certificate| certificate.issuer_name());
+            let anchors = issuer.and_then(|issuer| anchors_named(case, issuer).ok()).unwrap_or_default();
+            anchors.into_iter().chain(rolled_over(case, &chain, depth)).collect()
+        };
+        Inquiry::new(&case.revocation).overlooked(&chain, others).err()
+    };
     let refusal = match code {
-        // All CRLs are looked at here, those of namesakes too: what nobody of the chain signed revokes nothing.
-        ffi::X509_V_OK => Inquiry::new(&case.revocation)
-            .overlooked(&chain, |name| anchors_named(case, name).unwrap_or_default())
-            .err(),
+        ffi::X509_V_OK => overlooked(),
+        // Where nothing says that it is not revoked, something may say that it is.
+        ffi::X509_V_ERR_UNABLE_TO_GET_CRL => overlooked().or_else(|| notes.inquiry.refusal(code)),
         _ => notes.inquiry.refusal(code),
     };
     let code = refusal.as_ref().map_or(code, Error::x509_code);
@@ -140,6 +157,15 @@ pub fn anchors_named(case: &Case<'_>, name: &X509NameRef) -> Result<Vec<X509>> {
     // SAFETY: a stack that owns a reference to each certificate.
     let found: Stack<X509> = unsafe { foreign_types::ForeignType::from_ptr(found) };
     Ok(found.into_iter().collect())
+}
+
+/// The valid certificates that the CA which issued the one at `depth` has besides the one of the chain.
+fn rolled_over(case: &Case<'_>, chain: &[X509], depth: usize) -> Vec<X509> {
+    let Some(certificate) = chain.get(depth) else { return Vec::new() };
+    let anchors = anchors_named(case, certificate.issuer_name()).unwrap_or_default();
+    let sent = path::sent(case);
+    let above = chain.get(depth + 1..).unwrap_or_default();
+    rollover::Places { above, anchors: &anchors, sent: &sent }.others(certificate, case.moment())
 }
 
 /// A stack with owners of its own.
@@ -178,6 +204,10 @@ unsafe fn is_forgiven(context: *mut ffi::X509_STORE_CTX) -> bool {
     crate::nets::here!("chain verify callback");
     // SAFETY: as the caller promises.
     let Some(Notes { case, inquiry }) = (unsafe { Notes::of(context) }) else { return false };
+    // SAFETY: the caller promises a live context.
+    if unsafe { is_answered_by_another_key(context, case) } {
+        return true;
+    }
     // SAFETY: as the caller promises.
     if unsafe { inquiry.forgives(context) } {
         return true;
@@ -207,6 +237,32 @@ unsafe fn is_forgiven(context: *mut ffi::X509_STORE_CTX) -> bool {
         ffi::X509_V_ERR_CERT_HAS_EXPIRED => unsafe { expires_this_second(context, case.time) },
         _ => false,
     }
+}
+
+/// Whether OpenSSL finds no CRL for a certificate, but the CA signed one with another key of its own.
+///
+/// # Safety
+/// `context` is live and reports a failure now.
+unsafe fn is_answered_by_another_key(context: *mut ffi::X509_STORE_CTX, case: &Case<'_>) -> bool {
+    // SAFETY: the caller promises a live context; each call reads one field.
+    let (code, depth, chain, nested) = unsafe {
+        (
+            ffi::X509_STORE_CTX_get_error(context),
+            ffi::X509_STORE_CTX_get_error_depth(context),
+            ffi::X509_STORE_CTX_get0_chain(context),
+            !sys::X509_STORE_CTX_get0_parent_ctx(context).is_null(),
+        )
+    };
+    if code != ffi::X509_V_ERR_UNABLE_TO_GET_CRL || nested || chain.is_null() {
+        return false;
+    }
+    // SAFETY: the chain belongs to the context and is complete before CRLs are looked for.
+    let chain: Vec<X509> = unsafe { StackRef::<X509>::from_ptr(chain) }.iter().map(X509Ref::to_owned).collect();
+    let depth = usize::try_from(depth).unwrap_or(usize::MAX);
+    let Some(certificate) = chain.get(depth).filter(|_| depth + 1 < chain.len()) else { return false };
+    let expired = case.revocation.in_force().is_some_and(|mode| mode.expired);
+    let signers = rolled_over(case, &chain, depth);
+    rollover::answers(&case.revocation.crls, certificate, &signers, case.moment(), expired)
 }
 
 /// Whether `code` is one that only X509_STRICT brings, about the form of the trust anchor: that is what the program named,

@@ -115,6 +115,13 @@ impl<'a> Case<'a> {
         self.wishes.depth.map_or(depth, |wish| wish.min(depth))
     }
 
+    /// The moment to judge for, in Unix seconds; `None` where dates do not count.
+    pub(crate) fn moment(&self) -> Option<i64> {
+        // SAFETY: NULL asks for the number only.
+        let now = || self.time.unwrap_or_else(|| unsafe { libc::time(std::ptr::null_mut()) });
+        (!self.waivers.has(Waiver::Time)).then(now)
+    }
+
     /// The most certificates that a chain may have, self-issued ones included.
     pub fn most_certificates(&self) -> usize {
         usize::try_from(self.depth()).unwrap_or(0) + 2 + SELF_ISSUED_ALLOWANCE

@@ -190,7 +190,7 @@ impl<T, E, J: FnMut(&[X509], &X509) -> Result<std::result::Result<T, E>>> Search
 }
 
 /// The certificates that the peer sent, without copies of one another.
-fn sent(case: &Case<'_>) -> Vec<X509> {
+pub fn sent(case: &Case<'_>) -> Vec<X509> {
     if case.untrusted.is_null() {
         return Vec::new();
     }

@@ -23,13 +23,16 @@ pub struct Server {
     pub requests: Arc<AtomicUsize>,
 }
 
+/// What a server does when it is asked for a staple.
+pub type Stapler = Box<dyn Fn(&SslRef) + Send + Sync>;
+
 /// How a server behaves.
 #[derive(Default)]
 pub struct Manner {
     /// What it staples.
     pub staple: Option<Vec<u8>>,
     /// What it does to staple something else.
-    pub staples: Option<Box<dyn Fn(&SslRef) + Send + Sync>>,
+    pub staples: Option<Stapler>,
     /// The only version it speaks.
     pub version: Option<SslVersion>,
     /// Asks for a client certificate, and counts those that arrive.

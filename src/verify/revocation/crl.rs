@@ -34,6 +34,8 @@ pub struct Crl {
 #[derive(Clone, Copy, Default)]
 struct Scope {
     indirect: bool,
+    /// It names a distribution point.
+    point: bool,
     /// Its distribution point is the name of the CRL's own issuer.
     own_name: bool,
     only_cas: bool,
@@ -54,7 +56,7 @@ impl Crl {
             ));
         }
         let scope = extension(&list, ffi::NID_issuing_distribution_point)
-            .map(|der| scope(der, &issuer_der(&list)).unwrap_or_default());
+            .map(|der| scope(der, &issuer_der(&list)).unwrap_or(Scope { narrower: true, ..Scope::default() }));
         Ok(Crl { list, number, delta, scope })
     }
 
@@ -88,20 +90,51 @@ impl Crl {
         self.scope.is_some_and(|scope| scope.indirect)
     }
 
-    /// Whether it covers a certificate of its issuer that has no CRL distribution point: that one is taken to name its
-    /// issuer (RFC 5280 section 6.3.3).
-    pub fn covers_without_point(&self, certificate: &X509Ref) -> bool {
-        // SAFETY: both calls read the live certificate.
-        let (is_ca, has_point) = unsafe {
-            (
-                sys::X509_check_ca(certificate.as_ptr()) != 0,
-                ffi::X509_get_ext_by_NID(certificate.as_ptr(), ffi::NID_crl_distribution_points, -1) >= 0,
-            )
-        };
-        let Some(scope) = self.scope.filter(|scope| scope.own_name && !scope.narrower && !has_point) else {
-            return false;
-        };
-        self.names_issuer_of(certificate) && !(if is_ca { scope.only_users } else { scope.only_cas })
+    /// Whether its distribution point is its issuer's own name and it covers the certificate. Whatever points a certificate
+    /// names, its issuer's name is taken for one besides (RFC 5280 section 6.3.3).
+    pub fn covers_by_name(&self, certificate: &X509Ref) -> bool {
+        self.scope.is_some_and(|scope| scope.own_name) && self.covers(certificate)
+    }
+
+    /// Whether it is a CRL of the certificate's issuer for all such certificates, without a point of distribution that
+    /// would have to be looked for in the certificate.
+    pub fn covers(&self, certificate: &X509Ref) -> bool {
+        let Some(scope) = self.scope else { return self.names_issuer_of(certificate) };
+        // SAFETY: the certificate is live; OpenSSL reads its extensions.
+        let is_ca = unsafe { sys::X509_check_ca(certificate.as_ptr()) != 0 };
+        (scope.own_name || !scope.point)
+            && !scope.narrower
+            && !(if is_ca { scope.only_users } else { scope.only_cas })
+            && self.names_issuer_of(certificate)
+    }
+
+    /// Whether it, or an entry of it, has a critical extension that nobody here understands.
+    pub fn has_unknown_critical(&self) -> bool {
+        const KNOWN: [c_int; 3] =
+            [ffi::NID_issuing_distribution_point, ffi::NID_delta_crl, ffi::NID_authority_key_identifier];
+        let mut index = -1;
+        loop {
+            // SAFETY: the list is live; the search goes on behind the index.
+            index = unsafe { sys::X509_CRL_get_ext_by_critical(self.as_ptr(), 1, index) };
+            if index < 0 {
+                break;
+            }
+            // SAFETY: the index was found just now; the extension belongs to the list.
+            let kind = unsafe {
+                let extension = ffi::X509_CRL_get_ext(self.as_ptr(), index);
+                ffi::OBJ_obj2nid(ffi::X509_EXTENSION_get_object(extension))
+            };
+            if !KNOWN.contains(&kind) {
+                return true;
+            }
+        }
+        // An entry's certificateIssuer is for indirect CRLs.
+        self.list.get_revoked().is_some_and(|entries| {
+            entries.iter().any(|entry| {
+                // SAFETY: the entry is live with its list; the search begins at the first extension.
+                unsafe { sys::X509_REVOKED_get_ext_by_critical(entry.as_ptr(), 1, -1) >= 0 }
+            })
+        })
     }
 
     /// Its issuer's name as one line that is safe to print.
@@ -186,6 +219,7 @@ fn scope(point: &[u8], issuer: &[u8]) -> Option<Scope> {
         let set = value != [0];
         match tag {
             DISTRIBUTION_POINT => {
+                scope.point = true;
                 if let (FULL_NAME, names) = Reader::new(value).next().ok()? {
                     let mut names = Reader::new(names);
                     while !names.is_empty() {

@@ -73,16 +73,17 @@ impl Crls {
     }
 
     /// These without the CRLs that another CA of the same name made: where one that bears the name of a certificate of
-    /// `chain` is signed with its key, those of that name which no certificate of the chain signed are left out. `None`
-    /// where there are none to leave out.
-    pub fn of_chain(&self, chain: &[X509]) -> Result<Option<Crls>> {
+    /// `chain` is signed with its key, or with another that `is_rolled_over` knows for the CA's, those of that name which no
+    /// certificate of the chain signed are left out. `None` where there are none to leave out.
+    pub fn of_chain(&self, chain: &[X509], is_rolled_over: impl Fn(&Crl) -> bool) -> Result<Option<Crls>> {
         let issuers = chain.get(1..).unwrap_or_default();
         let own = |crl: &Crl| issuers.iter().any(|issuer| crl.bears_name_of(issuer) && crl.is_signed_by(issuer));
         let (own, others): (Vec<&Arc<Crl>>, Vec<&Arc<Crl>>) =
             self.sources.iter().flat_map(|source| &source.crls).partition(|crl| own(crl));
+        let rolled_over: Vec<&Arc<Crl>> = others.iter().copied().filter(|crl| is_rolled_over(crl)).collect();
         let kept: Vec<Arc<Crl>> = others
             .iter()
-            .filter(|crl| !own.iter().any(|own| own.has_issuer_of(crl)))
+            .filter(|crl| !own.iter().chain(&rolled_over).any(|own| own.has_issuer_of(crl)))
             .chain(&own)
             .map(|crl| Arc::clone(crl))
             .collect();

@@ -6,7 +6,7 @@ use std::ffi::c_int;
 use std::ptr;
 
 use foreign_types::ForeignTypeRef;
-use openssl::x509::{X509, X509CrlRef, X509NameRef, X509Ref};
+use openssl::x509::{X509, X509CrlRef, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result};
@@ -57,9 +57,9 @@ impl<'a> Inquiry<'a> {
     ///
     /// OpenSSL uses a delta CRL only where the base or the certificate points to one (freshestCRL), and looks no further
     /// where nothing is known and that is forgiven. A revocation that the issuer signed is a revocation all the same.
-    /// It looks at one CRL of those that bear the issuer's name, and the CA may have had another key before. `named` gives
-    /// the trust anchors of a name.
-    pub fn overlooked(&self, chain: &[X509], named: impl Fn(&X509NameRef) -> Vec<X509>) -> Result<()> {
+    /// It looks at one CRL of those that bear the issuer's name, and the CA may have had another key before. `others` gives
+    /// the other certificates of the CA that issued the one at a depth.
+    pub fn overlooked(&self, chain: &[X509], others: impl Fn(usize) -> Vec<X509>) -> Result<()> {
         let Some(mode) = self.revocation.in_force() else { return Ok(()) };
         let asked = if mode.chain { usize::MAX } else { 1 };
         for (depth, certificate) in chain.iter().enumerate().take(chain.len().saturating_sub(1)).take(asked) {
@@ -68,7 +68,7 @@ impl<'a> Inquiry<'a> {
                 crl.names_issuer_of(certificate)
                     && crl.lists(certificate)
                     && (chain.iter().skip(depth + 1).any(|issuer| crl.bears_name_of(issuer) && counts(issuer))
-                        || named(certificate.issuer_name()).iter().any(counts))
+                        || others(depth).iter().any(counts))
             });
             if let Some(crl) = revoking {
                 return Err(words::revoked(certificate, depth, Some(crl.list())));
@@ -102,7 +102,7 @@ impl<'a> Inquiry<'a> {
         // SAFETY: the certificate is live during the report.
         let certificate = unsafe { X509Ref::from_ptr(certificate) };
         let known = self.revocation.crls.iter().find(|known| known.as_ptr() == crl);
-        known.is_some_and(|known| known.covers_without_point(certificate))
+        known.is_some_and(|known| known.covers_by_name(certificate))
     }
 
     /// Answers OpenSSL's report of a failure: whether the verification goes on all the same.

@@ -6,6 +6,7 @@ pub mod crls;
 pub mod inquiry;
 pub mod ocsp;
 mod response;
+pub mod rollover;
 mod words;
 
 use std::ffi::{c_int, c_ulong};
