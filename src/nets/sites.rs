@@ -31,8 +31,9 @@ const UNPROVED: &[&str] = &["address", "cert_verify_callback", "lookups", "metho
 
 /// The functions with C's calling convention, besides the exports: how often each name stands in the sources.
 const CALLED_FROM_C: &[&str] = &[
-    "add",    // for the loader's list of images
-    "answer", // of OCSP
+    "add",          // for the loader's list of images
+    "answer",       // of OCSP
+    "check_issued", // of paths by key: compares what libcrypto answers
     "construct",
     "control", // of the transport: answers from fields
     "decide",

@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use std::sync::Mutex;
 
 use foreign_types::ForeignType;
-use openssl::x509::X509;
+use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
@@ -157,7 +157,9 @@ fn check_name_constraints(certificates: &[Certificate<'_>], chain: &[X509]) -> R
 /// A better reason for `outcome` than its code, where there is one.
 pub fn reason(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
     if explain::is_untrusted(outcome.code) {
-        return find_broken(case, &outcome.chain).or_else(|| find_namesake(case, outcome));
+        return find_broken(case, &outcome.chain)
+            .or_else(|| find_named_like_its_ca(case, outcome))
+            .or_else(|| find_namesake(case, outcome));
     }
     find_breach(case, outcome)
 }
@@ -185,6 +187,16 @@ fn find_breach(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
     let breach = case.rules().find(&Certificate::parse(&der).ok()?, place).err()?;
     let is_purpose = outcome.code == ffi::X509_V_ERR_INVALID_PURPOSE;
     (is_purpose || breach.status != Status::EWrongPurpose).then(|| explain::breach(breach, outcome.depth, culprit))
+}
+
+/// A leaf that OpenSSL takes for self-signed because it bears the name of its issuer, and no key identifiers say otherwise.
+fn find_named_like_its_ca(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
+    let signed = |issuer: &X509Ref| issuer.public_key().is_ok_and(|key| case.leaf.verify(&key).unwrap_or(false));
+    if outcome.code != ffi::X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT || signed(case.leaf) {
+        return None;
+    }
+    let named = engine::anchors_named(case, case.leaf.issuer_name()).unwrap_or_default();
+    Some(explain::named_like_its_ca(case.leaf, named.iter().any(|anchor| signed(anchor))))
 }
 
 /// A CA that has the issuer's name, but not the key that the chain was signed with.

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::stack::{Stack, StackRef};
-use openssl::x509::{X509, X509NameRef, X509Ref};
+use openssl::x509::{X509, X509Crl, X509NameRef, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::ex_data::Loan;
 use crate::policy::Check;
 use crate::sys;
+use crate::verify::by_key;
 use crate::verify::guard::Role;
 use crate::verify::insecure::Waiver;
 use crate::verify::judge::{Case, SELF_ISSUED_ALLOWANCE};
@@ -52,7 +53,18 @@ pub enum Material<'a> {
         anchor: &'a X509Ref,
         /// Everything between the leaf and the anchor.
         between: &'a [X509],
+        /// What tells who issued whom.
+        issuers: Issuers,
     },
+}
+
+/// What tells an issuer in a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Issuers {
+    /// Name, key identifiers and signature.
+    ByIdentifier,
+    /// Name and signature: see [`by_key`].
+    ByKey,
 }
 
 /// Verifies the case's leaf; once more where a CRL stood in the way that another CA of the same name made.
@@ -83,18 +95,23 @@ fn run_with(
     material: &Material<'_>,
     extra_flags: c_ulong,
 ) -> Result<Outcome> {
+    // The context goes first when they are dropped.
+    let (mut stacks, mut own_store) = (None, None);
     let context = StoreContext::new()?;
-    let mut stacks = None;
     let untrusted = match material {
         Material::Everything => case.untrusted,
-        Material::Path { anchor, between } => {
+        Material::Path { anchor, between, issuers } => {
+            if *issuers == Issuers::ByKey {
+                own_store = Some(by_key::store(case, anchor, between)?);
+            }
             let trusted = stack(std::slice::from_ref(&(*anchor).to_owned()))?;
             let (_, between) = stacks.insert((trusted, stack(between)?));
             between.as_ptr()
         }
     };
+    let store = own_store.as_deref().unwrap_or(case.store);
     // SAFETY: all four are live for the length of this function, and the context is freed at its end.
-    if unsafe { ffi::X509_STORE_CTX_init(context.0, case.store.as_ptr(), case.leaf.as_ptr(), untrusted) } != 1 {
+    if unsafe { ffi::X509_STORE_CTX_init(context.0, store.as_ptr(), case.leaf.as_ptr(), untrusted) } != 1 {
         return Err(out_of_memory());
     }
     if let Some((trusted, _)) = &stacks {
@@ -157,6 +174,28 @@ pub fn anchors_named(case: &Case<'_>, name: &X509NameRef) -> Result<Vec<X509>> {
     // SAFETY: a stack that owns a reference to each certificate.
     let found: Stack<X509> = unsafe { foreign_types::ForeignType::from_ptr(found) };
     Ok(found.into_iter().collect())
+}
+
+/// The CRLs that `case`'s store has under `name`, by whatever way the store finds them.
+pub fn crls_named(case: &Case<'_>, name: &X509NameRef) -> Result<Vec<X509Crl>> {
+    let context = StoreContext::new()?;
+    // SAFETY: all are live for the length of this function; no verification is begun.
+    if unsafe { ffi::X509_STORE_CTX_init(context.0, case.store.as_ptr(), case.leaf.as_ptr(), ptr::null_mut()) } != 1 {
+        return Err(out_of_memory());
+    }
+    // SAFETY: the context is live; it names the store's own function, or OpenSSL's.
+    let Some(lookup) = (unsafe { sys::X509_STORE_CTX_get_lookup_crls(context.0) }) else { return Ok(Vec::new()) };
+    // SAFETY: called as OpenSSL calls it; the stack and its CRLs are ours.
+    let found = unsafe { lookup(context.0, name.as_ptr()) };
+    let mut crls = Vec::new();
+    // SAFETY: NULL, which has no elements, or the stack.
+    while let Some(crl) = ptr::NonNull::new(unsafe { ffi::OPENSSL_sk_pop(found.cast()) }) {
+        // SAFETY: the stack owned a reference, which is ours now.
+        crls.push(unsafe { X509Crl::from_ptr(crl.as_ptr().cast()) });
+    }
+    // SAFETY: NULL or the empty stack.
+    unsafe { ffi::OPENSSL_sk_free(found.cast()) };
+    Ok(crls)
 }
 
 /// The valid certificates that the CA which issued the one at `depth` has besides the one of the chain.

@@ -224,6 +224,25 @@ pub fn namesake(depth: usize, certificate: &X509Ref, code: c_int) -> Error {
     .with_certificate(depth as u32, subject)
 }
 
+/// The error for a leaf that bears the name of its issuer but was signed with another key than its own.
+pub fn named_like_its_ca(leaf: &X509Ref, by_anchor: bool) -> Error {
+    let subject = subject_of(leaf);
+    let who = position(0, &subject);
+    let error = match by_anchor {
+        true => Error::new(
+            Status::EBadCertificate,
+            format!("{who} bears its CA's name and no key identifiers that tell the two apart: OpenSSL takes it for self-signed"),
+        )
+        .with_hint("it must be issued again: with another subject, or with a subjectKeyIdentifier and an authorityKeyIdentifier"),
+        false => Error::new(
+            Status::EUnknownIssuer,
+            format!("{who} bears its CA's name, and the key of that CA is not one of the trust anchors"),
+        )
+        .with_hint("if that CA is yours, load its certificate with hostlock_ctx_trust_file"),
+    };
+    error.with_x509_code(ffi::X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT).with_certificate(0, subject)
+}
+
 /// The error for a certificate that an anchor's key signed, but whose authorityKeyIdentifier names another certificate.
 pub fn other_identifier(depth: usize, certificate: &X509Ref, code: c_int) -> Error {
     let (subject, issuer) = (subject_of(certificate), issuer_of(certificate));

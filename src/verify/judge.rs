@@ -18,7 +18,7 @@ use crate::trust::store;
 use crate::verify::asked::Asked;
 use crate::verify::certificate;
 use crate::verify::chain::{self, KnownAnchor};
-use crate::verify::engine::{self, Material};
+use crate::verify::engine::{self, Issuers, Material};
 use crate::verify::exact::{self, ExactCertificates};
 use crate::verify::explain;
 use crate::verify::guard::{Guard, Role};
@@ -291,14 +291,15 @@ fn nothing_trusted(case: &Case<'_>, refusal: Refusal) -> Refusal {
 }
 
 /// OpenSSL's chain where it is good; else another to a self-signed anchor; where none leads to such an anchor at all,
-/// one that ends at a certificate of the store that is not self-signed.
+/// one that ends at a certificate of the store that is not self-signed. Last, what only a key identifier stood against.
 fn find_chain(case: &Case<'_>) -> Verdict {
     let refusal = match attempt(case, &Material::Everything, 0)? {
         Ok(chain) => return Ok(chain),
         Err(refusal) if refusal.extent == Extent::Leaf => return Err(refusal),
         Err(refusal) => refusal,
     };
-    let refusal = match search(case, Ends::SelfSigned)? {
+    let to_root = search(case, Ends::SelfSigned, Issuers::ByIdentifier)?;
+    let refusal = match (to_root.good, to_root.first_refusal) {
         (Some(chain), _) => return Ok(chain),
         (None, _) if refusal.extent == Extent::Anchor => return Err(refusal),
         (None, Some(nearer)) => return Err(nearer),
@@ -308,18 +309,31 @@ fn find_chain(case: &Case<'_>) -> Verdict {
         Ok(chain) => return Ok(chain),
         Err(partial) => partial,
     };
-    match search(case, Ends::Anywhere)? {
-        (Some(chain), _) => Ok(chain),
-        (None, _) if partial.extent != Extent::Nowhere => Err(partial),
-        (None, Some(nearer)) => Err(nearer),
-        (None, None) => Err(refusal),
+    let anywhere = search(case, Ends::Anywhere, Issuers::ByIdentifier)?;
+    match (anywhere.good, anywhere.first_refusal) {
+        (Some(chain), _) => return Ok(chain),
+        (None, _) if partial.extent != Extent::Nowhere => return Err(partial),
+        (None, Some(nearer)) => return Err(nearer),
+        (None, None) => {}
     }
+    if to_root.misidentified || anywhere.misidentified {
+        for ends in [Ends::SelfSigned, Ends::Anywhere] {
+            let found = search(case, ends, Issuers::ByKey)?;
+            match (found.good, found.first_refusal) {
+                (Some(chain), _) => return Ok(chain),
+                (None, Some(nearer)) => return Err(nearer),
+                (None, None) => {}
+            }
+        }
+    }
+    Err(refusal)
 }
 
-fn search(case: &Case<'_>, ends: Ends) -> Result<(Option<Vec<X509>>, Option<Refusal>)> {
+fn search(case: &Case<'_>, ends: Ends, issuers: Issuers) -> Result<path::Found<Vec<X509>, Refusal>> {
     let flags = if ends == Ends::Anywhere { ffi::X509_V_FLAG_PARTIAL_CHAIN } else { 0 };
-    let found = path::search(case, ends, |between, anchor| attempt(case, &Material::Path { anchor, between }, flags))?;
-    Ok((found.good, found.first_refusal))
+    path::search(case, ends, issuers, |between, anchor| {
+        attempt(case, &Material::Path { anchor, between, issuers }, flags)
+    })
 }
 
 /// One chain by OpenSSL, and held against our own rules.

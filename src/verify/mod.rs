@@ -12,6 +12,7 @@ pub(crate) mod asked;
 mod bearer;
 pub mod begin;
 pub mod bundle;
+pub mod by_key;
 pub mod certificate;
 pub(crate) mod chain;
 pub mod demand;

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::pkey::Id;
 use openssl::x509::{X509, X509Ref};
-use openssl_sys as ffi;
 
 use crate::error::Result;
 use crate::sys;
-use crate::verify::engine;
+use crate::verify::by_key::{self, Fit};
+use crate::verify::engine::{self, Issuers};
 use crate::verify::judge::Case;
 
 /// Complete paths that are tried.
@@ -39,6 +39,8 @@ pub struct Found<T, E> {
     pub good: Option<T>,
     /// Why the first complete path was not.
     pub first_refusal: Option<E>,
+    /// Whether a certificate of the right name was passed over because a key identifier fits another.
+    pub misidentified: bool,
 }
 
 /// Walks the paths from the case's leaf to an anchor, nearest anchor first, and has `judge` look at each: the
@@ -46,11 +48,14 @@ pub struct Found<T, E> {
 pub fn search<T, E>(
     case: &Case<'_>,
     ends: Ends,
+    issuers: Issuers,
     judge: impl FnMut(&[X509], &X509) -> Result<std::result::Result<T, E>>,
 ) -> Result<Found<T, E>> {
     let mut search = Search {
         case,
         ends,
+        issuers,
+        misidentified: false,
         judge,
         sent: sent(case),
         named: HashMap::new(),
@@ -62,12 +67,14 @@ pub fn search<T, E>(
         first_refusal: None,
     };
     let good = search.extend()?;
-    Ok(Found { good, first_refusal: search.first_refusal })
+    Ok(Found { good, first_refusal: search.first_refusal, misidentified: search.misidentified })
 }
 
 struct Search<'c, 'd, J, E> {
     case: &'c Case<'d>,
     ends: Ends,
+    issuers: Issuers,
+    misidentified: bool,
     judge: J,
     /// What the peer sent besides its own certificate.
     sent: Vec<X509>,
@@ -169,9 +176,15 @@ impl<T, E, J: FnMut(&[X509], &X509) -> Result<std::result::Result<T, E>>> Search
 
     /// Whether `issuer` issued `last` and is new; the cheap questions first.
     fn leads_on(&mut self, last: &X509, issuer: &X509) -> bool {
-        // SAFETY: both are live; OpenSSL compares names, key identifiers and key usage.
-        let named = unsafe { sys::X509_check_issued(issuer.as_ptr(), last.as_ptr()) } == ffi::X509_V_OK;
-        named && !self.is_in_path(issuer) && self.is_signed(last, issuer)
+        let fits = match by_key::fit(issuer, last) {
+            Fit::Whole => true,
+            Fit::ButIdentifier => {
+                self.misidentified = true;
+                self.issuers == Issuers::ByKey
+            }
+            Fit::Not => false,
+        };
+        fits && !self.is_in_path(issuer) && self.is_signed(last, issuer)
     }
 
     fn is_signed(&mut self, subject: &X509, issuer: &X509) -> bool {
