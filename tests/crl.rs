@@ -16,6 +16,7 @@ use support::crl::{CrlRecipe, delta_since, extension, scope};
 use support::ocsp::extended;
 use support::peer::{Client, Server, serve, status};
 use support::pki::{self, DAY, Identity, Recipe};
+use support::raw::{Made, Raw};
 
 const HOST: &str = "site.example";
 
@@ -239,6 +240,36 @@ fn the_right_crl_is_found_among_those_of_namesakes_in_any_order() {
     assert_eq!(status(site.with(Some("leaf"), vec![namesake()])), Some(Status::ERevocationInvalid));
     let slander = || namesake().revoking(&site.leaf);
     assert_eq!(site.with(Some("leaf"), vec![slander(), good()]).unwrap(), "hello");
+}
+
+#[test]
+fn among_trusted_cas_of_one_name_each_answers_for_its_own_certificates_in_any_order() {
+    let cas = [(); 3].map(|()| Recipe::ca("Group CA").self_signed());
+    let [first, _, last] = &cas;
+    let leaf = |ca: &Identity| {
+        // Without key identifiers OpenSSL cannot tell which CA issued it.
+        let raw = Raw { authority_key: false, ..Raw::leaf(HOST) };
+        let (der, key) = (ca.certificate.to_der().unwrap(), ca.key.clone());
+        let subject = ca.certificate.subject_name().to_der().unwrap();
+        let made = raw.issued_by(&Made { der, subject, key, key_id: Vec::new() });
+        Identity { certificate: made.x509(), key: made.key.clone() }
+    };
+    let (good, other, revoked) = (leaf(first), leaf(last), leaf(last));
+    let anchors: Vec<&Identity> = cas.iter().collect();
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let ask = |leaf: &Identity| {
+            let client = Client::trusting(&anchors);
+            for index in order {
+                let crl = keyless(CrlRecipe::of(&cas[index]));
+                let crl = if index == 2 { crl.revoking(&revoked) } else { crl };
+                client.set_bytes(hostlock_ctx_add_crl_mem, &crl.pem()).unwrap();
+            }
+            status(client.connect(Some(HOST), serve(leaf, &[]).port))
+        };
+        assert_eq!(ask(&good), None, "{order:?}");
+        assert_eq!(ask(&other), None, "{order:?}");
+        assert_eq!(ask(&revoked), Some(Status::ERevoked), "{order:?}");
+    }
 }
 
 #[test]

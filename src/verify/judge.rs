@@ -301,6 +301,8 @@ fn find_chain(case: &Case<'_>) -> Verdict {
     let to_root = search(case, Ends::SelfSigned, Issuers::ByIdentifier)?;
     let refusal = match (to_root.good, to_root.first_refusal) {
         (Some(chain), _) => return Ok(chain),
+        // Of CAs with one name OpenSSL may have taken one that did not sign; the other path's reason is the true one.
+        (None, Some(nearer)) if !is_signed(&refusal.chain) => return Err(nearer),
         (None, _) if refusal.extent == Extent::Anchor => return Err(refusal),
         (None, Some(nearer)) => return Err(nearer),
         (None, None) => refusal,
@@ -327,6 +329,14 @@ fn find_chain(case: &Case<'_>) -> Verdict {
         }
     }
     Err(refusal)
+}
+
+/// Whether the key of each certificate of the chain signed the one before it.
+fn is_signed(chain: &[X509]) -> bool {
+    chain
+        .iter()
+        .zip(chain.iter().skip(1))
+        .all(|(certificate, issuer)| issuer.public_key().is_ok_and(|key| certificate.verify(&key).unwrap_or(false)))
 }
 
 fn search(case: &Case<'_>, ends: Ends, issuers: Issuers) -> Result<path::Found<Vec<X509>, Refusal>> {
