@@ -1,5 +1,6 @@
-"""Ruby programs that verify, with Ruby's own default store: that one asks for the CRLs of the whole chain by a flag which
-means nothing alone. Sealed, and hardened through the pointer of the SSLContext, they reach the right server as before."""
+"""Ruby programs that verify, with Ruby's own default store: that one asks for the CRLs of the whole chain by a flag
+which means nothing alone. Sealed, and hardened through the pointer of the SSLContext, they reach the right server as
+before."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import unittest
 from collections.abc import Iterator
 from pathlib import Path
 
-from sealing import authority, built, environment, impostor, new_log, right, sealed
+from sealing import built, environment, impostor, new_log, right, sealed
 from support import LONG_ENOUGH, Authority, Server
 
 HTTP = """
@@ -77,7 +78,7 @@ def mail_server(pem: Path) -> Iterator[int]:
                 with context.wrap_socket(connection, server_side=True) as encrypted:
                     talk(encrypted)
                 return
-            elif word == b"EHLO" and not isinstance(connection, ssl.SSLSocket):
+            if word == b"EHLO" and not isinstance(connection, ssl.SSLSocket):
                 connection.sendall(b"250-mail.example\r\n250 STARTTLS\r\n")
             else:
                 connection.sendall(b"250 ok\r\n")
