@@ -169,6 +169,29 @@ fn what_openssl_itself_says_against_an_anchor_stands() {
     }
 }
 
+/// The same certificate as one of version 1, whose extensions some CAs left in it.
+fn of_version_1(root: &Made) -> Made {
+    let whole = parts(&root.der);
+    let tbs = sequence(&parts(whole[0])[1..]);
+    let signature = Signer::new(MessageDigest::sha256(), &root.key).unwrap().sign_oneshot_to_vec(&tbs).unwrap();
+    let signature = der(3, &[&[0], &signature[..]].concat());
+    Made { der: sequence(&[&tbs, whole[1], &signature]), ..root.clone() }
+}
+
+#[test]
+fn an_anchor_of_version_1_is_for_every_purpose_but_what_its_extensions_say_otherwise() {
+    for (what, root, good) in [
+        ("nothing else", Raw::new("Root"), true),
+        ("the right purpose", Raw::new("Root").with(EXT_KEY_USAGE, false, &usages(&[SERVER_AUTH])), true),
+        ("another purpose", Raw::new("Root").with(EXT_KEY_USAGE, false, &usages(&[CLIENT_AUTH])), false),
+        ("no CA", Raw::new("Root").with(BASIC_CONSTRAINTS, true, &[0x30, 0]), false),
+    ] {
+        for (outcome, policy) in under_every_policy(&of_version_1(&root.self_signed())).into_iter().zip(POLICIES) {
+            assert_eq!(outcome.is_ok(), good, "{what}, {policy}: {outcome:?}");
+        }
+    }
+}
+
 /// The verdict of a context of the default policy whose program set X509_STRICT.
 fn strict(root: &Made, chain: &[&Made]) -> Result<(), Error> {
     let context = Context::client(Policy::named("default").unwrap()).unwrap();

@@ -256,7 +256,7 @@ unsafe fn is_forgiven(context: *mut ffi::X509_STORE_CTX) -> bool {
     // What the program itself made strict holds for the whole chain, as OpenSSL applies it.
     let strict = case.wishes.flags() & ffi::X509_V_FLAG_X509_STRICT != 0;
     // SAFETY: the caller promises a live context.
-    if !strict && unsafe { is_form_of_anchor(context, code) } {
+    if !strict && unsafe { is_form_of_anchor(context, code, case) } {
         return true;
     }
     match code {
@@ -309,7 +309,7 @@ unsafe fn is_answered_by_another_key(context: *mut ffi::X509_STORE_CTX, case: &C
 ///
 /// # Safety
 /// `context` is live and reports `code` now.
-unsafe fn is_form_of_anchor(context: *mut ffi::X509_STORE_CTX, code: c_int) -> bool {
+unsafe fn is_form_of_anchor(context: *mut ffi::X509_STORE_CTX, code: c_int, case: &Case<'_>) -> bool {
     // SAFETY: the caller promises a live context; each call reads one field.
     let (depth, chain, certificate) = unsafe {
         (
@@ -320,19 +320,35 @@ unsafe fn is_form_of_anchor(context: *mut ffi::X509_STORE_CTX, code: c_int) -> b
     };
     // SAFETY: NULL, which counts -1, or the chain that the context owns.
     let last = unsafe { ffi::OPENSSL_sk_num(chain.cast()) } - 1;
-    if last < 1 || depth != last || certificate.is_null() {
+    if last < 0 || depth != last || certificate.is_null() {
         return false;
     }
     match code {
         sys::X509_V_ERR_PATHLEN_INVALID_FOR_NON_CA..=sys::X509_V_ERR_EXTENSIONS_REQUIRE_VERSION_3
-        | sys::X509_V_ERR_SIGNATURE_ALGORITHM_INCONSISTENCY => true,
+        | sys::X509_V_ERR_SIGNATURE_ALGORITHM_INCONSISTENCY => last > 0,
         // A certificate of version 1 cannot say that it is a CA's: whoever names it as an anchor does (RFC 5280 6.1.4 (k)).
-        sys::X509_V_ERR_INVALID_CA | ffi::X509_V_ERR_INVALID_PURPOSE => {
+        sys::X509_V_ERR_INVALID_CA if last > 0 => {
             const SELF_SIGNED_OF_VERSION_1: c_int = 3;
             // SAFETY: the certificate is live during the report.
             unsafe { sys::X509_check_ca(certificate) == SELF_SIGNED_OF_VERSION_1 }
         }
+        // X509_STRICT refuses answers above 1, which only say how OpenSSL knows a CA; 0 is its plain no.
+        ffi::X509_V_ERR_INVALID_PURPOSE if last > 0 => {
+            let (purpose, _) = purpose_and_trust(case);
+            // SAFETY: the certificate is live during the report.
+            unsafe { sys::X509_check_purpose(certificate, purpose, 1) > 0 }
+        }
         _ => false,
+    }
+}
+
+/// What the chain must be good for. The trust setting counts where an anchor is a TRUSTED CERTIFICATE, which lists what it is
+/// trusted for.
+fn purpose_and_trust(case: &Case<'_>) -> (c_int, c_int) {
+    match case.role {
+        _ if case.waivers.has(Waiver::Purpose) => (ffi::X509_PURPOSE_ANY, 0),
+        Role::Client => (ffi::X509_PURPOSE_SSL_SERVER, sys::X509_TRUST_SSL_SERVER),
+        Role::Server => (ffi::X509_PURPOSE_SSL_CLIENT, sys::X509_TRUST_SSL_CLIENT),
     }
 }
 
@@ -360,12 +376,7 @@ fn parameters(case: &Case<'_>, extra_flags: c_ulong) -> Result<*mut ffi::X509_VE
     if param.is_null() {
         return Err(out_of_memory());
     }
-    // The trust setting counts where an anchor is a TRUSTED CERTIFICATE, which lists what it is trusted for.
-    let (purpose, trust) = match case.role {
-        _ if case.waivers.has(Waiver::Purpose) => (ffi::X509_PURPOSE_ANY, 0),
-        Role::Client => (ffi::X509_PURPOSE_SSL_SERVER, sys::X509_TRUST_SSL_SERVER),
-        Role::Server => (ffi::X509_PURPOSE_SSL_CLIENT, sys::X509_TRUST_SSL_CLIENT),
-    };
+    let (purpose, trust) = purpose_and_trust(case);
     let policies = case.wishes.asked().map(|asked| asked.policies);
     let policies = match policies {
         Ok(policies) => policies,

@@ -204,6 +204,33 @@ pub unsafe fn of_context(ctx: *mut ffi::SSL_CTX, guard: &Guard, host: Option<Ref
     if wanted.groups.is_empty() { Err(no_host()) } else { Ok(wanted) }
 }
 
+/// `wanted` with the names in `store`, the parameters of a certificate store: OpenSSL compares those too, each kind of which
+/// `own`, the parameters of the connection or context, has none. Names in both count once.
+///
+/// # Safety
+/// Both are live and not changed by another thread.
+pub unsafe fn with_store(
+    wanted: Option<Wanted>,
+    own: *mut ffi::X509_VERIFY_PARAM,
+    store: *mut ffi::X509_VERIFY_PARAM,
+    guard: &Guard,
+    _quiet: &Quiet,
+) -> Result<Option<Wanted>> {
+    // SAFETY: the caller promises live parameters.
+    let (of_store, of_own) = unsafe { (names(store, guard)?, names(own, guard)?) };
+    let more = of_store.into_iter().zip(of_own).filter(|(stores, own)| own.is_empty() && !stores.is_empty());
+    let more: Vec<Vec<Reference>> = more.map(|(stores, _)| stores).collect();
+    if more.is_empty() && wanted.is_none() {
+        return Ok(None);
+    }
+    let rules = guard.settings().match_rules;
+    let mut wanted = wanted.unwrap_or(Wanted { groups: Vec::new(), rules });
+    // SAFETY: the caller promises live parameters.
+    wanted.rules.wildcards &= unsafe { wildcards(store) };
+    wanted.groups.extend(more);
+    Ok(Some(wanted))
+}
+
 /// # Safety
 /// `param` is live and not changed by another thread.
 unsafe fn add_parameters(
@@ -212,31 +239,42 @@ unsafe fn add_parameters(
     wanted: &mut Wanted,
     _quiet: &Quiet,
 ) -> Result<()> {
+    // SAFETY: as the caller promises. The wildcards hold for a host that something else names, too.
+    wanted.rules.wildcards &= unsafe { wildcards(param) };
+    // SAFETY: as the caller promises.
+    let names = unsafe { names(param, guard)? };
+    wanted.groups.extend(names.into_iter().filter(|group| !group.is_empty()));
+    Ok(())
+}
+
+/// Whether the program lets wildcards count.
+///
+/// # Safety
+/// `param` is live.
+unsafe fn wildcards(param: *mut ffi::X509_VERIFY_PARAM) -> bool {
+    // SAFETY: reads one word of the live parameters.
+    let flags = unsafe { sys::X509_VERIFY_PARAM_get_hostflags(param) };
+    flags & X509_CHECK_FLAG_NO_WILDCARDS == 0
+}
+
+/// The hosts, the addresses and the e-mail addresses in `param`. To look is to leave entries on OpenSSL's queue.
+///
+/// # Safety
+/// `param` is live and not changed by another thread.
+unsafe fn names(param: *mut ffi::X509_VERIFY_PARAM, guard: &Guard) -> Result<[Vec<Reference>; 3]> {
     let mut hosts = Vec::new();
     // SAFETY: as the caller promises.
     for name in unsafe { parameters::hosts(param)? } {
         hosts.push(guard.last_name.parse(name)?);
     }
-    if !hosts.is_empty() {
-        // SAFETY: reads one word of the live parameters.
-        let flags = unsafe { sys::X509_VERIFY_PARAM_get_hostflags(param) };
-        wanted.rules.wildcards &= flags & X509_CHECK_FLAG_NO_WILDCARDS == 0;
-        wanted.groups.push(hosts);
-    }
     // SAFETY: `param` is live and nobody changes it, by this function's own contract.
     let addresses = unsafe { parameters::addresses(param)? };
-    if !addresses.is_empty() {
-        wanted.groups.push(addresses.into_iter().map(Reference::Ip).collect());
-    }
     let mut emails = Vec::new();
     // SAFETY: `param` is live and nobody changes it, by this function's own contract.
     for email in unsafe { parameters::emails(param)? } {
         emails.push(Reference::parse_any_bytes(&[b"email:", email].concat())?);
     }
-    if !emails.is_empty() {
-        wanted.groups.push(emails);
-    }
-    Ok(())
+    Ok([hosts, addresses.into_iter().map(Reference::Ip).collect(), emails])
 }
 
 /// The name that a context's connections asked for last, as it was written and as it was understood: programs connect to

@@ -23,7 +23,7 @@ pub struct Server {
     pub requests: Arc<AtomicUsize>,
 }
 
-/// What a server does when it is asked for a staple.
+/// Gives each connection of a server what it staples.
 pub type Stapler = Box<dyn Fn(&SslRef) + Send + Sync>;
 
 /// How a server behaves.
