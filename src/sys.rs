@@ -145,6 +145,9 @@ pub const X509_V_ERR_INVALID_CA: c_int = 79;
 pub const X509_V_ERR_PATHLEN_INVALID_FOR_NON_CA: c_int = 80;
 pub const X509_V_ERR_CA_BCONS_NOT_CRITICAL: c_int = 89;
 pub const X509_V_ERR_EXTENSIONS_REQUIRE_VERSION_3: c_int = 93;
+/// Since OpenSSL 4.0, as the next.
+pub const X509_V_ERR_EMPTY_AUTHORITY_KEY_IDENTIFIER: c_int = 102;
+pub const X509_V_ERR_AKID_ISSUER_SERIAL_NOT_PAIRED: c_int = 103;
 
 pub type PskClientCallback = unsafe extern "C" fn(
     *mut SSL,

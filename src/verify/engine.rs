@@ -325,7 +325,9 @@ unsafe fn is_form_of_anchor(context: *mut ffi::X509_STORE_CTX, code: c_int, case
     }
     match code {
         sys::X509_V_ERR_PATHLEN_INVALID_FOR_NON_CA..=sys::X509_V_ERR_EXTENSIONS_REQUIRE_VERSION_3
-        | sys::X509_V_ERR_SIGNATURE_ALGORITHM_INCONSISTENCY => last > 0,
+        | sys::X509_V_ERR_SIGNATURE_ALGORITHM_INCONSISTENCY
+        | sys::X509_V_ERR_EMPTY_AUTHORITY_KEY_IDENTIFIER
+        | sys::X509_V_ERR_AKID_ISSUER_SERIAL_NOT_PAIRED => last > 0,
         // A certificate of version 1 cannot say that it is a CA's: whoever names it as an anchor does (RFC 5280 6.1.4 (k)).
         sys::X509_V_ERR_INVALID_CA if last > 0 => {
             const SELF_SIGNED_OF_VERSION_1: c_int = 3;

@@ -148,6 +148,8 @@ fn form(code: c_int) -> Option<(&'static str, &'static str)> {
         91 => ("has a critical subjectKeyIdentifier", "RFC 5280 4.2.1.2"),
         92 => ("is a CA's and has no key usage", "RFC 5280 4.2.1.3"),
         93 => ("has extensions, but is not of version 3", "RFC 5280 4.1.2.1"),
+        102 => ("has an authorityKeyIdentifier that says nothing", "RFC 5280 4.2.1.1"),
+        103 => ("has an authorityKeyIdentifier with an issuer or a number alone", "RFC 5280 4.2.1.1"),
         94 => ("has a key on an elliptic curve that is not given by its name", "RFC 5480 2.1.1"),
         _ => return None,
     })
