@@ -328,13 +328,11 @@ unsafe fn is_form_of_anchor(context: *mut ffi::X509_STORE_CTX, code: c_int, case
         | sys::X509_V_ERR_SIGNATURE_ALGORITHM_INCONSISTENCY
         | sys::X509_V_ERR_EMPTY_AUTHORITY_KEY_IDENTIFIER
         | sys::X509_V_ERR_AKID_ISSUER_SERIAL_NOT_PAIRED => last > 0,
-        // A certificate of version 1 cannot say that it is a CA's: whoever names it as an anchor does (RFC 5280 6.1.4 (k)).
-        sys::X509_V_ERR_INVALID_CA if last > 0 => {
-            const SELF_SIGNED_OF_VERSION_1: c_int = 3;
-            // SAFETY: the certificate is live during the report.
-            unsafe { sys::X509_check_ca(certificate) == SELF_SIGNED_OF_VERSION_1 }
-        }
-        // X509_STRICT refuses answers above 1, which only say how OpenSSL knows a CA; 0 is its plain no.
+        // Beside basicConstraints OpenSSL takes version 1, the key usage or Netscape's type for a CA's word, by numbers
+        // above 1; only X509_STRICT does not. A trusted leaf is its own anchor, and may be a CA's or not.
+        // SAFETY: the certificate is live during the report.
+        sys::X509_V_ERR_INVALID_CA => unsafe { sys::X509_check_ca(certificate) > 0 },
+        // The same numbers, where its extended key usages permit the purpose.
         ffi::X509_V_ERR_INVALID_PURPOSE if last > 0 => {
             let (purpose, _) = purpose_and_trust(case);
             // SAFETY: the certificate is live during the report.
