@@ -269,6 +269,7 @@ unsafe extern "C" {
     pub fn X509_VERIFY_PARAM_set1_policies(param: *mut X509_VERIFY_PARAM, policies: *mut OPENSSL_STACK) -> c_int;
     pub fn X509_check_purpose(certificate: *mut X509, purpose: c_int, ca: c_int) -> c_int;
     pub fn X509_check_ca(certificate: *mut X509) -> c_int;
+    pub fn X509_get_extension_flags(certificate: *mut X509) -> u32;
     pub fn X509_get_key_usage(certificate: *mut X509) -> u32;
     pub fn X509_CRL_get_ext_by_critical(crl: *const X509_CRL, critical: c_int, behind: c_int) -> c_int;
     pub fn X509_REVOKED_get_ext_by_critical(entry: *const X509_REVOKED, critical: c_int, behind: c_int) -> c_int;

@@ -275,7 +275,6 @@ fn a_trusted_self_signed_certificate_is_a_ca_exactly_where_it_is_one_for_plain_o
             *(if expected && leaf.der == below.der { &mut cas } else { &mut others }) += 1;
             for policy in POLICIES {
                 let outcome = Question { policy, ..Question::new(&[&anchor], &[leaf], host) }.ask();
-
                 assert_eq!(outcome.is_ok(), expected, "{what}, {policy}, {}: {outcome:?}", leaf.der == below.der);
             }
         }

@@ -11,6 +11,7 @@ use hostlock::ffi::host::hostlock_conn_set_host;
 use hostlock::ffi::revocation::{
     hostlock_ctx_add_crl_file, hostlock_ctx_add_crl_mem, hostlock_ctx_crl_reload, hostlock_ctx_set_crl_mode,
 };
+use hostlock::ffi::trust::hostlock_ctx_trust_mem;
 use openssl::ssl::{Ssl, SslContext, SslSession};
 use support::crl::{CrlRecipe, delta_since, extension, scope};
 use support::ocsp::extended;
@@ -376,6 +377,59 @@ fn issuers_own_name_covers(site: &Site) {
     assert_eq!(status(site.with(Some("leaf"), vec![point(&other)])), Some(Status::ERevocationInvalid));
     let stranger = CrlRecipe { signer: pki::p256(), ..point(&issuer) };
     assert_eq!(status(site.with(Some("leaf"), vec![stranger])), Some(Status::ERevocationInvalid));
+}
+
+#[test]
+fn the_crl_that_covers_a_certificate_is_found_among_those_for_other_certificates_in_any_order() {
+    let site = site();
+    let issuer = site.middle.certificate.subject_name().to_der().unwrap();
+    let wrap = |tag: u8, inner: &[u8]| [&[tag, inner.len() as u8], inner].concat();
+    let crl = |name: &[u8], only: &[u8], this_update: i64| {
+        let der = wrap(0x30, &[&wrap(0xa0, &wrap(0xa0, name))[..], only].concat());
+        CrlRecipe { extensions: vec![extension("2.5.29.28", true, &der)], this_update, ..site.good_middle() }
+    };
+    let own = wrap(0xa4, &issuer);
+    let for_users = |this_update| crl(&own, &[0x81, 1, 0xff], this_update);
+    let for_cas = |this_update| crl(&own, &[0x82, 1, 0xff], this_update);
+    let shard = |this_update| crl(&wrap(0x86, b"http://crl.example/1"), &[], this_update);
+    for (one, other) in [(-60, -120), (-120, -60)] {
+        let outcome = site.with(Some("leaf"), vec![for_users(one), for_cas(other), shard(other)]);
+        assert_eq!(outcome.unwrap(), "hello");
+        let revoking = for_users(one).revoking(&site.leaf);
+        assert_eq!(status(site.with(Some("leaf"), vec![for_cas(other), revoking])), Some(Status::ERevoked));
+        let outcome = site.with(Some("leaf"), vec![for_cas(one), shard(other)]);
+        assert_eq!(status(outcome), Some(Status::ERevocationInvalid));
+    }
+}
+
+/// The outcome where the CRLs stand in the file of the anchors, in either order.
+fn in_the_anchors_file(site: &Site, more: &[&Identity], mut crls: Vec<Vec<u8>>) -> [Option<Status>; 2] {
+    std::array::from_fn(|_| {
+        crls.reverse();
+        let anchors = [&site.root].into_iter().chain(more.iter().copied()).flat_map(|anchor| anchor.pem());
+        let client = Client::trusting(&[]);
+        client.set_bytes(hostlock_ctx_trust_mem, &anchors.chain(crls.concat()).collect::<Vec<u8>>()).unwrap();
+        client.set_text(hostlock_ctx_set_crl_mode, "leaf").unwrap();
+        status(client.connect(Some(HOST), site.server.port))
+    })
+}
+
+#[test]
+fn crls_in_the_file_of_the_anchors_are_chosen_among_as_those_that_were_loaded() {
+    let site = site();
+    let renewed = Recipe::ca("Middle CA").self_signed();
+    let good = || keyless(site.good_middle()).pem();
+    let revoking = || keyless(CrlRecipe { number: Some(2), ..site.good_middle() }.revoking(&site.leaf)).pem();
+    let foreign = || keyless(CrlRecipe { this_update: -60, ..CrlRecipe::of(&Recipe::ca("Middle CA").self_signed()) });
+    let broken = || keyless(CrlRecipe { signer: pki::p256(), this_update: -30, ..site.good_middle() });
+    assert_eq!(in_the_anchors_file(&site, &[], vec![good(), foreign().revoking(&site.leaf).pem()]), [None; 2]);
+    assert_eq!(in_the_anchors_file(&site, &[], vec![good(), broken().pem()]), [None; 2]);
+    assert_eq!(in_the_anchors_file(&site, &[], vec![foreign().pem()]), [Some(Status::ERevocationInvalid); 2]);
+    let revoked = [Some(Status::ERevoked); 2];
+    assert_eq!(in_the_anchors_file(&site, &[], vec![good(), revoking()]), revoked);
+    assert_eq!(in_the_anchors_file(&site, &[], vec![foreign().pem(), revoking()]), revoked);
+    let before = keyless(CrlRecipe::of(&renewed).revoking(&site.leaf));
+    assert_eq!(in_the_anchors_file(&site, &[&renewed], vec![good(), before.pem()]), revoked);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::queue::Quiet;
 use crate::sys;
 use crate::trust::certdata;
 use crate::trust::pem::{self, Damage};
+use crate::verify::revocation::crl::{DELTA_WITHOUT_NUMBER, is_delta_without_number};
 
 /// More than any bundle of roots needs, little enough to be read into memory.
 pub const LARGEST_INPUT: usize = 64 << 20;
@@ -186,6 +187,9 @@ impl Reader {
         // SAFETY: not NULL, and ours to free.
         let crl = unsafe { X509Crl::from_ptr(raw) };
         nothing_follows(der, rest)?;
+        if is_delta_without_number(&crl) {
+            return Err(format!("it is {DELTA_WITHOUT_NUMBER}"));
+        }
         self.set.crls.push(crl);
         Ok(())
     }

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::sys;
 use crate::verify::engine;
 use crate::verify::judge::Case;
+use crate::verify::lookup;
 
 /// Whether `issuer` may have issued `certificate`, if its key shows that it did.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,15 @@ pub enum Fit {
     ButIdentifier,
     /// It is not the issuer.
     Not,
+}
+
+/// What tells an issuer in a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Issuers {
+    /// Name, key identifiers and signature.
+    ByIdentifier,
+    /// Name and signature: see the module's text.
+    ByKey,
 }
 
 /// How `issuer` fits.
@@ -43,7 +53,7 @@ pub fn store(case: &Case<'_>, anchor: &X509Ref, between: &[X509]) -> Result<X509
     let store = builder.build();
     let below = between.iter().map(|certificate| &**certificate);
     for certificate in below.chain([case.leaf]) {
-        for crl in engine::crls_named(case, certificate.issuer_name())? {
+        for crl in lookup::crls_named(case, certificate.issuer_name())? {
             // SAFETY: both are live; the store takes a reference of its own, or has the CRL already.
             if unsafe { sys::X509_STORE_add_crl(store.as_ptr(), crl.as_ptr()) } != 1 {
                 return Err(engine::out_of_memory());

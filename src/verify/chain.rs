@@ -17,6 +17,7 @@ use crate::verify::explain;
 use crate::verify::fields::{Certificate, Known};
 use crate::verify::guard::Role;
 use crate::verify::judge::{Case, Extent};
+use crate::verify::lookup;
 use crate::verify::rules::{self, Place, Rules};
 use crate::verify::signed::SignedPart;
 
@@ -168,7 +169,7 @@ pub fn reason(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
 /// the chain ends. The damage is the better reason.
 fn find_broken(case: &Case<'_>, chain: &[X509]) -> Option<Error> {
     let next = chain.last().map_or(case.leaf.issuer_name(), |last| last.issuer_name());
-    let above = engine::anchors_named(case, next).unwrap_or_default();
+    let above = lookup::anchors_named(case, next).unwrap_or_default();
     let leaf = chain.is_empty().then(|| case.leaf.to_owned());
     let below = leaf.iter().chain(chain).enumerate();
     let above = above.iter().map(|anchor| (chain.len().max(1), anchor));
@@ -195,14 +196,14 @@ fn find_named_like_its_ca(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
     if outcome.code != ffi::X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT || signed(case.leaf) {
         return None;
     }
-    let named = engine::anchors_named(case, case.leaf.issuer_name()).unwrap_or_default();
+    let named = lookup::anchors_named(case, case.leaf.issuer_name()).unwrap_or_default();
     Some(explain::named_like_its_ca(case.leaf, named.iter().any(|anchor| signed(anchor))))
 }
 
 /// A CA that has the issuer's name, but not the key that the chain was signed with.
 fn find_namesake(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
     let last = outcome.chain.last()?;
-    let named = engine::anchors_named(case, last.issuer_name()).unwrap_or_default();
+    let named = lookup::anchors_named(case, last.issuer_name()).unwrap_or_default();
     let other = named.iter().any(|anchor| anchor != last);
     let signed = |anchor: &X509| anchor.public_key().is_ok_and(|key| last.verify(&key).unwrap_or(false));
     if explain::is_incomplete_chain(outcome.code) && named.iter().any(|anchor| anchor != last && signed(anchor)) {

@@ -4,25 +4,24 @@
 use std::ffi::{c_int, c_ulong};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::Arc;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
-use openssl::stack::{Stack, StackRef};
-use openssl::x509::{X509, X509Crl, X509NameRef, X509Ref};
+use openssl::stack::Stack;
+use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::ex_data::Loan;
 use crate::policy::Check;
 use crate::sys;
-use crate::verify::by_key;
+use crate::verify::by_key::{self, Issuers};
 use crate::verify::guard::Role;
 use crate::verify::insecure::Waiver;
 use crate::verify::judge::{Case, SELF_ISSUED_ALLOWANCE};
-use crate::verify::path;
-use crate::verify::revocation::crl::Crl;
+use crate::verify::lookup::{self, StoreContext};
+use crate::verify::revocation;
+use crate::verify::revocation::evidence::Evidence;
 use crate::verify::revocation::inquiry::Inquiry;
-use crate::verify::revocation::{self, Revocation, rollover};
 
 /// What OpenSSL found.
 pub struct Outcome {
@@ -58,43 +57,8 @@ pub enum Material<'a> {
     },
 }
 
-/// What tells an issuer in a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Issuers {
-    /// Name, key identifiers and signature.
-    ByIdentifier,
-    /// Name and signature: see [`by_key`].
-    ByKey,
-}
-
-/// Verifies the case's leaf; once more where a CRL stood in the way that another CA of the same name made.
+/// Verifies the case's leaf.
 pub fn run(case: &Case<'_>, material: &Material<'_>, extra_flags: c_ulong) -> Result<Outcome> {
-    let outcome = run_with(case, &case.revocation, material, extra_flags)?;
-    if !revocation::is_about_crls(outcome.code) {
-        return Ok(outcome);
-    }
-    let below = outcome.chain.len().saturating_sub(1);
-    let signers: Vec<Vec<X509>> = (0..below).map(|depth| rolled_over(case, &outcome.chain, depth)).collect();
-    let is_rolled_over = |crl: &Crl| {
-        outcome.chain.iter().zip(&signers).any(|(certificate, signers)| {
-            crl.names_issuer_of(certificate) && signers.iter().any(|signer| crl.is_signed_by(signer))
-        })
-    };
-    match case.revocation.crls.of_chain(&outcome.chain, is_rolled_over)? {
-        Some(crls) => {
-            let revocation = Revocation { crls: Arc::new(crls), ..case.revocation.clone() };
-            run_with(case, &revocation, material, extra_flags)
-        }
-        None => Ok(outcome),
-    }
-}
-
-fn run_with(
-    case: &Case<'_>,
-    revocation: &Revocation,
-    material: &Material<'_>,
-    extra_flags: c_ulong,
-) -> Result<Outcome> {
     // The context goes first when they are dropped.
     let (mut stacks, mut own_store) = (None, None);
     let context = StoreContext::new()?;
@@ -120,7 +84,8 @@ fn run_with(
     }
     // SAFETY: the context takes the parameters, replacing all that the store's own said.
     unsafe { sys::X509_STORE_CTX_set0_param(context.0, parameters(case, extra_flags)?) };
-    let notes = Notes { case, inquiry: Inquiry::new(revocation) };
+    let evidence = Evidence::of(case);
+    let notes = Notes { case, inquiry: Inquiry::new(&case.revocation, &evidence) };
     // SAFETY: the inquiry outlives the verification.
     unsafe { notes.inquiry.arm(context.0) };
     // SAFETY: the notes outlive the verification, and only `review` reads them.
@@ -138,73 +103,16 @@ fn run_with(
         (_, code) => code,
     };
     let chain = context.chain();
-    // All CRLs are looked at here, those of namesakes too: what nobody of the chain signed revokes nothing.
-    let overlooked = || {
-        let others = |depth: usize| {
-            let issuer = chain.get(depth).map(|certificate| certificate.issuer_name());
-            let anchors = issuer.and_then(|issuer| anchors_named(case, issuer).ok()).unwrap_or_default();
-            anchors.into_iter().chain(rolled_over(case, &chain, depth)).collect()
-        };
-        Inquiry::new(&case.revocation).overlooked(&chain, others).err()
-    };
     let refusal = match code {
-        ffi::X509_V_OK => overlooked(),
+        ffi::X509_V_OK => evidence.check(&chain).err(),
         // Where nothing says that it is not revoked, something may say that it is.
-        ffi::X509_V_ERR_UNABLE_TO_GET_CRL => overlooked().or_else(|| notes.inquiry.refusal(code)),
+        _ if revocation::is_about_crls(code) => {
+            evidence.check_revoked(&chain).err().or_else(|| notes.inquiry.refusal(code))
+        }
         _ => notes.inquiry.refusal(code),
     };
     let code = refusal.as_ref().map_or(code, Error::x509_code);
     Ok(Outcome { code, depth: usize::try_from(depth).unwrap_or(0), refusal, chain })
-}
-
-/// The certificates that `case`'s store has under `name`, by whatever way the store finds them.
-pub fn anchors_named(case: &Case<'_>, name: &X509NameRef) -> Result<Vec<X509>> {
-    let context = StoreContext::new()?;
-    // SAFETY: all are live for the length of this function; no verification is begun.
-    if unsafe { ffi::X509_STORE_CTX_init(context.0, case.store.as_ptr(), case.leaf.as_ptr(), ptr::null_mut()) } != 1 {
-        return Err(out_of_memory());
-    }
-    // SAFETY: the context is live; it names the store's own function, or OpenSSL's.
-    let Some(lookup) = (unsafe { sys::X509_STORE_CTX_get_lookup_certs(context.0) }) else { return Ok(Vec::new()) };
-    // SAFETY: called as OpenSSL calls it; the stack and its certificates are ours.
-    let found = unsafe { lookup(context.0, name.as_ptr()) };
-    if found.is_null() {
-        return Ok(Vec::new());
-    }
-    // SAFETY: a stack that owns a reference to each certificate.
-    let found: Stack<X509> = unsafe { foreign_types::ForeignType::from_ptr(found) };
-    Ok(found.into_iter().collect())
-}
-
-/// The CRLs that `case`'s store has under `name`, by whatever way the store finds them.
-pub fn crls_named(case: &Case<'_>, name: &X509NameRef) -> Result<Vec<X509Crl>> {
-    let context = StoreContext::new()?;
-    // SAFETY: all are live for the length of this function; no verification is begun.
-    if unsafe { ffi::X509_STORE_CTX_init(context.0, case.store.as_ptr(), case.leaf.as_ptr(), ptr::null_mut()) } != 1 {
-        return Err(out_of_memory());
-    }
-    // SAFETY: the context is live; it names the store's own function, or OpenSSL's.
-    let Some(lookup) = (unsafe { sys::X509_STORE_CTX_get_lookup_crls(context.0) }) else { return Ok(Vec::new()) };
-    // SAFETY: called as OpenSSL calls it; the stack and its CRLs are ours.
-    let found = unsafe { lookup(context.0, name.as_ptr()) };
-    let mut crls = Vec::new();
-    // SAFETY: NULL, which has no elements, or the stack.
-    while let Some(crl) = ptr::NonNull::new(unsafe { ffi::OPENSSL_sk_pop(found.cast()) }) {
-        // SAFETY: the stack owned a reference, which is ours now.
-        crls.push(unsafe { X509Crl::from_ptr(crl.as_ptr().cast()) });
-    }
-    // SAFETY: NULL or the empty stack.
-    unsafe { ffi::OPENSSL_sk_free(found.cast()) };
-    Ok(crls)
-}
-
-/// The valid certificates that the CA which issued the one at `depth` has besides the one of the chain.
-fn rolled_over(case: &Case<'_>, chain: &[X509], depth: usize) -> Vec<X509> {
-    let Some(certificate) = chain.get(depth) else { return Vec::new() };
-    let anchors = anchors_named(case, certificate.issuer_name()).unwrap_or_default();
-    let sent = path::sent(case);
-    let above = chain.get(depth + 1..).unwrap_or_default();
-    rollover::Places { above, anchors: &anchors, sent: &sent }.others(certificate, case.moment())
 }
 
 /// A stack with owners of its own.
@@ -224,29 +132,44 @@ pub fn stack(certificates: &[X509]) -> Result<Stack<X509>> {
 
 /// OpenSSL asks here about everything that it finds wrong. It may go on only past what hostlock judges by itself.
 unsafe extern "C" fn review(ok: c_int, context: *mut ffi::X509_STORE_CTX) -> c_int {
-    // 2 tells of the policies that were found.
-    if ok != 0 {
+    // 2 tells of the policies that were found. SAFETY: OpenSSL hands its live context.
+    if ok == 2 || ok == 1 && unsafe { sys::X509_STORE_CTX_get0_parent_ctx(context) }.is_null() {
         return ok;
     }
     // SAFETY: OpenSSL hands its live context, and `run` stored its notes in it.
-    let forgiven = catch_unwind(AssertUnwindSafe(|| unsafe { is_forgiven(context) })).unwrap_or(false);
-    if forgiven {
-        // SAFETY: as above. The code would otherwise be the outcome.
-        unsafe { ffi::X509_STORE_CTX_set_error(context, ffi::X509_V_OK) };
+    let good = catch_unwind(AssertUnwindSafe(|| unsafe { decide(ok == 1, context) })).unwrap_or(false);
+    let code = match (ok, good) {
+        (0, true) => Some(ffi::X509_V_OK),
+        (1, false) => Some(ffi::X509_V_ERR_CERT_REVOKED),
+        _ => None,
+    };
+    if let Some(code) = code {
+        // SAFETY: as above. The code that stands there would otherwise be the outcome.
+        unsafe { ffi::X509_STORE_CTX_set_error(context, code) };
     }
-    c_int::from(forgiven)
+    c_int::from(good)
+}
+
+/// Whether the verification goes on: past a failure that is forgiven, or with the issuer of a CRL that no delta revokes.
+///
+/// # Safety
+/// `context` is live and was set up by `run`, or is inside of one that was.
+unsafe fn decide(accepted: bool, context: *mut ffi::X509_STORE_CTX) -> bool {
+    crate::nets::here!("chain verify callback");
+    // SAFETY: as the caller promises, here and below.
+    let Some(notes) = (unsafe { Notes::of(context) }) else { return false };
+    if !accepted {
+        // SAFETY: as above.
+        return unsafe { is_forgiven(context, notes) };
+    }
+    // SAFETY: as above.
+    let (depth, chain) = unsafe { (ffi::X509_STORE_CTX_get_error_depth(context), lookup::chain_of(context)) };
+    depth != 0 || notes.inquiry.evidence().check_revoked(&chain).is_ok()
 }
 
 /// # Safety
 /// `context` is live and was set up by `run`.
-unsafe fn is_forgiven(context: *mut ffi::X509_STORE_CTX) -> bool {
-    crate::nets::here!("chain verify callback");
-    // SAFETY: as the caller promises.
-    let Some(Notes { case, inquiry }) = (unsafe { Notes::of(context) }) else { return false };
-    // SAFETY: the caller promises a live context.
-    if unsafe { is_answered_by_another_key(context, case) } {
-        return true;
-    }
+unsafe fn is_forgiven(context: *mut ffi::X509_STORE_CTX, Notes { case, inquiry }: &Notes<'_>) -> bool {
     // SAFETY: as the caller promises.
     if unsafe { inquiry.forgives(context) } {
         return true;
@@ -276,32 +199,6 @@ unsafe fn is_forgiven(context: *mut ffi::X509_STORE_CTX) -> bool {
         ffi::X509_V_ERR_CERT_HAS_EXPIRED => unsafe { expires_this_second(context, case.time) },
         _ => false,
     }
-}
-
-/// Whether OpenSSL finds no CRL for a certificate, but the CA signed one with another key of its own.
-///
-/// # Safety
-/// `context` is live and reports a failure now.
-unsafe fn is_answered_by_another_key(context: *mut ffi::X509_STORE_CTX, case: &Case<'_>) -> bool {
-    // SAFETY: the caller promises a live context; each call reads one field.
-    let (code, depth, chain, nested) = unsafe {
-        (
-            ffi::X509_STORE_CTX_get_error(context),
-            ffi::X509_STORE_CTX_get_error_depth(context),
-            ffi::X509_STORE_CTX_get0_chain(context),
-            !sys::X509_STORE_CTX_get0_parent_ctx(context).is_null(),
-        )
-    };
-    if code != ffi::X509_V_ERR_UNABLE_TO_GET_CRL || nested || chain.is_null() {
-        return false;
-    }
-    // SAFETY: the chain belongs to the context and is complete before CRLs are looked for.
-    let chain: Vec<X509> = unsafe { StackRef::<X509>::from_ptr(chain) }.iter().map(X509Ref::to_owned).collect();
-    let depth = usize::try_from(depth).unwrap_or(usize::MAX);
-    let Some(certificate) = chain.get(depth).filter(|_| depth + 1 < chain.len()) else { return false };
-    let expired = case.revocation.in_force().is_some_and(|mode| mode.expired);
-    let signers = rolled_over(case, &chain, depth);
-    rollover::answers(&case.revocation.crls, certificate, &signers, case.moment(), expired)
 }
 
 /// Whether `code` is one that only X509_STRICT brings, about the form of the trust anchor: that is what the program named,
@@ -389,6 +286,8 @@ fn parameters(case: &Case<'_>, extra_flags: c_ulong) -> Result<*mut ffi::X509_VE
     let timeless = if case.waivers.has(Waiver::Time) { ffi::X509_V_FLAG_NO_CHECK_TIME } else { 0 };
     let wished = case.wishes.flags();
     let flags = case.policy.verify_flags | wished | case.revocation.flags(wished) | timeless | extra_flags;
+    // See `Evidence`.
+    let flags = flags & !ffi::X509_V_FLAG_USE_DELTAS;
     // SAFETY: `param` is live and ours alone; each call stores one value.
     unsafe {
         ffi::X509_VERIFY_PARAM_set_flags(param, flags);
@@ -440,34 +339,6 @@ impl<'a> Notes<'a> {
 }
 
 static NOTES: Loan<ffi::X509_STORE_CTX> = Loan::place();
-
-struct StoreContext(*mut ffi::X509_STORE_CTX);
-
-impl StoreContext {
-    fn new() -> Result<StoreContext> {
-        // SAFETY: no arguments.
-        let raw = unsafe { ffi::X509_STORE_CTX_new() };
-        if raw.is_null() { Err(out_of_memory()) } else { Ok(StoreContext(raw)) }
-    }
-
-    /// The chain that was built, with owners of its own.
-    fn chain(&self) -> Vec<X509> {
-        // SAFETY: NULL or a stack that the context owns.
-        let built = unsafe { ffi::X509_STORE_CTX_get0_chain(self.0) };
-        if built.is_null() {
-            return Vec::new();
-        }
-        // SAFETY: live as long as the context.
-        unsafe { StackRef::<X509>::from_ptr(built) }.iter().map(ToOwned::to_owned).collect()
-    }
-}
-
-impl Drop for StoreContext {
-    fn drop(&mut self) {
-        // SAFETY: made in `new`, freed once.
-        unsafe { ffi::X509_STORE_CTX_free(self.0) };
-    }
-}
 
 /// The error for an allocation that OpenSSL could not make.
 pub fn out_of_memory() -> Error {

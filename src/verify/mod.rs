@@ -33,6 +33,7 @@ pub mod insecure;
 pub mod judge;
 pub(crate) mod key;
 pub(crate) mod late;
+pub mod lookup;
 pub mod mark;
 pub mod offline;
 pub mod outer;

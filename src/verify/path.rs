@@ -11,9 +11,10 @@ use openssl::x509::{X509, X509Ref};
 
 use crate::error::Result;
 use crate::sys;
-use crate::verify::by_key::{self, Fit};
-use crate::verify::engine::{self, Issuers};
+use crate::verify::by_key::{self, Fit, Issuers};
+use crate::verify::engine;
 use crate::verify::judge::Case;
+use crate::verify::lookup;
 
 /// Complete paths that are tried.
 const MOST_PATHS: usize = 64;
@@ -161,7 +162,7 @@ impl<T, E, J: FnMut(&[X509], &X509) -> Result<std::result::Result<T, E>>> Search
         if let Some(known) = self.named.get(&name) {
             return Ok(known.clone());
         }
-        let found = engine::anchors_named(self.case, certificate.issuer_name())?;
+        let found = lookup::anchors_named(self.case, certificate.issuer_name())?;
         self.named.insert(name, found.clone());
         Ok(found)
     }
@@ -221,7 +222,7 @@ pub fn sent(case: &Case<'_>) -> Vec<X509> {
 
 /// Whether the leaf itself is in the store.
 fn trusted_as_it_is(leaf: &X509Ref, case: &Case<'_>) -> Result<bool> {
-    let named = engine::anchors_named(case, leaf.subject_name())?;
+    let named = lookup::anchors_named(case, leaf.subject_name())?;
     Ok(named.iter().any(|anchor| **anchor == *leaf))
 }
 

@@ -11,53 +11,46 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::identity::der::{Reader, SEQUENCE};
-use crate::identity::same_name;
 use crate::queue::Quiet;
 use crate::sys;
 use crate::trust::pem::{self, Damage};
 use crate::verify::explain;
+use crate::verify::revocation::scope::{ALL_REASONS, Scope};
 
 /// More than the largest CRL that a public CA has published by far; what is larger is a mistake or an attack.
 pub const MAX_BYTES: usize = 256 << 20;
 
 const LABEL: &str = "X509 CRL";
+const INTEGER: u8 = 2;
 
 /// A CRL with the facts that its use depends on.
 pub struct Crl {
     list: X509Crl,
     number: Option<BigNum>,
+    /// Whether it is a delta CRL, and the number of the CRL that it changes.
     delta: bool,
+    base: Option<BigNum>,
     /// What the issuing distribution point says; `None` where there is none.
     scope: Option<Scope>,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Scope {
-    indirect: bool,
-    /// It names a distribution point.
-    point: bool,
-    /// Its distribution point is the name of the CRL's own issuer.
-    own_name: bool,
-    only_cas: bool,
-    only_users: bool,
-    /// Only for some reasons, or for attribute certificates.
-    narrower: bool,
-}
-
 impl Crl {
     fn new(list: X509Crl, what: &str) -> Result<Crl> {
-        let number = list.extension::<CrlNumber>().ok().flatten().and_then(|(_, number)| number.to_bn().ok());
-        let delta = extension(&list, ffi::NID_delta_crl).is_some();
-        // OpenSSL before 3.0.20 follows a NULL pointer there.
-        if delta && number.is_none() {
-            return Err(Error::new(
-                Status::EBadPem,
-                format!("{what} is a delta CRL without a CRL number (RFC 5280 section 5.2.3)"),
-            ));
+        if is_delta_without_number(&list) {
+            return Err(Error::new(Status::EBadPem, format!("{what} is {DELTA_WITHOUT_NUMBER}")));
         }
-        let scope = extension(&list, ffi::NID_issuing_distribution_point)
-            .map(|der| scope(der, &issuer_der(&list)).unwrap_or(Scope { narrower: true, ..Scope::default() }));
-        Ok(Crl { list, number, delta, scope })
+        Ok(Crl::of_store(list))
+    }
+
+    /// One that a store has, which takes any.
+    pub fn of_store(list: X509Crl) -> Crl {
+        let number = list.extension::<CrlNumber>().ok().flatten().and_then(|(_, number)| number.to_bn().ok());
+        let delta = extension(&list, ffi::NID_delta_crl);
+        let base = delta
+            .and_then(|der| Reader::whole(der, INTEGER).is_ok().then(|| BigNum::from_slice(der.get(2..)?).ok()))
+            .flatten();
+        let scope = extension(&list, ffi::NID_issuing_distribution_point).map(Scope::parse);
+        Crl { delta: delta.is_some(), list, number, base, scope }
     }
 
     /// The pointer, owned by `self`.
@@ -70,42 +63,52 @@ impl Crl {
         &self.list
     }
 
-    /// The CRL number (RFC 5280 section 5.2.3).
-    pub fn number(&self) -> Option<&BigNum> {
-        self.number.as_ref()
-    }
-
     /// Whether it lists only what changed since another (RFC 5280 section 5.2.4).
     pub fn is_delta(&self) -> bool {
         self.delta
     }
 
-    /// Whether it has an issuing distribution point (RFC 5280 section 5.2.5), and so may speak of a part only.
-    pub fn is_partial(&self) -> bool {
-        self.scope.is_some()
+    /// Whether it changes `complete`, which is newer than what it was made for and older than it.
+    pub fn is_delta_of(&self, complete: &Crl) -> bool {
+        let follows = || self.base.is_some() && self.base <= complete.number && complete.number < self.number;
+        self.delta && !complete.delta && self.has_issuer_of(complete) && self.scope == complete.scope && follows()
+    }
+
+    /// Whether it is newer than `other`: by its number, or by its date where one of the two has no number.
+    pub fn is_newer_than(&self, other: &Crl) -> bool {
+        match (&self.number, &other.number) {
+            (Some(one), Some(other)) => one > other,
+            _ => self.list.last_update() > other.list.last_update(),
+        }
+    }
+
+    /// Whether it speaks for all certificates and reasons that `other` speaks for.
+    pub fn speaks_for_all_of(&self, other: &Crl) -> bool {
+        self.scope.is_none() || self.scope == other.scope
     }
 
     /// Whether it may list certificates of other issuers (RFC 5280 section 5.2.5, indirectCRL).
     pub fn is_indirect(&self) -> bool {
-        self.scope.is_some_and(|scope| scope.indirect)
+        self.scope.as_ref().is_some_and(|scope| scope.indirect)
     }
 
-    /// Whether its distribution point is its issuer's own name and it covers the certificate. Whatever points a certificate
-    /// names, its issuer's name is taken for one besides (RFC 5280 section 6.3.3).
-    pub fn covers_by_name(&self, certificate: &X509Ref) -> bool {
-        self.scope.is_some_and(|scope| scope.own_name) && self.covers(certificate)
+    /// Whether it is for some reasons only (RFC 5280 section 5.2.5, onlySomeReasons).
+    pub fn has_reasons(&self) -> bool {
+        self.scope.as_ref().is_some_and(Scope::has_reasons)
     }
 
-    /// Whether it is a CRL of the certificate's issuer for all such certificates, without a point of distribution that
-    /// would have to be looked for in the certificate.
-    pub fn covers(&self, certificate: &X509Ref) -> bool {
-        let Some(scope) = self.scope else { return self.names_issuer_of(certificate) };
-        // SAFETY: the certificate is live; OpenSSL reads its extensions.
-        let is_ca = unsafe { sys::X509_check_ca(certificate.as_ptr()) != 0 };
-        (scope.own_name || !scope.point)
-            && !scope.narrower
-            && !(if is_ca { scope.only_users } else { scope.only_cas })
-            && self.names_issuer_of(certificate)
+    /// Whether it says where its delta CRLs are (RFC 5280 section 5.2.6).
+    pub fn has_freshest(&self) -> bool {
+        extension(&self.list, ffi::NID_freshest_crl).is_some()
+    }
+
+    /// The reasons for which it speaks for the certificate as a CRL of its issuer, as bits of [`ALL_REASONS`].
+    pub fn covers(&self, certificate: &X509Ref) -> u16 {
+        match &self.scope {
+            _ if !self.names_issuer_of(certificate) => 0,
+            None => ALL_REASONS,
+            Some(scope) => scope.covers(certificate),
+        }
     }
 
     /// Whether it, or an entry of it, has a critical extension that nobody here understands.
@@ -151,11 +154,6 @@ impl Crl {
         }
     }
 
-    /// Whether it bears the name of the certificate itself.
-    pub fn bears_name_of(&self, issuer: &X509Ref) -> bool {
-        issuer.subject_name().try_cmp(self.list.issuer_name()).is_ok_and(|order| order.is_eq())
-    }
-
     /// Whether both bear the same name.
     pub fn has_issuer_of(&self, other: &Crl) -> bool {
         self.list.issuer_name().try_cmp(other.list.issuer_name()).is_ok_and(|order| order.is_eq())
@@ -175,6 +173,11 @@ impl Crl {
     /// Whether it says that the certificate is on hold no more (removeFromCRL).
     pub fn releases(&self, certificate: &X509Ref) -> bool {
         self.entry(certificate) == 2
+    }
+
+    /// Whether it has no entry for the certificate.
+    pub fn is_silent_about(&self, certificate: &X509Ref) -> bool {
+        self.entry(certificate) == 0
     }
 
     fn entry(&self, certificate: &X509Ref) -> c_int {
@@ -203,39 +206,13 @@ fn extension(list: &X509Crl, kind: c_int) -> Option<&[u8]> {
     Some(unsafe { std::slice::from_raw_parts(data, len as usize) })
 }
 
-fn issuer_der(list: &X509Crl) -> Vec<u8> {
-    list.issuer_name().to_der().unwrap_or_default()
+/// Whether `list` is what OpenSSL before 3.0.20 follows a NULL pointer in, and nobody can order among others.
+pub fn is_delta_without_number(list: &X509Crl) -> bool {
+    extension(list, ffi::NID_delta_crl).is_some() && extension(list, ffi::NID_crl_number).is_none()
 }
 
-/// What an IssuingDistributionPoint says (RFC 5280 section 5.2.5), of a CRL whose issuer is `issuer`.
-fn scope(point: &[u8], issuer: &[u8]) -> Option<Scope> {
-    const DISTRIBUTION_POINT: u8 = 0xa0;
-    const FULL_NAME: u8 = 0xa0;
-    const DIRECTORY_NAME: u8 = 0xa4;
-    let mut scope = Scope::default();
-    let mut fields = Reader::whole(point, SEQUENCE).ok()?;
-    while !fields.is_empty() {
-        let (tag, value) = fields.next().ok()?;
-        let set = value != [0];
-        match tag {
-            DISTRIBUTION_POINT => {
-                scope.point = true;
-                if let (FULL_NAME, names) = Reader::new(value).next().ok()? {
-                    let mut names = Reader::new(names);
-                    while !names.is_empty() {
-                        let (kind, name) = names.next().ok()?;
-                        scope.own_name |= kind == DIRECTORY_NAME && same_name(name, issuer).unwrap_or(false);
-                    }
-                }
-            }
-            0x81 => scope.only_users = set,
-            0x82 => scope.only_cas = set,
-            0x84 => scope.indirect = set,
-            _ => scope.narrower = true,
-        }
-    }
-    Some(scope)
-}
+/// What such a list is called.
+pub const DELTA_WITHOUT_NUMBER: &str = "a delta CRL without a CRL number (RFC 5280 section 5.2.3)";
 
 /// Every CRL in `data`; `what` names it in errors. Other kinds of PEM blocks beside a CRL are passed over.
 pub fn parse(data: &[u8], what: &str) -> Result<Vec<Arc<Crl>>> {

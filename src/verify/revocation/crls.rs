@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::Arc;
 
-use openssl::x509::X509;
+use openssl::x509::X509NameRef;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
@@ -67,30 +67,15 @@ impl Crls {
         self.sources.iter().flat_map(|source| &source.crls).map(Arc::as_ref)
     }
 
-    /// All of them as OpenSSL's stack, which lives as long as `self`.
-    pub fn stack(&self) -> *mut ffi::stack_st_X509_CRL {
-        self.stack.0
+    /// Those that bear `name`.
+    pub fn named<'a>(&'a self, name: &'a X509NameRef) -> impl Iterator<Item = &'a Arc<Crl>> {
+        let all = self.sources.iter().flat_map(|source| &source.crls);
+        all.filter(move |crl| crl.list().issuer_name().try_cmp(name).is_ok_and(|order| order.is_eq()))
     }
 
-    /// These without the CRLs that another CA of the same name made: where one that bears the name of a certificate of
-    /// `chain` is signed with its key, or with another that `is_rolled_over` knows for the CA's, those of that name which no
-    /// certificate of the chain signed are left out. `None` where there are none to leave out.
-    pub fn of_chain(&self, chain: &[X509], is_rolled_over: impl Fn(&Crl) -> bool) -> Result<Option<Crls>> {
-        let issuers = chain.get(1..).unwrap_or_default();
-        let own = |crl: &Crl| issuers.iter().any(|issuer| crl.bears_name_of(issuer) && crl.is_signed_by(issuer));
-        let (own, others): (Vec<&Arc<Crl>>, Vec<&Arc<Crl>>) =
-            self.sources.iter().flat_map(|source| &source.crls).partition(|crl| own(crl));
-        let rolled_over: Vec<&Arc<Crl>> = others.iter().copied().filter(|crl| is_rolled_over(crl)).collect();
-        let kept: Vec<Arc<Crl>> = others
-            .iter()
-            .filter(|crl| !own.iter().chain(&rolled_over).any(|own| own.has_issuer_of(crl)))
-            .chain(&own)
-            .map(|crl| Arc::clone(crl))
-            .collect();
-        if kept.len() == own.len() + others.len() {
-            return Ok(None);
-        }
-        Crls::of(vec![Source { path: None, crls: kept }]).map(Some)
+    /// The complete ones as OpenSSL's stack, which lives as long as `self`.
+    pub fn stack(&self) -> *mut ffi::stack_st_X509_CRL {
+        self.stack.0
     }
 
     fn with(&self, source: Source) -> Result<Crls> {
@@ -101,7 +86,7 @@ impl Crls {
 
     fn of(sources: Vec<Source>) -> Result<Crls> {
         let stack = Stack::new()?;
-        for crl in sources.iter().flat_map(|source| &source.crls) {
+        for crl in sources.iter().flat_map(|source| &source.crls).filter(|crl| !crl.is_delta()) {
             stack.push(crl)?;
         }
         Ok(Crls { sources, stack })

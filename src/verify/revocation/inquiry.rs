@@ -1,23 +1,24 @@
-//! The CRLs of one verification: OpenSSL asks and reports, this answers what is forgiven, keeps why it was not, and looks
-//! again where OpenSSL's way through its checks passes a known revocation by.
+//! The CRLs of one verification: OpenSSL asks and reports, this answers what is forgiven, and keeps why it was not.
 
 use std::cell::RefCell;
 use std::ffi::c_int;
 use std::ptr;
 
 use foreign_types::ForeignTypeRef;
-use openssl::x509::{X509, X509CrlRef, X509Ref};
+use openssl::x509::{X509CrlRef, X509Ref};
 use openssl_sys as ffi;
 
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::sys;
 use crate::verify::explain;
-use crate::verify::revocation::crl::Crl;
-use crate::verify::revocation::{Revocation, is_about_revocation, words};
+use crate::verify::lookup;
+use crate::verify::revocation::evidence::Evidence;
+use crate::verify::revocation::{Revocation, is_about_revocation, is_about_signer, words};
 
 /// See the module's text. It must outlive the verification that it was armed for.
 pub struct Inquiry<'a> {
     revocation: &'a Revocation,
+    evidence: &'a Evidence<'a>,
     notes: RefCell<Notes>,
 }
 
@@ -27,14 +28,19 @@ struct Notes {
     refusal: Option<Error>,
     /// What was found wanting in the chain of a CRL's own issuer.
     issuer_finding: Option<String>,
-    /// Positions at which a CRL covers the certificate though OpenSSL does not see it.
-    covered_at: Vec<c_int>,
+    /// CRLs that nobody signed as far as OpenSSL sees, where others answered.
+    doubted: Vec<*mut ffi::X509_CRL>,
 }
 
 impl<'a> Inquiry<'a> {
-    /// An inquiry by the measure of `revocation`.
-    pub fn new(revocation: &'a Revocation) -> Inquiry<'a> {
-        Inquiry { revocation, notes: RefCell::default() }
+    /// An inquiry by the measure of `revocation`, with all that is known.
+    pub fn new(revocation: &'a Revocation, evidence: &'a Evidence<'a>) -> Inquiry<'a> {
+        Inquiry { revocation, evidence, notes: RefCell::default() }
+    }
+
+    /// All that is known.
+    pub fn evidence(&self) -> &Evidence<'a> {
+        self.evidence
     }
 
     /// Gives the CRLs to a verification.
@@ -51,58 +57,6 @@ impl<'a> Inquiry<'a> {
     /// Why the verification ended with OpenSSL's `code`, where that is a matter of revocation.
     pub fn refusal(&self, code: c_int) -> Option<Error> {
         self.notes.borrow_mut().refusal.take().filter(|error| error.x509_code() == code)
-    }
-
-    /// Looks once more through the CRLs for the certificates of an accepted chain.
-    ///
-    /// OpenSSL uses a delta CRL only where the base or the certificate points to one (freshestCRL), and looks no further
-    /// where nothing is known and that is forgiven. A revocation that the issuer signed is a revocation all the same.
-    /// It looks at one CRL of those that bear the issuer's name, and the CA may have had another key before. `others` gives
-    /// the other certificates of the CA that issued the one at a depth.
-    pub fn overlooked(&self, chain: &[X509], others: impl Fn(usize) -> Vec<X509>) -> Result<()> {
-        let Some(mode) = self.revocation.in_force() else { return Ok(()) };
-        let asked = if mode.chain { usize::MAX } else { 1 };
-        for (depth, certificate) in chain.iter().enumerate().take(chain.len().saturating_sub(1)).take(asked) {
-            let revoking = self.revocation.crls.iter().find(|crl| {
-                let counts = |issuer: &X509| crl.is_signed_by(issuer) && !self.is_superseded(crl, certificate, issuer);
-                crl.names_issuer_of(certificate)
-                    && crl.lists(certificate)
-                    && (chain.iter().skip(depth + 1).any(|issuer| crl.bears_name_of(issuer) && counts(issuer))
-                        || others(depth).iter().any(counts))
-            });
-            if let Some(crl) = revoking {
-                return Err(words::revoked(certificate, depth, Some(crl.list())));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether a newer complete CRL of the same key no longer lists the certificate, or a newer delta takes it off.
-    fn is_superseded(&self, crl: &Crl, certificate: &X509Ref, issuer: &X509Ref) -> bool {
-        self.revocation.crls.iter().any(|other| {
-            let silent = !other.is_delta() && !other.is_partial() && !other.lists(certificate);
-            (silent || other.releases(certificate))
-                && is_newer(other, crl)
-                && other.names_issuer_of(certificate)
-                && other.is_signed_by(issuer)
-        })
-    }
-
-    /// Whether the CRL of which `context` reports covers the certificate, by the rule that OpenSSL lacks.
-    ///
-    /// # Safety
-    /// `context` is a live `X509_STORE_CTX` that reports a failure now.
-    unsafe fn is_covered(&self, context: *mut ffi::X509_STORE_CTX) -> bool {
-        // SAFETY: the caller promises a live context; each call reads one field.
-        let (crl, certificate) =
-            unsafe { (sys::X509_STORE_CTX_get0_current_crl(context), ffi::X509_STORE_CTX_get_current_cert(context)) };
-        if crl.is_null() || certificate.is_null() {
-            return false;
-        }
-        // SAFETY: the certificate is live during the report.
-        let certificate = unsafe { X509Ref::from_ptr(certificate) };
-        let known = self.revocation.crls.iter().find(|known| known.as_ptr() == crl);
-        known.is_some_and(|known| known.covers_by_name(certificate))
     }
 
     /// Answers OpenSSL's report of a failure: whether the verification goes on all the same.
@@ -122,16 +76,21 @@ impl<'a> Inquiry<'a> {
         // SAFETY: NULL or the chain that the context owns.
         let anchor = unsafe { ffi::OPENSSL_sk_num(chain.cast()) } - 1;
         let mut notes = self.notes.borrow_mut();
-        if !nested && depth < anchor {
-            let covered = match code {
-                // SAFETY: the context is live and reports about this CRL and this certificate now.
-                ffi::X509_V_ERR_DIFFERENT_CRL_SCOPE => unsafe { self.is_covered(context) },
-                // What OpenSSL says of the reasons that it has not seen, after it has looked at that CRL.
-                ffi::X509_V_ERR_UNABLE_TO_GET_CRL => notes.covered_at.contains(&depth),
-                _ => false,
-            };
-            if covered {
-                notes.covered_at.push(depth);
+        if !nested && depth < anchor && is_about_revocation(code) {
+            // SAFETY: the caller promises a live context; the chain is complete before CRLs are looked for.
+            let chain = unsafe { lookup::chain_of(context) };
+            let at = usize::try_from(depth).unwrap_or(usize::MAX);
+            // SAFETY: as above. Where no CRL was found the field may hold one that was freed; it is only compared.
+            let current = unsafe { sys::X509_STORE_CTX_get0_current_crl(context) };
+            if code == ffi::X509_V_ERR_CERT_REVOKED {
+                let doubted = notes.doubted.contains(&current);
+                if self.evidence.is_not_revoked(&chain, at, current, doubted) {
+                    return true;
+                }
+            } else if self.evidence.answers(&chain, at) {
+                if is_about_signer(code) {
+                    notes.doubted.push(current);
+                }
                 return true;
             }
         }
@@ -159,13 +118,5 @@ impl<'a> Inquiry<'a> {
             }
         }
         false
-    }
-}
-
-/// By its number; where neither has one, by its date.
-fn is_newer(one: &Crl, other: &Crl) -> bool {
-    match (one.number(), other.number()) {
-        (None, None) => one.list().last_update() > other.list().last_update(),
-        (one, other) => one > other,
     }
 }

@@ -3,10 +3,12 @@
 
 pub mod crl;
 pub mod crls;
+pub mod evidence;
 pub mod inquiry;
 pub mod ocsp;
 mod response;
-pub mod rollover;
+mod scope;
+mod signers;
 mod words;
 
 use std::ffi::{c_int, c_ulong};
@@ -85,7 +87,7 @@ impl Revocation {
         if (flags | wished) & ffi::X509_V_FLAG_CRL_CHECK == 0 {
             return flags;
         }
-        flags | ffi::X509_V_FLAG_EXTENDED_CRL_SUPPORT | ffi::X509_V_FLAG_USE_DELTAS
+        flags | ffi::X509_V_FLAG_EXTENDED_CRL_SUPPORT
     }
 
     /// Whether what OpenSSL found about revocation, at `depth` of a chain whose anchor is at `anchor`, is no obstacle.
@@ -138,6 +140,18 @@ fn is_absence(code: c_int) -> bool {
 /// Whether the code is about a CRL, and not what a good one says.
 pub fn is_about_crls(code: c_int) -> bool {
     is_about_revocation(code) && code != ffi::X509_V_ERR_CERT_REVOKED
+}
+
+/// Whether the code says that nobody signed a CRL who counts.
+fn is_about_signer(code: c_int) -> bool {
+    matches!(
+        code,
+        ffi::X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER
+            | ffi::X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE
+            | ffi::X509_V_ERR_CRL_SIGNATURE_FAILURE
+            | ffi::X509_V_ERR_KEYUSAGE_NO_CRL_SIGN
+            | ffi::X509_V_ERR_CRL_PATH_VALIDATION_ERROR
+    )
 }
 
 /// Whether the code is about a CRL or what it says, not about a certificate itself.

@@ -1,0 +1,92 @@
+//! Whose CRLs count. A CA that has changed its key may publish with one key only (RFC 5280 6.3.3 (f)), and OpenSSL looks for
+//! a CRL's issuer in the chain and among what the peer sent, and only by key identifiers. Here a key counts if its certificate
+//! bears the name and is in the chain, is a trust anchor, or is signed by one of these.
+
+use foreign_types::ForeignTypeRef;
+use openssl::x509::{X509, X509NameRef, X509Ref};
+use openssl_sys as ffi;
+
+use crate::sys;
+use crate::verify::explain;
+use crate::verify::fields::Certificate;
+use crate::verify::judge::Case;
+use crate::verify::key;
+use crate::verify::lookup;
+use crate::verify::path;
+
+/// Certificates of one CA that are looked at, of those that the peer sent: each costs signature checks.
+const MOST_SENT: usize = 8;
+
+/// The certificates of one name whose CRLs count for a certificate of a chain.
+pub struct Signers {
+    /// Those of the chain above it.
+    above: Vec<X509>,
+    /// The trust anchors.
+    anchors: Vec<X509>,
+    /// What the peer sent, where one of the chain above or of the anchors signed it.
+    vouched: Vec<(X509, X509)>,
+}
+
+impl Signers {
+    /// Those named `name` for a certificate that has `above` above it in its chain.
+    pub fn named(case: &Case<'_>, name: &X509NameRef, above: &[X509]) -> Signers {
+        let bears = |one: &X509Ref| one.subject_name().try_cmp(name).is_ok_and(|order| order.is_eq());
+        let anchors = lookup::anchors_named(case, name).unwrap_or_default();
+        let voucher = |one: &X509| {
+            above.iter().chain(&anchors).find(|issuer| {
+                // SAFETY: both are live; OpenSSL compares names, key identifiers and key usage.
+                let named = unsafe { sys::X509_check_issued(issuer.as_ptr(), one.as_ptr()) } == ffi::X509_V_OK;
+                named && issuer.public_key().is_ok_and(|key| one.verify(&key).unwrap_or(false))
+            })
+        };
+        let sent = path::sent(case).into_iter().filter(|one| bears(one)).take(MOST_SENT);
+        let vouched = sent.filter_map(|one| voucher(&one).cloned().map(|by| (one, by))).collect();
+        Signers { above: above.iter().filter(|one| bears(one)).cloned().collect(), anchors, vouched }
+    }
+
+    /// Those of the chain itself.
+    pub fn of_chain(&self) -> impl Iterator<Item = &X509> {
+        self.above.iter()
+    }
+
+    /// Those whose revocations count: all, those of former keys too.
+    pub fn revoking(&self) -> impl Iterator<Item = &X509> {
+        self.above.iter().chain(&self.anchors).chain(self.vouched.iter().map(|(one, _)| one))
+    }
+
+    /// Those whose silence means that a certificate is good: they may sign CRLs and are valid at `time`, in Unix seconds;
+    /// `None` where dates do not count. Of what the peer sent only what `is_revoked` does not know for revoked, by the one
+    /// that vouches for it.
+    pub fn clearing(&self, time: Option<i64>, is_revoked: impl Fn(&X509, &X509) -> bool) -> Vec<&X509> {
+        // The chain's own certificates are verified as such.
+        let above = self.above.iter().filter(|one| usage_permits(one));
+        let vouched = self.vouched.iter().filter(|(one, by)| !is_revoked(one, by)).map(|(one, _)| one);
+        let others = self.anchors.iter().chain(vouched).filter(|one| may_sign_crls(one) && is_current(one, time));
+        above.chain(others).collect()
+    }
+}
+
+/// Whether its key usage does not keep it from signing CRLs.
+fn usage_permits(certificate: &X509Ref) -> bool {
+    const CRL_SIGN: u32 = 2;
+    // SAFETY: the certificate is live; OpenSSL reads its extensions. Without a key usage all bits are set.
+    unsafe { sys::X509_get_key_usage(certificate.as_ptr()) & CRL_SIGN != 0 }
+}
+
+/// Whether it is a CA's with a permitted key that may sign CRLs.
+fn may_sign_crls(certificate: &X509Ref) -> bool {
+    let has_good_key = || {
+        let der = certificate.to_der().ok()?;
+        key::check(&Certificate::parse(&der).ok()?).ok()
+    };
+    // SAFETY: the certificate is live; OpenSSL reads its extensions.
+    let is_ca = unsafe { sys::X509_check_ca(certificate.as_ptr()) != 0 };
+    is_ca && usage_permits(certificate) && has_good_key().is_some()
+}
+
+fn is_current(certificate: &X509Ref, time: Option<i64>) -> bool {
+    let Some(now) = time else { return true };
+    let from = explain::unix_seconds(certificate.not_before());
+    let until = explain::unix_seconds(certificate.not_after());
+    from.zip(until).is_some_and(|(from, until)| (from..=until).contains(&now))
+}
