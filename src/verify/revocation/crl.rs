@@ -92,9 +92,9 @@ impl Crl {
         self.scope.as_ref().is_some_and(|scope| scope.indirect)
     }
 
-    /// Whether it is for some reasons only (RFC 5280 section 5.2.5, onlySomeReasons).
+    /// Whether it says for which reasons it is (RFC 5280 section 5.2.5, onlySomeReasons).
     pub fn has_reasons(&self) -> bool {
-        self.scope.as_ref().is_some_and(Scope::has_reasons)
+        self.scope.as_ref().is_some_and(|scope| scope.has_reasons)
     }
 
     /// Whether it says where its delta CRLs are (RFC 5280 section 5.2.6).

@@ -64,13 +64,17 @@ impl Crls {
 
     /// Each CRL.
     pub fn iter(&self) -> impl Iterator<Item = &Crl> {
-        self.sources.iter().flat_map(|source| &source.crls).map(Arc::as_ref)
+        self.shared().map(Arc::as_ref)
+    }
+
+    /// Each CRL, to be shared.
+    pub fn shared(&self) -> impl Iterator<Item = &Arc<Crl>> {
+        self.sources.iter().flat_map(|source| &source.crls)
     }
 
     /// Those that bear `name`.
     pub fn named<'a>(&'a self, name: &'a X509NameRef) -> impl Iterator<Item = &'a Arc<Crl>> {
-        let all = self.sources.iter().flat_map(|source| &source.crls);
-        all.filter(move |crl| crl.list().issuer_name().try_cmp(name).is_ok_and(|order| order.is_eq()))
+        self.shared().filter(move |crl| crl.list().issuer_name().try_cmp(name).is_ok_and(|order| order.is_eq()))
     }
 
     /// The complete ones as OpenSSL's stack, which lives as long as `self`.

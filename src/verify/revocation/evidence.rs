@@ -60,8 +60,8 @@ impl<'a> Evidence<'a> {
             let Some((delta, code)) = self.unsettled(chain, depth) else { continue };
             if !self.answers(chain, depth) && !self.case.revocation.forgives(code, depth as c_int, chain.len() as c_int)
             {
-                let loaded = &self.case.revocation.crls;
-                return Err(words::refusal(code, certificate, depth, Some(delta.list()), loaded, None));
+                let known = self.known(certificate);
+                return Err(words::refusal(code, certificate, depth, Some(delta.list()), &known, None));
             }
         }
         Ok(())
@@ -131,16 +131,30 @@ impl<'a> Evidence<'a> {
     /// The CRLs that bear `name`.
     fn named(&self, name: &X509NameRef) -> Vec<Arc<Crl>> {
         let mut crls: Vec<Arc<Crl>> = self.case.revocation.crls.named(name).cloned().collect();
-        let Ok(der) = name.to_der() else { return crls };
-        let mut of_store = self.of_store.borrow_mut();
-        if !of_store.iter().any(|(known, _)| *known == der) {
-            let found = lookup::crls_named(self.case, name).unwrap_or_default();
-            of_store.push((der.clone(), found.into_iter().map(Crl::of_store).map(Arc::new).collect()));
-        }
-        let found = of_store.iter().filter(|(known, _)| *known == der).flat_map(|(_, crls)| crls);
-        let new: Vec<_> = found.filter(|one| !crls.iter().any(|crl| crl.as_ptr() == one.as_ptr())).cloned().collect();
+        let of_store = self.in_store(name).into_iter();
+        let new: Vec<_> = of_store.filter(|one| !crls.iter().any(|crl| crl.as_ptr() == one.as_ptr())).collect();
         crls.extend(new);
         crls
+    }
+
+    /// Those of them that the store has.
+    fn in_store(&self, name: &X509NameRef) -> Vec<Arc<Crl>> {
+        let Ok(der) = name.to_der() else { return Vec::new() };
+        let mut of_store = self.of_store.borrow_mut();
+        if let Some((_, crls)) = of_store.iter().find(|(known, _)| *known == der) {
+            return crls.clone();
+        }
+        let found = lookup::crls_named(self.case, name).unwrap_or_default();
+        let crls: Vec<_> = found.into_iter().map(Crl::of_store).map(Arc::new).collect();
+        of_store.push((der, crls.clone()));
+        crls
+    }
+
+    /// All CRLs that may be about `certificate`: its issuer's and whatever was loaded.
+    pub fn known(&self, certificate: &X509Ref) -> Vec<Arc<Crl>> {
+        let mut known = self.named(certificate.issuer_name());
+        known.extend(self.case.revocation.crls.shared().filter(|crl| !crl.names_issuer_of(certificate)).cloned());
+        known
     }
 
     /// A CRL that revokes the certificate at `depth`.
@@ -230,23 +244,32 @@ impl<'a> Evidence<'a> {
         stale.cloned()
     }
 
-    /// A delta of the issuer's because of which OpenSSL's own answer about the certificate at `depth` is none, and the code for
-    /// it.
+    /// A CRL because of which OpenSSL's own answer about the certificate at `depth` is none, and the code for it.
+    ///
+    /// It takes a delta for some reasons for a complete CRL; and where none that was loaded is good, it counts the reasons of
+    /// the best of them as seen when it looks into the store.
     fn unsettled(&self, chain: &[X509], depth: usize) -> Option<(Arc<Crl>, c_int)> {
         let certificate = chain.get(depth)?;
-        let crls = self.named(certificate.issuer_name());
+        let name = certificate.issuer_name();
+        let of_store = self.in_store(name);
+        let mut partial = of_store.iter().filter(|crl| crl.is_delta() && crl.has_reasons());
+        let loaded = || self.case.revocation.crls.shared().filter(|crl| crl.has_reasons() && !of_store.is_empty());
+        if let Some(misleading) = partial.next().or_else(|| loaded().next()) {
+            let code = if self.has_run_out(misleading) {
+                ffi::X509_V_ERR_CRL_HAS_EXPIRED
+            } else {
+                ffi::X509_V_ERR_UNABLE_TO_GET_CRL
+            };
+            return Some((Arc::clone(misleading), code));
+        }
+        let crls = self.named(name);
         if !crls.iter().any(|crl| crl.is_delta()) {
             return None;
         }
-        let signers = Signers::named(self.case, certificate.issuer_name(), chain.get(depth + 1..)?);
-        let is_signed = |crl: &Crl| signers.revoking().any(|signer| crl.is_signed_by(signer));
-        let misleading = crls.iter().find(|crl| crl.is_delta() && crl.has_reasons() && is_signed(crl));
-        let misleading = misleading.map(|delta| (Arc::clone(delta), ffi::X509_V_ERR_UNABLE_TO_GET_CRL));
-        misleading.or_else(|| {
-            let bases = crls.iter().filter(|crl| !crl.is_delta());
-            let stale = |base: &Crl| signers.revoking().find_map(|one| self.stale_delta(&crls, base, certificate, one));
-            bases.into_iter().find_map(|base| stale(base)).map(|delta| (delta, ffi::X509_V_ERR_CRL_HAS_EXPIRED))
-        })
+        let signers = Signers::named(self.case, name, chain.get(depth + 1..)?);
+        let stale = |base: &Crl| signers.revoking().find_map(|one| self.stale_delta(&crls, base, certificate, one));
+        let mut bases = crls.iter().filter(|crl| !crl.is_delta());
+        bases.find_map(|base| stale(base)).map(|delta| (delta, ffi::X509_V_ERR_CRL_HAS_EXPIRED))
     }
 
     /// Whether its dates hold, or it is merely too old where that is forgiven.

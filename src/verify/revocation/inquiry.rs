@@ -13,7 +13,7 @@ use crate::sys;
 use crate::verify::explain;
 use crate::verify::lookup;
 use crate::verify::revocation::evidence::Evidence;
-use crate::verify::revocation::{Revocation, is_about_revocation, is_about_signer, words};
+use crate::verify::revocation::{Revocation, is_about_dates, is_about_revocation, is_about_signer, words};
 
 /// See the module's text. It must outlive the verification that it was armed for.
 pub struct Inquiry<'a> {
@@ -22,7 +22,6 @@ pub struct Inquiry<'a> {
     notes: RefCell<Notes>,
 }
 
-#[derive(Default)]
 struct Notes {
     /// What was not forgiven.
     refusal: Option<Error>,
@@ -30,6 +29,14 @@ struct Notes {
     issuer_finding: Option<String>,
     /// CRLs that nobody signed as far as OpenSSL sees, where others answered.
     doubted: Vec<*mut ffi::X509_CRL>,
+    /// The CRL of whose dates OpenSSL complained last. It forgets which CRL it looks at when it has done so.
+    dated: *mut ffi::X509_CRL,
+}
+
+impl Default for Notes {
+    fn default() -> Notes {
+        Notes { refusal: None, issuer_finding: None, doubted: Vec::new(), dated: ptr::null_mut() }
+    }
 }
 
 impl<'a> Inquiry<'a> {
@@ -81,7 +88,13 @@ impl<'a> Inquiry<'a> {
             let chain = unsafe { lookup::chain_of(context) };
             let at = usize::try_from(depth).unwrap_or(usize::MAX);
             // SAFETY: as above. Where no CRL was found the field may hold one that was freed; it is only compared.
-            let current = unsafe { sys::X509_STORE_CTX_get0_current_crl(context) };
+            let mut current = unsafe { sys::X509_STORE_CTX_get0_current_crl(context) };
+            if code == ffi::X509_V_ERR_CERT_REVOKED && current.is_null() {
+                current = notes.dated;
+            }
+            if is_about_dates(code) {
+                notes.dated = current;
+            }
             if code == ffi::X509_V_ERR_CERT_REVOKED {
                 let doubted = notes.doubted.contains(&current);
                 if self.evidence.is_not_revoked(&chain, at, current, doubted) {
@@ -114,7 +127,8 @@ impl<'a> Inquiry<'a> {
                 let (certificate, crl) =
                     unsafe { (X509Ref::from_ptr(certificate), (!crl.is_null()).then(|| X509CrlRef::from_ptr(crl))) };
                 let depth = usize::try_from(depth).unwrap_or(0);
-                notes.refusal = Some(words::refusal(code, certificate, depth, crl, &self.revocation.crls, finding));
+                let known = self.evidence.known(certificate);
+                notes.refusal = Some(words::refusal(code, certificate, depth, crl, &known, finding));
             }
         }
         false

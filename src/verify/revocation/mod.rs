@@ -142,6 +142,17 @@ pub fn is_about_crls(code: c_int) -> bool {
     is_about_revocation(code) && code != ffi::X509_V_ERR_CERT_REVOKED
 }
 
+/// Whether the code is about the dates of a CRL.
+fn is_about_dates(code: c_int) -> bool {
+    matches!(
+        code,
+        ffi::X509_V_ERR_CRL_NOT_YET_VALID
+            | ffi::X509_V_ERR_CRL_HAS_EXPIRED
+            | ffi::X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD
+            | ffi::X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD
+    )
+}
+
 /// Whether the code says that nobody signed a CRL who counts.
 fn is_about_signer(code: c_int) -> bool {
     matches!(
@@ -157,15 +168,12 @@ fn is_about_signer(code: c_int) -> bool {
 /// Whether the code is about a CRL or what it says, not about a certificate itself.
 pub fn is_about_revocation(code: c_int) -> bool {
     is_absence(code)
+        || is_about_dates(code)
         || matches!(
             code,
             ffi::X509_V_ERR_CERT_REVOKED
                 | ffi::X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE
                 | ffi::X509_V_ERR_CRL_SIGNATURE_FAILURE
-                | ffi::X509_V_ERR_CRL_NOT_YET_VALID
-                | ffi::X509_V_ERR_CRL_HAS_EXPIRED
-                | ffi::X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD
-                | ffi::X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD
                 | ffi::X509_V_ERR_KEYUSAGE_NO_CRL_SIGN
                 | ffi::X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION
                 | ffi::X509_V_ERR_CRL_PATH_VALIDATION_ERROR

@@ -23,6 +23,8 @@ type GeneralName = (u8, Vec<u8>);
 pub struct Scope {
     /// It may list certificates of other issuers.
     pub indirect: bool,
+    /// It names reasons, be it all of them.
+    pub has_reasons: bool,
     reasons: u16,
     /// It names a distribution point.
     point: bool,
@@ -39,6 +41,7 @@ impl Scope {
     pub fn parse(der: &[u8]) -> Scope {
         let nothing = Scope {
             indirect: false,
+            has_reasons: false,
             reasons: ALL_REASONS,
             point: false,
             names: Vec::new(),
@@ -61,17 +64,15 @@ impl Scope {
                 }
                 0x81 => self.only_users = set,
                 0x82 => self.only_cas = set,
-                0x83 => self.reasons = reasons(value),
+                0x83 => {
+                    self.has_reasons = true;
+                    self.reasons = reasons(value);
+                }
                 0x84 => self.indirect = set,
                 _ => self.odd = true,
             }
         }
         Ok(self)
-    }
-
-    /// Whether it is for some reasons only.
-    pub fn has_reasons(&self) -> bool {
-        self.reasons != ALL_REASONS
     }
 
     /// The reasons for which a CRL with this scope speaks for `certificate`, whose issuer also made the CRL. Whatever points
@@ -211,7 +212,7 @@ mod tests {
         assert!(Scope::parse(&[0x30, 2, 0x87, 0]).odd);
         assert!(Scope::parse(&[0x30, 3, 0x85, 1, 0xff]).odd);
         let whole = Scope::parse(&[0x30, 0]);
-        assert!(!whole.odd && !whole.point && !whole.has_reasons());
-        assert!(Scope::parse(&[0x30, 4, 0x83, 2, 1, 0x02]).has_reasons());
+        assert!(!whole.odd && !whole.point && !whole.has_reasons);
+        assert!(Scope::parse(&[0x30, 4, 0x83, 2, 1, 0x02]).has_reasons);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 use std::ptr;
+use std::sync::Arc;
 
 use foreign_types::ForeignTypeRef;
 use openssl::x509::{ReasonCode, X509CrlRef, X509Ref, X509RevokedRef};
@@ -10,7 +11,7 @@ use openssl_sys as ffi;
 use crate::error::{Error, Status};
 use crate::moment;
 use crate::verify::explain;
-use crate::verify::revocation::crls::Crls;
+use crate::verify::revocation::crl::Crl;
 
 /// The error for a certificate that `crl` lists as revoked.
 pub fn revoked(certificate: &X509Ref, depth: usize, crl: Option<&X509CrlRef>) -> Error {
@@ -57,13 +58,14 @@ pub fn reason_text(code: i64) -> Option<&'static str> {
     })
 }
 
-/// The error for OpenSSL's `code` about revocation. `finding` is what is wrong with the chain of the CRL's own issuer.
+/// The error for OpenSSL's `code` about revocation. `known` are all CRLs that may be about it; `finding` is what is wrong with
+/// the chain of the CRL's own issuer.
 pub fn refusal(
     code: c_int,
     certificate: &X509Ref,
     depth: usize,
     crl: Option<&X509CrlRef>,
-    loaded: &Crls,
+    known: &[Arc<Crl>],
     finding: Option<String>,
 ) -> Error {
     let subject = explain::subject_of(certificate);
@@ -75,7 +77,7 @@ pub fn refusal(
         (ffi::X509_V_ERR_CERT_REVOKED, _) => {
             // Where a delta revokes OpenSSL names its base, and none where the CRL's dates were reported before.
             let listing = crl.filter(|crl| entry(crl, certificate).is_some());
-            let other = || loaded.iter().find(|crl| crl.lists(certificate)).map(|crl| crl.list());
+            let other = || known.iter().find(|crl| crl.lists(certificate)).map(|crl| crl.list());
             return revoked(certificate, depth, listing.or_else(other));
         }
         (ffi::X509_V_ERR_CRL_HAS_EXPIRED, Some(crl)) => {
@@ -108,7 +110,7 @@ pub fn refusal(
             "the CRL of {whose}, needed for {who}, has a critical extension that OpenSSL does not know"
         )),
         (ffi::X509_V_ERR_UNABLE_TO_GET_CRL | ffi::X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER, _) => {
-            missing(certificate, &who, &issuer, loaded)
+            missing(certificate, &who, &issuer, known)
         }
         _ => invalid(format!("the CRL of {whose}, needed for {who}, is not usable: {}", explain::code_text(code))),
     };
@@ -119,14 +121,14 @@ pub fn refusal(
 const MOST_NAMED: usize = 8;
 
 /// There is no CRL that OpenSSL would use: because none is loaded, or because those that are do not fit.
-fn missing(certificate: &X509Ref, who: &str, issuer: &str, loaded: &Crls) -> Error {
-    let mut named = loaded.iter().filter(|crl| crl.names_issuer_of(certificate)).peekable();
+fn missing(certificate: &X509Ref, who: &str, issuer: &str, known: &[Arc<Crl>]) -> Error {
+    let mut named = known.iter().filter(|crl| crl.names_issuer_of(certificate)).peekable();
     if named.peek().is_none() {
         let error =
             Error::new(Status::ERevocationUnknown, format!("there is no CRL of {issuer}, so {who} may be revoked"));
-        let mut others: Vec<String> = loaded.iter().map(|crl| crl.issuer_text()).take(MOST_NAMED).collect();
+        let mut others: Vec<String> = known.iter().map(|crl| crl.issuer_text()).take(MOST_NAMED).collect();
         others.dedup();
-        if let Some(indirect) = loaded.iter().find(|crl| crl.is_indirect()) {
+        if let Some(indirect) = known.iter().find(|crl| crl.is_indirect()) {
             return error.with_hint(format!(
                 "the indirect CRL of {} does not stand for that issuer, or its own issuer's certificate is not known",
                 indirect.issuer_text()
