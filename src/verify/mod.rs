@@ -43,6 +43,8 @@ pub mod parameters;
 pub(crate) mod path;
 pub(crate) mod picture;
 pub mod pins;
+#[cfg(not(ossl400))]
+mod places;
 pub mod recipe;
 pub mod revocation;
 pub(crate) mod rules;
