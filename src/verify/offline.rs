@@ -27,27 +27,19 @@ pub unsafe fn verify(ctx: *mut ffi::SSL_CTX, guard: &Guard, bytes: &[u8], host: 
     guard.check_not_poisoned()?;
     // On a server a name is optional.
     let may_lack = || guard.role == Role::Server || guard.settings().waivers.has(Waiver::HostName);
-    // SAFETY: as the caller promises.
-    let wanted = match unsafe { wanted::of_context(ctx, guard, host) } {
+    // SAFETY: as the caller promises, here and below.
+    let offered = unsafe { effective_store(ctx) };
+    // SAFETY: as above; the store lives as long as the context.
+    let store = unsafe { guard.anchors.in_force(offered, guard.role == Role::Client)? };
+    // SAFETY: as above.
+    let wanted = match unsafe { wanted::of_context(ctx, store.as_ptr(), guard, host) } {
         Ok(wanted) => Some(wanted),
         Err(error) if error.status() == Status::ENoHost && may_lack() => None,
         Err(error) => return Err(error),
     };
     let bundle = Bundle::parse(bytes)?;
-    let quiet = Quiet::begin();
+    let _quiet = Quiet::begin();
     let others = engine::stack(&bundle.others)?;
-    // SAFETY: as the caller promises, here and below.
-    let offered = unsafe { effective_store(ctx) };
-    // SAFETY: as above; the store lives as long as the context.
-    let store = unsafe { guard.anchors.in_force(offered, guard.role == Role::Client)? };
-    let wanted = match wanted {
-        None if guard.role != Role::Server => None,
-        // SAFETY: as above; both live as long as the context.
-        wanted => unsafe {
-            let of_store = sys::X509_STORE_get0_param(store.as_ptr());
-            wanted::with_store(wanted, ffi::SSL_CTX_get0_param(ctx), of_store, guard, &quiet)?
-        },
-    };
     // SAFETY: as above.
     let wishes = unsafe {
         Wishes::read(ffi::SSL_CTX_get0_param(ctx))

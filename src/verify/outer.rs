@@ -252,14 +252,6 @@ unsafe fn judge(
         // SAFETY: as above.
         Role::Server => unsafe { wanted::of_client(ssl, guard, Some(watch), &quiet)? },
     };
-    let wanted = match wanted {
-        wanted if public_name.is_some() || (role == Role::Client && wanted.is_none()) => wanted,
-        // SAFETY: as above; libssl has put the store's parameters behind the connection's.
-        wanted => unsafe {
-            let of_store = sys::X509_STORE_CTX_get0_param(store_ctx);
-            wanted::with_store(wanted, ffi::SSL_get0_param(ssl), of_store, guard, &quiet)?
-        },
-    };
     // SAFETY: as above.
     let answer = unsafe { decide(store_ctx, guard, role, wanted.as_ref()) };
     Ok(Judged { wanted, answer, may_be_resumed: public_name.is_none() })

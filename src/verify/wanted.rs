@@ -3,14 +3,16 @@
 //! 1. the host of `hostlock_conn_set_host`;
 //! 2. the host, address or e-mail in the connection's `X509_VERIFY_PARAM` (`SSL_set1_host`, CPython);
 //! 3. the context's host;
-//! 4. the SNI, where the context says so.
+//! 4. the names in the parameters of the certificate store, each kind of which 2 has none;
+//! 5. the SNI, where the context says so.
 //!
-//! Where both 1 and 2 exist, both must hold. None: refuse.
+//! Where both 1 and 2 exist, both must hold; 4 must hold besides whatever else is named. None: refuse.
 //!
-//! On a server the same says who the client must be, if anyone is named: 1 to 3, where the context only serves; without 3,
+//! On a server the same says who the client must be, if anyone is named: 1 to 4, where the context only serves; without 3,
 //! where it serves either side. Its own SNI is the client's word, and never counts.
 
 use std::ffi::{CStr, c_char};
+use std::ptr;
 use std::sync::Mutex;
 
 use openssl_sys as ffi;
@@ -19,6 +21,7 @@ use crate::error::{Error, Result, Status};
 use crate::identity::{MatchRules, Presented, Reference, check};
 use crate::queue::Quiet;
 use crate::sys;
+use crate::verify::demand;
 use crate::verify::guard::{Guard, Regime, Role};
 use crate::verify::parameters;
 use crate::verify::watch::Watch;
@@ -110,21 +113,25 @@ pub unsafe fn of_connection(ssl: *mut ffi::SSL, guard: &Guard, watch: Option<&Wa
         }
         wanted.groups.extend(state.host.clone().map(|host| vec![host]));
     }
-    // SAFETY: the caller promises `ssl`; its parameters live as long as it does.
-    unsafe { add_parameters(ffi::SSL_get0_param(ssl), guard, &mut wanted, quiet)? };
+    // SAFETY: the caller promises `ssl`; its parameters live as long as it does, and so does its store.
+    let of_store = unsafe {
+        let store = parameters_of(demand::store_of(ssl));
+        add_parameters(ffi::SSL_get0_param(ssl), store, guard, &mut wanted, quiet)?
+    };
     if wanted.groups.is_empty() {
         wanted.groups.extend(context_host.map(|host| vec![host]));
     }
-    if wanted.groups.is_empty() && from_sni {
+    if wanted.groups.is_empty() && of_store.is_empty() && from_sni {
         // SAFETY: as the caller promises.
         if let Some(name) = unsafe { server_name(ssl) } {
             wanted.groups.push(vec![Reference::parse_bytes(name)?]);
         }
     }
     let fallback = || watch.and_then(|watch| watch.state().fallback.clone());
-    if let (true, Some(host)) = (wanted.groups.is_empty(), fallback()) {
+    if let (true, Some(host)) = (wanted.groups.is_empty() && of_store.is_empty(), fallback()) {
         wanted.groups.push(vec![host?]);
     }
+    wanted.groups.extend(of_store);
     match guard.regime() {
         _ if !wanted.groups.is_empty() => Ok(wanted),
         Regime::Own | Regime::Hardened => Err(no_host()),
@@ -156,11 +163,15 @@ pub unsafe fn of_client(
         }
         wanted.groups.extend(state.host.clone().map(|host| vec![host]));
     }
-    // SAFETY: the connection owns its parameters.
-    unsafe { add_parameters(ffi::SSL_get0_param(ssl), guard, &mut wanted, quiet)? };
+    // SAFETY: the connection owns its parameters and keeps its store alive.
+    let of_store = unsafe {
+        let store = parameters_of(demand::store_of(ssl));
+        add_parameters(ffi::SSL_get0_param(ssl), store, guard, &mut wanted, quiet)?
+    };
     if wanted.groups.is_empty() {
         wanted.groups.extend(context_host.map(|host| vec![host]));
     }
+    wanted.groups.extend(of_store);
     Ok((!wanted.groups.is_empty()).then_some(wanted))
 }
 
@@ -189,62 +200,65 @@ pub unsafe fn named(ssl: *mut ffi::SSL) -> Option<String> {
 /// `hostlock_conn_set_host`, and whatever the context itself says.
 ///
 /// # Safety
-/// `ctx` is a live `SSL_CTX` of our libssl whose parameters no other thread changes now.
-pub unsafe fn of_context(ctx: *mut ffi::SSL_CTX, guard: &Guard, host: Option<Reference>) -> Result<Wanted> {
+/// `ctx` is a live `SSL_CTX` of our libssl whose parameters no other thread changes now; `store` is NULL or live.
+pub unsafe fn of_context(
+    ctx: *mut ffi::SSL_CTX,
+    store: *mut ffi::X509_STORE,
+    guard: &Guard,
+    host: Option<Reference>,
+) -> Result<Wanted> {
     let (context_host, rules) = {
         let settings = guard.settings();
         (settings.host.clone(), settings.match_rules)
     };
     let mut wanted = Wanted { groups: host.map(|host| vec![host]).into_iter().collect(), rules };
-    // SAFETY: the caller promises `ctx`; its parameters live as long as it does.
-    unsafe { add_parameters(ffi::SSL_CTX_get0_param(ctx), guard, &mut wanted, &Quiet::begin())? };
+    // SAFETY: the caller promises both; their parameters live as long as they do.
+    let of_store = unsafe {
+        let own = ffi::SSL_CTX_get0_param(ctx);
+        add_parameters(own, parameters_of(store), guard, &mut wanted, &Quiet::begin())?
+    };
     if wanted.groups.is_empty() {
         wanted.groups.extend(context_host.map(|host| vec![host]));
     }
+    wanted.groups.extend(of_store);
     if wanted.groups.is_empty() { Err(no_host()) } else { Ok(wanted) }
 }
 
-/// `wanted` with the names in `store`, the parameters of a certificate store: OpenSSL compares those too, each kind of which
-/// `own`, the parameters of the connection or context, has none. Names in both count once.
+/// The parameters of a store, which may be NULL.
 ///
 /// # Safety
-/// Both are live and not changed by another thread.
-pub unsafe fn with_store(
-    wanted: Option<Wanted>,
+/// `store` is NULL or live.
+unsafe fn parameters_of(store: *mut ffi::X509_STORE) -> *mut ffi::X509_VERIFY_PARAM {
+    // SAFETY: not NULL here, and live.
+    if store.is_null() { ptr::null_mut() } else { unsafe { sys::X509_STORE_get0_param(store) } }
+}
+
+/// Adds the names in `own`, the parameters of a connection or context, to `wanted`. Answers those in `store`, the parameters
+/// of its certificate store or NULL: OpenSSL compares those too, each kind of which `own` has none, whoever else is named.
+///
+/// # Safety
+/// Both are live and not changed by another thread; `store` may be NULL.
+unsafe fn add_parameters(
     own: *mut ffi::X509_VERIFY_PARAM,
     store: *mut ffi::X509_VERIFY_PARAM,
     guard: &Guard,
-    _quiet: &Quiet,
-) -> Result<Option<Wanted>> {
-    // SAFETY: the caller promises live parameters.
-    let (of_store, of_own) = unsafe { (names(store, guard)?, names(own, guard)?) };
-    let more = of_store.into_iter().zip(of_own).filter(|(stores, own)| own.is_empty() && !stores.is_empty());
-    let more: Vec<Vec<Reference>> = more.map(|(stores, _)| stores).collect();
-    if more.is_empty() && wanted.is_none() {
-        return Ok(None);
-    }
-    let rules = guard.settings().match_rules;
-    let mut wanted = wanted.unwrap_or(Wanted { groups: Vec::new(), rules });
-    // SAFETY: the caller promises live parameters.
-    wanted.rules.wildcards &= unsafe { wildcards(store) };
-    wanted.groups.extend(more);
-    Ok(Some(wanted))
-}
-
-/// # Safety
-/// `param` is live and not changed by another thread.
-unsafe fn add_parameters(
-    param: *mut ffi::X509_VERIFY_PARAM,
-    guard: &Guard,
     wanted: &mut Wanted,
     _quiet: &Quiet,
-) -> Result<()> {
+) -> Result<Vec<Vec<Reference>>> {
     // SAFETY: as the caller promises. The wildcards hold for a host that something else names, too.
-    wanted.rules.wildcards &= unsafe { wildcards(param) };
+    wanted.rules.wildcards &= unsafe { wildcards(own) };
     // SAFETY: as the caller promises.
-    let names = unsafe { names(param, guard)? };
-    wanted.groups.extend(names.into_iter().filter(|group| !group.is_empty()));
-    Ok(())
+    let of_own = unsafe { names(own, guard)? };
+    let mut of_store = Vec::new();
+    if !store.is_null() {
+        // SAFETY: as the caller promises, and not NULL here.
+        wanted.rules.wildcards &= unsafe { wildcards(store) };
+        // SAFETY: as above.
+        let found = unsafe { names(store, guard)? }.into_iter().zip(&of_own);
+        of_store.extend(found.filter(|(stores, own)| own.is_empty() && !stores.is_empty()).map(|(stores, _)| stores));
+    }
+    wanted.groups.extend(of_own.into_iter().filter(|group| !group.is_empty()));
+    Ok(of_store)
 }
 
 /// Whether the program lets wildcards count.
