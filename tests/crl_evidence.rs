@@ -64,12 +64,14 @@ fn a_crl_of_the_cas_other_key_counts_where_an_anchor_or_the_chain_vouches_for_it
     world.hold("an answer of a sibling that was sent", vec![by(&sibling), by(&stranger)], GOOD);
     world.hold("a revocation by it", vec![by(&sibling).revoking(&world.leaf), by(&world.middle)], REVOKED);
     world.hold("an answer of a stranger that was sent", vec![by(&stranger)], INVALID);
+    world.hold("a sibling's beside an old one", vec![by(&sibling), expired(by(&world.middle))], GOOD);
     world.sent.pop();
     let revoked = CrlRecipe::of(&world.root).revoking(&sibling);
     world.hold("an answer of a sibling that is revoked", vec![by(&sibling), revoked], INVALID);
     world.sent.pop();
     world.anchors.push(old.clone());
     world.hold("an answer of another anchor", vec![by(&old)], GOOD);
+    world.hold("another anchor's beside an old one", vec![by(&old), expired(by(&world.middle))], STALE);
     world.hold("a revocation by another anchor", vec![by(&old).revoking(&world.leaf), by(&world.middle)], REVOKED);
     let expired = Recipe { not_before: -9 * DAY, not_after: -DAY, ..Recipe::ca("Middle CA") }.self_signed();
     world.anchors.push(expired.clone());
@@ -252,4 +254,24 @@ fn what_is_forgiven_by_the_mode_is_forgiven_wherever_the_crls_lie() {
     world.hold("only a delta that revokes", vec![delta(2, world.revoking())], REVOKED);
     world.hold("only a foreign one", vec![foreign()], INVALID);
     world.hold("only one for others that revokes", vec![with(scope(2), world.revoking())], REVOKED);
+}
+
+#[test]
+fn where_the_program_asks_by_openssls_flag_the_crls_of_its_store_are_judged_alike() {
+    let mut world = world();
+    world.mode = "";
+    let foreign = || CrlRecipe { this_update: -60, ..keyless(CrlRecipe::of(&Recipe::ca("Middle CA").self_signed())) };
+    let ask = |world: &World, crls: Vec<CrlRecipe>| {
+        let crls: Vec<X509Crl> = crls.into_iter().map(CrlRecipe::build).collect();
+        let there: Vec<&X509Crl> = crls.iter().collect();
+        let back: Vec<&X509Crl> = crls.iter().rev().collect();
+        [Place::AnchorsFile, Place::Store, Place::HashedDirectory]
+            .map(|place| [&there, &back].map(|crls| status(world.ask(place, crls).map(|()| String::new()))))
+    };
+    assert_eq!(ask(&world, vec![keyless(world.good()), foreign()]), [[GOOD; 2]; 3]);
+    let revoking = numbered(2, keyless(world.revoking()));
+    assert_eq!(ask(&world, vec![revoking, keyless(world.good())]), [[REVOKED; 2]; 3]);
+    assert_eq!(ask(&world, vec![fresh(world.good()), delta(2, world.revoking())]), [[REVOKED; 2]; 3]);
+    assert_eq!(ask(&world, vec![world.good(), delta(2, world.revoking())]), [[REVOKED; 2]; 3]);
+    assert_eq!(ask(&world, vec![foreign()]), [[INVALID; 2]; 3]);
 }

@@ -243,5 +243,5 @@ pub unsafe fn check_not_revoked(ssl: *mut ffi::SSL, guard: &Guard) -> Result<()>
     if !explain::is_untrusted(refusal.error.x509_code()) && refusal.error.status() != Status::EUnknownIssuer {
         return Err(refusal.error);
     }
-    revocation::revoked_by(&revocation.crls, certificate).map_or(Ok(()), Err)
+    revocation::revoked_by(&case, certificate)
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use openssl::x509::{X509, X509Name, X509NameRef, X509Ref};
 use openssl_sys as ffi;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::verify::explain;
 use crate::verify::judge::Case;
 use crate::verify::lookup;
@@ -67,6 +67,20 @@ impl<'a> Evidence<'a> {
         Ok(())
     }
 
+    /// A better reason than that a CRL is another CA's, where OpenSSL says so of the one that it chose for the certificate at
+    /// `depth`: that the CA's own is not in force.
+    pub fn not_in_force(&self, chain: &[X509], depth: usize) -> Option<Error> {
+        let certificate = chain.get(depth)?;
+        let issuer = chain.get(depth + 1)?;
+        let crls = self.named(certificate.issuer_name());
+        let crl = crls.iter().find(|crl| {
+            !crl.is_delta() && crl.covers(certificate) != 0 && !self.is_in_force(crl) && crl.is_signed_by(issuer)
+        })?;
+        let code =
+            if self.has_run_out(crl) { ffi::X509_V_ERR_CRL_HAS_EXPIRED } else { ffi::X509_V_ERR_CRL_NOT_YET_VALID };
+        Some(words::refusal(code, certificate, depth, Some(crl.list()), &crls, None))
+    }
+
     /// Whether CRLs say that the certificate at `depth` is not revoked for any reason: each of them is complete, speaks for it,
     /// is in force, or merely too old where that is forgiven, and signed by one who may.
     pub fn answers(&self, chain: &[X509], depth: usize) -> bool {
@@ -83,25 +97,27 @@ impl<'a> Evidence<'a> {
         let is_revoked = |one: &X509, by: &X509| {
             self.named(one.issuer_name()).iter().any(|crl| crl.lists(one) && crl.is_signed_by(by))
         };
-        let clearing = signers.clearing(self.case.moment(), is_revoked);
-        let mut reasons = 0;
-        for crl in crls.iter().filter(|crl| !crl.is_delta()) {
-            let covers = crl.covers(certificate);
-            let clears = |signer: &X509| {
-                let released = || self.is_released(&crls, crl, certificate, signer);
-                crl.is_signed_by(signer)
-                    && (!crl.lists(certificate) || released())
-                    && self.stale_delta(&crls, crl, certificate, signer).is_none()
-            };
-            if covers & !reasons != 0
-                && !crl.has_unknown_critical()
-                && self.is_in_force(crl)
-                && clearing.iter().any(|signer| clears(signer))
-            {
-                reasons |= covers;
-            }
-        }
-        reasons == ALL_REASONS
+        let [own, others] = signers.clearing(self.case.moment(), is_revoked);
+        let complete = || crls.iter().filter(|crl| !crl.is_delta() && crl.covers(certificate) != 0);
+        let reasons = |signers: &[&X509]| {
+            complete().fold(0, |reasons, crl| {
+                let covers = crl.covers(certificate);
+                let clears = |signer: &X509| {
+                    let released = || self.is_released(&crls, crl, certificate, signer);
+                    crl.is_signed_by(signer)
+                        && (!crl.lists(certificate) || released())
+                        && self.stale_delta(&crls, crl, certificate, signer).is_none()
+                };
+                let is_answer = covers & !reasons != 0
+                    && !crl.has_unknown_critical()
+                    && self.is_in_force(crl)
+                    && signers.iter().any(|signer| clears(signer));
+                if is_answer { reasons | covers } else { reasons }
+            })
+        };
+        // Another anchor of the name speaks where the CA's surely own keys are silent: it may be another CA.
+        let speaks_itself = || complete().any(|crl| own.iter().any(|signer| crl.is_signed_by(signer)));
+        reasons(&own) == ALL_REASONS || (!speaks_itself() && reasons(&others) == ALL_REASONS)
     }
 
     /// Whether OpenSSL is wrong where it takes the certificate at `depth` for revoked by `current`, of which it reports, or by

@@ -19,7 +19,9 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::verify::guard::{Family, Guard};
+use crate::verify::judge::Case;
 use crls::Crls;
+use evidence::Evidence;
 
 /// What is asked about, and what is forgiven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,10 +123,13 @@ pub fn reload(guard: &Guard) -> Result<()> {
     Ok(())
 }
 
-/// The error for a certificate that a CRL of its issuer's name lists; `None` where none does.
-pub fn revoked_by(crls: &Crls, certificate: &X509Ref) -> Option<Error> {
-    let revoking = crls.iter().find(|crl| crl.names_issuer_of(certificate) && crl.lists(certificate))?;
-    Some(words::revoked(certificate, 0, Some(revoking.list())))
+/// The error for a certificate that a CRL of its issuer's name lists, one that was loaded or one of the store.
+pub fn revoked_by(case: &Case<'_>, certificate: &X509Ref) -> Result<()> {
+    let revoking = Evidence::of(case).known(certificate).into_iter();
+    match revoking.filter(|crl| crl.names_issuer_of(certificate)).find(|crl| crl.lists(certificate)) {
+        Some(crl) => Err(words::revoked(certificate, 0, Some(crl.list()))),
+        None => Ok(()),
+    }
 }
 
 /// Whether the code says that there is no CRL for the certificate.
@@ -154,7 +159,7 @@ fn is_about_dates(code: c_int) -> bool {
 }
 
 /// Whether the code says that nobody signed a CRL who counts.
-fn is_about_signer(code: c_int) -> bool {
+pub fn is_about_signer(code: c_int) -> bool {
     matches!(
         code,
         ffi::X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER

@@ -24,7 +24,7 @@ pub struct Signers {
     /// The trust anchors.
     anchors: Vec<X509>,
     /// What the peer sent, where one of the chain above or of the anchors signed it.
-    vouched: Vec<(X509, X509)>,
+    vouched: Vec<Vouched>,
 }
 
 impl Signers {
@@ -32,15 +32,18 @@ impl Signers {
     pub fn named(case: &Case<'_>, name: &X509NameRef, above: &[X509]) -> Signers {
         let bears = |one: &X509Ref| one.subject_name().try_cmp(name).is_ok_and(|order| order.is_eq());
         let anchors = lookup::anchors_named(case, name).unwrap_or_default();
-        let voucher = |one: &X509| {
-            above.iter().chain(&anchors).find(|issuer| {
-                // SAFETY: both are live; OpenSSL compares names, key identifiers and key usage.
-                let named = unsafe { sys::X509_check_issued(issuer.as_ptr(), one.as_ptr()) } == ffi::X509_V_OK;
-                named && issuer.public_key().is_ok_and(|key| one.verify(&key).unwrap_or(false))
-            })
+        let signed = |one: &X509, issuer: &X509| {
+            // SAFETY: both are live; OpenSSL compares names, key identifiers and key usage.
+            let named = unsafe { sys::X509_check_issued(issuer.as_ptr(), one.as_ptr()) } == ffi::X509_V_OK;
+            named && issuer.public_key().is_ok_and(|key| one.verify(&key).unwrap_or(false))
+        };
+        let vouch = |one: X509| {
+            let mut all = above.iter().map(|by| (by, true)).chain(anchors.iter().map(|by| (by, false)));
+            let (by, by_chain) = all.find(|(by, _)| signed(&one, by))?;
+            Some(Vouched { by: by.clone(), by_chain, certificate: one })
         };
         let sent = path::sent(case).into_iter().filter(|one| bears(one)).take(MOST_SENT);
-        let vouched = sent.filter_map(|one| voucher(&one).cloned().map(|by| (one, by))).collect();
+        let vouched = sent.filter_map(vouch).collect();
         Signers { above: above.iter().filter(|one| bears(one)).cloned().collect(), anchors, vouched }
     }
 
@@ -51,19 +54,33 @@ impl Signers {
 
     /// Those whose revocations count: all, those of former keys too.
     pub fn revoking(&self) -> impl Iterator<Item = &X509> {
-        self.above.iter().chain(&self.anchors).chain(self.vouched.iter().map(|(one, _)| one))
+        self.above.iter().chain(&self.anchors).chain(self.vouched.iter().map(|one| &one.certificate))
     }
 
     /// Those whose silence means that a certificate is good: they may sign CRLs and are valid at `time`, in Unix seconds;
     /// `None` where dates do not count. Of what the peer sent only what `is_revoked` does not know for revoked, by the one
     /// that vouches for it.
-    pub fn clearing(&self, time: Option<i64>, is_revoked: impl Fn(&X509, &X509) -> bool) -> Vec<&X509> {
+    ///
+    /// First those that are surely the same CA: the chain's own, and what the chain vouches for. Then the anchors of the
+    /// name and what they vouch for. They are the CA's former keys or its next ones, or another CA's that has the same name.
+    pub fn clearing(&self, time: Option<i64>, is_revoked: impl Fn(&X509, &X509) -> bool) -> [Vec<&X509>; 2] {
+        let may = |one: &&X509| may_sign_crls(one) && is_current(one, time);
+        let sent = |in_chain: bool| {
+            let vouched = self.vouched.iter().filter(move |one| one.by_chain == in_chain);
+            vouched.filter(|one| !is_revoked(&one.certificate, &one.by)).map(|one| &one.certificate).filter(may)
+        };
         // The chain's own certificates are verified as such.
-        let above = self.above.iter().filter(|one| usage_permits(one));
-        let vouched = self.vouched.iter().filter(|(one, by)| !is_revoked(one, by)).map(|(one, _)| one);
-        let others = self.anchors.iter().chain(vouched).filter(|one| may_sign_crls(one) && is_current(one, time));
-        above.chain(others).collect()
+        let own = self.above.iter().filter(|one| usage_permits(one)).chain(sent(true)).collect();
+        [own, self.anchors.iter().filter(may).chain(sent(false)).collect()]
     }
+}
+
+/// A certificate that the peer sent, and who vouches for it.
+struct Vouched {
+    certificate: X509,
+    by: X509,
+    /// Whether that is one of the chain.
+    by_chain: bool,
 }
 
 /// Whether its key usage does not keep it from signing CRLs.
