@@ -5,7 +5,7 @@ mod support;
 
 use hostlock::error::Status;
 use openssl::x509::X509Crl;
-use support::crl::{CrlRecipe, extension, scope, with_certificate_issuer};
+use support::crl::{CrlRecipe, delta_since, extension, scope, with_certificate_issuer};
 use support::crl_world::*;
 use support::ocsp::extended;
 use support::peer::status;
@@ -105,6 +105,15 @@ fn deltas_change_what_their_base_says_whichever_comes_first() {
     let stranger = CrlRecipe { signer: pki::p256(), ..removing(2) };
     world.hold("a removal that the CA did not sign", vec![on_hold(), stranger], REVOKED);
     let for_users = with(scope(1), removing(2));
+    let unannounced = world.good().revoking_because(&world.leaf, ON_HOLD);
+    world.hold("a removal that nothing points to", vec![unannounced, removing(2)], REVOKED);
+    let gap = with(delta_since(5), numbered(6, world.good().revoking_because(&world.leaf, REMOVED)));
+    world.hold("a removal since a later CRL", vec![on_hold(), gap], REVOKED);
+    world.hold(
+        "a removal, and a complete one that lists it again",
+        vec![on_hold(), removing(2), numbered(3, on_hold())],
+        REVOKED,
+    );
     world.hold("a removal of another scope", vec![on_hold(), for_users], REVOKED);
 }
 
@@ -205,6 +214,14 @@ fn an_indirect_crl_revokes_beside_a_clean_direct_one_if_its_issuer_is_named_or_s
     assert_eq!(ask(&world, &by_root), REVOKED, "by a CA above");
     let by_itself = about(&world.middle, &world.leaf, CrlRecipe::of(&world.middle));
     assert_eq!(ask(&world, &by_itself), REVOKED, "by the issuer itself");
+    let foreign = CrlRecipe { this_update: -60, ..keyless(CrlRecipe::of(&Recipe::ca("Middle CA").self_signed())) };
+    let foreign = foreign.build();
+    let of_others = about(&world.root, &world.middle, keyless(CrlRecipe::of(&world.middle)));
+    for place in PLACES {
+        for crls in [[&foreign, &of_others], [&of_others, &foreign]] {
+            world.ask(place, &crls).unwrap_or_else(|error| panic!("about others, {place:?}: {error}"));
+        }
+    }
     let of_another = about(&world.root, &world.leaf, CrlRecipe::of(&world.root));
     assert_eq!(ask(&world, &of_another), GOOD, "of another issuer's certificate");
     let mut forged = CrlRecipe::of(&world.root);

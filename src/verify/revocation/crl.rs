@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::bn::BigNum;
-use openssl::x509::{CrlNumber, X509, X509Crl, X509CrlRef, X509Ref};
+use openssl::x509::{CrlNumber, X509, X509Crl, X509CrlRef, X509Ref, X509RevokedRef};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
@@ -131,13 +131,27 @@ impl Crl {
                 return true;
             }
         }
-        // An entry's certificateIssuer is for indirect CRLs.
-        self.list.get_revoked().is_some_and(|entries| {
-            entries.iter().any(|entry| {
-                // SAFETY: the entry is live with its list; the search begins at the first extension.
-                unsafe { sys::X509_REVOKED_get_ext_by_critical(entry.as_ptr(), 1, -1) >= 0 }
-            })
-        })
+        self.list.get_revoked().is_some_and(|entries| entries.iter().any(|entry| self.is_odd(entry)))
+    }
+
+    /// Whether an entry has a critical extension that is not understood. Its certificateIssuer is for indirect CRLs.
+    fn is_odd(&self, entry: &X509RevokedRef) -> bool {
+        let mut index = -1;
+        loop {
+            // SAFETY: the entry is live with its list; the search goes on behind the index.
+            index = unsafe { sys::X509_REVOKED_get_ext_by_critical(entry.as_ptr(), 1, index) };
+            if index < 0 {
+                return false;
+            }
+            // SAFETY: the index was found just now; the extension belongs to the entry.
+            let kind = unsafe {
+                let extension = ffi::X509_REVOKED_get_ext(entry.as_ptr(), index);
+                ffi::OBJ_obj2nid(ffi::X509_EXTENSION_get_object(extension))
+            };
+            if kind != ffi::NID_certificate_issuer || !self.is_indirect() {
+                return true;
+            }
+        }
     }
 
     /// Its issuer's name as one line that is safe to print.
