@@ -53,7 +53,7 @@ pub fn store(case: &Case<'_>, anchor: &X509Ref, between: &[X509]) -> Result<X509
     let store = builder.build();
     let below = between.iter().map(|certificate| &**certificate);
     for certificate in below.chain([case.leaf]) {
-        for crl in lookup::crls_named(case, certificate.issuer_name())? {
+        for crl in lookup::crls_named(case.store, certificate.issuer_name())? {
             // SAFETY: both are live; the store takes a reference of its own, or has the CRL already.
             if unsafe { sys::X509_STORE_add_crl(store.as_ptr(), crl.as_ptr()) } != 1 {
                 return Err(engine::out_of_memory());

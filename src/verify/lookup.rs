@@ -4,6 +4,7 @@ use std::ptr;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::stack::{Stack, StackRef};
+use openssl::x509::store::X509StoreRef;
 use openssl::x509::{X509, X509Crl, X509NameRef};
 use openssl_sys as ffi;
 
@@ -23,12 +24,11 @@ impl StoreContext {
         if raw.is_null() { Err(out_of_memory()) } else { Ok(StoreContext(raw)) }
     }
 
-    /// One that looks into the store of `case`; no verification is begun with it.
-    fn looking_into(case: &Case<'_>) -> Result<StoreContext> {
+    /// One that looks into `store`; no verification is begun with it.
+    fn looking_into(store: &X509StoreRef) -> Result<StoreContext> {
         let context = StoreContext::new()?;
-        // SAFETY: all are live as long as the case, which outlives every use of the context in this module.
-        let ready =
-            unsafe { ffi::X509_STORE_CTX_init(context.0, case.store.as_ptr(), case.leaf.as_ptr(), ptr::null_mut()) };
+        // SAFETY: the store outlives every use of the context in this module; who only looks needs no certificate.
+        let ready = unsafe { ffi::X509_STORE_CTX_init(context.0, store.as_ptr(), ptr::null_mut(), ptr::null_mut()) };
         if ready == 1 { Ok(context) } else { Err(out_of_memory()) }
     }
 
@@ -62,7 +62,7 @@ pub unsafe fn chain_of(context: *mut ffi::X509_STORE_CTX) -> Vec<X509> {
 
 /// The certificates that `case`'s store has under `name`.
 pub fn anchors_named(case: &Case<'_>, name: &X509NameRef) -> Result<Vec<X509>> {
-    let context = StoreContext::looking_into(case)?;
+    let context = StoreContext::looking_into(case.store)?;
     // SAFETY: the context is live; it names the store's own function, or OpenSSL's.
     let Some(lookup) = (unsafe { sys::X509_STORE_CTX_get_lookup_certs(context.0) }) else { return Ok(Vec::new()) };
     // SAFETY: called as OpenSSL calls it; the stack and its certificates are ours.
@@ -75,9 +75,9 @@ pub fn anchors_named(case: &Case<'_>, name: &X509NameRef) -> Result<Vec<X509>> {
     Ok(found.into_iter().collect())
 }
 
-/// The CRLs that `case`'s store has under `name`.
-pub fn crls_named(case: &Case<'_>, name: &X509NameRef) -> Result<Vec<X509Crl>> {
-    let context = StoreContext::looking_into(case)?;
+/// The CRLs that `store` has under `name`.
+pub fn crls_named(store: &X509StoreRef, name: &X509NameRef) -> Result<Vec<X509Crl>> {
+    let context = StoreContext::looking_into(store)?;
     // SAFETY: the context is live; it names the store's own function, or OpenSSL's.
     let Some(lookup) = (unsafe { sys::X509_STORE_CTX_get_lookup_crls(context.0) }) else { return Ok(Vec::new()) };
     // SAFETY: called as OpenSSL calls it; the stack and its CRLs are ours.

@@ -16,9 +16,10 @@ use crate::queue;
 use crate::sys;
 use crate::verify::guard::{Guard, Role};
 use crate::verify::insecure::Waiver;
+use crate::verify::judge::Wishes;
 use crate::verify::revocation::ocsp::{self, Mode, Question};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{ends, mark, session_end};
+use crate::verify::{demand, ends, lookup, mark, session_end};
 
 /// Puts the callback in place on a client's context, and has its connections ask for an answer.
 ///
@@ -153,7 +154,7 @@ unsafe fn decide(ssl: *mut ffi::SSL) -> Result<Option<sys::StatusCallback>> {
 }
 
 unsafe fn judge(ssl: *mut ffi::SSL, guard: &Guard) -> Result<()> {
-    let (mode, timeless, time, exempt, revocation) = {
+    let (mode, timeless, time, exempt, revocation, flags) = {
         let settings = guard.settings();
         let waivers = &settings.waivers;
         (
@@ -162,6 +163,7 @@ unsafe fn judge(ssl: *mut ffi::SSL, guard: &Guard) -> Result<()> {
             settings.verify_time,
             waivers.has(Waiver::Chain),
             settings.revocation.clone(),
+            settings.verify_flags,
         )
     };
     if mode == Mode::Off || exempt {
@@ -192,7 +194,24 @@ unsafe fn judge(ssl: *mut ffi::SSL, guard: &Guard) -> Result<()> {
     let now = || time.unwrap_or_else(|| unsafe { libc::time(ptr::null_mut()) });
     let stopped = time.is_some();
     let time = (!timeless).then(now);
-    let end = ocsp::check(&staple, &Question { leaf, issuer, time, crls: &revocation.crls })?;
+    // The store's CRLs, which may list the responder, count where CRLs are asked for.
+    // SAFETY: the connection owns its parameters and keeps its store alive.
+    let of_store = unsafe {
+        let wished = Wishes::read(ffi::SSL_get0_param(ssl)).flags() | flags;
+        match (wished | revocation.flags(wished)) & ffi::X509_V_FLAG_CRL_CHECK != 0 {
+            true => lookup::crls_named(guard.anchors.in_force(demand::store_of(ssl), true)?, issuer.subject_name())?,
+            false => Vec::new(),
+        }
+    };
+    let together;
+    let crls = match of_store.is_empty() {
+        true => &*revocation.crls,
+        false => {
+            together = revocation.crls.with_lists(of_store)?;
+            &together
+        }
+    };
+    let end = ocsp::check(&staple, &Question { leaf, issuer, time, crls })?;
     // The session rests on an answer only where one is demanded; and a clock that was stopped ends nothing.
     let rests_on_it = mode == Mode::Require || ocsp::is_demanded_by(leaf);
     if let Some(end) = end.filter(|_| rests_on_it && !timeless && !stopped) {

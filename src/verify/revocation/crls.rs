@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::Arc;
 
-use openssl::x509::X509NameRef;
+use openssl::x509::{X509Crl, X509NameRef};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
@@ -36,6 +36,11 @@ impl Crls {
     /// The CRLs in `data`, besides these.
     pub fn with_memory(&self, data: &[u8]) -> Result<Crls> {
         self.with(Source { path: None, crls: parse(data, "the CRL in memory")? })
+    }
+
+    /// `lists`, which a store has, besides these.
+    pub fn with_lists(&self, lists: Vec<X509Crl>) -> Result<Crls> {
+        self.with(Source { path: None, crls: lists.into_iter().map(Crl::of_store).map(Arc::new).collect() })
     }
 
     /// The same with every file read again; an error where one of them cannot be.

@@ -160,7 +160,7 @@ impl<'a> Evidence<'a> {
         if let Some((_, crls)) = of_store.iter().find(|(known, _)| *known == der) {
             return crls.clone();
         }
-        let found = lookup::crls_named(self.case, name).unwrap_or_default();
+        let found = lookup::crls_named(self.case.store, name).unwrap_or_default();
         let crls: Vec<_> = found.into_iter().map(Crl::of_store).map(Arc::new).collect();
         of_store.push((der, crls.clone()));
         crls
