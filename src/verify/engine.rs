@@ -108,8 +108,8 @@ pub fn run(case: &Case<'_>, material: &Material<'_>, extra_flags: c_ulong) -> Re
         // Where nothing says that it is not revoked, something may say that it is.
         _ if revocation::is_about_crls(code) => {
             let at = usize::try_from(depth).unwrap_or(usize::MAX);
-            let dated = || revocation::is_about_signer(code).then(|| evidence.not_in_force(&chain, at)).flatten();
-            evidence.check_revoked(&chain).err().or_else(dated).or_else(|| notes.inquiry.refusal(code))
+            let of_own = || evidence.of_own(&chain, at);
+            evidence.check_revoked(&chain).err().or_else(of_own).or_else(|| notes.inquiry.refusal(code))
         }
         _ => notes.inquiry.refusal(code),
     };

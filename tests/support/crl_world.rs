@@ -165,7 +165,7 @@ impl World {
     }
 }
 
-fn orders(length: usize) -> Vec<Vec<usize>> {
+pub fn orders(length: usize) -> Vec<Vec<usize>> {
     if length == 0 {
         return vec![Vec::new()];
     }

@@ -67,15 +67,18 @@ impl<'a> Evidence<'a> {
         Ok(())
     }
 
-    /// A better reason than that a CRL is another CA's, where OpenSSL says so of the one that it chose for the certificate at
-    /// `depth`: that the CA's own is not in force.
-    pub fn not_in_force(&self, chain: &[X509], depth: usize) -> Option<Error> {
+    /// A better reason than what OpenSSL says of the CRL that it chose for the certificate at `depth`, which may be another
+    /// CA's: what is wrong with the CA's own.
+    pub fn of_own(&self, chain: &[X509], depth: usize) -> Option<Error> {
         let certificate = chain.get(depth)?;
         let issuer = chain.get(depth + 1)?;
         let crls = self.named(certificate.issuer_name());
-        let crl = crls.iter().find(|crl| {
-            !crl.is_delta() && crl.covers(certificate) != 0 && !self.is_in_force(crl) && crl.is_signed_by(issuer)
-        })?;
+        let complete = crls.iter().filter(|crl| !crl.is_delta() && crl.covers(certificate) != 0);
+        let own: Vec<&Arc<Crl>> = complete.filter(|crl| crl.is_signed_by(issuer)).collect();
+        if let Some(crl) = own.iter().find(|crl| crl.lists(certificate)) {
+            return Some(words::revoked(certificate, depth, Some(crl.list())));
+        }
+        let crl = own.into_iter().find(|crl| !self.is_in_force(crl))?;
         let code =
             if self.has_run_out(crl) { ffi::X509_V_ERR_CRL_HAS_EXPIRED } else { ffi::X509_V_ERR_CRL_NOT_YET_VALID };
         Some(words::refusal(code, certificate, depth, Some(crl.list()), &crls, None))

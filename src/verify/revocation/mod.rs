@@ -159,7 +159,7 @@ fn is_about_dates(code: c_int) -> bool {
 }
 
 /// Whether the code says that nobody signed a CRL who counts.
-pub fn is_about_signer(code: c_int) -> bool {
+fn is_about_signer(code: c_int) -> bool {
     matches!(
         code,
         ffi::X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER
