@@ -25,6 +25,7 @@ impl Dice {
 
 /// What was thrown, for the oracle.
 #[derive(Clone, Copy, Debug)]
+#[allow(dead_code, reason = "shown where the test fails")]
 struct Thrown {
     signer: u64,
     number: u32,
