@@ -120,7 +120,7 @@ static void on_context(void)
                   version_name(version));
 }
 
-static void e_mail(const char *first, const char *second, int status, const char *claimed)
+static void e_mail_of_length(const char *first, size_t length, const char *second, int status, const char *claimed)
 {
     SSL_CTX *ctx;
     struct outcome outcome;
@@ -128,7 +128,7 @@ static void e_mail(const char *first, const char *second, int status, const char
     SSL_free(ssl);
     /* Connections have a copy. */
     X509_VERIFY_PARAM *parameters = SSL_CTX_get0_param(ctx);
-    X509_VERIFY_PARAM_set1_email(parameters, first, strlen(first));
+    X509_VERIFY_PARAM_set1_email(parameters, first, length);
 #if OPENSSL_VERSION_NUMBER >= 0x40000000L
     if (second != NULL)
         X509_VERIFY_PARAM_add1_rfc822(parameters, second, 0);
@@ -144,8 +144,15 @@ static void e_mail(const char *first, const char *second, int status, const char
         claim_refused(&outcome, status, "%s: %s on %s", kind, claimed, version_name(version));
 }
 
+static void e_mail(const char *first, const char *second, int status, const char *claimed)
+{
+    e_mail_of_length(first, strlen(first), second, status, claimed);
+}
+
 static void e_mails(void)
 {
+    static const char cut[] = "b@mail.example\0.org";
+    e_mail_of_length(cut, sizeof(cut) - 1, NULL, HOSTLOCK_E_BAD_HOST, "an e-mail address with a NUL inside is nobody's");
     e_mail("b@mail.example", NULL, 0, "an e-mail address that the certificate holds");
     e_mail("c@mail.example", NULL, HOSTLOCK_E_HOST_MISMATCH, "an e-mail address that it does not hold");
     e_mail("b", NULL, HOSTLOCK_E_BAD_HOST, "an e-mail address that is none");

@@ -16,6 +16,11 @@ static void host(X509_VERIFY_PARAM *param)
     X509_VERIFY_PARAM_set1_host(param, DEVICE, 0);
 }
 
+static void other_host(X509_VERIFY_PARAM *param)
+{
+    X509_VERIFY_PARAM_set1_host(param, "device-8.example", 0);
+}
+
 static void mail(X509_VERIFY_PARAM *param)
 {
     X509_VERIFY_PARAM_set1_email(param, MAIL, 0);
@@ -116,15 +121,54 @@ static void client(const struct identity *ca, const char *host_in_connection, na
     identity_free(&device);
 }
 
+/* The session was verified for the name in the store, and for no other. */
+static void sessions(const struct identity *ca)
+{
+    EVP_PKEY *key = p256();
+    struct identity device = issue(ca, key, "7", "DNS:device-8.example,DNS:" DEVICE, "serverAuth", -1, 30);
+    for (int v = 0; v < 2; v++) {
+        struct server *server = server_new(&(struct manner){.identity = &device, .version = both_versions[v]});
+        SSL_CTX *ctx = client_context();
+        X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+        struct outcome outcome;
+        need(X509_STORE_add_cert(store, ca->certificate) == 1, "the store does not take the CA");
+        SSL_SESSION *session = NULL;
+        for (int turn = 0; turn < 3; turn++) {
+            (turn == 2 ? other_host : host)(X509_STORE_get0_param(store));
+            SSL *ssl = client_connection(ctx, NULL);
+            if (session != NULL)
+                SSL_set_session(ssl, session);
+            converse(ssl, server, &outcome);
+            SSL_SESSION_free(session);
+            session = SSL_get1_session(ssl);
+            claim(outcome.connected == 1 && outcome.resumed == (turn == 1), "a session %s on %s",
+                  turn == 0   ? "is made for a host in the store"
+                  : turn == 1 ? "is resumed for it"
+                              : "is not resumed for another host in the store",
+                  version_name(both_versions[v]));
+            SSL_free(ssl);
+        }
+        SSL_SESSION_free(session);
+        SSL_CTX_free(ctx);
+        server_free(server);
+    }
+    identity_free(&device);
+}
+
 int main(void)
 {
     EVP_PKEY *key = p256();
     struct identity ca = issue(NULL, key, "CA of devices", NULL, NULL, -1, 30);
     const char *in_wildcard = "a.devices.example";
     servers(&ca);
+    sessions(&ca);
     client(&ca, NULL, host, in_wildcard, 0, 0, "a client with the server's host in its store");
     client(&ca, NULL, mail, in_wildcard, 0, HOSTLOCK_E_HOST_MISMATCH, "a client with another e-mail address in its store");
     client(&ca, NULL, address, in_wildcard, 0, HOSTLOCK_E_HOST_MISMATCH, "a client with another address in its store");
+    client(&ca, NULL, host, NULL, 0, 0, "a client whose store alone names the host");
+    client(&ca, NULL, other_host, NULL, 0, HOSTLOCK_E_HOST_MISMATCH, "a client whose store alone names another host");
+    client(&ca, NULL, mail, NULL, 0, HOSTLOCK_E_HOST_MISMATCH, "a client whose store alone names an e-mail address");
+    client(&ca, NULL, NULL, NULL, 0, HOSTLOCK_E_NO_HOST, "a client whose store names nobody either");
     client(&ca, in_wildcard, host, NULL, 0, 0, "a client whose connection has a host of its own beside the store's");
     client(&ca, NULL, NULL, in_wildcard, X509_CHECK_FLAG_NO_WILDCARDS, HOSTLOCK_E_HOST_MISMATCH,
            "a wildcard where the program wants none, and names the host to hostlock,");

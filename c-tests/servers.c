@@ -276,6 +276,20 @@ static void names_on_contexts(enum kind kind, int version)
     SSL_CTX_free(ctx);
 }
 
+static void names_in_the_store(enum kind kind, int version)
+{
+    SSL_CTX *ctx = server(kind, SSL_VERIFY_PEER);
+    need(visit(ctx, &device, version, NULL).served, "a visit");
+    X509_VERIFY_PARAM_set1_host(X509_STORE_get0_param(SSL_CTX_get_cert_store(ctx)), DEVICE, 0);
+    struct result again = come_back(ctx, &device, version, NULL);
+    claim(again.served && !again.resumed, "%s on %s: a host in the store's parameters ends the sessions from before",
+          kind_names[kind], version_name(version));
+    again = come_back(ctx, &device, version, NULL);
+    claim(again.served && again.resumed, "  those that were made since are resumed");
+    claim(!visit(ctx, &other_device, version, NULL).served, "  and it binds whoever shows a certificate");
+    SSL_CTX_free(ctx);
+}
+
 static void too_late(SSL_CTX *ctx, int version)
 {
     SSL_CTX *client_ctx = SSL_CTX_new(TLS_client_method());
@@ -494,6 +508,7 @@ int main(void)
         for (enum kind kind = OWN; kind < KINDS; kind++) {
             names_on_connections(kind, version);
             names_on_contexts(kind, version);
+            names_in_the_store(kind, version);
         }
         defaults(version);
         ids(version);

@@ -45,13 +45,13 @@ static struct identity leaf(const char *name, const char *usage, int ends_soon)
     return made;
 }
 
-/* The CA's CRL, which lists revoked where that is not NULL. */
-static X509_CRL *crl(X509 *revoked, time_t next_update)
+/* A CRL of issuer, which lists revoked where that is not NULL. */
+static X509_CRL *crl_of(const struct identity *issuer, X509 *revoked, time_t next_update)
 {
     X509_CRL *list = X509_CRL_new();
     ASN1_TIME *time_ = ASN1_TIME_set(NULL, time(NULL) - 3600);
     X509_CRL_set_version(list, 1);
-    X509_CRL_set_issuer_name(list, X509_get_subject_name(ca.certificate));
+    X509_CRL_set_issuer_name(list, X509_get_subject_name(issuer->certificate));
     X509_CRL_set1_lastUpdate(list, time_);
     if (revoked != NULL) {
         X509_REVOKED *entry = X509_REVOKED_new();
@@ -66,8 +66,13 @@ static X509_CRL *crl(X509 *revoked, time_t next_update)
     ASN1_INTEGER_set(number, 1);
     X509_CRL_add1_ext_i2d(list, NID_crl_number, number, 0, 0);
     ASN1_INTEGER_free(number);
-    need(X509_CRL_sign(list, ca.key, EVP_sha256()) > 0, "X509_CRL_sign");
+    need(X509_CRL_sign(list, issuer->key, EVP_sha256()) > 0, "X509_CRL_sign");
     return list;
+}
+
+static X509_CRL *crl(X509 *revoked, time_t next_update)
+{
+    return crl_of(&ca, revoked, next_update);
 }
 
 static unsigned char *answer;
@@ -216,7 +221,9 @@ static void clients_end(void)
     }
 }
 
-enum client_ground { CLIENTS_CERTIFICATE, REVOKED, LASTS, CLIENT_GROUNDS };
+/* The session does not hold the intermediate that issued the certificate which a CRL of the store revokes. */
+enum client_ground { CLIENTS_CERTIFICATE, REVOKED, REVOKED_IN_STORE, LASTS, CLIENT_GROUNDS };
+static struct identity middle, below_middle;
 static struct pair servers[2][2][CLIENT_GROUNDS]; /* hardened or not, by version */
 
 static SSL_CTX *server_of(int hardened, const struct identity *identity, int version)
@@ -242,11 +249,15 @@ static void servers_begin(const struct identity *identity, const struct identity
         for (int version = 0; version < 2; version++) {
             for (int ground = 0; ground < CLIENT_GROUNDS; ground++) {
                 struct pair *pair = &servers[hardened][version][ground];
-                const struct identity *shown = ground == CLIENTS_CERTIFICATE ? ending : lasting;
+                const struct identity *shown = ground == CLIENTS_CERTIFICATE ? ending
+                                             : ground == REVOKED_IN_STORE  ? &below_middle
+                                                                           : lasting;
                 pair->server = server_of(hardened, identity, both_versions[version]);
                 pair->client = SSL_CTX_new(TLS_client_method());
                 SSL_CTX_use_certificate(pair->client, shown->certificate);
                 SSL_CTX_use_PrivateKey(pair->client, shown->key);
+                if (ground == REVOKED_IN_STORE)
+                    SSL_CTX_add1_chain_cert(pair->client, middle.certificate);
                 int first = meet(pair), full = !pair->resumed, second = meet(pair), one = pair->resumed, third = meet(pair);
                 claim(first && full && second && one && third && pair->resumed,
                       "%s server, %s: a client's session is resumed, and the one that this made (%d%d%d%d%d, %d)",
@@ -269,13 +280,22 @@ static void servers_end(X509 *revoked)
                     give_pem(NULL, list, hostlock_ctx_add_crl_mem, pair->server);
                     X509_CRL_free(list);
                 }
+                if (ground == REVOKED_IN_STORE) {
+                    X509_CRL *list = crl_of(&middle, below_middle.certificate, time(NULL) + 3600);
+                    X509_STORE_add_crl(SSL_CTX_get_cert_store(pair->server), list);
+                    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(pair->server), X509_V_FLAG_CRL_CHECK);
+                    X509_CRL_free(list);
+                }
                 int arrived = meet(pair);
                 if (ground == LASTS)
                     claim(arrived && pair->resumed, "%s server, %s: a client whose certificate lasts is resumed", name, tls);
                 else
-                    claim(!arrived && pair->status == (ground == REVOKED ? HOSTLOCK_E_REVOKED : HOSTLOCK_E_EXPIRED),
+                    claim(!arrived &&
+                              pair->status == (ground == CLIENTS_CERTIFICATE ? HOSTLOCK_E_EXPIRED : HOSTLOCK_E_REVOKED),
                           "%s server, %s: a client whose certificate %s meanwhile is refused, %s (%d)", name, tls,
-                          ground == REVOKED ? "was revoked" : "has expired", pair->resumed ? "resumed" : "in full",
+                          ground == CLIENTS_CERTIFICATE ? "has expired"
+                          : ground == REVOKED           ? "was revoked"
+                                                        : "was revoked by a CRL of the store", pair->resumed ? "resumed" : "in full",
                           pair->status);
                 pair_free(pair);
             }
@@ -290,6 +310,8 @@ int main(void)
     struct identity lasting = leaf(RIGHT_HOST, "serverAuth", 0), ending = leaf(RIGHT_HOST, "serverAuth", 1);
     struct identity client_lasting = leaf("client.example", "clientAuth", 0);
     struct identity client_ending = leaf("client.example", "clientAuth", 1);
+    middle = issue(&ca, p256(), "The intermediate of session_ends.c", NULL, NULL, -1, 30);
+    below_middle = issue(&middle, p256(), "client.example", "DNS:client.example", "clientAuth", -1, 30);
     /* hostlock allows five minutes for clocks that differ. */
     prepare_answer(lasting.certificate, the_end - 300);
 
@@ -307,6 +329,8 @@ int main(void)
     identity_free(&ending);
     identity_free(&client_lasting);
     identity_free(&client_ending);
+    identity_free(&middle);
+    identity_free(&below_middle);
     identity_free(&ca);
     OPENSSL_free(answer);
     return finish();

@@ -12,7 +12,10 @@ use openssl::asn1::Asn1Time;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
 use openssl::sign::Signer;
-use openssl::x509::X509;
+use openssl::stack::Stack;
+use openssl::x509::store::X509StoreBuilder;
+use openssl::x509::verify::X509VerifyParam;
+use openssl::x509::{X509, X509PurposeId, X509StoreContext};
 use openssl_sys as ffi;
 use support::pki;
 use support::raw::*;
@@ -144,6 +147,8 @@ fn what_home_made_anchors_leave_out_or_add_is_no_reason_to_refuse_what_they_sign
         ("an extended key usage", Raw::ca("Root").with(EXT_KEY_USAGE, false, &usages(&[SERVER_AUTH]))),
         ("an authority key identifier with a name", plain.clone().with(AUTHORITY_KEY_ID, false, &with_issuer)),
         ("a negative serial number", Raw { serial: vec![0x80], ..Raw::ca("Root") }),
+        ("no constraints beside its key usage", Raw::ca("Root").without(BASIC_CONSTRAINTS)),
+        ("Netscape's type only", only_netscapes_type(0x04)),
     ] {
         for (outcome, policy) in under_every_policy(&root.self_signed()).into_iter().zip(POLICIES) {
             outcome.unwrap_or_else(|error| panic!("{what}, {policy}: {error}"));
@@ -162,11 +167,18 @@ fn what_openssl_itself_says_against_an_anchor_stands() {
         ("constraints that cannot be read", Raw::ca("Root").with(NAME_CONSTRAINTS, true, &[0x30, 5])),
         ("a weak key", Raw::ca("Root").keyed(&pki::rsa(1024))),
         ("no time left", Raw { not_after: -60, ..Raw::ca("Root") }),
+        ("Netscape's type for e-mail only", only_netscapes_type(0x02)),
     ] {
         for (outcome, policy) in under_every_policy(&root.self_signed()).into_iter().zip(POLICIES) {
             assert!(outcome.is_err(), "{what}, {policy}");
         }
     }
+}
+
+const NETSCAPE_CERT_TYPE: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x86, 0xf8, 0x42, 1, 1];
+
+fn only_netscapes_type(bits: u8) -> Raw {
+    Raw::new("Root").with(NETSCAPE_CERT_TYPE, false, &[3, 2, 0, bits])
 }
 
 /// The same certificate as one of version 1, whose extensions some CAs left in it.
@@ -190,6 +202,84 @@ fn an_anchor_of_version_1_is_for_every_purpose_but_what_its_extensions_say_other
             assert_eq!(outcome.is_ok(), good, "{what}, {policy}: {outcome:?}");
         }
     }
+}
+
+#[test]
+fn a_self_signed_certificate_that_is_trusted_may_have_the_key_usage_of_a_ca_without_being_one() {
+    let host = HOSTS[0];
+    let usage = [3, 2, 2, 0x84];
+    let own = Raw::leaf(host).instead(KEY_USAGE, true, &usage).self_signed();
+    for policy in POLICIES {
+        let ask = |trusted, leaf| Question { policy, ..Question::new(&[trusted], &[leaf], host) }.ask();
+        ask(&own, &own).unwrap_or_else(|error| panic!("{policy}: {error}"));
+        let root = Raw::ca("Root").self_signed();
+        let issued = Raw::leaf(host).instead(KEY_USAGE, true, &usage).issued_by(&root);
+        assert!(ask(&root, &issued).is_err(), "{policy}: of a leaf that is no anchor");
+    }
+}
+
+/// OpenSSL's own verdict for a server, without X509_STRICT and without any rule of ours.
+fn plain_openssl(anchor: &Made, leaf: &Made) -> bool {
+    let mut store = X509StoreBuilder::new().unwrap();
+    store.add_cert(anchor.x509()).unwrap();
+    let mut param = X509VerifyParam::new().unwrap();
+    param.set_purpose(X509PurposeId::SSL_SERVER).unwrap();
+    store.set_param(&param).unwrap();
+    let (store, leaf, nothing) = (store.build(), leaf.x509(), Stack::new().unwrap());
+    let mut context = X509StoreContext::new().unwrap();
+    context.init(&store, &leaf, &nothing, |context| context.verify_cert()).unwrap()
+}
+
+#[test]
+fn a_trusted_self_signed_certificate_is_a_ca_exactly_where_it_is_one_for_plain_openssl() {
+    let host = HOSTS[0];
+    let own = || Raw::leaf(host);
+    let no_ca = [0x30, 0];
+    let (mut cas, mut others) = (0, 0);
+    for (what, anchor) in [
+        ("a server's", own().self_signed()),
+        ("keyCertSign", own().instead(KEY_USAGE, true, &[3, 2, 2, 0x84]).self_signed()),
+        (
+            "keyCertSign and no CA",
+            own().instead(KEY_USAGE, true, &[3, 2, 2, 0x84]).with(BASIC_CONSTRAINTS, true, &no_ca).self_signed(),
+        ),
+        (
+            "keyCertSign for clients",
+            own()
+                .instead(KEY_USAGE, true, &[3, 2, 2, 0x84])
+                .instead(EXT_KEY_USAGE, false, &usages(&[CLIENT_AUTH]))
+                .self_signed(),
+        ),
+        ("cRLSign alone", own().instead(KEY_USAGE, true, &[3, 2, 1, 0x02]).self_signed()),
+        ("no key usage", own().without(KEY_USAGE).self_signed()),
+        ("no usage at all", own().without(KEY_USAGE).without(EXT_KEY_USAGE).self_signed()),
+        ("Netscape's type", own().without(KEY_USAGE).with(NETSCAPE_CERT_TYPE, false, &[3, 2, 0, 0x44]).self_signed()),
+        (
+            "Netscape's type for e-mail",
+            own().without(KEY_USAGE).with(NETSCAPE_CERT_TYPE, false, &[3, 2, 0, 0x42]).self_signed(),
+        ),
+        (
+            "Netscape's type for a server",
+            own().without(KEY_USAGE).with(NETSCAPE_CERT_TYPE, false, &[3, 2, 0, 0x40]).self_signed(),
+        ),
+        (
+            "Netscape's type against the key usage",
+            own().with(NETSCAPE_CERT_TYPE, false, &[3, 2, 0, 0x44]).self_signed(),
+        ),
+        ("version 1", of_version_1(&own().self_signed())),
+        ("version 1 without usages", of_version_1(&own().without(KEY_USAGE).without(EXT_KEY_USAGE).self_signed())),
+    ] {
+        let below = Raw { subject: name("Below"), ..Raw::leaf(host) }.issued_by(&anchor);
+        for leaf in [&anchor, &below] {
+            let expected = plain_openssl(&anchor, leaf);
+            *(if expected && leaf.der == below.der { &mut cas } else { &mut others }) += 1;
+            for policy in POLICIES {
+                let outcome = Question { policy, ..Question::new(&[&anchor], &[leaf], host) }.ask();
+                assert_eq!(outcome.is_ok(), expected, "{what}, {policy}, {}: {outcome:?}", leaf.der == below.der);
+            }
+        }
+    }
+    assert!(cas >= 3 && others >= 3);
 }
 
 /// The verdict of a context of the default policy whose program set X509_STRICT.

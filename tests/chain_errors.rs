@@ -85,12 +85,22 @@ fn an_issuer_that_only_has_the_name_of_an_anchor_is_told_so() {
 }
 
 #[test]
-fn an_identifier_that_fits_no_anchor_is_not_called_another_key() {
-    let root = Raw::ca("Root").self_signed();
-    let leaf = Raw { authority_key: false, ..Raw::leaf(HOST) };
-    let leaf = leaf.with(AUTHORITY_KEY_ID, false, &sequence(&[&der(0x80, &[7; 20])])).issued_by(&root);
-    let words = ["signed it", "its authorityKeyIdentifier names another certificate"];
-    says(verdict(&[&root], &[&leaf], HOST), Status::EUnknownIssuer, 0, &words);
+fn a_leaf_that_bears_its_cas_name_is_called_self_signed_only_if_its_own_key_signed_it() {
+    let root = Raw::ca("Appliance").self_signed();
+    let leaf = Raw { subject: name("Appliance"), authority_key: false, ..Raw::leaf(HOST) }.issued_by(&root);
+    let words = ["bears its CA's name", "takes it for self-signed", "authorityKeyIdentifier"];
+    says(verdict(&[&root], &[&leaf], HOST), Status::EBadCertificate, 0, &words);
+    let other = Raw::ca("Other").self_signed();
+    let words = ["bears its CA's name", "not one of the trust anchors"];
+    says(verdict(&[&other], &[&leaf], HOST), Status::EUnknownIssuer, 0, &words);
+    let namesake = Raw::ca("Appliance").self_signed();
+    says(verdict(&[&namesake], &[&leaf], HOST), Status::EUnknownIssuer, 0, &words);
+    let own = Raw { subject: name("Appliance"), authority_key: false, ..Raw::leaf(HOST) }.self_signed();
+    says(verdict(&[&root], &[&own], HOST), Status::ESelfSigned, 0, &["is self-signed"]);
+    // Identifiers that tell the two apart are all that it takes.
+    let raw = Raw { subject: name("Appliance"), ..Raw::leaf(HOST) };
+    let told_apart = raw.with(SUBJECT_KEY_ID, false, &der(4, &[7; 20])).issued_by(&root);
+    verdict(&[&root], &[&told_apart], HOST).unwrap();
 }
 
 #[test]

@@ -6,7 +6,9 @@ mod support;
 use hostlock::context::Context;
 use hostlock::context::offline;
 use hostlock::error::Status;
+use hostlock::ffi::revocation::hostlock_ctx_add_crl_mem;
 use hostlock::policy::Policy;
+use openssl_sys as ffi;
 use support::pki::DAY;
 use support::raw::*;
 
@@ -119,6 +121,93 @@ fn a_revoked_intermediate_in_the_store_does_not_bypass_its_root() {
         unsafe { hostlock::ffi::revocation::hostlock_ctx_add_crl_mem(context.as_ptr(), lists.as_ptr(), lists.len()) };
     assert_eq!(loaded, 0);
     assert_eq!(ask().unwrap_err().status(), Status::ERevoked);
+}
+
+/// With an authorityKeyIdentifier that fits nobody.
+fn misidentified(raw: Raw) -> Raw {
+    Raw { authority_key: false, ..raw }.with(AUTHORITY_KEY_ID, false, &sequence(&[&der(0x80, &[7; 20])]))
+}
+
+#[test]
+fn an_identifier_that_fits_nobody_does_not_hide_an_issuer_whose_key_signed() {
+    let root = Raw::ca("Root").self_signed();
+    let middle = misidentified(Raw::ca("Middle")).issued_by(&root);
+    let leaf = misidentified(Raw::leaf(HOST)).issued_by(&middle);
+    let direct = misidentified(Raw::leaf(HOST)).issued_by(&root);
+    verdict(&[&root], &[&direct], HOST).unwrap();
+    verdict(&[&root], &[&leaf, &middle], HOST).unwrap();
+    // The intermediate in the store, where no root is.
+    verdict(&[&middle], &[&leaf], HOST).unwrap();
+    let namesake = Raw::ca("Root").self_signed();
+    verdict(&[&namesake, &root], &[&direct], HOST).unwrap();
+    assert_eq!(verdict(&[&namesake], &[&direct], HOST).unwrap_err().status(), Status::EUnknownIssuer);
+}
+
+#[test]
+fn an_issuer_that_is_found_by_its_key_alone_keeps_every_other_rule() {
+    let root = Raw::ca("Root").self_signed();
+    let refused = |middle: Raw, leaf: Raw| {
+        let middle = middle.issued_by(&root);
+        let leaf = misidentified(leaf).issued_by(&middle);
+        verdict(&[&root], &[&leaf, &middle], HOST).unwrap_err().status()
+    };
+    assert_eq!(refused(expired(Raw::ca("Middle")), Raw::leaf(HOST)), Status::EExpired);
+    assert_eq!(refused(Raw::ca("Middle"), expired(Raw::leaf(HOST))), Status::EExpired);
+    assert_eq!(refused(Raw::ca("Middle"), Raw::leaf("other.example")), Status::EHostMismatch);
+    let no_ca = Raw::new("Middle").with(KEY_USAGE, true, &[3, 2, 1, 0x06]);
+    assert_eq!(refused(no_ca, Raw::leaf(HOST)), Status::EWrongPurpose);
+    let no_signer = Raw::ca("Middle").instead(KEY_USAGE, true, &[3, 2, 7, 0x80]);
+    assert_eq!(refused(no_signer, Raw::leaf(HOST)), Status::EWrongPurpose);
+}
+
+#[test]
+fn an_issuer_that_is_found_by_its_key_alone_has_its_crls_looked_at_those_of_the_store_too() {
+    use foreign_types::ForeignType;
+    use support::crl::CrlRecipe;
+    use support::pki::Identity;
+    let root = Raw::ca("Root").self_signed();
+    let leaf = misidentified(Raw::leaf(HOST)).issued_by(&root);
+    let identity = |made: &Made| Identity { certificate: made.x509(), key: made.key.clone() };
+    let good = || CrlRecipe::of(&identity(&root));
+    for in_store in [false, true] {
+        for (crl, expected) in [
+            (Some(good()), Ok(())),
+            (Some(good().revoking(&identity(&leaf))), Err(Status::ERevoked)),
+            (None, Err(Status::ERevocationUnknown)),
+        ] {
+            let context = Context::client(Policy::named("default").unwrap()).unwrap();
+            let guard = context.guard().unwrap();
+            // SAFETY: the context is live and not in use; so are its store and parameters, here and below.
+            guard.anchors.add(context.as_ctx(), &[root.x509()]).unwrap();
+            match crl {
+                Some(crl) if in_store => {
+                    let crl = crl.build();
+                    // SAFETY: as said above; the store takes a reference of its own.
+                    let added =
+                        unsafe { X509_STORE_add_crl(ffi::SSL_CTX_get_cert_store(context.as_ptr()), crl.as_ptr()) };
+                    assert_eq!(added, 1);
+                }
+                Some(crl) => {
+                    let pem = crl.pem();
+                    // SAFETY: as said above, and the buffer is as long as it says.
+                    let loaded = unsafe { hostlock_ctx_add_crl_mem(context.as_ptr(), pem.as_ptr(), pem.len()) };
+                    assert_eq!(loaded, 0);
+                }
+                None => {}
+            }
+            // SAFETY: as said above.
+            unsafe {
+                ffi::X509_VERIFY_PARAM_set_flags(ffi::SSL_CTX_get0_param(context.as_ptr()), ffi::X509_V_FLAG_CRL_CHECK)
+            };
+            let host = hostlock::host::Reference::parse(HOST).unwrap();
+            let outcome = offline::verify(context.as_ctx(), guard, &pem(&[&leaf]), Some(host));
+            assert_eq!(outcome.map(|_| ()).map_err(|error| error.status()), expected, "{in_store}");
+        }
+    }
+}
+
+unsafe extern "C" {
+    fn X509_STORE_add_crl(store: *mut ffi::X509_STORE, crl: *mut ffi::X509_CRL) -> i32;
 }
 
 #[test]

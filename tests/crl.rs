@@ -11,10 +11,13 @@ use hostlock::ffi::host::hostlock_conn_set_host;
 use hostlock::ffi::revocation::{
     hostlock_ctx_add_crl_file, hostlock_ctx_add_crl_mem, hostlock_ctx_crl_reload, hostlock_ctx_set_crl_mode,
 };
+use hostlock::ffi::trust::hostlock_ctx_trust_mem;
 use openssl::ssl::{Ssl, SslContext, SslSession};
 use support::crl::{CrlRecipe, delta_since, extension, scope};
+use support::ocsp::extended;
 use support::peer::{Client, Server, serve, status};
 use support::pki::{self, DAY, Identity, Recipe};
+use support::raw::{Made, Raw};
 
 const HOST: &str = "site.example";
 
@@ -241,6 +244,36 @@ fn the_right_crl_is_found_among_those_of_namesakes_in_any_order() {
 }
 
 #[test]
+fn among_trusted_cas_of_one_name_each_answers_for_its_own_certificates_in_any_order() {
+    let cas = [(); 3].map(|()| Recipe::ca("Group CA").self_signed());
+    let [first, _, last] = &cas;
+    let leaf = |ca: &Identity| {
+        // Without key identifiers OpenSSL cannot tell which CA issued it.
+        let raw = Raw { authority_key: false, ..Raw::leaf(HOST) };
+        let (der, key) = (ca.certificate.to_der().unwrap(), ca.key.clone());
+        let subject = ca.certificate.subject_name().to_der().unwrap();
+        let made = raw.issued_by(&Made { der, subject, key, key_id: Vec::new() });
+        Identity { certificate: made.x509(), key: made.key.clone() }
+    };
+    let (good, other, revoked) = (leaf(first), leaf(last), leaf(last));
+    let anchors: Vec<&Identity> = cas.iter().collect();
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let ask = |leaf: &Identity| {
+            let client = Client::trusting(&anchors);
+            for index in order {
+                let crl = keyless(CrlRecipe::of(&cas[index]));
+                let crl = if index == 2 { crl.revoking(&revoked) } else { crl };
+                client.set_bytes(hostlock_ctx_add_crl_mem, &crl.pem()).unwrap();
+            }
+            status(client.connect(Some(HOST), serve(leaf, &[]).port))
+        };
+        assert_eq!(ask(&good), None, "{order:?}");
+        assert_eq!(ask(&other), None, "{order:?}");
+        assert_eq!(ask(&revoked), Some(Status::ERevoked), "{order:?}");
+    }
+}
+
+#[test]
 fn a_revocation_by_the_key_that_a_ca_had_before_holds() {
     let site = site();
     let renewed = Recipe::ca("Middle CA").self_signed();
@@ -256,6 +289,51 @@ fn a_revocation_by_the_key_that_a_ca_had_before_holds() {
     assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::ERevoked));
 }
 
+/// A CA that has changed its key: an older certificate of the intermediate's name, which issued nothing here.
+#[test]
+fn a_crl_that_another_key_of_the_ca_signed_is_an_answer_if_that_key_is_valid() {
+    let site = site();
+    let answer = |anchors: &[&Identity], sent: &[&Identity], mode: &str, crls: Vec<CrlRecipe>| {
+        let client = Client::trusting(anchors);
+        for crl in crls {
+            client.set_bytes(hostlock_ctx_add_crl_mem, &crl.pem()).unwrap();
+        }
+        client.set_text(hostlock_ctx_set_crl_mode, mode).unwrap();
+        status(client.connect(Some(HOST), serve(&site.leaf, sent).port))
+    };
+    let anchor = Recipe::ca("Middle CA").self_signed();
+    let sibling = Recipe::ca("Middle CA").issued_by(&site.root);
+    let stranger = Recipe::ca("Middle CA").self_signed();
+    let unsent: &[&Identity] = &[&site.middle];
+    for (other, anchors, sent) in
+        [(&anchor, &[&site.root, &anchor][..], unsent), (&sibling, &[&site.root], &[&site.middle, &sibling])]
+    {
+        for keyed in [true, false] {
+            let crl = || if keyed { CrlRecipe::of(other) } else { keyless(CrlRecipe::of(other)) };
+            let forged = || CrlRecipe { this_update: -30, ..keyless(CrlRecipe::of(&stranger)) };
+            assert_eq!(answer(anchors, sent, "leaf", vec![crl()]), None, "{keyed}");
+            assert_eq!(answer(anchors, sent, "leaf", vec![forged(), crl()]), None, "{keyed}");
+            assert_eq!(answer(anchors, sent, "leaf+expired", vec![expired(crl())]), None, "{keyed}");
+            for mode in ["leaf", "leaf+soft"] {
+                let revoking = crl().revoking(&site.leaf);
+                assert_eq!(answer(anchors, sent, mode, vec![revoking]), Some(Status::ERevoked), "{keyed}");
+            }
+            let tomorrow = CrlRecipe { this_update: DAY, ..crl() };
+            let odd = CrlRecipe { extensions: vec![extension("1.2.3.4.5", true, &[5, 0])], ..crl() };
+            let for_cas = CrlRecipe { extensions: vec![scope(2)], ..crl() };
+            for wrong in [expired(crl()), tomorrow, odd, for_cas, delta(crl())] {
+                assert!(answer(anchors, sent, "leaf", vec![wrong]).is_some(), "{keyed}");
+            }
+        }
+    }
+    // A key that nobody vouches for answers nothing, whether it is sent or not.
+    for sent in [unsent, &[&site.middle, &stranger]] {
+        for crl in [CrlRecipe::of(&stranger), keyless(CrlRecipe::of(&stranger))] {
+            assert!(answer(&[&site.root], sent, "leaf", vec![crl]).is_some());
+        }
+    }
+}
+
 #[test]
 fn a_revocation_in_any_crl_in_force_counts() {
     let site = site();
@@ -269,8 +347,24 @@ fn a_revocation_in_any_crl_in_force_counts() {
 }
 
 #[test]
-fn a_distribution_point_that_is_the_issuers_own_name_covers_certificates_without_one() {
-    let site = site();
+fn a_distribution_point_that_is_the_issuers_own_name_covers_its_certificates_whatever_points_they_name() {
+    let plain = site();
+    // CRLDistributionPoints with one URI.
+    let uri = [&[0x30, 18, 0x30, 16, 0xa0, 14, 0xa0, 12, 0x86, 10][..], b"http://a.b"].concat();
+    let pointing = extended(&plain.leaf, &plain.middle, extension("2.5.29.31", false, &uri));
+    let server = serve(&pointing, &[&plain.middle]);
+    for site in [Site { leaf: pointing, server, ..site_of(&plain) }, plain] {
+        issuers_own_name_covers(&site);
+    }
+}
+
+fn site_of(site: &Site) -> Site {
+    let copy = |one: &Identity| Identity { certificate: one.certificate.clone(), key: one.key.clone() };
+    let server = serve(&site.leaf, &[&site.middle]);
+    Site { root: copy(&site.root), middle: copy(&site.middle), leaf: copy(&site.leaf), server }
+}
+
+fn issuers_own_name_covers(site: &Site) {
     let issuer = site.middle.certificate.subject_name().to_der().unwrap();
     let wrap = |tag: u8, inner: &[u8]| [&[tag, inner.len() as u8], inner].concat();
     let point = |name: &[u8]| {
@@ -283,6 +377,59 @@ fn a_distribution_point_that_is_the_issuers_own_name_covers_certificates_without
     assert_eq!(status(site.with(Some("leaf"), vec![point(&other)])), Some(Status::ERevocationInvalid));
     let stranger = CrlRecipe { signer: pki::p256(), ..point(&issuer) };
     assert_eq!(status(site.with(Some("leaf"), vec![stranger])), Some(Status::ERevocationInvalid));
+}
+
+#[test]
+fn the_crl_that_covers_a_certificate_is_found_among_those_for_other_certificates_in_any_order() {
+    let site = site();
+    let issuer = site.middle.certificate.subject_name().to_der().unwrap();
+    let wrap = |tag: u8, inner: &[u8]| [&[tag, inner.len() as u8], inner].concat();
+    let crl = |name: &[u8], only: &[u8], this_update: i64| {
+        let der = wrap(0x30, &[&wrap(0xa0, &wrap(0xa0, name))[..], only].concat());
+        CrlRecipe { extensions: vec![extension("2.5.29.28", true, &der)], this_update, ..site.good_middle() }
+    };
+    let own = wrap(0xa4, &issuer);
+    let for_users = |this_update| crl(&own, &[0x81, 1, 0xff], this_update);
+    let for_cas = |this_update| crl(&own, &[0x82, 1, 0xff], this_update);
+    let shard = |this_update| crl(&wrap(0x86, b"http://crl.example/1"), &[], this_update);
+    for (one, other) in [(-60, -120), (-120, -60)] {
+        let outcome = site.with(Some("leaf"), vec![for_users(one), for_cas(other), shard(other)]);
+        assert_eq!(outcome.unwrap(), "hello");
+        let revoking = for_users(one).revoking(&site.leaf);
+        assert_eq!(status(site.with(Some("leaf"), vec![for_cas(other), revoking])), Some(Status::ERevoked));
+        let outcome = site.with(Some("leaf"), vec![for_cas(one), shard(other)]);
+        assert_eq!(status(outcome), Some(Status::ERevocationInvalid));
+    }
+}
+
+/// The outcome where the CRLs stand in the file of the anchors, in either order.
+fn in_the_anchors_file(site: &Site, more: &[&Identity], mut crls: Vec<Vec<u8>>) -> [Option<Status>; 2] {
+    std::array::from_fn(|_| {
+        crls.reverse();
+        let anchors = [&site.root].into_iter().chain(more.iter().copied()).flat_map(|anchor| anchor.pem());
+        let client = Client::trusting(&[]);
+        client.set_bytes(hostlock_ctx_trust_mem, &anchors.chain(crls.concat()).collect::<Vec<u8>>()).unwrap();
+        client.set_text(hostlock_ctx_set_crl_mode, "leaf").unwrap();
+        status(client.connect(Some(HOST), site.server.port))
+    })
+}
+
+#[test]
+fn crls_in_the_file_of_the_anchors_are_chosen_among_as_those_that_were_loaded() {
+    let site = site();
+    let renewed = Recipe::ca("Middle CA").self_signed();
+    let good = || keyless(site.good_middle()).pem();
+    let revoking = || keyless(CrlRecipe { number: Some(2), ..site.good_middle() }.revoking(&site.leaf)).pem();
+    let foreign = || keyless(CrlRecipe { this_update: -60, ..CrlRecipe::of(&Recipe::ca("Middle CA").self_signed()) });
+    let broken = || keyless(CrlRecipe { signer: pki::p256(), this_update: -30, ..site.good_middle() });
+    assert_eq!(in_the_anchors_file(&site, &[], vec![good(), foreign().revoking(&site.leaf).pem()]), [None; 2]);
+    assert_eq!(in_the_anchors_file(&site, &[], vec![good(), broken().pem()]), [None; 2]);
+    assert_eq!(in_the_anchors_file(&site, &[], vec![foreign().pem()]), [Some(Status::ERevocationInvalid); 2]);
+    let revoked = [Some(Status::ERevoked); 2];
+    assert_eq!(in_the_anchors_file(&site, &[], vec![good(), revoking()]), revoked);
+    assert_eq!(in_the_anchors_file(&site, &[], vec![foreign().pem(), revoking()]), revoked);
+    let before = keyless(CrlRecipe::of(&renewed).revoking(&site.leaf));
+    assert_eq!(in_the_anchors_file(&site, &[&renewed], vec![good(), before.pem()]), revoked);
 }
 
 #[test]

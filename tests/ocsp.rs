@@ -13,6 +13,7 @@ use hostlock::ffi::host::hostlock_conn_set_host;
 use hostlock::ffi::insecure::*;
 use hostlock::ffi::pins::hostlock_ctx_trust_exact;
 use hostlock::ffi::revocation::{hostlock_ctx_add_crl_mem, hostlock_ctx_set_crl_mode, hostlock_ctx_set_ocsp_mode};
+use hostlock::ffi::trust::hostlock_ctx_trust_mem;
 use openssl::hash::MessageDigest;
 use openssl::ssl::{SslRef, SslVersion};
 use openssl::x509::X509Ref;
@@ -339,13 +340,18 @@ fn the_leafs_own_key_cannot_vouch_for_it() {
 }
 
 #[test]
-fn a_responder_that_a_loaded_crl_lists_is_refused() {
+fn a_responder_that_a_crl_lists_is_refused_whether_it_was_loaded_or_lies_in_the_file_of_the_anchors() {
     let site = site();
-    let client = site.client();
-    client.set_bytes(hostlock_ctx_add_crl_mem, &CrlRecipe::of(&site.ca).revoking(&site.responder).pem()).unwrap();
     let staple = OcspRecipe { signer: &site.responder, with_certificate: true, ..site.good() }.der();
-    let error = site.outcome(&client, &staple).unwrap_err();
-    assert!(error.hint().contains("has been revoked"), "{}", error.hint());
+    let list = || CrlRecipe::of(&site.ca).revoking(&site.responder).pem();
+    let (loaded, together) = (site.client(), Client::trusting(&[]));
+    loaded.set_bytes(hostlock_ctx_add_crl_mem, &list()).unwrap();
+    together.set_bytes(hostlock_ctx_trust_mem, &[site.ca.pem(), list()].concat()).unwrap();
+    for client in [&loaded, &together] {
+        client.set_text(hostlock_ctx_set_crl_mode, "leaf").unwrap();
+        let error = site.outcome(client, &staple).unwrap_err();
+        assert!(error.hint().contains("has been revoked"), "{}", error.hint());
+    }
 }
 
 #[test]

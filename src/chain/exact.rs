@@ -7,8 +7,8 @@ use openssl_sys as ffi;
 use crate::chain::messages;
 use crate::error::{Error, Result, Status};
 use crate::libssl::certificate_words;
-use crate::libssl::sys;
-use foreign_types::ForeignTypeRef;
+use crate::libssl::issuing::compare_time;
+use crate::os::clock;
 
 /// The DER of each.
 #[derive(Clone, Debug, Default)]
@@ -40,16 +40,9 @@ impl ExactCertificates {
 
 /// Whether `leaf` is valid at `time`, in Unix seconds; `None` is now. Both ends are inclusive (RFC 5280 4.1.2.5).
 pub fn check_dates(leaf: &X509Ref, time: Option<i64>) -> Result<()> {
-    // SAFETY: NULL asks for the number only.
-    let now = time.map_or_else(|| unsafe { libc::time(std::ptr::null_mut()) }, |time| time as libc::time_t);
-    let compare = |date: *mut ffi::ASN1_TIME, mut moment: libc::time_t| {
-        // SAFETY: the date belongs to the live certificate; OpenSSL does not write through the pointer. 0 is an error.
-        unsafe { sys::X509_cmp_time(date, &mut moment) }
-    };
-    // SAFETY: the certificate is live; both dates belong to it.
-    let (from, until) = unsafe { (ffi::X509_getm_notBefore(leaf.as_ptr()), ffi::X509_getm_notAfter(leaf.as_ptr())) };
+    let now = time.unwrap_or_else(clock::now);
     let refuse = |code| Err(messages::x509_error(code, 0, &[], leaf));
-    match (compare(from, now), compare(until, now.saturating_sub(1))) {
+    match (compare_time(leaf.not_before(), now), compare_time(leaf.not_after(), now.saturating_sub(1))) {
         (-1, 1) => Ok(()),
         (1, _) => refuse(ffi::X509_V_ERR_CERT_NOT_YET_VALID),
         (_, -1) => refuse(ffi::X509_V_ERR_CERT_HAS_EXPIRED),

@@ -149,6 +149,8 @@ fn form(code: c_int) -> Option<(&'static str, &'static str)> {
         91 => ("has a critical subjectKeyIdentifier", "RFC 5280 4.2.1.2"),
         92 => ("is a CA's and has no key usage", "RFC 5280 4.2.1.3"),
         93 => ("has extensions, but is not of version 3", "RFC 5280 4.1.2.1"),
+        102 => ("has an authorityKeyIdentifier that says nothing", "RFC 5280 4.2.1.1"),
+        103 => ("has an authorityKeyIdentifier with an issuer or a number alone", "RFC 5280 4.2.1.1"),
         94 => ("has a key on an elliptic curve that is not given by its name", "RFC 5480 2.1.1"),
         _ => return None,
     })
@@ -223,6 +225,25 @@ pub fn namesake(depth: usize, certificate: &X509Ref, code: c_int) -> Error {
     .with_hint("if the CA has a new certificate, trust that one; else somebody else uses its name")
     .with_x509_code(code)
     .with_certificate(depth as u32, subject)
+}
+
+/// The error for a leaf that bears the name of its issuer but was signed with another key than its own.
+pub fn named_like_its_ca(leaf: &X509Ref, by_anchor: bool) -> Error {
+    let subject = subject_of(leaf);
+    let who = position(0, &subject);
+    let error = match by_anchor {
+        true => Error::new(
+            Status::EBadCertificate,
+            format!("{who} bears its CA's name and no key identifiers that tell the two apart: OpenSSL takes it for self-signed"),
+        )
+        .with_hint("it must be issued again: with another subject, or with a subjectKeyIdentifier and an authorityKeyIdentifier"),
+        false => Error::new(
+            Status::EUnknownIssuer,
+            format!("{who} bears its CA's name, and the key of that CA is not one of the trust anchors"),
+        )
+        .with_hint("if that CA is yours, load its certificate with hostlock_ctx_trust_file"),
+    };
+    error.with_x509_code(ffi::X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT).with_certificate(0, subject)
 }
 
 /// The error for a certificate that an anchor's key signed, but whose authorityKeyIdentifier names another certificate.

@@ -5,24 +5,20 @@
 
 use std::collections::HashMap;
 
-use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::pkey::Id;
 use openssl::x509::{X509, X509Ref};
-use openssl_sys as ffi;
 
-use crate::chain::openssl_verify;
-use crate::chain::verdict::Case;
+use crate::chain::by_key::{self, Fit, Issuers};
+use crate::chain::case::Case;
 use crate::error::Result;
-use crate::libssl::sys;
+use crate::libssl::issuing::{has_same_key, is_self_issued};
+use crate::libssl::verification::{OutOfMemory, certificates_named};
 
 /// Complete paths that are tried.
 const MOST_PATHS: usize = 64;
 
 /// What all signature checks of one search may cost, in microseconds of an ordinary processor.
 const MOST_WORK: u64 = 30_000;
-
-/// Certificates that are looked at as issuers, of those that the peer sent.
-const MOST_CERTIFICATES: usize = 256;
 
 /// Where a path may end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +35,8 @@ pub struct Found<T, E> {
     pub good: Option<T>,
     /// Why the first complete path was not.
     pub first_refusal: Option<E>,
+    /// Whether a certificate of the right name was passed over because a key identifier fits another.
+    pub misidentified: bool,
 }
 
 /// Walks the paths from the case's leaf to an anchor, nearest anchor first, and has `judge` look at each: the
@@ -46,13 +44,16 @@ pub struct Found<T, E> {
 pub fn search<T, E>(
     case: &Case<'_>,
     ends: Ends,
+    issuers: Issuers,
     judge: impl FnMut(&[X509], &X509) -> Result<std::result::Result<T, E>>,
 ) -> Result<Found<T, E>> {
     let mut search = Search {
         case,
         ends,
+        issuers,
+        misidentified: false,
         judge,
-        sent: sent(case),
+        sent: case.sent(),
         named: HashMap::new(),
         signed: HashMap::new(),
         work: 0,
@@ -62,12 +63,14 @@ pub fn search<T, E>(
         first_refusal: None,
     };
     let good = search.extend()?;
-    Ok(Found { good, first_refusal: search.first_refusal })
+    Ok(Found { good, first_refusal: search.first_refusal, misidentified: search.misidentified })
 }
 
 struct Search<'c, 'd, J, E> {
     case: &'c Case<'d>,
     ends: Ends,
+    issuers: Issuers,
+    misidentified: bool,
     judge: J,
     /// What the peer sent besides its own certificate.
     sent: Vec<X509>,
@@ -106,7 +109,7 @@ impl<T, E, J: FnMut(&[X509], &X509) -> Result<std::result::Result<T, E>>> Search
             return Ok(None);
         }
         // Certificates of the store that are no end may still be on the way to one.
-        let way: Vec<X509> = trusted.iter().filter(|one| !is_self_signed(one)).chain(&self.sent).cloned().collect();
+        let way: Vec<X509> = trusted.iter().filter(|one| !is_self_issued(one)).chain(&self.sent).cloned().collect();
         for issuer in way {
             if self.is_exhausted() {
                 break;
@@ -146,15 +149,15 @@ impl<T, E, J: FnMut(&[X509], &X509) -> Result<std::result::Result<T, E>>> Search
     }
 
     fn may_end_at(&self, certificate: &X509Ref) -> bool {
-        self.ends == Ends::Anywhere || is_self_signed(certificate)
+        self.ends == Ends::Anywhere || is_self_issued(certificate)
     }
 
     fn anchors(&mut self, certificate: &X509Ref) -> Result<Vec<X509>> {
-        let name = certificate.issuer_name().to_der().map_err(|_| openssl_verify::out_of_memory())?;
+        let name = certificate.issuer_name().to_der().map_err(|_| OutOfMemory)?;
         if let Some(known) = self.named.get(&name) {
             return Ok(known.clone());
         }
-        let found = openssl_verify::anchors_named(self.case, certificate.issuer_name())?;
+        let found = certificates_named(self.case.store, certificate.issuer_name())?;
         self.named.insert(name, found.clone());
         Ok(found)
     }
@@ -163,19 +166,25 @@ impl<T, E, J: FnMut(&[X509], &X509) -> Result<std::result::Result<T, E>>> Search
     fn is_in_path(&self, candidate: &X509Ref) -> bool {
         self.path.iter().any(|one| {
             one.subject_name().try_cmp(candidate.subject_name()).is_ok_and(|order| order.is_eq())
-                && same_key(one, candidate)
+                && has_same_key(one, candidate)
         })
     }
 
     /// Whether `issuer` issued `last` and is new; the cheap questions first.
     fn leads_on(&mut self, last: &X509, issuer: &X509) -> bool {
-        // SAFETY: both are live; OpenSSL compares names, key identifiers and key usage.
-        let named = unsafe { sys::X509_check_issued(issuer.as_ptr(), last.as_ptr()) } == ffi::X509_V_OK;
-        named && !self.is_in_path(issuer) && self.is_signed(last, issuer)
+        let fits = match by_key::fit(issuer, last) {
+            Fit::Whole => true,
+            Fit::ButIdentifier => {
+                self.misidentified = true;
+                self.issuers == Issuers::ByKey
+            }
+            Fit::Not => false,
+        };
+        fits && !self.is_in_path(issuer) && self.is_signed(last, issuer)
     }
 
     fn is_signed(&mut self, subject: &X509, issuer: &X509) -> bool {
-        let pair = (subject.as_ptr() as usize, issuer.as_ptr() as usize);
+        let pair = (address(subject), address(issuer));
         if let Some(&known) = self.signed.get(&pair) {
             return known;
         }
@@ -189,36 +198,15 @@ impl<T, E, J: FnMut(&[X509], &X509) -> Result<std::result::Result<T, E>>> Search
     }
 }
 
-/// The certificates that the peer sent, without copies of one another.
-fn sent(case: &Case<'_>) -> Vec<X509> {
-    let mut sent: Vec<X509> = Vec::new();
-    for certificate in case.untrusted.iter().flat_map(|all| all.iter()).take(MOST_CERTIFICATES) {
-        let is_copy = |one: &X509Ref| one == certificate;
-        if !is_copy(case.leaf) && !sent.iter().any(|one| is_copy(one)) {
-            sent.push(certificate.to_owned());
-        }
-    }
-    sent
-}
-
 /// Whether the leaf itself is in the store.
 fn trusted_as_it_is(leaf: &X509Ref, case: &Case<'_>) -> Result<bool> {
-    let named = openssl_verify::anchors_named(case, leaf.subject_name())?;
+    let named = certificates_named(case.store, leaf.subject_name())?;
     Ok(named.iter().any(|anchor| **anchor == *leaf))
 }
 
-fn is_self_signed(certificate: &X509Ref) -> bool {
-    // SAFETY: the certificate is live; 0 asks for names, key identifiers and usage only.
-    unsafe { sys::X509_self_signed(certificate.as_ptr(), 0) == 1 }
-}
-
-/// The bits of the key say it; building and comparing keys costs more than the rest of the search.
-fn same_key(one: &X509Ref, other: &X509Ref) -> bool {
-    // SAFETY: both are live, and own the strings that are compared.
-    unsafe {
-        let (one, other) = (sys::X509_get0_pubkey_bitstr(one.as_ptr()), sys::X509_get0_pubkey_bitstr(other.as_ptr()));
-        sys::ASN1_STRING_cmp(one.cast(), other.cast()) == 0
-    }
+/// Where a certificate is, which tells it from all others while it lives.
+fn address(certificate: &X509Ref) -> usize {
+    std::ptr::from_ref(certificate).addr()
 }
 
 /// About how many microseconds a check with `issuer`'s key takes.

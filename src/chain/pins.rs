@@ -1,17 +1,13 @@
 //! Pinned keys: besides all other checks, one key of the verified chain must be one of those that the program named. A
 //! pin only ever refuses.
 
-use std::ptr;
-
-use foreign_types::ForeignTypeRef;
 use openssl::base64;
 use openssl::sha::sha256;
 use openssl::x509::{X509, X509Ref};
-use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::libssl::certificate_words;
-use crate::libssl::sys;
+use crate::libssl::issuing::public_key_info;
 
 /// The SHA-256 of a subjectPublicKeyInfo (RFC 7469 section 2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,17 +35,7 @@ impl Pin {
 
     /// The pin of a certificate's key.
     pub fn of(certificate: &X509Ref) -> Option<Pin> {
-        let mut der = ptr::null_mut();
-        // SAFETY: the certificate is live; OpenSSL allocates the DER of its key, exactly as the certificate has it.
-        let len = unsafe { sys::i2d_X509_PUBKEY(sys::X509_get_X509_PUBKEY(certificate.as_ptr()), &mut der) };
-        if len <= 0 || der.is_null() {
-            return None;
-        }
-        // SAFETY: OpenSSL wrote `len` bytes.
-        let pin = Pin(sha256(unsafe { std::slice::from_raw_parts(der, len as usize) }));
-        // SAFETY: allocated by OpenSSL, freed once.
-        unsafe { ffi::CRYPTO_free(der.cast(), c"hostlock".as_ptr(), 0) };
-        Some(pin)
+        public_key_info(certificate).map(|der| Pin(sha256(&der)))
     }
 
     /// The pin as it is written.

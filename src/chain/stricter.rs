@@ -54,7 +54,7 @@ pub fn stricter(words: &str) -> Result<Stricter> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chain::verdict::WEAKENING;
+    use crate::chain::wishes::WEAKENING;
 
     #[test]
     fn every_word_makes_verification_stricter() {

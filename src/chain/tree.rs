@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use openssl::x509::{X509, X509Ref};
 
-use crate::chain::verdict::Case;
+use crate::chain::case::Case;
 use crate::error::Error;
 use crate::libssl::certificate_words;
 

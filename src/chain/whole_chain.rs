@@ -1,24 +1,32 @@
 //! Our rules for a whole chain that OpenSSL finds good: each certificate's own, the depth, and the name constraints. And
 //! better reasons than OpenSSL's code for one that it does not. Every function looks at bytes and decides nothing twice.
 
-use std::ffi::c_int;
-use std::sync::Mutex;
-
-use foreign_types::ForeignType;
-use openssl::x509::X509;
+use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
+use crate::chain::case::Case;
 use crate::chain::messages;
-use crate::chain::openssl_verify::{self, Outcome};
-use crate::chain::rules::{self, Place, Rules};
-use crate::chain::verdict::{Case, Extent};
+use crate::chain::openssl_verify::Outcome;
+use crate::chain::rules::{self, Place};
 use crate::error::{Error, Result, Status};
-use crate::libssl::sys;
 use crate::libssl::tbs_bytes::SignedPart;
+use crate::libssl::verification::{OutOfMemory, certificates_named};
+use crate::libssl::{issuing, sys};
 use crate::role::Role;
 use crate::trust::distrust;
 use crate::x509::certificate::{Certificate, Known};
 use crate::x509::{Budget, NameConstraints, same_name};
+
+/// How far a refused chain reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// The leaf alone is to blame, so no other chain can help.
+    Leaf,
+    /// To an anchor, but something is wrong with it.
+    Anchor,
+    /// Not to any anchor.
+    Nowhere,
+}
 
 /// Our rules for a chain that OpenSSL finds good.
 pub fn check(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error, Extent)> {
@@ -28,7 +36,7 @@ pub fn check(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error,
     let mut is_constrained = false;
     for (depth, certificate) in chain.iter().enumerate() {
         let extent = if depth == 0 { Extent::Leaf } else { Extent::Anchor };
-        let bytes = signed.of(certificate).ok_or_else(|| (openssl_verify::out_of_memory(), extent))?;
+        let bytes = signed.of(certificate).ok_or((OutOfMemory.into(), extent))?;
         let place = place(depth, chain.len());
         if place == Place::Anchor && case.known_anchor.is(rules, bytes) {
             continue;
@@ -51,7 +59,6 @@ pub fn check(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error,
 
 /// The purpose and the trust setting that the program chose hold besides our own, as they would without hostlock.
 fn check_asked(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error, Extent)> {
-    const REJECTED: c_int = 2;
     let asked = case.wishes.asked().map_err(|error| (error, Extent::Leaf))?;
     let (purpose, trust) = match case.role {
         Role::Client => (ffi::X509_PURPOSE_SSL_SERVER, sys::X509_TRUST_SSL_SERVER),
@@ -59,37 +66,17 @@ fn check_asked(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Erro
     };
     if ![0, ffi::X509_PURPOSE_ANY, purpose].contains(&asked.purpose) {
         for (depth, certificate) in chain.iter().enumerate() {
-            // SAFETY: the certificate is live; OpenSSL reads its extensions.
-            if unsafe { sys::X509_check_purpose(certificate.as_ptr(), asked.purpose, (depth > 0).into()) } != 1 {
+            if issuing::check_purpose(certificate, asked.purpose, depth > 0) != 1 {
                 let extent = if depth == 0 { Extent::Leaf } else { Extent::Anchor };
                 return Err((messages::asked_purpose(asked.purpose, depth, certificate), extent));
             }
         }
     }
-    if let Some(anchor) = chain.last().filter(|_| ![0, trust].contains(&asked.trust)) {
-        // SAFETY: the certificate is live; OpenSSL reads the settings that came with it.
-        if unsafe { sys::X509_check_trust(anchor.as_ptr(), asked.trust, 0) } == REJECTED {
-            return Err((messages::asked_trust(chain.len() - 1, anchor), Extent::Anchor));
+    match chain.last() {
+        Some(anchor) if ![0, trust].contains(&asked.trust) && issuing::rejects_trust(anchor, asked.trust) => {
+            Err((messages::asked_trust(chain.len() - 1, anchor), Extent::Anchor))
         }
-    }
-    Ok(())
-}
-
-/// The bytes of the anchor that kept its rules last and has no name constraints: the same bytes keep the same rules.
-#[derive(Default)]
-pub struct KnownAnchor(Mutex<Option<(Rules, Vec<u8>)>>);
-
-impl KnownAnchor {
-    fn is(&self, rules: Rules, bytes: &[u8]) -> bool {
-        // Where another thread looks just now, nobody waits, here and below.
-        let Ok(known) = self.0.try_lock() else { return false };
-        known.as_ref().is_some_and(|(its_rules, its_bytes)| *its_rules == rules && its_bytes == bytes)
-    }
-
-    fn remember(&self, rules: Rules, bytes: &[u8]) {
-        if let Ok(mut known) = self.0.try_lock() {
-            *known = Some((rules, bytes.to_vec()));
-        }
+        _ => Ok(()),
     }
 }
 
@@ -97,7 +84,7 @@ impl KnownAnchor {
 fn check_together(case: &Case<'_>, chain: &[X509]) -> Result<()> {
     let mut encoded = Vec::with_capacity(chain.len());
     for certificate in chain {
-        encoded.push(certificate.to_der().map_err(|_| openssl_verify::out_of_memory())?);
+        encoded.push(certificate.to_der().map_err(|_| OutOfMemory)?);
     }
     let mut certificates = Vec::with_capacity(chain.len());
     for (depth, (certificate, der)) in chain.iter().zip(&encoded).enumerate() {
@@ -157,7 +144,9 @@ fn check_name_constraints(certificates: &[Certificate<'_>], chain: &[X509]) -> R
 /// A better reason for `outcome` than its code, where there is one.
 pub fn reason(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
     if messages::is_untrusted(outcome.code) {
-        return find_broken(case, &outcome.chain).or_else(|| find_namesake(case, outcome));
+        return find_broken(case, &outcome.chain)
+            .or_else(|| find_named_like_its_ca(case, outcome))
+            .or_else(|| find_namesake(case, outcome));
     }
     find_breach(case, outcome)
 }
@@ -166,7 +155,7 @@ pub fn reason(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
 /// the chain ends. The damage is the better reason.
 fn find_broken(case: &Case<'_>, chain: &[X509]) -> Option<Error> {
     let next = chain.last().map_or(case.leaf.issuer_name(), |last| last.issuer_name());
-    let above = openssl_verify::anchors_named(case, next).unwrap_or_default();
+    let above = certificates_named(case.store, next).unwrap_or_default();
     let leaf = chain.is_empty().then(|| case.leaf.to_owned());
     let below = leaf.iter().chain(chain).enumerate();
     let above = above.iter().map(|anchor| (chain.len().max(1), anchor));
@@ -187,10 +176,20 @@ fn find_breach(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
     (is_purpose || breach.status != Status::EWrongPurpose).then(|| messages::breach(breach, outcome.depth, culprit))
 }
 
+/// A leaf that OpenSSL takes for self-signed because it bears the name of its issuer, and no key identifiers say otherwise.
+fn find_named_like_its_ca(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
+    let signed = |issuer: &X509Ref| issuer.public_key().is_ok_and(|key| case.leaf.verify(&key).unwrap_or(false));
+    if outcome.code != ffi::X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT || signed(case.leaf) {
+        return None;
+    }
+    let named = certificates_named(case.store, case.leaf.issuer_name()).unwrap_or_default();
+    Some(messages::named_like_its_ca(case.leaf, named.iter().any(|anchor| signed(anchor))))
+}
+
 /// A CA that has the issuer's name, but not the key that the chain was signed with.
 fn find_namesake(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
     let last = outcome.chain.last()?;
-    let named = openssl_verify::anchors_named(case, last.issuer_name()).unwrap_or_default();
+    let named = certificates_named(case.store, last.issuer_name()).unwrap_or_default();
     let other = named.iter().any(|anchor| anchor != last);
     let signed = |anchor: &X509| anchor.public_key().is_ok_and(|key| last.verify(&key).unwrap_or(false));
     if messages::is_incomplete_chain(outcome.code) && named.iter().any(|anchor| anchor != last && signed(anchor)) {

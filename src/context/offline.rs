@@ -2,16 +2,16 @@
 //! brought; the verdict is [`verdict`]'s.
 
 use crate::chain::bundle::Bundle;
-use crate::chain::openssl_verify;
-use crate::chain::verdict::{self, Wishes};
+use crate::chain::verdict;
 use crate::chain::waivers::Waiver;
+use crate::chain::wishes::Wishes;
 use crate::error::{Result, Status};
 use crate::guard::Guard;
 use crate::guard::case;
 use crate::handshake::expected_host;
 use crate::host::Reference;
 use crate::libssl::queue::Quiet;
-use crate::libssl::{Ctx, store};
+use crate::libssl::{Ctx, store, verification};
 use crate::role::Role;
 
 /// Judges the chain in `bytes` for `host`.
@@ -19,19 +19,15 @@ pub fn verify(ctx: Ctx<'_>, guard: &Guard, bytes: &[u8], host: Option<Reference>
     guard.check_not_poisoned()?;
     // On a server a name is optional.
     let may_lack = || guard.role == Role::Server || guard.settings().waivers.has(Waiver::HostName);
-    let wanted = match expected_host::of_context(ctx, guard, host) {
+    let store = guard.anchors.in_force(ctx.effective_store(), guard.role == Role::Client)?;
+    let wanted = match expected_host::of_context(ctx, store, guard, host) {
         Ok(wanted) => Some(wanted),
         Err(error) if error.status() == Status::ENoHost && may_lack() => None,
         Err(error) => return Err(error),
     };
     let bundle = Bundle::parse(bytes)?;
-    let quiet = Quiet::begin();
-    let others = openssl_verify::stack(&bundle.others)?;
-    let store = guard.anchors.in_force(ctx.effective_store(), guard.role == Role::Client)?;
-    let wanted = match wanted {
-        None if guard.role != Role::Server => None,
-        wanted => expected_host::with_store(wanted, ctx.param(), store::param(store), guard, &quiet)?,
-    };
+    let _quiet = Quiet::begin();
+    let others = verification::stack(&bundle.others)?;
     let wishes = Wishes::read(ctx.param()).and(Wishes::read(store::param(store))).at_level(ctx.security_level());
     let case = case::of(guard, guard.role, &bundle.leaf, Some(&others), store, wanted.as_ref(), wishes);
     verdict::judge(&case).map(|_| ()).map_err(|refusal| refusal.error)

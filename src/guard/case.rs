@@ -4,7 +4,8 @@ use openssl::stack::StackRef;
 use openssl::x509::store::X509StoreRef;
 use openssl::x509::{X509, X509Ref};
 
-use crate::chain::verdict::{Case, Wishes};
+use crate::chain::case::Case;
+use crate::chain::wishes::Wishes;
 use crate::guard::Guard;
 use crate::host::Wanted;
 use crate::role::Role;
@@ -17,7 +18,7 @@ pub fn of<'a>(
     untrusted: Option<&'a StackRef<X509>>,
     store: &'a X509StoreRef,
     wanted: Option<&'a Wanted>,
-    wishes: Wishes,
+    wishes: Wishes<'a>,
 ) -> Case<'a> {
     let settings = guard.settings();
     Case {

@@ -15,9 +15,9 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::chain::exact::ExactCertificates;
+use crate::chain::known_anchor::KnownAnchor;
 use crate::chain::pins::Pin;
 use crate::chain::waivers::{Waiver, Waivers};
-use crate::chain::whole_chain::KnownAnchor;
 use crate::error::{Error, Result, Status};
 use crate::host::{MatchRules, Reference};
 use crate::libssl::Conn;

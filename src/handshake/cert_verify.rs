@@ -10,9 +10,9 @@ use std::ffi::c_int;
 use openssl::x509::X509;
 use openssl_sys as ffi;
 
-use crate::chain::openssl_verify;
-use crate::chain::verdict::{self, Refusal, Wishes};
+use crate::chain::verdict::{self, Refusal};
 use crate::chain::waivers::Waiver;
+use crate::chain::wishes::Wishes;
 use crate::error::{Error, Result, Status};
 use crate::guard::case;
 use crate::guard::observer::{Excused, Occasion};
@@ -24,7 +24,7 @@ use crate::host::{Reference, Wanted};
 use crate::libssl::callback::{self, Callback};
 use crate::libssl::layout::CertVerify;
 use crate::libssl::queue::{self, Quiet};
-use crate::libssl::{Conn, StoreCtx, store, sys};
+use crate::libssl::{Conn, StoreCtx, store, sys, verification};
 use crate::role::Role;
 
 impl Callback for Verify {
@@ -207,11 +207,6 @@ fn judge(store_ctx: StoreCtx<'_>, conn: Conn<'_>, guard: &Guard, role: Role, wat
         },
         Role::Server => expected_host::of_client(conn, guard, Some(watch), &quiet)?,
     };
-    let wanted = match wanted {
-        wanted if public_name.is_some() || (role == Role::Client && wanted.is_none()) => wanted,
-        // libssl has put the store's parameters behind the connection's.
-        wanted => expected_host::with_store(wanted, conn.param(), store_ctx.param(), guard, &quiet)?,
-    };
     let answer = decide(store_ctx, guard, role, wanted.as_ref());
     Ok(Judged { wanted, answer, may_be_resumed: public_name.is_none() })
 }
@@ -231,7 +226,7 @@ fn decide(
 
 /// Gives libssl the chain that was built.
 fn give_chain(store_ctx: StoreCtx<'_>, chain: &[X509]) {
-    if let Ok(copy) = openssl_verify::stack(chain) {
+    if let Ok(copy) = verification::stack(chain) {
         store_ctx.give_chain(copy);
     }
 }

@@ -3,19 +3,22 @@
 //! 1. the host of `hostlock_conn_set_host`;
 //! 2. the host, address or e-mail in the connection's `X509_VERIFY_PARAM` (`SSL_set1_host`, CPython);
 //! 3. the context's host;
-//! 4. the SNI, where the context says so.
+//! 4. the names in the parameters of the certificate store, each kind of which 2 has none;
+//! 5. the SNI, where the context says so.
 //!
-//! Where both 1 and 2 exist, both must hold. None: refuse.
+//! Where both 1 and 2 exist, both must hold; 4 must hold besides whatever else is named. None: refuse.
 //!
-//! On a server the same says who the client must be, if anyone is named: 1 to 3, where the context only serves; without 3,
+//! On a server the same says who the client must be, if anyone is named: 1 to 4, where the context only serves; without 3,
 //! where it serves either side. Its own SNI is the client's word, and never counts.
+
+use openssl::x509::store::X509StoreRef;
 
 use crate::error::Result;
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::Watch;
 use crate::host::{Reference, Wanted, no_host};
 use crate::libssl::queue::Quiet;
-use crate::libssl::{Conn, Ctx, Param};
+use crate::libssl::{Conn, Ctx, Param, store};
 use crate::role::Role;
 
 const X509_CHECK_FLAG_NO_WILDCARDS: u32 = 0x2;
@@ -34,17 +37,19 @@ pub fn of_connection(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>, quiet
         }
         wanted.groups.extend(state.host.clone().map(|host| vec![host]));
     }
-    add_parameters(conn.param(), guard, &mut wanted, quiet)?;
+    let of_store = add_parameters(conn.param(), conn.effective_store(), guard, &mut wanted, quiet)?;
     if wanted.groups.is_empty() {
         wanted.groups.extend(context_host.map(|host| vec![host]));
     }
-    if let (true, Some(name)) = (wanted.groups.is_empty() && from_sni, conn.server_name()) {
+    let is_nobody_named = wanted.groups.is_empty() && of_store.is_empty();
+    if let (true, Some(name)) = (is_nobody_named && from_sni, conn.server_name()) {
         wanted.groups.push(vec![Reference::parse_bytes(name)?]);
     }
     let fallback = || watch.and_then(|watch| watch.state().fallback.clone());
-    if let (true, Some(host)) = (wanted.groups.is_empty(), fallback()) {
+    if let (true, Some(host)) = (wanted.groups.is_empty() && of_store.is_empty(), fallback()) {
         wanted.groups.push(vec![host?]);
     }
+    wanted.groups.extend(of_store);
     match guard.regime() {
         _ if !wanted.groups.is_empty() => Ok(wanted),
         Regime::Own | Regime::Hardened => Err(no_host()),
@@ -68,10 +73,11 @@ pub fn of_client(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>, quiet: &Q
         }
         wanted.groups.extend(state.host.clone().map(|host| vec![host]));
     }
-    add_parameters(conn.param(), guard, &mut wanted, quiet)?;
+    let of_store = add_parameters(conn.param(), conn.effective_store(), guard, &mut wanted, quiet)?;
     if wanted.groups.is_empty() {
         wanted.groups.extend(context_host.map(|host| vec![host]));
     }
+    wanted.groups.extend(of_store);
     Ok((!wanted.groups.is_empty()).then_some(wanted))
 }
 
@@ -84,51 +90,45 @@ pub fn named(conn: Conn<'_>) -> Option<String> {
 
 /// What a certificate shown to `ctx` without a connection is meant for: the host of the call, which stands for that of
 /// `hostlock_conn_set_host`, and whatever the context itself says.
-pub fn of_context(ctx: Ctx<'_>, guard: &Guard, host: Option<Reference>) -> Result<Wanted> {
+pub fn of_context(ctx: Ctx<'_>, store: &X509StoreRef, guard: &Guard, host: Option<Reference>) -> Result<Wanted> {
     let (context_host, rules) = {
         let settings = guard.settings();
         (settings.host.clone(), settings.match_rules)
     };
     let mut wanted = Wanted { groups: host.map(|host| vec![host]).into_iter().collect(), rules };
-    add_parameters(ctx.param(), guard, &mut wanted, &Quiet::begin())?;
+    let of_store = add_parameters(ctx.param(), Some(store), guard, &mut wanted, &Quiet::begin())?;
     if wanted.groups.is_empty() {
         wanted.groups.extend(context_host.map(|host| vec![host]));
     }
+    wanted.groups.extend(of_store);
     if wanted.groups.is_empty() { Err(no_host()) } else { Ok(wanted) }
 }
 
-/// `wanted` with the names in `store`, the parameters of a certificate store: OpenSSL compares those too, each kind of which
-/// `own`, the parameters of the connection or context, has none. Names in both count once.
-pub fn with_store(
-    wanted: Option<Wanted>,
+/// Adds the names in `own`, the parameters of a connection or context, to `wanted`. Answers those in the parameters of its
+/// certificate store: OpenSSL compares those too, each kind of which `own` has none, whoever else is named.
+fn add_parameters(
     own: Param<'_>,
-    store: Param<'_>,
+    store: Option<&X509StoreRef>,
     guard: &Guard,
+    wanted: &mut Wanted,
     _quiet: &Quiet,
-) -> Result<Option<Wanted>> {
-    let (in_store, in_own) = (kinds(store)?, kinds(own)?);
-    let counts: [bool; 3] = std::array::from_fn(|kind| in_store[kind] && !in_own[kind]);
-    let mut more = Vec::new();
-    if counts.contains(&true) {
-        let of_store = names(store, guard)?;
-        more.extend(of_store.into_iter().zip(counts).filter_map(|(names, counts)| counts.then_some(names)));
-    }
-    if more.is_empty() && wanted.is_none() {
-        return Ok(None);
-    }
-    let rules = guard.settings().match_rules;
-    let mut wanted = wanted.unwrap_or(Wanted { groups: Vec::new(), rules });
-    wanted.rules.wildcards &= wildcards(store);
-    wanted.groups.extend(more);
-    Ok(Some(wanted))
-}
-
-fn add_parameters(param: Param<'_>, guard: &Guard, wanted: &mut Wanted, _quiet: &Quiet) -> Result<()> {
+) -> Result<Vec<Vec<Reference>>> {
     // They hold for a host that something else names, too.
-    wanted.rules.wildcards &= wildcards(param);
-    let names = names(param, guard)?;
-    wanted.groups.extend(names.into_iter().filter(|group| !group.is_empty()));
-    Ok(())
+    wanted.rules.wildcards &= wildcards(own);
+    let of_own = names(own, guard)?;
+    let mut of_store = Vec::new();
+    if let Some(store) = store.map(store::param) {
+        wanted.rules.wildcards &= wildcards(store);
+        // Few stores have names, and a name costs more to read than to look for.
+        let in_store = kinds(store)?;
+        let counts: [bool; 3] = std::array::from_fn(|kind| in_store[kind] && of_own[kind].is_empty());
+        if counts.contains(&true) {
+            let names = names(store, guard)?.into_iter().zip(counts);
+            of_store.extend(names.filter_map(|(names, counts)| counts.then_some(names)));
+        }
+    }
+    wanted.groups.extend(of_own.into_iter().filter(|group| !group.is_empty()));
+    Ok(of_store)
 }
 
 /// Whether the program lets wildcards count.

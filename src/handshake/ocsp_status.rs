@@ -8,12 +8,14 @@ use openssl::x509::X509Ref;
 use openssl_sys as ffi;
 
 use crate::chain::waivers::Waiver;
+use crate::chain::wishes::Wishes;
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::handshake::hooks::{STAPLE, Staple};
 use crate::handshake::{outcome, session, session_end};
 use crate::libssl::callback::{self, Callback};
+use crate::libssl::verification::crls_named;
 use crate::libssl::{Conn, Ctx, queue, sys};
 use crate::os::clock::now;
 use crate::revocation::ocsp::{self, Mode, Question};
@@ -108,7 +110,7 @@ fn decide(conn: Conn<'_>) -> Result<Option<sys::StatusCallback>> {
 }
 
 fn judge(conn: Conn<'_>, guard: &Guard) -> Result<()> {
-    let (mode, timeless, time, exempt, revocation) = {
+    let (mode, timeless, time, exempt, revocation, flags) = {
         let settings = guard.settings();
         let waivers = &settings.waivers;
         (
@@ -117,6 +119,7 @@ fn judge(conn: Conn<'_>, guard: &Guard) -> Result<()> {
             settings.verify_time,
             waivers.has(Waiver::Chain),
             settings.revocation.clone(),
+            settings.verify_flags,
         )
     };
     if mode == Mode::Off || exempt {
@@ -136,7 +139,21 @@ fn judge(conn: Conn<'_>, guard: &Guard) -> Result<()> {
     };
     let stopped = time.is_some();
     let time = (!timeless).then(|| time.unwrap_or_else(now));
-    let end = ocsp::check(staple, &Question { leaf, issuer, time, crls: &revocation.crls })?;
+    // The store's CRLs, which may list the responder, count where CRLs are asked for.
+    let wished = Wishes::read(conn.param()).flags() | flags;
+    let of_store = match (wished | revocation.flags(wished)) & ffi::X509_V_FLAG_CRL_CHECK {
+        0 => Vec::new(),
+        _ => crls_named(guard.anchors.in_force(conn.effective_store(), true)?, issuer.subject_name())?,
+    };
+    let together;
+    let crls = match of_store.is_empty() {
+        true => &*revocation.crls,
+        false => {
+            together = revocation.crls.with_lists(of_store)?;
+            &together
+        }
+    };
+    let end = ocsp::check(staple, &Question { leaf, issuer, time, crls })?;
     // The session rests on an answer only where one is demanded; and a clock that was stopped ends nothing.
     let rests_on_it = mode == Mode::Require || ocsp::is_demanded_by(leaf);
     if let Some(end) = end.filter(|_| rests_on_it && !timeless && !stopped) {

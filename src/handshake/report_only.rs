@@ -3,7 +3,8 @@
 
 use openssl::x509::X509;
 
-use crate::chain::verdict::{self, Wishes};
+use crate::chain::verdict;
+use crate::chain::wishes::Wishes;
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::guard::case;

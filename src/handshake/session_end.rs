@@ -10,9 +10,11 @@ use openssl::asn1::Asn1TimeRef;
 use openssl::x509::{X509, X509CrlRef};
 use openssl_sys as ffi;
 
+use crate::chain::evidence;
 use crate::chain::messages;
-use crate::chain::verdict::{self, Wishes};
+use crate::chain::verdict;
 use crate::chain::waivers::Waiver;
+use crate::chain::wishes::Wishes;
 use crate::error::{Result, Status};
 use crate::guard::Guard;
 use crate::guard::case;
@@ -21,7 +23,6 @@ use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, StoreCtx, certificate};
 use crate::moment;
 use crate::os::clock::now;
-use crate::revocation;
 use crate::role::Role;
 
 /// The first moment at which `chain`, which was verified just now for `guard`, carries no session any more.
@@ -144,5 +145,5 @@ pub fn check_not_revoked(conn: Conn<'_>, guard: &Guard) -> Result<()> {
     if !messages::is_untrusted(refusal.error.x509_code()) && refusal.error.status() != Status::EUnknownIssuer {
         return Err(refusal.error);
     }
-    revocation::revoked_by(&revocation.crls, &certificate).map_or(Ok(()), Err)
+    evidence::revoked_by(&case, &certificate)
 }

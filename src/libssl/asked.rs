@@ -2,54 +2,63 @@
 //! setting and the certificate policies. Each is read from the place that scratch parameters have proved to hold it.
 
 use std::ffi::c_int;
-use std::ptr;
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 
 use openssl_sys as ffi;
 
 use crate::libssl::sys;
 
-/// What was asked for; zero and NULL where nothing was.
-#[derive(Clone, Copy, Debug)]
-pub struct Asked {
+/// What was asked for; zero and `None` where nothing was.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
     /// `X509_PURPOSE_*`.
     pub purpose: c_int,
     /// `X509_TRUST_*`.
     pub trust: c_int,
-    /// The policies of which one must hold, where one is required. It belongs to the parameters.
-    pub policies: *mut ffi::OPENSSL_STACK,
+    /// The policies of which one must hold, where one is required.
+    pub policies: Option<Policies<'a>>,
 }
 
-impl Default for Asked {
-    fn default() -> Asked {
-        Asked { purpose: 0, trust: 0, policies: ptr::null_mut() }
+/// Certificate policies that belong to live parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct Policies<'a> {
+    stack: NonNull<ffi::OPENSSL_STACK>,
+    life: PhantomData<&'a ()>,
+}
+
+impl Policies<'_> {
+    pub(super) fn as_ptr(self) -> *mut ffi::OPENSSL_STACK {
+        self.stack.as_ptr()
     }
 }
 
-impl Asked {
+impl<'a> Asked<'a> {
     /// Reads them; `None` where this OpenSSL keeps them in a way that is not known.
     ///
     /// # Safety
-    /// `param` is live and not changed by another thread.
-    pub unsafe fn read(param: *mut ffi::X509_VERIFY_PARAM) -> Option<Asked> {
+    /// `param` lives for `'a`, and no other thread changes it meanwhile.
+    pub unsafe fn read(param: *mut ffi::X509_VERIFY_PARAM) -> Option<Asked<'a>> {
         let places = places()?;
         // SAFETY: the caller promises live parameters, and the places lie inside of them.
         unsafe {
             Some(Asked {
                 purpose: number(param, places.purpose),
                 trust: number(param, places.trust),
-                policies: word(param, places.policies).cast_mut().cast(),
+                policies: NonNull::new(word(param, places.policies).cast_mut().cast())
+                    .map(|stack| Policies { stack, life: PhantomData }),
             })
         }
     }
 
     /// What either asks for; the first counts where both speak of the same.
-    pub fn or(self, other: Asked) -> Asked {
+    pub fn or(self, other: Self) -> Self {
         let first = |one, other| if one == 0 { other } else { one };
         Asked {
             purpose: first(self.purpose, other.purpose),
             trust: first(self.trust, other.trust),
-            policies: if self.policies.is_null() { other.policies } else { self.policies },
+            policies: self.policies.or(other.policies),
         }
     }
 }
@@ -140,14 +149,14 @@ mod tests {
             let param = ffi::X509_VERIFY_PARAM_new();
             let asked = Asked::read(param).unwrap();
             assert_eq!((asked.purpose, asked.trust), (0, 0));
-            assert!(asked.policies.is_null());
+            assert!(asked.policies.is_none());
             ffi::X509_VERIFY_PARAM_set_purpose(param, ffi::X509_PURPOSE_SMIME_ENCRYPT);
             sys::X509_VERIFY_PARAM_set_trust(param, sys::X509_TRUST_SSL_CLIENT);
             sys::X509_VERIFY_PARAM_add0_policy(param, ffi::OBJ_nid2obj(sys::NID_ANY_POLICY));
             let asked = Asked::read(param).unwrap();
             assert_eq!(asked.purpose, ffi::X509_PURPOSE_SMIME_ENCRYPT);
             assert_eq!(asked.trust, sys::X509_TRUST_SSL_CLIENT);
-            assert_eq!(ffi::OPENSSL_sk_num(asked.policies), 1);
+            assert_eq!(ffi::OPENSSL_sk_num(asked.policies.unwrap().as_ptr()), 1);
             ffi::X509_VERIFY_PARAM_free(param);
         }
     }

@@ -66,6 +66,11 @@ pub fn presented(certificate: &X509Ref) -> Result<Presented<'_>> {
     Ok(Presented::new(first.and_then(|index| extension_der(certificate, index)), subject_der(certificate)))
 }
 
+/// The contents of the first extension of a kind.
+pub fn extension_contents(certificate: &X509Ref, kind: c_int) -> Option<&[u8]> {
+    extension(certificate, kind, -1).and_then(|index| extension_der(certificate, index))
+}
+
 /// Whether the certificate has an extension of a kind.
 pub fn has_extension(certificate: &X509Ref, kind: c_int) -> bool {
     extension(certificate, kind, -1).is_some()
@@ -80,10 +85,19 @@ fn extension(certificate: &X509Ref, kind: c_int, after: c_int) -> Option<c_int> 
 
 /// The contents of the extension at `index`, as they stand in the certificate.
 fn extension_der(certificate: &X509Ref, index: c_int) -> Option<&[u8]> {
-    // SAFETY: the index was found just now; extension and data belong to the certificate.
+    // SAFETY: the index was found just now, and the extension belongs to the certificate.
+    unsafe { contents(ffi::X509_get_ext(certificate.as_ptr(), index)) }
+}
+
+/// What stands in an extension.
+///
+/// # Safety
+/// `extension` is live for as long as the result is used.
+pub(super) unsafe fn contents<'a>(extension: *mut ffi::X509_EXTENSION) -> Option<&'a [u8]> {
+    // SAFETY: the caller promises the extension, which owns its contents.
     unsafe {
-        let data = ffi::X509_EXTENSION_get_data(ffi::X509_get_ext(certificate.as_ptr(), index));
-        slice(ffi::ASN1_STRING_get0_data(data.cast()), ffi::ASN1_STRING_length(data.cast()))
+        let contents = ffi::X509_EXTENSION_get_data(extension).cast();
+        slice(ffi::ASN1_STRING_get0_data(contents), ffi::ASN1_STRING_length(contents))
     }
 }
 

@@ -167,42 +167,6 @@ impl Slots {
     }
 }
 
-/// Where data hangs on objects of the type `O` that do not own it: who lends it sees to it that it lives long enough.
-pub struct Loan<O> {
-    slots: OnceLock<Option<Slots>>,
-    kind: PhantomData<fn(O)>,
-}
-
-impl<O: Holder> Loan<O> {
-    /// A place for such data.
-    pub const fn place() -> Loan<O> {
-        Loan { slots: OnceLock::new(), kind: PhantomData }
-    }
-
-    /// Hangs `data` on `object`, which has none yet.
-    ///
-    /// # Safety
-    /// `object` is live, and no other thread changes its ex_data now.
-    pub unsafe fn lend<T>(&self, object: *mut O, data: *const T) -> Result<()> {
-        let slots = self.slots().ok_or_else(no_place)?;
-        // SAFETY: the caller promises the object.
-        unsafe { slots.write(object, data) }
-    }
-
-    /// What was lent to `object`, or NULL.
-    ///
-    /// # Safety
-    /// `object` is live.
-    pub unsafe fn of<T>(&self, object: *const O) -> *const T {
-        // SAFETY: the caller promises the object.
-        self.slots().map_or(ptr::null(), |slots| slots.agreed(|index| unsafe { O::word(object, index) }))
-    }
-
-    fn slots(&self) -> Option<Slots> {
-        *self.slots.get_or_init(|| Slots::register(O::CLASS, ptr::null_mut(), None))
-    }
-}
-
 /// What a thread found last, for objects of the type `O`. Another object may be made at the address of one that is gone, so
 /// it counts only while no object of the kind has been freed.
 pub struct Last<O, T>(Cell<Found<O, T>>);

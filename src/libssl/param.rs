@@ -66,7 +66,7 @@ impl<'a> Param<'a> {
     }
 
     /// Purpose, trust setting and policies; `None` where this OpenSSL keeps them in a way that is not known.
-    pub fn asked(self) -> Option<Asked> {
+    pub fn asked(self) -> Option<Asked<'a>> {
         // SAFETY: the view promises the parameters.
         unsafe { Asked::read(self.as_ptr()) }
     }

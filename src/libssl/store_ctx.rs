@@ -92,7 +92,50 @@ impl<'a> StoreCtx<'a> {
         call!(self, ffi::X509_STORE_CTX_get_error)
     }
 
-    /// Sets that.
+    /// The certificate of the chain that this is about: 0 is the leaf.
+    #[doc(alias = "X509_STORE_CTX_get_error_depth")]
+    pub fn error_depth(self) -> c_int {
+        call!(self, ffi::X509_STORE_CTX_get_error_depth)
+    }
+
+    /// That certificate.
+    #[doc(alias = "X509_STORE_CTX_get_current_cert")]
+    pub fn current_certificate(self) -> Option<&'a X509Ref> {
+        let found = call!(self, ffi::X509_STORE_CTX_get_current_cert);
+        // SAFETY: not NULL, and a part of the chain, which lives as long as the report.
+        (!found.is_null()).then(|| unsafe { X509Ref::from_ptr(found) })
+    }
+
+    /// Where the CRL is that this is about. Where libcrypto found none it may be one that was freed, to be compared only.
+    #[doc(alias = "X509_STORE_CTX_get0_current_crl")]
+    pub fn current_crl(self) -> *const ffi::X509_CRL {
+        call!(self, sys::X509_STORE_CTX_get0_current_crl)
+    }
+
+    /// How many certificates the chain has so far.
+    pub fn chain_length(self) -> c_int {
+        let chain = call!(self, ffi::X509_STORE_CTX_get0_chain);
+        // SAFETY: NULL, which counts -1, or the chain that the verification owns.
+        unsafe { ffi::OPENSSL_sk_num(chain.cast()) }.max(0)
+    }
+
+    /// The chain as far as it is built, with owners of its own.
+    #[doc(alias = "X509_STORE_CTX_get0_chain")]
+    pub fn chain(self) -> Vec<X509> {
+        let chain = call!(self, ffi::X509_STORE_CTX_get0_chain);
+        // SAFETY: NULL, or the chain, which nobody changes while it is copied.
+        unsafe { store::stack_at(chain) }.map(|chain| chain.iter().map(ToOwned::to_owned).collect()).unwrap_or_default()
+    }
+
+    /// The verification that this one is for: that of a CRL's issuer has one.
+    #[doc(alias = "X509_STORE_CTX_get0_parent_ctx")]
+    pub fn parent(self) -> Option<StoreCtx<'a>> {
+        let parent = call!(self, sys::X509_STORE_CTX_get0_parent_ctx);
+        // SAFETY: NULL, or a context that waits for this one, in the same thread.
+        unsafe { StoreCtx::new(parent) }
+    }
+
+    /// Says what was found.
     #[doc(alias = "X509_STORE_CTX_set_error")]
     pub fn set_error(self, code: c_int) {
         call!(self, ffi::X509_STORE_CTX_set_error, code);
@@ -154,8 +197,17 @@ impl<'a> StoreCtx<'a> {
         // SAFETY: the view promises a context, which has a store; each CRL of the new stack has one more owner.
         let crls = unsafe { sys::X509_STORE_CTX_get1_crls(self.as_ptr(), name.as_ptr()) };
         // SAFETY: NULL, or a stack of ours that owns its CRLs.
-        unsafe { drain(crls.cast()) }.map(|crl| unsafe { X509Crl::from_ptr(crl.cast()) }).collect()
+        unsafe { crls_of(crls) }
     }
+}
+
+/// The CRLs of a stack that is given away.
+///
+/// # Safety
+/// `stack` is NULL, or ours alone and the owner of its CRLs.
+pub(super) unsafe fn crls_of(stack: *mut ffi::stack_st_X509_CRL) -> Vec<X509Crl> {
+    // SAFETY: the caller promises it, and each owner becomes ours.
+    unsafe { drain(stack.cast()) }.map(|crl| unsafe { X509Crl::from_ptr(crl.cast()) }).collect()
 }
 
 /// Takes all members out of a stack, last first, and frees it.

@@ -43,6 +43,8 @@ pub type TakesText = unsafe extern "C" fn(*const c_char, usize) -> c_int;
 #[cfg(ossl400)]
 pub type TakesOctets = unsafe extern "C" fn(*const c_uchar, usize) -> c_int;
 pub type GetIssuer = unsafe extern "C" fn(*mut *mut X509, *mut X509_STORE_CTX, *mut X509) -> c_int;
+pub type CheckIssued = unsafe extern "C" fn(*mut X509_STORE_CTX, *mut X509, *mut X509) -> c_int;
+pub type LookupCrls = unsafe extern "C" fn(*const X509_STORE_CTX, *const X509_NAME) -> *mut stack_st_X509_CRL;
 pub type LookupCerts = unsafe extern "C" fn(*mut X509_STORE_CTX, *const X509_NAME) -> *mut stack_st_X509;
 pub type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
 pub type KeylogCallback = unsafe extern "C" fn(*const SSL, *const c_char);
@@ -143,6 +145,9 @@ pub const X509_V_ERR_INVALID_CA: c_int = 79;
 pub const X509_V_ERR_PATHLEN_INVALID_FOR_NON_CA: c_int = 80;
 pub const X509_V_ERR_CA_BCONS_NOT_CRITICAL: c_int = 89;
 pub const X509_V_ERR_EXTENSIONS_REQUIRE_VERSION_3: c_int = 93;
+/// Since OpenSSL 4.0, as the next.
+pub const X509_V_ERR_EMPTY_AUTHORITY_KEY_IDENTIFIER: c_int = 102;
+pub const X509_V_ERR_AKID_ISSUER_SERIAL_NOT_PAIRED: c_int = 103;
 
 pub type PskClientCallback = unsafe extern "C" fn(
     *mut SSL,
@@ -211,6 +216,7 @@ unsafe extern "C" {
     pub fn X509_STORE_CTX_set_error_depth(ctx: *mut X509_STORE_CTX, depth: c_int);
     pub fn X509_STORE_CTX_set_ex_data(ctx: *mut X509_STORE_CTX, index: c_int, data: *mut c_void) -> c_int;
     pub fn X509_STORE_CTX_set0_trusted_stack(ctx: *mut X509_STORE_CTX, trusted: *mut stack_st_X509);
+    pub fn X509_STORE_CTX_get_lookup_crls(ctx: *const X509_STORE_CTX) -> Option<LookupCrls>;
     pub fn X509_STORE_CTX_get_lookup_certs(ctx: *const X509_STORE_CTX) -> Option<LookupCerts>;
     pub fn X509_STORE_get0_param(store: *const X509_STORE) -> *mut X509_VERIFY_PARAM;
     pub fn X509_get0_pubkey_bitstr(certificate: *const X509) -> *mut ASN1_BIT_STRING;
@@ -263,6 +269,10 @@ unsafe extern "C" {
     pub fn X509_VERIFY_PARAM_set1_policies(param: *mut X509_VERIFY_PARAM, policies: *mut OPENSSL_STACK) -> c_int;
     pub fn X509_check_purpose(certificate: *mut X509, purpose: c_int, ca: c_int) -> c_int;
     pub fn X509_check_ca(certificate: *mut X509) -> c_int;
+    pub fn X509_get_extension_flags(certificate: *mut X509) -> u32;
+    pub fn X509_get_key_usage(certificate: *mut X509) -> u32;
+    pub fn X509_CRL_get_ext_by_critical(crl: *const X509_CRL, critical: c_int, behind: c_int) -> c_int;
+    pub fn X509_REVOKED_get_ext_by_critical(entry: *const X509_REVOKED, critical: c_int, behind: c_int) -> c_int;
     pub fn X509_check_trust(certificate: *mut X509, trust: c_int, flags: c_int) -> c_int;
     pub fn X509_VERIFY_PARAM_set_trust(param: *mut X509_VERIFY_PARAM, trust: c_int) -> c_int;
     pub fn X509_VERIFY_PARAM_get_depth(param: *const X509_VERIFY_PARAM) -> c_int;
@@ -283,6 +293,7 @@ unsafe extern "C" {
     #[cfg(ossl400)]
     pub fn X509_STORE_get1_objects(store: *mut X509_STORE) -> *mut stack_st_X509_OBJECT;
     pub fn X509_STORE_set_get_issuer(store: *mut X509_STORE, function: Option<GetIssuer>);
+    pub fn X509_STORE_set_check_issued(store: *mut X509_STORE, function: Option<CheckIssued>);
     pub fn X509_STORE_set_lookup_certs(store: *mut X509_STORE, function: Option<LookupCerts>);
     pub fn X509_STORE_CTX_get1_issuer(
         issuer: *mut *mut X509,

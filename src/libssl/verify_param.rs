@@ -6,9 +6,9 @@ use std::net::IpAddr;
 
 use openssl_sys as ffi;
 
-use crate::error::Result;
-#[cfg(ossl400)]
-use crate::error::{Error, Status};
+use crate::error::{Error, Result, Status};
+#[cfg(not(ossl400))]
+use crate::libssl::layout::name_places as places;
 
 /// The hosts, in their order.
 ///
@@ -110,7 +110,7 @@ mod kept {
 
     use openssl_sys as ffi;
 
-    use super::{address, terminated};
+    use super::{hidden, places, terminated};
     use crate::error::{Error, Result, Status};
 
     /// # Safety
@@ -124,7 +124,16 @@ mod kept {
     /// As for [`super::hosts`].
     pub unsafe fn emails<'a>(param: *mut ffi::X509_VERIFY_PARAM) -> Result<Vec<&'a [u8]>> {
         // SAFETY: `param` is live and outlives the name, by this function's own contract.
-        Ok(unsafe { terminated::email(param) }.into_iter().collect())
+        let Some(email) = (unsafe { terminated::email(param) }) else { return Ok(Vec::new()) };
+        // SAFETY: `param` is live, by this function's own contract.
+        match unsafe { places::email_length(param) } {
+            Some(length) if length == email.len() => Ok(vec![email]),
+            Some(_) => {
+                Err(Error::new(Status::EBadHost, "the e-mail address that was named to OpenSSL has a NUL inside")
+                    .with_hint("nobody's address has one; name the length of the address alone, or 0"))
+            }
+            None => hidden("e-mail address", false),
+        }
     }
 
     /// # Safety
@@ -132,7 +141,7 @@ mod kept {
     pub unsafe fn addresses(param: *mut ffi::X509_VERIFY_PARAM) -> Result<Vec<IpAddr>> {
         // To ask for an address that is not there costs more than all names together: it makes an entry of the queue.
         // SAFETY: `param` is live, by this function's own contract.
-        if !unsafe { address::may_be_in(param) } {
+        if !unsafe { places::may_hold_address(param) } {
             return Ok(Vec::new());
         }
         // SAFETY: `param` is live, by this function's own contract.
@@ -140,67 +149,6 @@ mod kept {
         let refuse =
             |text| Error::new(Status::EBadHost, format!("OpenSSL's parameters hold no IP address but {text:?}"));
         Ok(vec![address.map_err(refuse)?])
-    }
-}
-
-/// Where parameters keep an address, found on scratch parameters: the one word that setting one changes from NULL to a
-/// copy of it, with its length behind it.
-#[cfg(not(ossl400))]
-mod address {
-    use std::ptr;
-    use std::sync::OnceLock;
-
-    use openssl_sys as ffi;
-
-    /// All words that parameters have since OpenSSL 1.1.1.
-    const WORDS: usize = 14;
-
-    /// # Safety
-    /// `param` is live and not changed by another thread.
-    pub unsafe fn may_be_in(param: *mut ffi::X509_VERIFY_PARAM) -> bool {
-        // SAFETY: `param` is live, and the place was found within the parameters.
-        place().is_none_or(|place| !unsafe { word(param, place) }.is_null())
-    }
-
-    /// # Safety
-    /// `param` is live and `place` below [`WORDS`].
-    unsafe fn word(param: *mut ffi::X509_VERIFY_PARAM, place: usize) -> *const u8 {
-        // SAFETY: `param` is live and has at least so many words.
-        unsafe { ptr::read_volatile(param.cast::<*const u8>().add(place)) }
-    }
-
-    pub fn place() -> Option<usize> {
-        static PLACE: OnceLock<Option<usize>> = OnceLock::new();
-        crate::nets::unproved!("address");
-        *PLACE.get_or_init(probe)
-    }
-
-    fn probe() -> Option<usize> {
-        const ADDRESS: [u8; 4] = [192, 0, 2, 1];
-        // SAFETY: no arguments.
-        let scratch = unsafe { ffi::X509_VERIFY_PARAM_new() };
-        if scratch.is_null() {
-            return None;
-        }
-        let words = || -> [*const u8; WORDS] {
-            // SAFETY: the scratch parameters are live.
-            std::array::from_fn(|place| unsafe { word(scratch, place) })
-        };
-        let before = words();
-        // SAFETY: the scratch parameters are live, and the octets are copied.
-        let set = unsafe { ffi::X509_VERIFY_PARAM_set1_ip(scratch, ADDRESS.as_ptr(), ADDRESS.len()) } == 1;
-        let after = words();
-        let changed: Vec<usize> = (0..WORDS).filter(|&place| before[place] != after[place]).collect();
-        let found = match *changed.as_slice() {
-            [place, length] if set && length == place + 1 => {
-                (before[place].is_null() && before[length].is_null() && after[length].addr() == ADDRESS.len())
-                    .then_some(place)
-            }
-            _ => None,
-        };
-        // SAFETY: nothing refers to them any more.
-        unsafe { ffi::X509_VERIFY_PARAM_free(scratch) };
-        found
     }
 }
 
@@ -380,7 +328,6 @@ mod kept {
 }
 
 /// What is answered where the names cannot be read.
-#[cfg(ossl400)]
 fn hidden<T>(what: &str, there_is_none: bool) -> Result<Vec<T>> {
     if there_is_none {
         return Ok(Vec::new());
@@ -467,7 +414,7 @@ mod tests {
     #[test]
     fn this_openssl_shows_where_it_keeps_an_address() {
         #[cfg(not(ossl400))]
-        assert!(address::place().is_some());
+        assert!(places::found().is_some());
         let context = context();
         // SAFETY: the context is live, and the octets are copied.
         unsafe {
@@ -480,6 +427,21 @@ mod tests {
                     let [found] = addresses(param).unwrap()[..] else { panic!("one address") };
                     assert_eq!(found.is_ipv4(), octets.len() == 4);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn an_e_mail_address_with_a_nul_inside_is_nobodys() {
+        let context = context();
+        let email = b"a@mail.example\0b";
+        // SAFETY: the context is live, and the bytes are copied.
+        unsafe {
+            let param = ffi::SSL_CTX_get0_param(context.as_ptr());
+            if sys::X509_VERIFY_PARAM_set1_email(param, email.as_ptr().cast(), email.len()) == 1 {
+                let found = emails(param)
+                    .and_then(|found| crate::host::Reference::parse_any_bytes(&[b"email:", found[0]].concat()));
+                assert_eq!(found.unwrap_err().status(), Status::EBadHost);
             }
         }
     }

@@ -1,66 +1,67 @@
 //! One certificate revocation list: read from PEM or DER, and what it says about itself and about a certificate.
 
 use std::ffi::c_int;
-use std::ptr;
 use std::sync::Arc;
 
-use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::bn::BigNum;
-use openssl::x509::{CrlNumber, X509, X509Crl, X509CrlRef, X509Ref};
+use openssl::x509::{CrlNumber, X509, X509Crl, X509CrlRef, X509NameRef, X509Ref, X509RevokedRef};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::libssl::certificate_words;
+use crate::libssl::crl::{
+    DELTA_WITHOUT_NUMBER, critical_extensions, critical_extensions_of_entry, entry_about, extension, is_at,
+    is_delta_without_number,
+};
 use crate::libssl::queue::Quiet;
-use crate::libssl::sys;
+use crate::revocation::scope::{ALL_REASONS, Scope};
 use crate::trust::pem::{self, Damage};
 use crate::x509::der::{Reader, SEQUENCE};
-use crate::x509::same_name;
 
 /// More than the largest CRL that a public CA has published by far; what is larger is a mistake or an attack.
 pub const MAX_BYTES: usize = 256 << 20;
 
 const LABEL: &str = "X509 CRL";
+const INTEGER: u8 = 2;
 
 /// A CRL with the facts that its use depends on.
 pub struct Crl {
     list: X509Crl,
     number: Option<BigNum>,
+    /// Whether it is a delta CRL, and the number of the CRL that it changes.
     delta: bool,
+    base: Option<BigNum>,
     /// What the issuing distribution point says; `None` where there is none.
     scope: Option<Scope>,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Scope {
-    indirect: bool,
-    /// Its distribution point is the name of the CRL's own issuer.
-    own_name: bool,
-    only_cas: bool,
-    only_users: bool,
-    /// Only for some reasons, or for attribute certificates.
-    narrower: bool,
-}
-
 impl Crl {
     fn new(list: X509Crl, what: &str) -> Result<Crl> {
-        let number = list.extension::<CrlNumber>().ok().flatten().and_then(|(_, number)| number.to_bn().ok());
-        let delta = extension(&list, ffi::NID_delta_crl).is_some();
-        // OpenSSL before 3.0.20 follows a NULL pointer there.
-        if delta && number.is_none() {
-            return Err(Error::new(
-                Status::EBadPem,
-                format!("{what} is a delta CRL without a CRL number (RFC 5280 section 5.2.3)"),
-            ));
+        if is_delta_without_number(&list) {
+            return Err(Error::new(Status::EBadPem, format!("{what} is {DELTA_WITHOUT_NUMBER}")));
         }
-        let scope = extension(&list, ffi::NID_issuing_distribution_point)
-            .map(|der| scope(der, &issuer_der(&list)).unwrap_or_default());
-        Ok(Crl { list, number, delta, scope })
+        Ok(Crl::of_store(list))
     }
 
-    /// The pointer, owned by `self`.
-    pub fn as_ptr(&self) -> *mut ffi::X509_CRL {
-        self.list.as_ptr()
+    /// One that a store has, which takes any.
+    pub fn of_store(list: X509Crl) -> Crl {
+        let number = list.extension::<CrlNumber>().ok().flatten().and_then(|(_, number)| number.to_bn().ok());
+        let delta = extension(&list, ffi::NID_delta_crl);
+        let base = delta
+            .and_then(|der| Reader::whole(der, INTEGER).is_ok().then(|| BigNum::from_slice(der.get(2..)?).ok()))
+            .flatten();
+        let scope = extension(&list, ffi::NID_issuing_distribution_point).map(Scope::parse);
+        Crl { delta: delta.is_some(), list, number, base, scope }
+    }
+
+    /// Whether it is the CRL at `place`, be there one or not.
+    pub fn is_at(&self, place: *const ffi::X509_CRL) -> bool {
+        is_at(&self.list, place)
+    }
+
+    /// Whether both are the same object.
+    pub fn is_same(&self, other: &Crl) -> bool {
+        std::ptr::eq::<X509CrlRef>(&*self.list, &*other.list)
     }
 
     /// The list itself.
@@ -68,40 +69,65 @@ impl Crl {
         &self.list
     }
 
-    /// The CRL number (RFC 5280 section 5.2.3).
-    pub fn number(&self) -> Option<&BigNum> {
-        self.number.as_ref()
-    }
-
     /// Whether it lists only what changed since another (RFC 5280 section 5.2.4).
     pub fn is_delta(&self) -> bool {
         self.delta
     }
 
-    /// Whether it has an issuing distribution point (RFC 5280 section 5.2.5), and so may speak of a part only.
-    pub fn is_partial(&self) -> bool {
-        self.scope.is_some()
+    /// Whether it changes `complete`, which is newer than what it was made for and older than it.
+    pub fn is_delta_of(&self, complete: &Crl) -> bool {
+        let follows = || self.base.is_some() && self.base <= complete.number && complete.number < self.number;
+        self.delta && !complete.delta && self.has_issuer_of(complete) && self.scope == complete.scope && follows()
+    }
+
+    /// Whether it is newer than `other`: by its number, or by its date where one of the two has no number.
+    pub fn is_newer_than(&self, other: &Crl) -> bool {
+        match (&self.number, &other.number) {
+            (Some(one), Some(other)) => one > other,
+            _ => self.list.last_update() > other.list.last_update(),
+        }
+    }
+
+    /// Whether it speaks for all certificates and reasons that `other` speaks for.
+    pub fn speaks_for_all_of(&self, other: &Crl) -> bool {
+        self.scope.is_none() || self.scope == other.scope
     }
 
     /// Whether it may list certificates of other issuers (RFC 5280 section 5.2.5, indirectCRL).
     pub fn is_indirect(&self) -> bool {
-        self.scope.is_some_and(|scope| scope.indirect)
+        self.scope.as_ref().is_some_and(|scope| scope.indirect)
     }
 
-    /// Whether it covers a certificate of its issuer that has no CRL distribution point: that one is taken to name its
-    /// issuer (RFC 5280 section 6.3.3).
-    pub fn covers_without_point(&self, certificate: &X509Ref) -> bool {
-        // SAFETY: both calls read the live certificate.
-        let (is_ca, has_point) = unsafe {
-            (
-                sys::X509_check_ca(certificate.as_ptr()) != 0,
-                ffi::X509_get_ext_by_NID(certificate.as_ptr(), ffi::NID_crl_distribution_points, -1) >= 0,
-            )
+    /// Whether it says for which reasons it is (RFC 5280 section 5.2.5, onlySomeReasons).
+    pub fn has_reasons(&self) -> bool {
+        self.scope.as_ref().is_some_and(|scope| scope.has_reasons)
+    }
+
+    /// Whether it says where its delta CRLs are (RFC 5280 section 5.2.6).
+    pub fn has_freshest(&self) -> bool {
+        extension(&self.list, ffi::NID_freshest_crl).is_some()
+    }
+
+    /// The reasons for which it speaks for the certificate as a CRL of its issuer, as bits of [`ALL_REASONS`].
+    pub fn covers(&self, certificate: &X509Ref) -> u16 {
+        match &self.scope {
+            _ if !self.names_issuer_of(certificate) => 0,
+            None => ALL_REASONS,
+            Some(scope) => scope.covers(certificate),
+        }
+    }
+
+    /// Whether it, or an entry of it, has a critical extension that nobody here understands.
+    pub fn has_unknown_critical(&self) -> bool {
+        const KNOWN: [c_int; 3] =
+            [ffi::NID_issuing_distribution_point, ffi::NID_delta_crl, ffi::NID_authority_key_identifier];
+        let is_odd = |entry: &X509RevokedRef| {
+            // Its certificateIssuer is for indirect CRLs.
+            let is_known = |kind: &c_int| *kind == ffi::NID_certificate_issuer && self.is_indirect();
+            !critical_extensions_of_entry(entry).iter().all(is_known)
         };
-        let Some(scope) = self.scope.filter(|scope| scope.own_name && !scope.narrower && !has_point) else {
-            return false;
-        };
-        self.names_issuer_of(certificate) && !(if is_ca { scope.only_users } else { scope.only_cas })
+        !critical_extensions(&self.list).iter().all(|kind| KNOWN.contains(kind))
+            || self.list.get_revoked().is_some_and(|entries| entries.iter().any(is_odd))
     }
 
     /// Its issuer's name as one line that is safe to print.
@@ -111,21 +137,17 @@ impl Crl {
 
     /// Whether it bears the name of the certificate's issuer.
     pub fn names_issuer_of(&self, certificate: &X509Ref) -> bool {
-        // SAFETY: both are live, and so are their names.
-        unsafe {
-            ffi::X509_NAME_cmp(ffi::X509_get_issuer_name(certificate.as_ptr()), ffi::X509_CRL_get_issuer(self.as_ptr()))
-                == 0
-        }
+        self.bears(certificate.issuer_name())
     }
 
-    /// Whether it bears the name of the certificate itself.
-    pub fn bears_name_of(&self, issuer: &X509Ref) -> bool {
-        issuer.subject_name().try_cmp(self.list.issuer_name()).is_ok_and(|order| order.is_eq())
+    /// Whether it bears `name`.
+    pub fn bears(&self, name: &X509NameRef) -> bool {
+        self.list.issuer_name().try_cmp(name).is_ok_and(|order| order.is_eq())
     }
 
     /// Whether both bear the same name.
     pub fn has_issuer_of(&self, other: &Crl) -> bool {
-        self.list.issuer_name().try_cmp(other.list.issuer_name()).is_ok_and(|order| order.is_eq())
+        self.bears(other.list.issuer_name())
     }
 
     /// Whether the key of `issuer` made its signature.
@@ -144,63 +166,14 @@ impl Crl {
         self.entry(certificate) == 2
     }
 
+    /// Whether it has no entry for the certificate.
+    pub fn is_silent_about(&self, certificate: &X509Ref) -> bool {
+        self.entry(certificate) == 0
+    }
+
     fn entry(&self, certificate: &X509Ref) -> c_int {
-        let mut entry = ptr::null_mut();
-        // SAFETY: both are live; the entry, which is not used, belongs to the list. 2 means removeFromCRL.
-        unsafe { ffi::X509_CRL_get0_by_cert(self.as_ptr(), &mut entry, certificate.as_ptr()) }
+        entry_about(&self.list, certificate).0
     }
-}
-
-/// The contents of an extension of `list`.
-fn extension(list: &X509Crl, kind: c_int) -> Option<&[u8]> {
-    // SAFETY: the list is live; -1 starts at its beginning.
-    let index = unsafe { ffi::X509_CRL_get_ext_by_NID(list.as_ptr(), kind, -1) };
-    if index < 0 {
-        return None;
-    }
-    // SAFETY: the index was found just now; extension and contents belong to the list.
-    let (data, len) = unsafe {
-        let contents = ffi::X509_EXTENSION_get_data(ffi::X509_CRL_get_ext(list.as_ptr(), index));
-        (ffi::ASN1_STRING_get0_data(contents.cast()), ffi::ASN1_STRING_length(contents.cast()))
-    };
-    if data.is_null() || len < 0 {
-        return None;
-    }
-    // SAFETY: OpenSSL says that so many bytes are there, and they live as long as the list.
-    Some(unsafe { std::slice::from_raw_parts(data, len as usize) })
-}
-
-fn issuer_der(list: &X509Crl) -> Vec<u8> {
-    list.issuer_name().to_der().unwrap_or_default()
-}
-
-/// What an IssuingDistributionPoint says (RFC 5280 section 5.2.5), of a CRL whose issuer is `issuer`.
-fn scope(point: &[u8], issuer: &[u8]) -> Option<Scope> {
-    const DISTRIBUTION_POINT: u8 = 0xa0;
-    const FULL_NAME: u8 = 0xa0;
-    const DIRECTORY_NAME: u8 = 0xa4;
-    let mut scope = Scope::default();
-    let mut fields = Reader::whole(point, SEQUENCE).ok()?;
-    while !fields.is_empty() {
-        let (tag, value) = fields.next().ok()?;
-        let set = value != [0];
-        match tag {
-            DISTRIBUTION_POINT => {
-                if let (FULL_NAME, names) = Reader::new(value).next().ok()? {
-                    let mut names = Reader::new(names);
-                    while !names.is_empty() {
-                        let (kind, name) = names.next().ok()?;
-                        scope.own_name |= kind == DIRECTORY_NAME && same_name(name, issuer).unwrap_or(false);
-                    }
-                }
-            }
-            0x81 => scope.only_users = set,
-            0x82 => scope.only_cas = set,
-            0x84 => scope.indirect = set,
-            _ => scope.narrower = true,
-        }
-    }
-    Some(scope)
 }
 
 /// Every CRL in `data`; `what` names it in errors. Other kinds of PEM blocks beside a CRL are passed over.

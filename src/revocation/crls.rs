@@ -1,16 +1,14 @@
 //! The CRLs of a context: read from files and memory, kept with where they came from, so that files can be read again.
 //! They stay out of the `X509_STORE`, which other code may share.
 
-use std::ffi::c_void;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::ptr;
 use std::sync::Arc;
 
-use openssl::x509::X509;
-use openssl_sys as ffi;
+use openssl::x509::{X509Crl, X509NameRef};
 
 use crate::error::{Error, Result, Status};
+use crate::libssl::crl::CrlStack;
 use crate::revocation::crl::{Crl, MAX_BYTES, parse};
 use crate::trust::files;
 
@@ -24,7 +22,8 @@ struct Source {
 #[derive(Default)]
 pub struct Crls {
     sources: Vec<Source>,
-    stack: Stack,
+    /// The complete ones, for OpenSSL; `None` where there are none at all.
+    stack: Option<CrlStack>,
 }
 
 impl Crls {
@@ -36,6 +35,11 @@ impl Crls {
     /// The CRLs in `data`, besides these.
     pub fn with_memory(&self, data: &[u8]) -> Result<Crls> {
         self.with(Source { path: None, crls: parse(data, "the CRL in memory")? })
+    }
+
+    /// `lists`, which a store has, besides these.
+    pub fn with_lists(&self, lists: Vec<X509Crl>) -> Result<Crls> {
+        self.with(Source { path: None, crls: lists.into_iter().map(Crl::of_store).map(Arc::new).collect() })
     }
 
     /// The same with every file read again; an error where one of them cannot be.
@@ -64,32 +68,22 @@ impl Crls {
 
     /// Each CRL.
     pub fn iter(&self) -> impl Iterator<Item = &Crl> {
-        self.sources.iter().flat_map(|source| &source.crls).map(Arc::as_ref)
+        self.shared().map(Arc::as_ref)
     }
 
-    /// All of them as OpenSSL's stack, which lives as long as `self`.
-    pub fn stack(&self) -> *mut ffi::stack_st_X509_CRL {
-        self.stack.0
+    /// Each CRL, to be shared.
+    pub fn shared(&self) -> impl Iterator<Item = &Arc<Crl>> {
+        self.sources.iter().flat_map(|source| &source.crls)
     }
 
-    /// These without the CRLs that another CA of the same name made: where one that bears the name of a certificate of
-    /// `chain` is signed with its key, those of that name which no certificate of the chain signed are left out. `None`
-    /// where there are none to leave out.
-    pub fn of_chain(&self, chain: &[X509]) -> Result<Option<Crls>> {
-        let issuers = chain.get(1..).unwrap_or_default();
-        let own = |crl: &Crl| issuers.iter().any(|issuer| crl.bears_name_of(issuer) && crl.is_signed_by(issuer));
-        let (own, others): (Vec<&Arc<Crl>>, Vec<&Arc<Crl>>) =
-            self.sources.iter().flat_map(|source| &source.crls).partition(|crl| own(crl));
-        let kept: Vec<Arc<Crl>> = others
-            .iter()
-            .filter(|crl| !own.iter().any(|own| own.has_issuer_of(crl)))
-            .chain(&own)
-            .map(|crl| Arc::clone(crl))
-            .collect();
-        if kept.len() == own.len() + others.len() {
-            return Ok(None);
-        }
-        Crls::of(vec![Source { path: None, crls: kept }]).map(Some)
+    /// Those that bear `name`.
+    pub fn named<'a>(&'a self, name: &'a X509NameRef) -> impl Iterator<Item = &'a Arc<Crl>> {
+        self.shared().filter(move |crl| crl.bears(name))
+    }
+
+    /// The complete ones for OpenSSL; `None` where there are none at all.
+    pub fn stack(&self) -> Option<&CrlStack> {
+        self.stack.as_ref()
     }
 
     fn with(&self, source: Source) -> Result<Crls> {
@@ -99,55 +93,15 @@ impl Crls {
     }
 
     fn of(sources: Vec<Source>) -> Result<Crls> {
-        let stack = Stack::new()?;
-        for crl in sources.iter().flat_map(|source| &source.crls) {
-            stack.push(crl)?;
-        }
-        Ok(Crls { sources, stack })
+        let complete = sources.iter().flat_map(|source| &source.crls).filter(|crl| !crl.is_delta());
+        let stack = CrlStack::of(complete.map(|crl| crl.list())).ok_or_else(no_memory)?;
+        Ok(Crls { sources, stack: Some(stack) })
     }
 }
 
 impl fmt::Debug for Crls {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} CRLs", self.iter().count())
-    }
-}
-
-/// An OpenSSL stack that borrows its elements from the `Crls` it lies in.
-struct Stack(*mut ffi::stack_st_X509_CRL);
-
-// SAFETY: the stack is written while it is made and only read afterwards; a CRL's own lazy sorting takes its lock.
-unsafe impl Send for Stack {}
-// SAFETY: as above.
-unsafe impl Sync for Stack {}
-
-impl Default for Stack {
-    fn default() -> Stack {
-        Stack(ptr::null_mut())
-    }
-}
-
-impl Stack {
-    fn new() -> Result<Stack> {
-        // SAFETY: no arguments.
-        let raw = unsafe { ffi::OPENSSL_sk_new_null() };
-        if raw.is_null() { Err(no_memory()) } else { Ok(Stack(raw.cast())) }
-    }
-
-    fn push(&self, crl: &Crl) -> Result<()> {
-        // SAFETY: both are live; the stack keeps the pointer, whose owner lies beside it.
-        if unsafe { ffi::OPENSSL_sk_push(self.0.cast(), crl.as_ptr() as *const c_void) } > 0 {
-            Ok(())
-        } else {
-            Err(no_memory())
-        }
-    }
-}
-
-impl Drop for Stack {
-    fn drop(&mut self) {
-        // SAFETY: frees the stack, not its elements; NULL is fine.
-        unsafe { ffi::OPENSSL_sk_free(self.0.cast()) };
     }
 }
 

@@ -1,17 +1,17 @@
 //! Revocation: which certificates of a chain are asked about, what counts as an answer, and what is forgiven where there
 //! is none. A certificate that is known to be revoked is never forgiven.
+#![forbid(unsafe_code)]
 
 pub mod crl;
 pub mod crls;
-pub mod inquiry;
 pub mod ocsp;
 mod response;
-mod words;
+pub(crate) mod scope;
+pub(crate) mod words;
 
 use std::ffi::{c_int, c_ulong};
 use std::sync::Arc;
 
-use openssl::x509::X509Ref;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
@@ -83,7 +83,7 @@ impl Revocation {
         if (flags | wished) & ffi::X509_V_FLAG_CRL_CHECK == 0 {
             return flags;
         }
-        flags | ffi::X509_V_FLAG_EXTENDED_CRL_SUPPORT | ffi::X509_V_FLAG_USE_DELTAS
+        flags | ffi::X509_V_FLAG_EXTENDED_CRL_SUPPORT
     }
 
     /// Whether what OpenSSL found about revocation, at `depth` of a chain whose anchor is at `anchor`, is no obstacle.
@@ -96,12 +96,6 @@ impl Revocation {
         let Some(mode) = self.in_force() else { return false };
         (mode.expired && code == ffi::X509_V_ERR_CRL_HAS_EXPIRED) || (mode.soft && is_absence(code))
     }
-}
-
-/// The error for a certificate that a CRL of its issuer's name lists; `None` where none does.
-pub fn revoked_by(crls: &Crls, certificate: &X509Ref) -> Option<Error> {
-    let revoking = crls.iter().find(|crl| crl.names_issuer_of(certificate) && crl.lists(certificate))?;
-    Some(words::revoked(certificate, 0, Some(revoking.list())))
 }
 
 /// Whether the code says that there is no CRL for the certificate.
@@ -119,18 +113,38 @@ pub fn is_about_crls(code: c_int) -> bool {
     is_about_revocation(code) && code != ffi::X509_V_ERR_CERT_REVOKED
 }
 
+/// Whether the code is about the dates of a CRL.
+pub(crate) fn is_about_dates(code: c_int) -> bool {
+    matches!(
+        code,
+        ffi::X509_V_ERR_CRL_NOT_YET_VALID
+            | ffi::X509_V_ERR_CRL_HAS_EXPIRED
+            | ffi::X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD
+            | ffi::X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD
+    )
+}
+
+/// Whether the code says that nobody signed a CRL who counts.
+pub(crate) fn is_about_signer(code: c_int) -> bool {
+    matches!(
+        code,
+        ffi::X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER
+            | ffi::X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE
+            | ffi::X509_V_ERR_CRL_SIGNATURE_FAILURE
+            | ffi::X509_V_ERR_KEYUSAGE_NO_CRL_SIGN
+            | ffi::X509_V_ERR_CRL_PATH_VALIDATION_ERROR
+    )
+}
+
 /// Whether the code is about a CRL or what it says, not about a certificate itself.
 pub fn is_about_revocation(code: c_int) -> bool {
     is_absence(code)
+        || is_about_dates(code)
         || matches!(
             code,
             ffi::X509_V_ERR_CERT_REVOKED
                 | ffi::X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE
                 | ffi::X509_V_ERR_CRL_SIGNATURE_FAILURE
-                | ffi::X509_V_ERR_CRL_NOT_YET_VALID
-                | ffi::X509_V_ERR_CRL_HAS_EXPIRED
-                | ffi::X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD
-                | ffi::X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD
                 | ffi::X509_V_ERR_KEYUSAGE_NO_CRL_SIGN
                 | ffi::X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION
                 | ffi::X509_V_ERR_CRL_PATH_VALIDATION_ERROR

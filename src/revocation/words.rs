@@ -1,16 +1,16 @@
 //! What was found out about revocation, in words with the facts in it: which certificate, whose CRL, since when.
 
 use std::ffi::c_int;
-use std::ptr;
+use std::sync::Arc;
 
-use foreign_types::ForeignTypeRef;
 use openssl::x509::{ReasonCode, X509CrlRef, X509Ref, X509RevokedRef};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Status};
 use crate::libssl::certificate_words;
+use crate::libssl::crl::entry_about;
 use crate::moment;
-use crate::revocation::crls::Crls;
+use crate::revocation::crl::Crl;
 
 /// The error for a certificate that `crl` lists as revoked.
 pub fn revoked(certificate: &X509Ref, depth: usize, crl: Option<&X509CrlRef>) -> Error {
@@ -35,11 +35,10 @@ pub fn revoked(certificate: &X509Ref, depth: usize, crl: Option<&X509CrlRef>) ->
 }
 
 fn entry<'a>(crl: &'a X509CrlRef, certificate: &X509Ref) -> Option<&'a X509RevokedRef> {
-    let mut entry = ptr::null_mut();
-    // SAFETY: both are live; the entry belongs to the CRL.
-    let found = unsafe { ffi::X509_CRL_get0_by_cert(crl.as_ptr(), &mut entry, certificate.as_ptr()) };
-    // SAFETY: as above.
-    (found == 1 && !entry.is_null()).then(|| unsafe { X509RevokedRef::from_ptr(entry) })
+    match entry_about(crl, certificate) {
+        (1, entry) => entry,
+        _ => None,
+    }
 }
 
 /// The name of a reason code (RFC 5280 section 5.3.1).
@@ -57,13 +56,14 @@ pub fn reason_text(code: i64) -> Option<&'static str> {
     })
 }
 
-/// The error for OpenSSL's `code` about revocation. `finding` is what is wrong with the chain of the CRL's own issuer.
+/// The error for OpenSSL's `code` about revocation. `known` are all CRLs that may be about it; `finding` is what is wrong with
+/// the chain of the CRL's own issuer.
 pub fn refusal(
     code: c_int,
     certificate: &X509Ref,
     depth: usize,
     crl: Option<&X509CrlRef>,
-    loaded: &Crls,
+    known: &[Arc<Crl>],
     finding: Option<String>,
 ) -> Error {
     let subject = certificate_words::subject_of(certificate);
@@ -75,7 +75,7 @@ pub fn refusal(
         (ffi::X509_V_ERR_CERT_REVOKED, _) => {
             // Where a delta revokes OpenSSL names its base, and none where the CRL's dates were reported before.
             let listing = crl.filter(|crl| entry(crl, certificate).is_some());
-            let other = || loaded.iter().find(|crl| crl.lists(certificate)).map(|crl| crl.list());
+            let other = || known.iter().find(|crl| crl.lists(certificate)).map(|crl| crl.list());
             return revoked(certificate, depth, listing.or_else(other));
         }
         (ffi::X509_V_ERR_CRL_HAS_EXPIRED, Some(crl)) => {
@@ -108,7 +108,7 @@ pub fn refusal(
             "the CRL of {whose}, needed for {who}, has a critical extension that OpenSSL does not know"
         )),
         (ffi::X509_V_ERR_UNABLE_TO_GET_CRL | ffi::X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER, _) => {
-            missing(certificate, &who, &issuer, loaded)
+            missing(certificate, &who, &issuer, known)
         }
         _ => invalid(format!(
             "the CRL of {whose}, needed for {who}, is not usable: {}",
@@ -122,14 +122,14 @@ pub fn refusal(
 const MOST_NAMED: usize = 8;
 
 /// There is no CRL that OpenSSL would use: because none is loaded, or because those that are do not fit.
-fn missing(certificate: &X509Ref, who: &str, issuer: &str, loaded: &Crls) -> Error {
-    let mut named = loaded.iter().filter(|crl| crl.names_issuer_of(certificate)).peekable();
+fn missing(certificate: &X509Ref, who: &str, issuer: &str, known: &[Arc<Crl>]) -> Error {
+    let mut named = known.iter().filter(|crl| crl.names_issuer_of(certificate)).peekable();
     if named.peek().is_none() {
         let error =
             Error::new(Status::ERevocationUnknown, format!("there is no CRL of {issuer}, so {who} may be revoked"));
-        let mut others: Vec<String> = loaded.iter().map(|crl| crl.issuer_text()).take(MOST_NAMED).collect();
+        let mut others: Vec<String> = known.iter().map(|crl| crl.issuer_text()).take(MOST_NAMED).collect();
         others.dedup();
-        if let Some(indirect) = loaded.iter().find(|crl| crl.is_indirect()) {
+        if let Some(indirect) = known.iter().find(|crl| crl.is_indirect()) {
             return error.with_hint(format!(
                 "the indirect CRL of {} does not stand for that issuer, or its own issuer's certificate is not known",
                 indirect.issuer_text()

@@ -9,6 +9,7 @@ use foreign_types::ForeignType;
 use openssl::x509::{X509, X509Crl};
 
 use crate::error::{Error, Result, Status};
+use crate::libssl::crl::{DELTA_WITHOUT_NUMBER, is_delta_without_number};
 use crate::libssl::queue::Quiet;
 use crate::libssl::sys;
 use crate::trust::certdata;
@@ -186,6 +187,9 @@ impl Reader {
         // SAFETY: not NULL, and ours to free.
         let crl = unsafe { X509Crl::from_ptr(raw) };
         nothing_follows(der, rest)?;
+        if is_delta_without_number(&crl) {
+            return Err(format!("it is {DELTA_WITHOUT_NUMBER}"));
+        }
         self.set.crls.push(crl);
         Ok(())
     }

@@ -25,6 +25,8 @@ pub struct CrlRecipe {
     pub next_update: i64,
     pub number: Option<u32>,
     pub extensions: Vec<X509Extension>,
+    /// Of every entry.
+    pub entry_extensions: Vec<X509Extension>,
 }
 
 /// A list of `ca`, current for a month, that revokes `certificates`.
@@ -46,6 +48,7 @@ impl CrlRecipe {
             next_update: 7 * DAY,
             number: Some(1),
             extensions: Vec::new(),
+            entry_extensions: Vec::new(),
         }
     }
 
@@ -77,7 +80,7 @@ impl CrlRecipe {
             builder.append_extension(extension).unwrap();
         }
         for (certificate, reason) in self.revoked {
-            builder.add_revoked(entry(&certificate, reason)).unwrap();
+            builder.add_revoked(entry(&certificate, reason, &self.entry_extensions)).unwrap();
         }
         builder.sign(&self.signer, MessageDigest::sha256()).unwrap();
         // The crate's own `build` demands what a wrong CRL lacks.
@@ -95,13 +98,13 @@ fn der_of(builder: X509CrlBuilder) -> Vec<u8> {
     crl.to_der().unwrap()
 }
 
-fn entry(certificate: &X509, reason: Option<u8>) -> X509Revoked {
+fn entry(certificate: &X509, reason: Option<u8>, extensions: &[X509Extension]) -> X509Revoked {
     let mut builder = X509RevokedBuilder::new().unwrap();
     builder.set_serial_number(certificate.serial_number()).unwrap();
     builder.set_revocation_date(&Asn1Time::from_unix(now() - 3600).unwrap()).unwrap();
     let revoked = builder.build();
-    if let Some(reason) = reason {
-        let extension = extension("2.5.29.21", false, &[0x0a, 0x01, reason]);
+    let reason = reason.map(|reason| extension("2.5.29.21", false, &[0x0a, 0x01, reason]));
+    for extension in reason.iter().chain(extensions) {
         // SAFETY: both are live; the entry copies the extension.
         let added = unsafe { X509_REVOKED_add_ext(revoked.as_ptr(), extension.as_ptr(), -1) };
         assert_eq!(added, 1);
@@ -143,4 +146,12 @@ fn integer(number: u32) -> Vec<u8> {
 
 fn copy(name: &X509NameRef) -> X509Name {
     X509Name::from_der(&name.to_der().unwrap()).unwrap()
+}
+
+/// The CRL, each of whose entries says that `issuer` issued the certificate (RFC 5280 section 5.3.3).
+pub fn with_certificate_issuer(crl: CrlRecipe, issuer: &X509) -> X509Crl {
+    let name = issuer.subject_name().to_der().unwrap();
+    let wrap = |tag: u8, inner: &[u8]| [&[tag, u8::try_from(inner.len()).unwrap()], inner].concat();
+    let names = wrap(0x30, &wrap(0xa4, &name));
+    CrlRecipe { entry_extensions: vec![extension("2.5.29.29", true, &names)], ..crl }.build()
 }

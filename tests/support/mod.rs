@@ -2,6 +2,7 @@
 pub mod certdata;
 pub mod child;
 pub mod crl;
+pub mod crl_world;
 pub mod doors;
 pub mod hello;
 pub mod loopback;

@@ -8,5 +8,7 @@
 
 mod cert_verify;
 mod id_context;
+#[cfg(not(ossl400))]
+pub(crate) mod name_places;
 
 pub use cert_verify::{CertVerify, Found, cert_verify_callback};

@@ -1,0 +1,122 @@
+//! What OpenSSL says of certificates in chains: who may have issued whom, and what for.
+
+use std::ffi::c_int;
+
+use foreign_types::ForeignTypeRef;
+use openssl::asn1::Asn1TimeRef;
+use openssl::x509::store::X509StoreRef;
+use openssl::x509::{X509Crl, X509Ref};
+use openssl_sys as ffi;
+
+use crate::libssl::sys;
+
+/// `X509_V_OK` where names, key identifiers and key usage permit that `issuer` issued `certificate`. No signature is looked at.
+#[doc(alias = "X509_check_issued")]
+pub fn check_issued(issuer: &X509Ref, certificate: &X509Ref) -> c_int {
+    // SAFETY: both are live.
+    unsafe { sys::X509_check_issued(issuer.as_ptr(), certificate.as_ptr()) }
+}
+
+/// Whether its names, key identifiers and key usage permit that it issued itself.
+#[doc(alias = "X509_self_signed")]
+pub fn is_self_issued(certificate: &X509Ref) -> bool {
+    // SAFETY: the certificate is live; 0 asks for no signature.
+    unsafe { sys::X509_self_signed(certificate.as_ptr(), 0) == 1 }
+}
+
+/// Whether both have the same key. The bits say it; building and comparing keys costs more than a search for paths.
+pub fn has_same_key(one: &X509Ref, other: &X509Ref) -> bool {
+    // SAFETY: both are live, and own the strings that are compared.
+    unsafe {
+        let (one, other) = (sys::X509_get0_pubkey_bitstr(one.as_ptr()), sys::X509_get0_pubkey_bitstr(other.as_ptr()));
+        sys::ASN1_STRING_cmp(one.cast(), other.cast()) == 0
+    }
+}
+
+/// 0 where it is no CA's; above 1 where something else than basicConstraints says that it is one.
+#[doc(alias = "X509_check_ca")]
+pub fn check_ca(certificate: &X509Ref) -> c_int {
+    // SAFETY: the certificate is live; OpenSSL reads its extensions.
+    unsafe { sys::X509_check_ca(certificate.as_ptr()) }
+}
+
+/// Whether its basicConstraints say that it is a CA's.
+#[doc(alias = "X509_get_extension_flags")]
+pub fn says_ca(certificate: &X509Ref) -> bool {
+    const EXFLAG_CA: u32 = 0x10;
+    // SAFETY: the certificate is live; OpenSSL reads its extensions.
+    unsafe { sys::X509_get_extension_flags(certificate.as_ptr()) & EXFLAG_CA != 0 }
+}
+
+/// The bits of its key usage; all of them where it has none.
+#[doc(alias = "X509_get_key_usage")]
+pub fn key_usage(certificate: &X509Ref) -> u32 {
+    // SAFETY: the certificate is live; OpenSSL reads its extensions.
+    unsafe { sys::X509_get_key_usage(certificate.as_ptr()) }
+}
+
+/// Whether it may serve `purpose`, as a CA's or as itself: 1, or above 1 where OpenSSL has its doubts.
+#[doc(alias = "X509_check_purpose")]
+pub fn check_purpose(certificate: &X509Ref, purpose: c_int, as_ca: bool) -> c_int {
+    // SAFETY: the certificate is live; OpenSSL reads its extensions.
+    unsafe { sys::X509_check_purpose(certificate.as_ptr(), purpose, as_ca.into()) }
+}
+
+/// Whether the trust settings of an anchor reject `trust`.
+#[doc(alias = "X509_check_trust")]
+pub fn rejects_trust(anchor: &X509Ref, trust: c_int) -> bool {
+    const REJECTED: c_int = 2;
+    // SAFETY: the certificate is live.
+    unsafe { sys::X509_check_trust(anchor.as_ptr(), trust, 0) == REJECTED }
+}
+
+/// Below 0 where `date` is not after `seconds` (in Unix time), above 0 where it is, and 0 where it cannot be read.
+#[doc(alias = "X509_cmp_time")]
+pub fn compare_time(date: &Asn1TimeRef, seconds: i64) -> c_int {
+    let mut seconds = seconds as libc::time_t;
+    // SAFETY: the date is live; OpenSSL does not write through the pointer.
+    unsafe { sys::X509_cmp_time(date.as_ptr(), &mut seconds) }
+}
+
+/// The subjectPublicKeyInfo in DER.
+#[doc(alias = "i2d_X509_PUBKEY")]
+pub fn public_key_info(certificate: &X509Ref) -> Option<Vec<u8>> {
+    let mut der = std::ptr::null_mut();
+    // SAFETY: the certificate owns the key; the place is for bytes that are ours.
+    let len = unsafe { sys::i2d_X509_PUBKEY(sys::X509_get_X509_PUBKEY(certificate.as_ptr()), &mut der) };
+    let len = usize::try_from(len).ok().filter(|len| *len > 0 && !der.is_null())?;
+    // SAFETY: OpenSSL wrote so many bytes.
+    let bytes = unsafe { std::slice::from_raw_parts(der, len) }.to_vec();
+    // SAFETY: allocated by OpenSSL, freed once.
+    unsafe { ffi::CRYPTO_free(der.cast(), c"hostlock".as_ptr(), 0) };
+    Some(bytes)
+}
+
+/// Has `store` ask `C` whether one certificate may have issued another, in place of OpenSSL's own look.
+pub fn set_check_issued<C: Issuing>(store: &X509StoreRef) {
+    // SAFETY: the store is live; the function stays loaded.
+    unsafe { sys::X509_STORE_set_check_issued(store.as_ptr(), Some(may_have_issued::<C>)) };
+}
+
+/// What answers whether one certificate may have issued another.
+pub trait Issuing: 'static {
+    /// Whether it may. It must not panic: then nobody has.
+    fn may_have_issued(issuer: &X509Ref, certificate: &X509Ref) -> bool;
+}
+
+unsafe extern "C" fn may_have_issued<C: Issuing>(
+    _: *mut ffi::X509_STORE_CTX,
+    certificate: *mut ffi::X509,
+    issuer: *mut ffi::X509,
+) -> c_int {
+    // SAFETY: OpenSSL hands live certificates.
+    let (certificate, issuer) = unsafe { (X509Ref::from_ptr(certificate), X509Ref::from_ptr(issuer)) };
+    super::callback::stopped(|| C::may_have_issued(issuer, certificate)).unwrap_or(false).into()
+}
+
+/// Adds a CRL to `store`, which may have it already; `false` where there is no memory.
+#[doc(alias = "X509_STORE_add_crl")]
+pub fn add_crl(store: &X509StoreRef, crl: &X509Crl) -> bool {
+    // SAFETY: both are live; the store locks itself and takes a reference of its own.
+    unsafe { sys::X509_STORE_add_crl(store.as_ptr(), foreign_types::ForeignType::as_ptr(crl)) == 1 }
+}
