@@ -347,7 +347,7 @@ static void clients(enum kind kind, int version)
     ahead = made + 5 * HOUR;
     result = talk(server_ctx, ctx);
     claim(result.resumed, "  it is resumed before the end");
-    ahead = made + 6 * HOUR + 200;
+    ahead = made + 6 * HOUR + 240;
     result = talk(server_ctx, ctx);
     claim(result.resumed, "  and within the skew that answers are granted");
     ahead = made + 6 * HOUR + 400;

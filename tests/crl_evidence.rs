@@ -292,3 +292,27 @@ fn where_the_program_asks_by_openssls_flag_the_crls_of_its_store_are_judged_alik
     assert_eq!(ask(&world, vec![world.good(), delta(2, world.revoking())]), [[REVOKED; 2]; 3]);
     assert_eq!(ask(&world, vec![foreign()]), [[INVALID; 2]; 3]);
 }
+
+#[test]
+fn an_indirect_crl_answers_in_place_of_the_issuers_own_unless_its_signer_is_revoked_a_delta_included() {
+    let mut world = world();
+    let signer = Recipe::ca("CRL CA").issued_by(&world.root);
+    world.leaf = extended(&world.leaf, &world.middle, extension(CRL_POINTS, false, &point(b"", Some(&signer))));
+    world.sent.push(signer.clone());
+    let indirect = || with(scope(4), CrlRecipe::of(&signer));
+    let of_root = || CrlRecipe::of(&world.root);
+    let ask = |world: &World, crls: Vec<CrlRecipe>| {
+        let crls: Vec<X509Crl> = crls.into_iter().map(CrlRecipe::build).collect();
+        orders(crls.len())
+            .into_iter()
+            .map(|order| {
+                let crls: Vec<&X509Crl> = order.iter().map(|&index| &crls[index]).collect();
+                status(world.ask(Place::Loaded, &crls).map(|()| String::new()))
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ask(&world, vec![indirect(), of_root()]), [GOOD; 2]);
+    assert_eq!(ask(&world, vec![indirect(), of_root().revoking(&signer)]), [INVALID; 2]);
+    assert_eq!(ask(&world, vec![indirect(), of_root(), delta(2, of_root().revoking(&signer))]), [INVALID; 6]);
+    assert_eq!(ask(&world, vec![indirect(), of_root(), delta(2, of_root())]), [GOOD; 6]);
+}

@@ -108,7 +108,7 @@ impl Crl {
         extension(&self.list, ffi::NID_freshest_crl).is_some()
     }
 
-    /// The reasons for which it speaks for the certificate as a CRL of its issuer, as bits of [`ALL_REASONS`].
+    /// The reasons for which it speaks for the certificate as a CRL of its issuer, as bits.
     pub fn covers(&self, certificate: &X509Ref) -> u16 {
         match &self.scope {
             _ if !self.names_issuer_of(certificate) => 0,
