@@ -1,7 +1,8 @@
 //! The session id context of a server: libssl resumes a session only where its own is the same.
 //!
 //! It is a digest of what a verified session rests on: the policy, the anchors' keys, the names that the client must
-//! have, and the id context that the program sets. It is never random, so that machines that are set up alike resume each
+//! have, what the program asks for besides, and the id context that it sets. CRLs are no part of it, as each refresh would
+//! end every session: they are asked at resumption. It is never random, so that machines that are set up alike resume each
 //! other's sessions.
 //!
 //! OpenSSL has no getter for what the program sets. Its place is found on scratch objects, as for
@@ -12,6 +13,7 @@ use std::{ptr, slice};
 
 use openssl_sys as ffi;
 
+use crate::error::Result;
 use crate::queue::Quiet;
 use crate::sys;
 use crate::verify::guard::{Guard, Regime};
@@ -39,15 +41,32 @@ pub unsafe fn install(ctx: *mut ffi::SSL_CTX, guard: &Guard) -> bool {
     unsafe { ffi::SSL_CTX_set_session_id_context(ctx, id.as_ptr(), id.len() as u32) == 1 }
 }
 
-/// Gives a server's connection whose handshake begins its id context. A program's own server keeps what it chose, unless
-/// names were named: libssl compares none when a session is resumed.
+/// Whether sessions of this context bear a digest of ours. A program's own server keeps what it chose, until it names who
+/// the client must be or changes by our functions what is asked of certificates: libssl asks nothing of that again when a
+/// session is resumed.
+fn is_ours(guard: &Guard, wanted: &Result<Option<Wanted>>) -> bool {
+    if guard.regime() == Regime::Own || !matches!(wanted, Ok(None)) {
+        return true;
+    }
+    let settings = guard.settings();
+    !settings.pins.is_empty()
+        || !settings.exact.is_empty()
+        || settings.verify_time.is_some()
+        || settings.verify_depth.is_some()
+        || settings.verify_flags != 0
+        || !settings.verify_checks.is_empty()
+        || settings.revocation.mode.is_some()
+        || !settings.waivers.is_empty()
+}
+
+/// Gives a server's connection whose handshake begins its id context, where that is [ours](is_ours).
 ///
 /// # Safety
 /// `ssl` is a live `SSL` of `guard`'s context in the thread that uses it.
 pub unsafe fn give(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch) {
     // SAFETY: `ssl` is live in its own thread.
     let wanted = unsafe { wanted::of_client(ssl, guard, Some(watch), &Quiet::begin()) };
-    if guard.regime() != Regime::Own && matches!(wanted, Ok(None)) {
+    if !is_ours(guard, &wanted) {
         return;
     }
     // SAFETY: the connection is live.
@@ -73,19 +92,24 @@ pub unsafe fn give(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch) {
 }
 
 /// The id context for a session of `ssl` by the context in force: a servername callback may have exchanged it since
-/// [`give`], and OpenSSL leaves the first one's on the connection. `None` where hostlock gave none.
+/// [`give`], and OpenSSL leaves the first one's on the connection. `None` where it is not [ours](is_ours).
 ///
 /// # Safety
 /// `ssl` is a live server's `SSL` of `guard`'s context in the thread that uses it.
 pub unsafe fn in_force(ssl: *mut ffi::SSL, guard: &Guard, watch: &Watch) -> Option<[u8; 32]> {
-    let given = watch.state().id_context.clone()?;
+    let given = watch.state().id_context.clone();
     // SAFETY: `ssl` is live in its own thread.
-    let wanted = unsafe { wanted::of_client(ssl, guard, Some(watch), &Quiet::begin()) }.ok()?;
-    let of_program = if given.of_context {
-        // SAFETY: the connection keeps its context alive.
-        unsafe { of_context(ffi::SSL_get_SSL_CTX(ssl)) }.unwrap_or(given.of_program)
-    } else {
-        given.of_program
+    let wanted = unsafe { wanted::of_client(ssl, guard, Some(watch), &Quiet::begin()) };
+    if given.is_none() && !is_ours(guard, &wanted) {
+        return None;
+    }
+    let wanted = wanted.ok()?;
+    // SAFETY: the connection keeps its context alive.
+    let now = || unsafe { of_context(ffi::SSL_get_SSL_CTX(ssl)) };
+    let of_program = match given {
+        Some(given) if given.of_context => now().unwrap_or(given.of_program),
+        Some(given) => given.of_program,
+        None => now()?,
     };
     // SAFETY: `ssl` is live in its own thread.
     Some(unsafe { compute(ssl, guard, wanted.as_ref(), &of_program) })
@@ -113,6 +137,7 @@ unsafe fn compute(ssl: *mut ffi::SSL, guard: &Guard, wanted: Option<&Wanted>, of
         pins.iter().for_each(|pin| part(pin.as_bytes()));
         let stricter = (settings.verify_depth, settings.verify_flags, &settings.verify_checks, &settings.waivers);
         part(format!("{stricter:?}").as_bytes());
+        part(format!("{:?}", (settings.verify_time, settings.revocation.mode)).as_bytes());
     }
     let mut names = Vec::new();
     if let Some(wanted) = wanted {

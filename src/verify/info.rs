@@ -192,8 +192,6 @@ unsafe fn review_client(ssl: *mut ffi::SSL) {
         if guard.regime() != Regime::Sealed {
             // SAFETY: `ssl` is a live server's in its own thread, its handshake complete.
             unsafe { session_end::check_not_revoked(ssl, guard)? };
-        }
-        if guard.regime() == Regime::Own {
             // SAFETY: `ssl` is a live server's in its own thread, its handshake complete.
             unsafe { demand::review_mark(ssl, guard, Watch::of(ssl))? };
             // SAFETY: `ssl` is live, and a ticket of TLS 1.3 is not written yet.

@@ -150,7 +150,7 @@ unsafe fn verify_checked(store_ctx: *mut ffi::X509_STORE_CTX) -> Result<Answer> 
         // SAFETY: as above.
         unsafe { mark::put(ssl, &mark::with_end(&mark::compute(guard, generation, wanted), end)) };
     }
-    if role == Role::Server && guard.regime() == Regime::Own {
+    if role == Role::Server && !matches!(guard.regime(), Regime::Sealed | Regime::Watched) {
         // A ticket of TLS 1.2 is written before the handshake is complete.
         // SAFETY: `ssl` is a live server's in its own thread.
         unsafe { demand::mark_session(ssl, guard) };
