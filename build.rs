@@ -5,9 +5,9 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 // The library's own code tells where the name of a root is and what its key is, so that both say the same.
-#[path = "src/identity"]
+#[path = "src/x509"]
 #[allow(dead_code, reason = "the library uses all of it")]
-mod identity {
+mod x509 {
     pub mod der;
 }
 #[path = "src/trust"]

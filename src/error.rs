@@ -429,7 +429,7 @@ impl Error {
     /// # Safety
     /// `raw` came from [`Error::into_raw`] and is not used again.
     pub unsafe fn from_raw(raw: *const Detail) -> Error {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller gives up an owner that `into_raw` made.
         Error(unsafe { Arc::from_raw(raw) })
     }
 
@@ -438,7 +438,7 @@ impl Error {
     /// # Safety
     /// `raw` came from [`Error::as_ptr`] or [`Error::into_raw`], and the error still lives.
     pub unsafe fn share_raw(raw: *const Detail) -> Error {
-        // SAFETY: as the caller promises; the count is raised for the owner that `from_raw` makes.
+        // SAFETY: the caller promises a live error; the count is raised for the owner that `from_raw` makes.
         unsafe {
             Arc::increment_strong_count(raw);
             Error::from_raw(raw)

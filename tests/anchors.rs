@@ -4,10 +4,10 @@
 mod support;
 
 use hostlock::context::Context;
+use hostlock::context::offline;
 use hostlock::error::{Error, Status};
-use hostlock::identity::Reference;
+use hostlock::host::Reference;
 use hostlock::policy::Policy;
-use hostlock::verify::offline;
 use openssl::asn1::Asn1Time;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
@@ -198,10 +198,10 @@ fn strict(root: &Made, chain: &[&Made]) -> Result<(), Error> {
     let guard = context.guard().unwrap();
     // SAFETY: the context is live and not in use.
     unsafe {
-        guard.anchors.add(context.as_ptr(), &[root.x509()]).unwrap();
+        guard.anchors.add(context.as_ctx(), &[root.x509()]).unwrap();
         let param = ffi::SSL_CTX_get0_param(context.as_ptr());
         ffi::X509_VERIFY_PARAM_set_flags(param, ffi::X509_V_FLAG_X509_STRICT);
-        offline::verify(context.as_ptr(), guard, &pem(chain), Some(Reference::parse(HOSTS[0]).unwrap()))
+        offline::verify(context.as_ctx(), guard, &pem(chain), Some(Reference::parse(HOSTS[0]).unwrap()))
     }
 }
 

@@ -10,18 +10,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use foreign_types::{ForeignType, ForeignTypeRef};
+use foreign_types::ForeignType;
 use hostlock::context::Context;
 use hostlock::error::{Error, Status};
 use hostlock::ffi::certdata::{hostlock_certdata_to_pem, hostlock_ctx_trust_certdata};
 use hostlock::ffi::library::hostlock_string_free;
 use hostlock::ffi::trust::hostlock_ctx_trust_list;
-use hostlock::identity::Reference;
+use hostlock::handshake::connection_state::{Verdict, Watch};
+use hostlock::host::Reference;
+use hostlock::libssl::{Conn, Ctx};
 use hostlock::moment;
 use hostlock::policy::Policy;
 use hostlock::trust::certdata::{Certdata, Purpose, Trust, looks_like, to_pem};
 use hostlock::trust::{decode, source};
-use hostlock::verify::watch::{Verdict, Watch};
 use openssl::ssl::{Ssl, SslAcceptor, SslContext, SslMethod, SslStream};
 use openssl::x509::X509;
 use support::certdata::{ANCHOR, DISTRUSTED, Entry, UNDECIDED, certdata};
@@ -372,12 +373,11 @@ fn client(entries: &[Entry]) -> SslContext {
 /// Connects to `server.example`: nothing, or the refusal.
 fn connect(context: &SslContext, port: u16) -> Option<Error> {
     let ssl = Ssl::new(context).unwrap();
-    // SAFETY: the SSL is live and used by this thread only.
-    unsafe { hostlock::verify::host::set(ssl.as_ptr(), || Reference::parse("server.example")).unwrap() };
+    hostlock::handshake::set_host::set(Conn::from(&*ssl), || Reference::parse("server.example")).unwrap();
     let mut stream = SslStream::new(ssl, TcpStream::connect(("127.0.0.1", port)).unwrap()).unwrap();
     let is_connected = stream.connect().is_ok();
     // SAFETY: as above.
-    match unsafe { Watch::of(stream.ssl().as_ptr()) }.unwrap().state().verdict.clone() {
+    match Watch::of(Conn::from(stream.ssl())).unwrap().state().verdict.clone() {
         Verdict::Refused(error) => {
             assert!(!is_connected);
             Some(error)
@@ -495,10 +495,8 @@ fn the_date_holds_also_where_another_call_names_the_root() {
     let root = Recipe { not_before: -30 * DAY, ..Recipe::ca("Dated Root") }.self_signed();
     let context =
         client(&[Entry { server_distrust_after: Some(now() - 5 * DAY), ..Entry::root("dated", &root.certificate) }]);
-    // SAFETY: a live context of ours.
-    let guard = unsafe { hostlock::verify::guard::Guard::of(context.as_ptr()) }.unwrap();
-    // SAFETY: as above.
-    unsafe { guard.anchors.add(context.as_ptr(), std::slice::from_ref(&root.certificate)).unwrap() };
+    let ctx = Ctx::from(&*context);
+    hostlock::guard::Guard::of(ctx).unwrap().anchors.add(ctx, std::slice::from_ref(&root.certificate)).unwrap();
     assert_eq!(connect(&context, serve(&server(0).issued_by(&root), &[])).unwrap().status(), Status::EDistrusted);
 }
 

@@ -4,9 +4,9 @@
 mod support;
 
 use hostlock::context::Context;
+use hostlock::context::offline;
 use hostlock::error::Status;
 use hostlock::policy::Policy;
-use hostlock::verify::offline;
 use support::pki::DAY;
 use support::raw::*;
 
@@ -105,12 +105,12 @@ fn a_revoked_intermediate_in_the_store_does_not_bypass_its_root() {
     let guard = context.guard().unwrap();
     let anchors = [root.certificate.clone(), middle.certificate.clone()];
     // SAFETY: the context is live and not in use, here and below.
-    unsafe { guard.anchors.add(context.as_ptr(), &anchors).unwrap() };
+    guard.anchors.add(context.as_ctx(), &anchors).unwrap();
     let pem = [leaf.pem(), middle.pem()].concat();
     let ask = || {
-        let host = hostlock::identity::Reference::parse(HOST).unwrap();
+        let host = hostlock::host::Reference::parse(HOST).unwrap();
         // SAFETY: as above.
-        unsafe { offline::verify(context.as_ptr(), guard, &pem, Some(host)) }
+        offline::verify(context.as_ctx(), guard, &pem, Some(host))
     };
     ask().unwrap();
     let lists = [CrlRecipe::of(&root).revoking(&middle).pem(), CrlRecipe::of(&middle).pem()].concat();

@@ -557,7 +557,7 @@ fn a_reload_in_the_middle_of_a_resumption_does_not_end_it_and_later_ones_begin_a
     client.set_text(hostlock_ctx_add_crl_file, &dir.put("both.crl", &both)).unwrap();
     let first = resume(&client, None, site.server.port);
     // SAFETY: the context is live and not in use.
-    unsafe { hostlock::sys::SSL_CTX_set_info_callback(client.0, Some(reloads_in_the_middle)) };
+    unsafe { hostlock::libssl::sys::SSL_CTX_set_info_callback(client.0, Some(reloads_in_the_middle)) };
     let second = resume(&client, Some(&first.1), site.server.port);
     assert!(IN_THE_MIDDLE.load(Ordering::SeqCst) > 1);
     assert!(second.0, "the session was good when the handshake began");

@@ -7,12 +7,12 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use foreign_types::ForeignType;
-use foreign_types::ForeignTypeRef;
 use hostlock::context::Context;
 use hostlock::error::Status;
-use hostlock::identity::Reference;
+use hostlock::handshake::connection_state::{Verdict, Watch};
+use hostlock::host::Reference;
+use hostlock::libssl::Conn;
 use hostlock::policy::Policy;
-use hostlock::verify::watch::{Verdict, Watch};
 use openssl::ssl::{Ssl, SslAcceptor, SslContext, SslMethod, SslStream};
 use support::pki::{Identity, Recipe};
 
@@ -36,17 +36,14 @@ fn serve(identity: &Identity) -> u16 {
 
 fn client(ca: &Identity) -> SslContext {
     let context = Context::client(Policy::named("default").unwrap()).unwrap();
-    let guard = context.guard().unwrap();
-    // SAFETY: the context is live and not in use.
-    unsafe { guard.anchors.add(context.as_ptr(), std::slice::from_ref(&ca.certificate)).unwrap() };
+    context.guard().unwrap().anchors.add(context.as_ctx(), std::slice::from_ref(&ca.certificate)).unwrap();
     // SAFETY: the context gives up its one reference.
     unsafe { SslContext::from_ptr(context.into_raw()) }
 }
 
 fn connect(context: &SslContext, host: &str, port: u16) -> (Result<String, String>, Option<Status>) {
     let ssl = Ssl::new(context).unwrap();
-    // SAFETY: the SSL is live and used by this thread only.
-    unsafe { hostlock::verify::host::set(ssl.as_ptr(), || Reference::parse(host)).unwrap() };
+    hostlock::handshake::set_host::set(Conn::from(&*ssl), || Reference::parse(host)).unwrap();
     let mut stream = SslStream::new(ssl, TcpStream::connect(("127.0.0.1", port)).unwrap()).unwrap();
     let mut text = String::new();
     let connected = stream.connect();
@@ -58,7 +55,7 @@ fn connect(context: &SslContext, host: &str, port: u16) -> (Result<String, Strin
         Err(error) => Err(error.to_string()),
     };
     // SAFETY: as above.
-    let status = match unsafe { Watch::of(stream.ssl().as_ptr()) }.unwrap().state().verdict.clone() {
+    let status = match Watch::of(Conn::from(stream.ssl())).unwrap().state().verdict.clone() {
         Verdict::Refused(error) => Some(error.status()),
         _ => None,
     };

@@ -5,7 +5,8 @@ mod der;
 mod vectors;
 
 use der::element;
-use hostlock::identity::{MatchRules, Presented, Reference, check};
+use hostlock::host::{MatchRules, Reference, check};
+use hostlock::x509::Presented;
 use serde_json::Value;
 use vectors::{bytes, every_row_agrees};
 

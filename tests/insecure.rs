@@ -139,7 +139,7 @@ fn a_host_that_could_not_be_set_refuses_also_after_no_hostname() {
 fn after_no_verify_a_pin_counts_for_the_peers_own_key() {
     let world = world();
     let client = world.client(&[hostlock_insecure_no_verify]);
-    let pin = hostlock::verify::pins::Pin::of(&world.revoked_identity.certificate).unwrap().text();
+    let pin = hostlock::chain::pins::Pin::of(&world.revoked_identity.certificate).unwrap().text();
     client.set_text(hostlock_ctx_add_pin, &pin).unwrap();
     assert_eq!(client.connect(Some(HOST), world.revoked).unwrap(), "hello");
     assert_eq!(status(client.connect(Some(HOST), world.stranger)), Some(Status::EPinMismatch));

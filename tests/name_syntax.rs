@@ -8,7 +8,8 @@ use std::net::IpAddr;
 
 use der::element;
 use hostlock::error::Result;
-use hostlock::identity::{Budget, NameConstraints, Presented, Reference, is_dns_id};
+use hostlock::host::Reference;
+use hostlock::x509::{Budget, NameConstraints, Presented, is_dns_id};
 use serde_json::Value;
 use vectors::{bytes, every_row_agrees};
 

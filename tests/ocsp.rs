@@ -276,9 +276,9 @@ fn no_single_changed_bit_makes_a_revoked_certificate_good() {
     let site = site();
     let revoked = OcspRecipe { says: Says::Revoked(None), ..site.good() }.der();
     let question = |staple: &[u8]| {
-        hostlock::verify::revocation::ocsp::check(
+        hostlock::revocation::ocsp::check(
             staple,
-            &hostlock::verify::revocation::ocsp::Question {
+            &hostlock::revocation::ocsp::Question {
                 leaf: &site.leaf.certificate,
                 issuer: &site.ca.certificate,
                 time: Some(support::pki::now()),
@@ -479,7 +479,7 @@ fn a_callback_that_is_replaced_during_the_handshake_lets_nothing_through() {
     let site = site();
     let client = site.client();
     // SAFETY: the context is live and not in use.
-    unsafe { hostlock::sys::SSL_CTX_set_info_callback(client.0, Some(replaces_the_callback)) };
+    unsafe { hostlock::libssl::sys::SSL_CTX_set_info_callback(client.0, Some(replaces_the_callback)) };
     let revoked = OcspRecipe { says: Says::Revoked(None), ..site.good() }.der();
     assert_eq!(status(site.outcome(&client, &revoked)), Some(Status::ERevoked));
     assert_eq!(site.outcome(&client, &site.good().der()).unwrap(), "hello");

@@ -78,7 +78,7 @@ fn the_pin_of_the_openssl_command_is_the_same() {
     let printed = command.wait_with_output().unwrap().stdout;
     let key = openssl::pkey::PKey::public_key_from_pem(&printed).unwrap();
     let text = format!("sha256/{}", encode_block(&sha256(&key.public_key_to_der().unwrap())));
-    assert_eq!(hostlock::verify::pins::Pin::of(&root.certificate).unwrap().text(), text);
+    assert_eq!(hostlock::chain::pins::Pin::of(&root.certificate).unwrap().text(), text);
 }
 
 fn device(recipe: Recipe) -> Identity {

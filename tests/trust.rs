@@ -8,6 +8,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use hostlock::error::Status;
+use hostlock::libssl::Ctx;
 use openssl_sys as ffi;
 use support::loopback::{Client, Failure, World, c_path};
 use support::pem;
@@ -335,12 +336,11 @@ fn anchors_may_be_added_while_other_threads_shake_hands() {
 
 #[test]
 fn a_set_up_call_that_panics_poisons_like_one_that_fails() {
-    use hostlock::verify::guard::{Family, Guard};
+    use hostlock::guard::{Family, Guard};
     let world = World::new("CA");
     let client = Client::new();
     client.trust_mem(&world.ca.pem()).unwrap();
-    // SAFETY: the context is live for the whole test.
-    let guard = unsafe { Guard::of(client.as_ptr()) }.unwrap();
+    let guard = Guard::of(Ctx::from(&*client.0)).unwrap();
     let error = guard.configure(Family::Trust, "the call", || panic!("on purpose"), |_, ()| ()).unwrap_err();
     assert_eq!(error.status(), Status::EInternal);
     assert_eq!(client.status(world.port), Status::EPoisoned);

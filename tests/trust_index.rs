@@ -46,8 +46,7 @@ fn eager(paths: &[std::path::PathBuf]) -> Option<X509Store> {
 /// The store that will find the same in indexes.
 fn lazy(files: &[Vec<u8>]) -> Option<X509Store> {
     let store = empty_store();
-    // SAFETY: the store is new.
-    unsafe { hooks::install(store.as_ptr(), None).unwrap() };
+    hooks::install(&store, None).unwrap();
     for file in files {
         hooks::attach(&store, Arc::new(Index::read(file, "the file").ok()?)).unwrap();
     }
@@ -102,7 +101,7 @@ fn verify(store: &X509StoreRef, chain: &Chain, way: Way) -> Answer {
         ffi::X509_VERIFY_PARAM_set_flags(param, way.flags);
         if way.as_client {
             ffi::X509_VERIFY_PARAM_set_purpose(param, ffi::X509_PURPOSE_SSL_SERVER);
-            hostlock::sys::X509_VERIFY_PARAM_set_trust(param, hostlock::sys::X509_TRUST_SSL_SERVER);
+            hostlock::libssl::sys::X509_VERIFY_PARAM_set_trust(param, hostlock::libssl::sys::X509_TRUST_SSL_SERVER);
         }
         if let Some(time) = way.time {
             ffi::X509_VERIFY_PARAM_set_time(param, time);

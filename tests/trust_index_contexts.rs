@@ -12,9 +12,10 @@ use foreign_types::{ForeignType, ForeignTypeRef};
 use hostlock::error::Status;
 use hostlock::ffi::library::hostlock_string_free;
 use hostlock::ffi::trust::{hostlock_ctx_trust_list, hostlock_ctx_trust_materialize};
+use hostlock::guard::Guard;
+use hostlock::libssl::Ctx;
 use hostlock::trust::index::hooks;
 use hostlock::trust::{Index, source};
-use hostlock::verify::guard::Guard;
 use openssl::x509::store::{X509Store, X509StoreBuilder, X509StoreRef};
 use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
@@ -70,8 +71,7 @@ fn bundle(certificates: &[&X509Ref]) -> Vec<u8> {
 
 fn indexed(index: Arc<Index>) -> X509Store {
     let store = X509StoreBuilder::new().unwrap().build();
-    // SAFETY: the store is new.
-    unsafe { hooks::install(store.as_ptr(), None).unwrap() };
+    hooks::install(&store, None).unwrap();
     hooks::attach(&store, index).unwrap();
     store
 }
@@ -151,8 +151,8 @@ fn what_a_handshake_may_find_in_hashed_directories_is_counted_and_listed_once() 
     let directories = vec![c_path(&directory), c_path(&scratch.join("missing"))];
     let index = Arc::new(Index::read(&first.ca.pem(), "the file").unwrap().with_directories(directories));
     let client = Client::new();
-    // SAFETY: the context is live, and the guard is its own.
-    unsafe { Guard::of(client.as_ptr()).unwrap().anchors.add_index(client.as_ptr(), Arc::clone(&index)).unwrap() };
+    let ctx = Ctx::from(&*client.0);
+    Guard::of(ctx).unwrap().anchors.add_index(ctx, Arc::clone(&index)).unwrap();
     for _ in 0..2 {
         assert_eq!(client.trust_count(), Ok(2));
         let listed = list(&client);
@@ -180,8 +180,7 @@ fn a_certificate_in_the_store_does_not_hide_the_indexed_roots_of_its_name() {
     let leaf = Recipe::server(HOST, &[HOST]).issued_by(&ca);
     for hiding in [stale.self_signed(), rekeyed] {
         let store = X509StoreBuilder::new().unwrap().build();
-        // SAFETY: the store is new.
-        unsafe { hooks::install(store.as_ptr(), None).unwrap() };
+        hooks::install(&store, None).unwrap();
         add(&store, &hiding.certificate);
         assert_ne!(verify(&store, &leaf.certificate), 0);
         hooks::attach(&store, source::memory(&ca.pem()).unwrap()).unwrap();
@@ -198,8 +197,8 @@ fn a_store_with_the_programs_own_search_is_filled_at_once() {
     let store = X509StoreBuilder::new().unwrap().build();
     // SAFETY: the store is new, and the function is of the type that OpenSSL wants.
     unsafe {
-        hooks::install(store.as_ptr(), None).unwrap();
-        hostlock::sys::X509_STORE_set_get_issuer(store.as_ptr(), Some(nothing));
+        hooks::install(&store, None).unwrap();
+        hostlock::libssl::sys::X509_STORE_set_get_issuer(store.as_ptr(), Some(nothing));
     }
     hooks::attach(&store, source::memory(&ca.pem()).unwrap()).unwrap();
     assert_eq!(store.all_certificates().len(), 1);
@@ -232,7 +231,7 @@ fn old_code_that_verifies_with_the_contexts_store_finds_the_systems_roots_until_
         let client = Client::new();
         // SAFETY: the count is raised for the owner that is made.
         unsafe {
-            hostlock::sys::X509_STORE_up_ref(store(&client).as_ptr());
+            hostlock::libssl::sys::X509_STORE_up_ref(store(&client).as_ptr());
             X509Store::from_ptr(store(&client).as_ptr())
         }
     };

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
-use hostlock::bridge::libssl::{check_ctx, check_handle, check_method, check_shared, check_ssl};
 use hostlock::error::{Error, Status};
+use hostlock::libssl::ours::{check_ctx, check_handle, check_method, check_shared, check_ssl};
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslVersion};
 use openssl_sys::{SSL, SSL_CTX, SSL_METHOD};
 use support::pki::Recipe;

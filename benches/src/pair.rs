@@ -201,11 +201,9 @@ pub fn name_host_raw(ssl: *mut ffi::SSL) {
 fn hostlock_context(ca: &X509) -> SslContext {
     let policy = hostlock::policy::Policy::named("default").unwrap();
     let context = hostlock::context::Context::client(policy).unwrap();
-    // SAFETY: the context is new; then it gives up its one reference.
-    unsafe {
-        context.guard().unwrap().anchors.add(context.as_ptr(), std::slice::from_ref(ca)).unwrap();
-        SslContext::from_ptr(context.into_raw())
-    }
+    context.guard().unwrap().anchors.add(context.as_ctx(), std::slice::from_ref(ca)).unwrap();
+    // SAFETY: the context gives up its one reference.
+    unsafe { SslContext::from_ptr(context.into_raw()) }
 }
 
 /// Names the host the way hostlock's users do.

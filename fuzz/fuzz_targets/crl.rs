@@ -2,8 +2,8 @@
 #![no_main]
 
 use hostlock::error::Status;
-use hostlock::verify::certificate;
-use hostlock::verify::revocation::crls::Crls;
+use hostlock::libssl::certificate;
+use hostlock::revocation::crls::Crls;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

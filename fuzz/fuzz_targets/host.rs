@@ -2,7 +2,7 @@
 //! gives the same.
 #![no_main]
 
-use hostlock::identity::{Reference, to_ascii};
+use hostlock::host::{Reference, to_ascii};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,7 +1,8 @@
 //! Any bytes as a subjectAltName and a subject: a verdict, never a panic. What matches is found in the bytes.
 #![no_main]
 
-use hostlock::identity::{MatchRules, Presented, Reference, check};
+use hostlock::host::{MatchRules, Reference, check};
+use hostlock::x509::Presented;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (bool, bool, Vec<u8>, Vec<u8>)| {

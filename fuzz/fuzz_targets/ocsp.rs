@@ -2,9 +2,10 @@
 //! it reach what stands behind the signature check's input.
 #![no_main]
 
-use hostlock::verify::certificate;
-use hostlock::verify::revocation::crls::Crls;
-use hostlock::verify::revocation::ocsp::{self, Question};
+use hostlock::libssl::certificate;
+use hostlock::revocation::crls::Crls;
+use hostlock::revocation::ocsp;
+use hostlock::revocation::ocsp::Question;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,9 +1,11 @@
 //! A moment by which something must be done, and waiting on descriptors until then. It never waits longer, whatever
 //! signals arrive.
 
-use std::ffi::c_int;
 use std::io;
+use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
+
+use crate::os::poll::{Wish, poll};
 
 /// A moment, or never.
 #[derive(Clone, Copy, Debug)]
@@ -53,31 +55,14 @@ impl Deadline {
     }
 }
 
-/// One descriptor to wait for.
-pub fn poll_entry(fd: c_int, events: i16) -> libc::pollfd {
-    libc::pollfd { fd, events, revents: 0 }
-}
-
-/// Waits until one of `entries` is ready, or until the deadline: then `false`.
-pub fn wait(entries: &mut [libc::pollfd], deadline: &Deadline) -> io::Result<bool> {
+/// Waits until one of the descriptors is ready, or until the deadline: which of them are, none where the time is up.
+pub fn wait(wishes: &[(RawFd, Wish)], deadline: &Deadline) -> io::Result<Vec<bool>> {
     loop {
-        let milliseconds = match deadline.remaining() {
-            None => -1,
-            // Rounded up, so that the deadline has passed when poll says that it timed out.
-            Some(left) => c_int::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(c_int::MAX),
-        };
-        // SAFETY: the slice is as long as it says and lives through the call.
-        let ready = unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, milliseconds) };
-        match ready {
-            1.. => return Ok(true),
-            0 if deadline.has_passed() => return Ok(false),
-            0 => {}
-            _ => {
-                let error = io::Error::last_os_error();
-                if error.kind() != io::ErrorKind::Interrupted {
-                    return Err(error);
-                }
-            }
+        match poll(wishes, deadline.remaining()) {
+            Ok(ready) if ready.contains(&true) || deadline.has_passed() => return Ok(ready),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }

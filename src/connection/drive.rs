@@ -7,23 +7,23 @@
 
 use std::ffi::c_int;
 use std::io;
-use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openssl_sys as ffi;
-
-use crate::connection::deadline::{Deadline, poll_entry, wait};
+use crate::connection::deadline::{Deadline, wait};
 use crate::connection::failure::{self, Phase};
-use crate::connection::lend::Lent;
+use crate::connection::lend::{self, Lent};
 use crate::connection::transport::{Limits, Transport, Tripped};
 use crate::connection::{gate, gather};
 use crate::error::{Error, Result, Status};
-use crate::queue::{self, Quiet};
-use crate::sys;
-use crate::verify::begin;
-use crate::verify::guard::{Guard, Role};
-use crate::verify::watch::{Verdict, Watch};
+use crate::guard::Guard;
+use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::start;
+use crate::libssl::queue::{self, Quiet};
+use crate::libssl::transfer::Want;
+use crate::libssl::{Conn, sys};
+use crate::os::poll::Wish;
+use crate::role::Role;
 
 /// How far a call came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +52,12 @@ const IDLE_RECORDS: u32 = 1000;
 
 /// A connection while one call on it runs.
 pub struct Drive<'a> {
-    ssl: *mut ffi::SSL,
+    conn: Conn<'a>,
     phase: Phase,
     guard: Arc<Guard>,
     transport: Option<&'a Transport>,
     /// Ends the loan of our transport when the call ends.
-    lent: Option<Lent>,
+    lent: Option<Lent<'a>>,
     /// Whether this call made libssl take part of a long write, against the program's wish.
     partial: bool,
     /// Whether libssl had given the connection up before this call.
@@ -70,31 +70,34 @@ pub struct Drive<'a> {
 }
 
 impl<'a> Drive<'a> {
-    /// # Safety
-    /// `ssl` is a live `SSL` of our libssl that no other thread uses as long as the result lives.
-    pub unsafe fn new(ssl: *mut ffi::SSL, phase: Phase, patience: Patience) -> Result<Drive<'a>> {
-        // SAFETY: as the caller promises.
-        unsafe { Drive::with(ssl, phase, patience, None) }
+    /// One call on `conn`. An error where no guard stands on it.
+    pub fn new(conn: Conn<'a>, phase: Phase, patience: Patience) -> Result<Drive<'a>> {
+        Drive::with(conn, phase, patience, None)
     }
 
-    /// The same, where our transport may be lent already. An error where no guard stands on `ssl`.
-    ///
-    /// # Safety
-    /// As for [`Drive::new`].
-    pub unsafe fn with(ssl: *mut ffi::SSL, phase: Phase, patience: Patience, lent: Option<Lent>) -> Result<Drive<'a>> {
+    /// The same, where our transport may be lent already.
+    pub fn with(conn: Conn<'a>, phase: Phase, patience: Patience, lent: Option<Lent<'a>>) -> Result<Drive<'a>> {
         let errno = last_errno();
-        // SAFETY: as the caller promises, here and in every block of this type.
-        let guard = unsafe { gate::guard(ssl)? };
-        // SAFETY: see above. Of a handshake that is about to begin here the watch must know.
-        unsafe { Watch::ensure(ssl)? };
-        // SAFETY: see above.
-        let lent = lent.or_else(|| unsafe { Lent::take(ssl) });
-        // SAFETY: see above.
-        let (transport, dead) = unsafe { (Transport::of(ssl), gate::given_up(ssl)) };
+        let guard = gate::guard(conn)?;
+        Watch::ensure(conn)?;
+        let lent = lent.or_else(|| lend::take(conn));
+        let (transport, dead) = (conn.wire::<Transport>(), conn.is_given_up());
         if let Some(transport) = transport.filter(|_| lent.is_some()) {
             transport.be_patient_for(guard.settings().timeout_ms);
         }
-        Ok(Drive { ssl, phase, guard, transport, lent, partial: false, dead, patience, deadline: None, idle: 0, errno })
+        Ok(Drive {
+            conn,
+            phase,
+            guard,
+            transport,
+            lent,
+            partial: false,
+            dead,
+            patience,
+            deadline: None,
+            idle: 0,
+            errno,
+        })
     }
 
     /// Makes the handshake, or goes on with it.
@@ -111,11 +114,9 @@ impl<'a> Drive<'a> {
     }
 
     /// Makes a read, write or shutdown, after the handshake where that is not complete: `call` is what libssl is to do.
-    pub(super) fn run(&mut self, call: impl Fn(*mut ffi::SSL) -> c_int) -> Result<Progress> {
-        // SAFETY: see `new`.
-        if unsafe { ffi::SSL_is_init_finished(self.ssl) } == 1 {
-            // SAFETY: see `new`.
-            if let Err(error) = unsafe { gate::verified(self.ssl, &self.guard) } {
+    pub(super) fn run(&mut self, mut call: impl FnMut(Conn<'_>) -> c_int) -> Result<Progress> {
+        if self.conn.is_init_finished() {
+            if let Err(error) = gate::verified(self.conn, &self.guard) {
                 return Err(self.last_word(error));
             }
         } else {
@@ -127,17 +128,16 @@ impl<'a> Drive<'a> {
                 return Ok(progress);
             }
         }
-        // SAFETY: see `new`.
-        unsafe { gate::open(self.ssl) };
+        gate::open(self.conn);
         let quiet = Quiet::begin();
         self.note_nothing_written();
-        let answer = call(self.ssl);
+        let answer = call(self.conn);
         self.errno = last_errno();
         self.go_on(Some(quiet), answer, call)
     }
 
     /// Goes on after a read or write that went past the gate, because libssl was alive, and did not succeed.
-    pub(super) fn go_on_after(&mut self, first: c_int, again: impl Fn(*mut ffi::SSL) -> c_int) -> Result<Progress> {
+    pub(super) fn go_on_after(&mut self, first: c_int, again: impl FnMut(Conn<'_>) -> c_int) -> Result<Progress> {
         self.dead = false;
         self.go_on(None, first, again)
     }
@@ -148,7 +148,7 @@ impl<'a> Drive<'a> {
         &mut self,
         mut quiet: Option<Quiet>,
         mut answer: c_int,
-        again: impl Fn(*mut ffi::SSL) -> c_int,
+        mut again: impl FnMut(Conn<'_>) -> c_int,
     ) -> Result<Progress> {
         loop {
             if let Ok(amount @ 1..) = usize::try_from(answer) {
@@ -171,7 +171,7 @@ impl<'a> Drive<'a> {
             }
             quiet = Some(Quiet::begin());
             self.note_nothing_written();
-            answer = again(self.ssl);
+            answer = again(self.conn);
             self.errno = last_errno();
         }
     }
@@ -181,8 +181,7 @@ impl<'a> Drive<'a> {
         if let Some(error) = self.transport.and_then(Transport::failure) {
             return Err(error);
         }
-        // SAFETY: see `new`.
-        if unsafe { ffi::SSL_is_init_finished(self.ssl) } == 1 {
+        if self.conn.is_init_finished() {
             return self.verified();
         }
         if let Some(error) = self.ended_by() {
@@ -190,23 +189,18 @@ impl<'a> Drive<'a> {
         }
         guard.check_not_poisoned()?;
         self.check_host_not_poisoned()?;
-        // SAFETY: see `new`. What begins here is seen to begin, whatever info callback the program has set.
-        if unsafe { sys::SSL_in_before(self.ssl) } == 1 {
-            // SAFETY: see `new`.
-            unsafe { begin::pin_info(self.ssl) };
+        if self.conn.is_in_before() {
+            start::pin_info(self.conn);
         }
         self.arm();
         loop {
             let quiet = Quiet::begin();
             self.note_nothing_written();
-            // SAFETY: see `new`.
-            let answer = unsafe {
-                match guard.role {
-                    // The program has said which side this is, or libssl complains.
-                    _ if guard.either_side => ffi::SSL_do_handshake(self.ssl),
-                    Role::Client => ffi::SSL_connect(self.ssl),
-                    Role::Server => ffi::SSL_accept(self.ssl),
-                }
+            let answer = match guard.role {
+                // The program has said which side this is, or libssl complains.
+                _ if guard.either_side => self.conn.do_handshake(),
+                Role::Client => self.conn.connect(),
+                Role::Server => self.conn.accept(),
             };
             self.errno = last_errno();
             if answer == 1 {
@@ -225,10 +219,8 @@ impl<'a> Drive<'a> {
 
     /// The handshake is complete; whether it also was verified.
     fn verified(&mut self) -> Result<Progress> {
-        // SAFETY: see `new`.
-        unsafe { gate::verified(self.ssl, &self.guard)? };
-        // SAFETY: see `new`.
-        unsafe { gate::open(self.ssl) };
+        gate::verified(self.conn, &self.guard)?;
+        gate::open(self.conn);
         if let Some(transport) = self.transport {
             transport.settle();
         }
@@ -236,8 +228,7 @@ impl<'a> Drive<'a> {
     }
 
     fn check_host_not_poisoned(&self) -> Result<()> {
-        // SAFETY: see `new`.
-        let poison = unsafe { Watch::of(self.ssl) }.and_then(|watch| watch.state().poison.clone());
+        let poison = Watch::of(self.conn).and_then(|watch| watch.state().poison.clone());
         poison.map_or(Ok(()), Err)
     }
 
@@ -253,8 +244,7 @@ impl<'a> Drive<'a> {
 
     /// What to do after a call that did not succeed.
     fn step(&mut self) -> Result<Step> {
-        // SAFETY: see `new`.
-        let finished = unsafe { ffi::SSL_is_init_finished(self.ssl) } == 1;
+        let finished = self.conn.is_init_finished();
         if let Some(error) = self.ended_by() {
             return Err(error);
         }
@@ -278,17 +268,15 @@ impl<'a> Drive<'a> {
             }
             return Ok(self.wait_or_return(wish)?.map_or(Step::Again, Step::Return));
         }
-        // SAFETY: as above.
-        let shutdown = unsafe { ffi::SSL_get_shutdown(self.ssl) };
-        if self.phase == Phase::Write && shutdown & ffi::SSL_SENT_SHUTDOWN != 0 {
+        let (said_goodbye, heard_goodbye) = self.conn.goodbyes();
+        if self.phase == Phase::Write && said_goodbye {
             return Err(failure::closed());
         }
         let cut = self.transport.is_some_and(|transport| transport.ended.get());
-        if self.phase == Phase::Read && finished && shutdown & ffi::SSL_RECEIVED_SHUTDOWN != 0 && !cut {
+        if self.phase == Phase::Read && finished && heard_goodbye && !cut {
             return Ok(Step::Return(Progress::End));
         }
-        // SAFETY: as above.
-        if self.phase != Phase::Shutdown && unsafe { sys::SSL_in_before(self.ssl) } == 1 {
+        if self.phase != Phase::Shutdown && self.conn.is_in_before() {
             return Ok(Step::Handshake);
         }
         Err(self.failure())
@@ -316,8 +304,10 @@ impl<'a> Drive<'a> {
 
     /// What libssl waits for; nothing, once it has given the connection up.
     fn wish(&self) -> Option<Progress> {
-        // SAFETY: see `new`.
-        let wish = unsafe { wish_of(self.ssl) };
+        let wish = self.conn.wish().map(|want| match want {
+            Want::Read => Progress::WantRead,
+            Want::Write => Progress::WantWrite,
+        });
         let wrote = self.transport.is_none_or(|transport| transport.wrote.get());
         // Without a try to write the wish is an old one.
         wish.filter(|wish| *wish == Progress::WantRead || wrote)
@@ -345,19 +335,16 @@ impl<'a> Drive<'a> {
         }
         if self.phase == Phase::Write && self.lent.is_some() && !self.partial {
             // Each part of a long write has its own time, as the answer of hostlock_write may be a part of it.
-            // SAFETY: see `new`; this control takes a number and no pointer.
-            let modes = unsafe { ffi::SSL_ctrl(self.ssl, sys::SSL_CTRL_MODE, 0, ptr::null_mut()) };
-            self.partial = modes & sys::SSL_MODE_ENABLE_PARTIAL_WRITE == 0;
-            // SAFETY: see `new`; this control takes a number and no pointer.
-            unsafe { ffi::SSL_ctrl(self.ssl, sys::SSL_CTRL_MODE, sys::SSL_MODE_ENABLE_PARTIAL_WRITE, ptr::null_mut()) };
+            self.partial = self.conn.mode() & sys::SSL_MODE_ENABLE_PARTIAL_WRITE == 0;
+            self.conn.set_mode(sys::SSL_MODE_ENABLE_PARTIAL_WRITE);
         }
-        let events = if wish == Progress::WantRead { libc::POLLIN } else { libc::POLLOUT };
+        let event = if wish == Progress::WantRead { Wish::Read } else { Wish::Write };
         self.idle = 0;
         // A descriptor that is always ready must not outlive the deadline either.
         let late = deadline.has_passed();
-        match if late { Ok(false) } else { wait(&mut [poll_entry(fd, events)], &deadline) } {
-            Ok(true) => Ok(None),
-            Ok(false) => Err(self.timed_out(self.phase, deadline.allowed_ms())),
+        match if late { Ok(vec![false]) } else { wait(&[(fd, event)], &deadline) } {
+            Ok(ready) if ready.contains(&true) => Ok(None),
+            Ok(_) => Err(self.timed_out(self.phase, deadline.allowed_ms())),
             Err(error) => {
                 let why = failure::os_text(&error);
                 Err(Error::new(Status::EIo, format!("waiting for {} failed: {why}", self.peer())))
@@ -368,9 +355,8 @@ impl<'a> Drive<'a> {
     /// Waits until the transport takes bytes again: then, or where it does by now, `None`.
     pub(super) fn wait_for_room(&mut self) -> Result<Option<Progress>> {
         let Some(transport) = self.transport else { return Ok(None) };
-        if wait(&mut [poll_entry(transport.fd(), libc::POLLOUT)], &Deadline::after(0).within(Duration::ZERO))
-            .unwrap_or(false)
-        {
+        let now = Deadline::after(0).within(Duration::ZERO);
+        if wait(&[(transport.fd(), Wish::Write)], &now).is_ok_and(|ready| ready.contains(&true)) {
             return Ok(None);
         }
         self.wait_or_return(Progress::WantWrite)
@@ -383,8 +369,7 @@ impl<'a> Drive<'a> {
         if self.patience == Patience::Transport {
             return Ok(None);
         }
-        // SAFETY: see `new`.
-        let (reader, writer) = unsafe { gather::descriptors(self.ssl) };
+        let (reader, writer) = self.conn.descriptors();
         match if wish == Progress::WantRead { reader } else { writer } {
             Some(fd) => Ok(Some(fd)),
             None => Err(Error::new(Status::EState, "this connection has no descriptor to wait for")
@@ -408,8 +393,7 @@ impl<'a> Drive<'a> {
     fn timed_out(&self, phase: Phase, allowed_ms: u32) -> Error {
         let silent =
             self.transport.filter(|transport| phase == Phase::Handshake && transport.with_head(<[u8]>::is_empty));
-        // SAFETY: see `new`.
-        let client = unsafe { ffi::SSL_is_server(self.ssl) } != 1;
+        let client = !self.conn.is_server();
         let hello = silent.filter(|_| client).map_or(0, Transport::sent);
         failure::timed_out(phase, &self.peer(), allowed_ms, hello)
     }
@@ -421,12 +405,10 @@ impl<'a> Drive<'a> {
 
     /// The error that ended the connection in an earlier call, of ours or of libssl's own. SSL_clear ends it.
     fn remembered(&self) -> Option<Error> {
-        // SAFETY: see `new`.
-        if unsafe { sys::SSL_in_before(self.ssl) } == 1 {
+        if self.conn.is_in_before() {
             return None;
         }
-        // SAFETY: see `new`.
-        let watch = unsafe { Watch::of(self.ssl) }?;
+        let watch = Watch::of(self.conn)?;
         let state = watch.state();
         let of_libssl = || state.failure.clone().filter(|_| self.dead);
         state.ended.clone().or_else(of_libssl).or_else(|| self.dead.then(failure::failed_earlier))
@@ -434,12 +416,10 @@ impl<'a> Drive<'a> {
 
     /// The verdict, where it is a refusal: it says more than libssl can. One from before SSL_clear counts no more.
     fn refused(&self) -> Option<Error> {
-        // SAFETY: see `new`.
-        if unsafe { sys::SSL_in_before(self.ssl) } == 1 {
+        if self.conn.is_in_before() {
             return None;
         }
-        // SAFETY: see `new`.
-        match &unsafe { Watch::of(self.ssl) }?.state().verdict {
+        match &Watch::of(self.conn)?.state().verdict {
             Verdict::Refused(error) => Some(error.clone()),
             _ => None,
         }
@@ -447,28 +427,23 @@ impl<'a> Drive<'a> {
 
     /// The words for a call that failed just now.
     fn failure(&self) -> Error {
-        // SAFETY: see `new`.
-        let watch = unsafe { Watch::of(self.ssl) };
+        let watch = Watch::of(self.conn);
         let first = watch.is_some_and(|watch| !std::mem::replace(&mut watch.state().end_reported, true));
-        // SAFETY: see `new`.
-        unsafe { gather::failure(self.ssl, self.phase, self.transport, self.errno, first) }
+        gather::failure(self.conn, self.phase, self.transport, self.errno, first)
     }
 
     fn peer(&self) -> String {
-        // SAFETY: see `new`.
-        gather::peer_address(unsafe { gather::descriptors(self.ssl) }.0)
+        gather::peer_address(self.conn.descriptors().0)
     }
 
     /// Adds the host, and keeps the error where the connection cannot go on after it.
     pub(super) fn last_word(&self, error: Error) -> Error {
-        // SAFETY: see `new`.
-        let error = unsafe { gather::with_host(self.ssl, error) };
+        let error = gather::with_host(self.conn, error);
         let passing = match error.status() {
             Status::EArg | Status::EState | Status::EClosed | Status::EPoisoned => true,
             Status::ETimeout => self.phase != Phase::Handshake,
             // A callback of the program's has not finished.
-            // SAFETY: see `new`.
-            Status::EUnsupported => !unsafe { gate::given_up(self.ssl) },
+            Status::EUnsupported => !self.conn.is_given_up(),
             _ => false,
         };
         if passing {
@@ -477,8 +452,7 @@ impl<'a> Drive<'a> {
         if let Some(transport) = self.transport.filter(|_| self.lent.is_none()) {
             transport.fail_with(&error);
         }
-        // SAFETY: see `new`.
-        if let Some(watch) = unsafe { Watch::of(self.ssl) } {
+        if let Some(watch) = Watch::of(self.conn) {
             watch.state().ended.get_or_insert_with(|| error.clone());
         }
         error
@@ -495,39 +469,8 @@ impl<'a> Drive<'a> {
 impl Drop for Drive<'_> {
     fn drop(&mut self) {
         if self.partial {
-            let mode = sys::SSL_MODE_ENABLE_PARTIAL_WRITE;
-            // SAFETY: see `new`; this control takes a number and no pointer.
-            unsafe { ffi::SSL_ctrl(self.ssl, sys::SSL_CTRL_CLEAR_MODE, mode, ptr::null_mut()) };
+            self.conn.clear_mode(sys::SSL_MODE_ENABLE_PARTIAL_WRITE);
         }
-    }
-}
-
-/// What libssl waits for, by the rules of SSL_get_error without its look at the error queue. A connection that libssl has
-/// given up waits for nothing: where its alert found no room SSL_want goes on saying "writing".
-///
-/// # Safety
-/// `ssl` is a live `SSL` of our libssl that no other thread uses now.
-unsafe fn wish_of(ssl: *mut ffi::SSL) -> Option<Progress> {
-    // SAFETY: `ssl` is live.
-    let (want, reader, writer) = unsafe { (sys::SSL_want(ssl), ffi::SSL_get_rbio(ssl), ffi::SSL_get_wbio(ssl)) };
-    let bio = match want {
-        sys::SSL_READING => reader,
-        sys::SSL_WRITING => writer,
-        _ => return None,
-    };
-    // SAFETY: `ssl` is live.
-    if bio.is_null() || unsafe { gate::given_up(ssl) } {
-        return None;
-    }
-    // SAFETY: the BIO belongs to the SSL.
-    let flags = unsafe { sys::BIO_test_flags(bio, ffi::BIO_FLAGS_RWS | ffi::BIO_FLAGS_SHOULD_RETRY) };
-    if flags & ffi::BIO_FLAGS_SHOULD_RETRY == 0 {
-        return None;
-    }
-    match flags & (ffi::BIO_FLAGS_READ | ffi::BIO_FLAGS_WRITE) {
-        ffi::BIO_FLAGS_READ => Some(Progress::WantRead),
-        ffi::BIO_FLAGS_WRITE => Some(Progress::WantWrite),
-        _ => None,
     }
 }
 

@@ -1,16 +1,14 @@
 //! Whether a connection may be used at all: only where its handshake was begun under a guard. Every call of ours that
 //! moves bytes, or tells what a handshake agreed on, asks here before it asks libssl.
 
-use std::ffi::CStr;
 use std::sync::Arc;
 
-use openssl_sys as ffi;
-
 use crate::error::{Error, Result, Status};
-use crate::sys;
-use crate::verify::begin;
-use crate::verify::guard::{Guard, Regime, Role};
-use crate::verify::watch::{Verdict, Watch};
+use crate::guard::{Guard, Regime};
+use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::{open_connections, start};
+use crate::libssl::Conn;
+use crate::role::Role;
 
 /// The way that a read or write takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,41 +21,38 @@ pub enum Way {
     Ask,
 }
 
-/// The way for `ssl`. It is asked before each read and write, so it does little.
-///
-/// # Safety
-/// `ssl` is a live `SSL` of our libssl that no other thread uses now.
+/// The way for `conn`. It is asked before each read and write, so it does little.
 #[inline]
-pub unsafe fn way(ssl: *mut ffi::SSL) -> Way {
-    // SAFETY: `ssl` is live, and keeps its watch.
-    let Some(watch) = (unsafe { Watch::of(ssl) }) else { return Way::Ask };
-    // SAFETY: `ssl` is live; after SSL_clear and after a fatal error libssl says no.
-    if !watch.is_open() || unsafe { ffi::SSL_is_init_finished(ssl) } != 1 {
+pub fn way(conn: Conn<'_>) -> Way {
+    if !open_connections::knows(conn) && !is_open(conn) {
         return Way::Ask;
     }
-    // SAFETY: `ssl` is live; NULL where it has no BIO.
-    let bio = unsafe { ffi::SSL_get_rbio(ssl) };
-    // SAFETY: not NULL, and the SSL keeps it.
-    if !bio.is_null() && unsafe { sys::BIO_method_type(bio) } == sys::BIO_TYPE_SOCKET {
-        return Way::Socket;
+    // After SSL_clear and after a fatal error libssl says no.
+    if !conn.is_init_finished() {
+        return Way::Ask;
     }
-    Way::Direct
+    if conn.is_over_socket() { Way::Socket } else { Way::Direct }
 }
 
-/// The guard under which the handshake of `ssl` was begun, or would begin now.
-///
-/// # Safety
-/// As for [`way`].
-pub unsafe fn guard(ssl: *mut ffi::SSL) -> Result<Arc<Guard>> {
-    // SAFETY: `ssl` is live, and keeps its watch.
-    let watch = unsafe { Watch::of(ssl) };
-    // SAFETY: `ssl` is live.
-    if unsafe { sys::SSL_in_before(ssl) } == 1 {
-        // SAFETY: `ssl` is live, and keeps its context.
-        return match unsafe { Guard::of_ssl(ssl) } {
+/// Whether `conn` is open though nobody remembers it: another connection may have taken its place in the memory.
+#[cold]
+#[inline(never)]
+fn is_open(conn: Conn<'_>) -> bool {
+    let is_open = Watch::of(conn).is_some_and(Watch::is_open);
+    if is_open {
+        open_connections::remember(conn);
+    }
+    is_open
+}
+
+/// The guard under which the handshake of `conn` was begun, or would begin now.
+pub fn guard(conn: Conn<'_>) -> Result<Arc<Guard>> {
+    let watch = Watch::of(conn);
+    if conn.is_in_before() {
+        return match Guard::of_conn(conn) {
             Some(guard) => Ok(guard.share()),
             // Only a connection that once was ours has a watch.
-            None if watch.is_some() => Err(begin::unverified(begin::CONTEXT_REPLACED)),
+            None if watch.is_some() => Err(start::unverified(start::CONTEXT_REPLACED)),
             None => Err(Error::new(Status::EState, "this SSL belongs to a context that was not made by hostlock")
                 .with_hint("make it from a context of hostlock_client_new, or one that hostlock_harden hardened")),
         };
@@ -76,47 +71,27 @@ fn unguarded() -> Error {
         .with_hint("make the SSL from a context of hostlock_client_new, or one that hostlock_harden hardened before")
 }
 
-/// Whether the complete handshake of `ssl`, begun under `guard`, also was verified.
-///
-/// # Safety
-/// As for [`way`].
-pub unsafe fn verified(ssl: *mut ffi::SSL, guard: &Guard) -> Result<()> {
+/// Whether the complete handshake of `conn`, begun under `guard`, also was verified.
+pub fn verified(conn: Conn<'_>, guard: &Guard) -> Result<()> {
     if guard.regime() == Regime::Watched {
         return Ok(());
     }
-    // SAFETY: `ssl` is live, and keeps its watch.
-    let verdict = unsafe { Watch::of(ssl) }.map(|watch| watch.state().verdict.clone());
+    let verdict = Watch::of(conn).map(|watch| watch.state().verdict.clone());
     match verdict {
         Some(Verdict::Refused(error)) => Err(error),
         Some(Verdict::Verified { .. } | Verdict::Excused(_)) => Ok(()),
-        // SAFETY: `ssl` is live.
-        Some(Verdict::Pending) | None if unsafe { guard.role_on(ssl) } == Role::Server => Ok(()),
+        Some(Verdict::Pending) | None if guard.role_on(conn) == Role::Server => Ok(()),
         Some(Verdict::Pending) | None => {
-            // SAFETY: `ssl` is live; after this libssl itself refuses to read and write.
-            unsafe { ffi::SSL_set_shutdown(ssl, ffi::SSL_SENT_SHUTDOWN | ffi::SSL_RECEIVED_SHUTDOWN) };
+            conn.close();
             Err(Error::new(Status::EUnverified, "the handshake ended without hostlock's verification"))
         }
     }
 }
 
 /// Opens the way for what comes after a complete and verified handshake, unless a write is unfinished.
-///
-/// # Safety
-/// As for [`way`].
-pub unsafe fn open(ssl: *mut ffi::SSL) {
-    // SAFETY: `ssl` is live, and keeps its watch.
-    if let Some(watch) = unsafe { Watch::of(ssl) } {
+pub fn open(conn: Conn<'_>) {
+    if let Some(watch) = Watch::of(conn) {
         let idle = watch.state().unfinished.is_none();
-        watch.set_open(idle);
+        watch.set_open(conn, idle);
     }
-}
-
-/// Whether libssl has given the connection up: a fatal error of either side came before.
-///
-/// # Safety
-/// As for [`way`].
-pub unsafe fn given_up(ssl: *const ffi::SSL) -> bool {
-    // SAFETY: `ssl` is live; the answer is a static text.
-    let state = unsafe { CStr::from_ptr(ffi::SSL_state_string(ssl)) };
-    state == c"SSLERR"
 }

@@ -4,6 +4,7 @@
 //! the bytes. [`drive`] goes on where a call of libssl did not succeed at once, for [`exchange`]'s reads and writes as for
 //! handshakes, and [`lend`] puts our transport in the place of a program's own socket BIO meanwhile. [`gate`] says which
 //! connections may be used at all. [`gather`] collects the facts of a failure and [`failure`] puts them into words ([`alert`] those of the peer). [`facts`] tells what was agreed.
+#![forbid(unsafe_code)]
 
 pub mod alert;
 pub mod deadline;

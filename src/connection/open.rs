@@ -2,31 +2,31 @@
 //! to be one that a certificate can be checked for.
 
 use std::ffi::c_int;
-use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
-use std::ptr::NonNull;
 
+use foreign_types::ForeignType;
+use openssl::ssl::Ssl;
 use openssl_sys as ffi;
 
 use crate::connection::deadline::Deadline;
 use crate::connection::drive::{self, Drive, Patience, Progress};
 use crate::connection::failure::{Phase, os_text};
-use crate::connection::transport::{Limits, Transport, socket_kind};
+use crate::connection::transport::{Descriptor, Limits, Transport};
 use crate::connection::{exchange, race, resolve};
 use crate::error::{Error, Result, Status};
-use crate::identity::Reference;
-use crate::queue::Quiet;
-use crate::verify::guard::{Guard, Role};
-use crate::verify::host;
+use crate::guard::Guard;
+use crate::handshake::set_host;
+use crate::host::Reference;
+use crate::libssl::queue::Quiet;
+use crate::libssl::{Conn, Ctx};
+use crate::os::socket;
+use crate::role::Role;
 
 /// An owner of an `SSL`.
-pub struct Connection(NonNull<ffi::SSL>);
+pub struct Connection(Ssl);
 
 impl Connection {
     /// Resolves `host`, connects and makes the handshake, all within the context's timeout.
-    ///
-    /// # Safety
-    /// `ctx` is a live `SSL_CTX` of our libssl that carries `guard`.
-    pub unsafe fn to_host(ctx: *mut ffi::SSL_CTX, guard: &Guard, host: Reference, port: u16) -> Result<Connection> {
+    pub fn to_host(ctx: Ctx<'_>, guard: &Guard, host: Reference, port: u16) -> Result<Connection> {
         let named = host.text().into_owned();
         let say_host = |error: Error| if error.host().is_some() { error } else { error.with_host(named.as_str()) };
         (|| {
@@ -38,8 +38,7 @@ impl Connection {
             let deadline = Deadline::after(guard.settings().timeout_ms);
             let addresses = resolve::addresses(&host, port, &deadline)?;
             let socket = race::connect(&addresses, &deadline)?;
-            // SAFETY: as the caller promises.
-            let connection = unsafe { Connection::over(ctx, socket.into_raw_fd(), true, host)? };
+            let connection = Connection::over(ctx, Descriptor::Owned(socket), host)?;
             connection.limit(Limits { deadline, ..drive::limits_of(guard) });
             connection.handshake()?;
             Ok(connection)
@@ -49,27 +48,17 @@ impl Connection {
 
     /// A connection over the caller's connected stream socket, which stays the caller's to close. Where the descriptor
     /// is in blocking mode the handshake is made; else nothing is sent yet.
-    ///
-    /// # Safety
-    /// As for [`Connection::to_host`]; `fd` stays open as long as the connection lives.
-    pub unsafe fn over_descriptor(
-        ctx: *mut ffi::SSL_CTX,
-        guard: &Guard,
-        fd: c_int,
-        host: Reference,
-    ) -> Result<Connection> {
+    pub fn over_descriptor(ctx: Ctx<'_>, guard: &Guard, fd: c_int, host: Reference) -> Result<Connection> {
         let named = host.text().into_owned();
         let say_host = |error: Error| if error.host().is_some() { error } else { error.with_host(named.as_str()) };
         (|| {
             check_client(guard)?;
             check_stream_socket(fd)?;
             guard.check_not_poisoned()?;
-            // SAFETY: as the caller promises.
-            let connection = unsafe { Connection::over(ctx, fd, false, host)? };
+            let connection = Connection::over(ctx, Descriptor::Callers(fd), host)?;
             // The clock starts with the handshake.
             connection.limit(Limits { deadline: Deadline::after(0), ..drive::limits_of(guard) });
-            // SAFETY: the connection is live and ours alone.
-            if unsafe { Transport::of(connection.as_ptr()) }.is_some_and(Transport::waits) {
+            if connection.as_conn().wire::<Transport>().is_some_and(Transport::waits) {
                 connection.handshake()?;
             }
             Ok(connection)
@@ -77,59 +66,42 @@ impl Connection {
         .map_err(say_host)
     }
 
-    unsafe fn over(ctx: *mut ffi::SSL_CTX, fd: c_int, owned: bool, host: Reference) -> Result<Connection> {
-        // SAFETY: an owned descriptor is ours to close until the transport has it.
-        let keep = owned.then(|| unsafe { OwnedFd::from_raw_fd(fd) });
+    fn over(ctx: Ctx<'_>, descriptor: Descriptor, host: Reference) -> Result<Connection> {
         let quiet = Quiet::begin();
-        // SAFETY: as the caller promises.
-        let raw = unsafe { ffi::SSL_new(ctx) };
-        let connection = NonNull::new(raw).map(Connection).ok_or_else(|| {
+        let connection = ctx.new_connection().map(Connection).ok_or_else(|| {
             let why = quiet.newest_reason().unwrap_or_else(|| "no reason given".to_owned());
             Error::new(Status::EInternal, format!("OpenSSL could not make a connection: {why}"))
         })?;
         drop(quiet);
-        let fd = keep.map_or(fd, IntoRawFd::into_raw_fd);
-        // SAFETY: the SSL is new and ours alone; an owned descriptor is given away.
-        unsafe { Transport::attach(connection.as_ptr(), fd, owned)? };
-        // SAFETY: as above.
-        unsafe { exchange::prepare(connection.as_ptr()) };
-        // SAFETY: as above.
-        unsafe { host::set(connection.as_ptr(), || Ok(host))? };
+        connection.as_conn().set_bio(Transport::over(descriptor)?);
+        exchange::prepare(connection.as_conn());
+        set_host::set(connection.as_conn(), || Ok(host))?;
         Ok(connection)
     }
 
-    /// The pointer, still owned by `self`.
-    pub fn as_ptr(&self) -> *mut ffi::SSL {
-        self.0.as_ptr()
+    /// A view of it.
+    pub fn as_conn(&self) -> Conn<'_> {
+        Conn::from(&*self.0)
     }
 
     /// Gives the ownership to the caller, who frees it with `SSL_free`.
     pub fn into_raw(self) -> *mut ffi::SSL {
-        let raw = self.as_ptr();
+        let raw = self.0.as_ptr();
         std::mem::forget(self);
         raw
     }
 
     fn limit(&self, limits: Limits) {
-        // SAFETY: the connection is live and ours alone.
-        if let Some(transport) = unsafe { Transport::of(self.as_ptr()) } {
+        if let Some(transport) = self.as_conn().wire::<Transport>() {
             transport.limits.set(Some(limits));
         }
     }
 
     fn handshake(&self) -> Result<()> {
-        // SAFETY: the connection is live and ours alone.
-        match unsafe { Drive::new(self.as_ptr(), Phase::Handshake, Patience::Wait)?.handshake()? } {
+        match Drive::new(self.as_conn(), Phase::Handshake, Patience::Wait)?.handshake()? {
             Progress::Done(_) => Ok(()),
             other => Err(Error::new(Status::EInternal, format!("a handshake that waits ended with {other:?}"))),
         }
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        // SAFETY: gives up the one reference that `self` owns.
-        unsafe { ffi::SSL_free(self.as_ptr()) };
     }
 }
 
@@ -144,9 +116,9 @@ fn check_client(guard: &Guard) -> Result<()> {
 }
 
 fn check_stream_socket(fd: c_int) -> Result<()> {
-    let kind = socket_kind(fd)
+    let is_stream = socket::is_stream(fd)
         .map_err(|error| Error::new(Status::EArg, format!("descriptor {fd} is not a socket: {}", os_text(&error))))?;
-    if kind != libc::SOCK_STREAM {
+    if !is_stream {
         return Err(Error::new(Status::EArg, format!("descriptor {fd} is a socket, but not a stream"))
             .with_hint("TLS needs a stream socket such as TCP's; DTLS is not offered"));
     }

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use crate::connection::deadline::Deadline;
 use crate::error::{Error, Result, Status};
-use crate::identity::Reference;
+use crate::host::Reference;
+use crate::os::signals;
 
 /// The addresses of `host`, in the order to try them.
 pub fn addresses(host: &Reference, port: u16, deadline: &Deadline) -> Result<Vec<SocketAddr>> {
@@ -37,7 +38,7 @@ pub fn look_up(
         // Nobody listens any more where the time was up.
         let _ = sender.send(resolver());
     };
-    without_signals(|| thread::Builder::new().name("hostlock-resolve".to_owned()).spawn(job)).map_err(|error| {
+    signals::without(|| thread::Builder::new().name("hostlock-resolve".to_owned()).spawn(job)).map_err(|error| {
         Error::new(Status::EInternal, format!("no thread could be started to resolve {name:?}: {error}"))
     })?;
     let answer = match deadline.remaining() {
@@ -138,23 +139,6 @@ fn interleave(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
         turns.extend(pair.0);
         turns.extend(pair.1);
     }
-}
-
-/// A thread inherits the mask of the one that starts it: signals stay the business of the program's own threads.
-fn without_signals<T>(start: impl FnOnce() -> T) -> T {
-    // SAFETY: plain data, which sigfillset and pthread_sigmask fill in.
-    let (mut all, mut before): (libc::sigset_t, libc::sigset_t) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
-    // SAFETY: both sets live through the calls.
-    let masked = unsafe {
-        libc::sigfillset(&mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before) == 0
-    };
-    let started = start();
-    if masked {
-        // SAFETY: `before` is what the thread's mask was.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut()) };
-    }
-    started
 }
 
 /// An address with its port, as it stands in a URI.

@@ -3,17 +3,15 @@
 //! stops sending keeps libssl's own loop from returning. Waiting is left to those who drive the connection.
 
 use std::cell::Cell;
-use std::ffi::{c_char, c_int, c_long, c_void};
+use std::ffi::{CStr, c_int};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
-use std::sync::OnceLock;
-
-use openssl_sys as ffi;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::connection::deadline::Deadline;
 use crate::error::{Error, Result, Status};
-use crate::sys;
+use crate::libssl::bio::{Bio, MethodSlot, Moved, Wire};
+use crate::os::socket;
 
 /// How many of the peer's first bytes are kept: enough for a greeting, an alert, or a server hello's version and suite.
 pub const HEAD: usize = 96;
@@ -38,10 +36,17 @@ pub enum Tripped {
     Bytes,
 }
 
+/// A descriptor to carry the bytes over.
+pub enum Descriptor {
+    /// Ours, to close.
+    Owned(OwnedFd),
+    /// The caller's.
+    Callers(c_int),
+}
+
 /// The state of one connection's transport. It belongs to the BIO, and the BIO to the `SSL`.
 pub struct Transport {
-    fd: c_int,
-    owned: bool,
+    fd: Descriptor,
     /// Set while a handshake runs.
     pub limits: Cell<Option<Limits>>,
     /// The limit that was passed.
@@ -66,23 +71,10 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Gives `ssl` a transport over the stream socket `fd`. An `owned` descriptor is closed with the `SSL`, also where
-    /// this fails.
-    ///
-    /// # Safety
-    /// `ssl` is a live `SSL` of our libssl that no other thread uses now; an `owned` descriptor is given away.
-    pub unsafe fn attach(ssl: *mut ffi::SSL, fd: c_int, owned: bool) -> Result<()> {
-        let bio = Transport::bio(fd, owned)?;
-        // SAFETY: both live; the SSL takes the one reference for both directions.
-        unsafe { ffi::SSL_set_bio(ssl, bio, bio) };
-        Ok(())
-    }
-
-    /// A new BIO with a transport over `fd`, with one reference for the caller.
-    pub fn bio(fd: c_int, owned: bool) -> Result<*mut ffi::BIO> {
-        let transport = Box::new(Transport {
+    /// One over the stream socket `fd`. An `owned` descriptor is closed with it.
+    pub fn over(fd: Descriptor) -> Result<Bio<Transport>> {
+        let transport = Transport {
             fd,
-            owned,
             limits: Cell::new(None),
             tripped: Cell::new(None),
             drained: Cell::new(false),
@@ -95,71 +87,34 @@ impl Transport {
             sent: Cell::new(0),
             head: Cell::new(([0; HEAD], 0)),
             failure: Cell::new(None),
-        });
-        let no_memory = || Error::new(Status::EInternal, "OpenSSL could not make a transport");
-        let method = method().ok_or_else(no_memory)?;
-        // SAFETY: the method lives as long as the process.
-        let bio = unsafe { ffi::BIO_new(method.0) };
-        if bio.is_null() {
-            return Err(no_memory());
-        }
-        // SAFETY: the BIO is new; it owns the box until `destroy`.
-        unsafe { ffi::BIO_set_data(bio, Box::into_raw(transport).cast()) };
-        // SAFETY: as above.
-        unsafe { ffi::BIO_set_init(bio, 1) };
-        Ok(bio)
-    }
-
-    /// The transport of a BIO that is NULL or of our type.
-    ///
-    /// # Safety
-    /// `bio` is as said, and outlives the result.
-    pub unsafe fn of_bio<'a>(bio: *mut ffi::BIO) -> Option<&'a Transport> {
-        if bio.is_null() {
-            return None;
-        }
-        // SAFETY: every BIO of our type holds a transport, or NULL.
-        unsafe { (ffi::BIO_get_data(bio) as *const Transport).as_ref() }
-    }
-
-    /// The transport of `ssl`, where it has one of ours.
-    ///
-    /// # Safety
-    /// `ssl` is a live `SSL` of our libssl, and keeps its BIO as long as the result is used.
-    pub unsafe fn of<'a>(ssl: *const ffi::SSL) -> Option<&'a Transport> {
-        // SAFETY: as the caller promises; NULL where there is none.
-        let bio = unsafe { ffi::SSL_get_rbio(ssl) };
-        if bio.is_null() {
-            return None;
-        }
-        // SAFETY: the BIO belongs to the SSL.
-        let bio = unsafe { sys::BIO_find_type(bio, method()?.1) };
-        if bio.is_null() {
-            return None;
-        }
-        // SAFETY: every BIO of our type holds a transport, or NULL.
-        unsafe { (ffi::BIO_get_data(bio) as *const Transport).as_ref() }
+        };
+        Bio::new(transport).ok_or_else(|| Error::new(Status::EInternal, "OpenSSL could not make a transport"))
     }
 
     /// The descriptor.
     pub fn fd(&self) -> c_int {
-        self.fd
+        match &self.fd {
+            Descriptor::Owned(fd) => fd.as_raw_fd(),
+            Descriptor::Callers(fd) => *fd,
+        }
     }
 
     /// Whether a call may wait: always on a descriptor of ours; on the caller's own, where it is in blocking mode now.
     pub fn waits(&self) -> bool {
-        // SAFETY: takes a number, and answers -1 where it is no descriptor.
-        self.owned || unsafe { libc::fcntl(self.fd, libc::F_GETFL) } & libc::O_NONBLOCK == 0
+        match &self.fd {
+            Descriptor::Owned(_) => true,
+            Descriptor::Callers(fd) => socket::blocks(*fd),
+        }
     }
 
     /// Fills the head up with what has arrived already: libssl stops at five bytes where they are not TLS. Only for a
     /// connection that failed, because it takes the bytes away from libssl.
     pub fn look_further(&self) {
         let (mut head, len) = self.head.get();
-        let Some(room) = head.get_mut(len..) else { return };
-        // SAFETY: the pointer and the length are the slice's.
-        let got = unsafe { libc::recv(self.fd, room.as_mut_ptr().cast(), room.len(), libc::MSG_DONTWAIT) };
-        self.head.set((head, len + usize::try_from(got).unwrap_or(0)));
+        let mut room = [const { MaybeUninit::uninit() }; HEAD];
+        let Ok(got) = socket::receive(self.fd(), &mut room[len..]) else { return };
+        head[len..len + got.len()].copy_from_slice(got);
+        self.head.set((head, len + got.len()));
     }
 
     /// The first bytes that the peer sent.
@@ -244,173 +199,58 @@ impl Transport {
     }
 }
 
-/// Whether `fd` is a stream socket.
-pub fn is_stream_socket(fd: c_int) -> bool {
-    socket_kind(fd).is_ok_and(|kind| kind == libc::SOCK_STREAM)
-}
-
-/// The type of the socket `fd`, or why it has none.
-pub fn socket_kind(fd: c_int) -> io::Result<c_int> {
-    let (mut kind, mut len): (c_int, _) = (0, size_of::<c_int>() as libc::socklen_t);
-    // SAFETY: the option's value is written to the int behind the pointer; a number that is no descriptor is an error.
-    let asked = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, (&raw mut kind).cast(), &mut len) };
-    if asked == 0 { Ok(kind) } else { Err(io::Error::last_os_error()) }
-}
-
-impl Drop for Transport {
-    fn drop(&mut self) {
-        if self.owned {
-            // SAFETY: the descriptor was given to us, and is closed once.
-            unsafe { libc::close(self.fd) };
+/// What became of one system call: an error is noted.
+fn settled(transport: &Transport, outcome: io::Result<usize>) -> Moved {
+    match outcome {
+        Ok(amount) => Moved::Bytes(amount),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Moved::Again,
+        Err(error) => {
+            transport.errno.set(error.raw_os_error());
+            Moved::Failed
         }
     }
 }
 
-struct Method(*mut ffi::BIO_METHOD, c_int);
+impl Wire for Transport {
+    const NAME: &CStr = c"hostlock socket";
 
-// SAFETY: written once, before it is shared, and only read by libcrypto from then on.
-unsafe impl Send for Method {}
-// SAFETY: as above.
-unsafe impl Sync for Method {}
-
-/// The one BIO_METHOD of the process, with its type number.
-fn method() -> Option<&'static Method> {
-    static METHOD: OnceLock<Option<Method>> = OnceLock::new();
-    METHOD
-        .get_or_init(|| {
-            // SAFETY: takes no arguments.
-            let index = unsafe { sys::BIO_get_new_index() };
-            if index < 0 {
-                return None;
-            }
-            let kind = index | sys::BIO_TYPE_SOURCE_SINK | sys::BIO_TYPE_DESCRIPTOR;
-            // SAFETY: OpenSSL copies the name.
-            let raw = unsafe { ffi::BIO_meth_new(kind, c"hostlock socket".as_ptr()) };
-            if raw.is_null() {
-                return None;
-            }
-            // SAFETY: the method is new, and the callbacks stay loaded as long as it.
-            unsafe {
-                ffi::BIO_meth_set_read__fixed_rust(raw, Some(read));
-                ffi::BIO_meth_set_write__fixed_rust(raw, Some(write));
-                ffi::BIO_meth_set_ctrl__fixed_rust(raw, Some(control));
-                sys::BIO_meth_set_destroy(raw, destroy);
-            }
-            Some(Method(raw, kind))
-        })
-        .as_ref()
-}
-
-/// The flags with which a BIO says "try again".
-pub const RETRY: c_int = ffi::BIO_FLAGS_RWS | ffi::BIO_FLAGS_SHOULD_RETRY;
-
-/// Runs a callback on the transport of `bio`; without one, or after a panic, it answers failure.
-///
-/// # Safety
-/// `bio` is a live BIO of our type.
-unsafe fn on_transport(bio: *mut ffi::BIO, body: impl FnOnce(&Transport) -> c_int) -> c_int {
-    // SAFETY: as the caller promises; these are the bits that say "try again".
-    unsafe { ffi::BIO_clear_flags(bio, RETRY) };
-    // SAFETY: as the caller promises; NULL or the transport that the BIO owns.
-    let Some(transport) = (unsafe { (ffi::BIO_get_data(bio) as *const Transport).as_ref() }) else { return -1 };
-    catch_unwind(AssertUnwindSafe(|| body(transport))).unwrap_or(-1)
-}
-
-/// What became of one system call: its answer, or -1 with "try again" or the complaint noted.
-unsafe fn settle_call(bio: *mut ffi::BIO, transport: &Transport, answer: isize, direction: c_int) -> c_int {
-    if answer >= 0 {
-        return answer as c_int;
+    fn method() -> &'static MethodSlot {
+        static METHOD: MethodSlot = MethodSlot::empty();
+        &METHOD
     }
-    match io::Error::last_os_error().raw_os_error() {
-        Some(libc::EAGAIN) => {
-            // SAFETY: the BIO is live.
-            unsafe { ffi::BIO_set_flags(bio, direction | ffi::BIO_FLAGS_SHOULD_RETRY) };
-        }
-        errno => transport.errno.set(errno),
-    }
-    -1
-}
 
-/// Repeats a system call that a signal interrupted.
-fn uninterrupted(call: impl Fn() -> isize) -> isize {
-    loop {
-        let answer = call();
-        if answer >= 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
-            return answer;
-        }
-    }
-}
-
-unsafe extern "C" fn read(bio: *mut ffi::BIO, buffer: *mut c_char, len: c_int) -> c_int {
-    let Ok(room) = usize::try_from(len) else { return -1 };
-    let body = |transport: &Transport| {
+    fn read(&self, room: &mut [MaybeUninit<u8>]) -> Moved {
         crate::nets::here!("transport read");
-        transport.count_read();
-        if let Some(limit) = transport.limit() {
-            transport.tripped.set(Some(limit));
+        self.count_read();
+        if let Some(limit) = self.limit() {
+            self.tripped.set(Some(limit));
             // "Try again" rather than a failure, so that libssl returns without an entry on the error queue.
-            // SAFETY: libcrypto hands its own live BIO.
-            unsafe { ffi::BIO_set_flags(bio, ffi::BIO_FLAGS_READ | ffi::BIO_FLAGS_SHOULD_RETRY) };
-            return -1;
+            return Moved::Again;
         }
-        // SAFETY: libcrypto hands a buffer of `len` bytes.
-        let answer = uninterrupted(|| unsafe { libc::recv(transport.fd, buffer.cast(), room, libc::MSG_DONTWAIT) });
-        transport.drained.set(answer < 0);
-        if let Ok(got @ 1..) = usize::try_from(answer) {
-            // SAFETY: recv filled that many bytes.
-            transport.received(unsafe { std::slice::from_raw_parts(buffer.cast(), got) });
+        let room_is_empty = room.is_empty();
+        let outcome = socket::receive(self.fd(), room);
+        self.drained.set(outcome.is_err());
+        match &outcome {
+            Ok([]) if !room_is_empty => self.ended.set(true),
+            Ok(bytes) => self.received(bytes),
+            Err(_) => {}
         }
-        if answer == 0 && room > 0 {
-            transport.ended.set(true);
-        }
-        // SAFETY: as above.
-        unsafe { settle_call(bio, transport, answer, ffi::BIO_FLAGS_READ) }
-    };
-    // SAFETY: as above.
-    unsafe { on_transport(bio, body) }
-}
+        settled(self, outcome.map(<[u8]>::len))
+    }
 
-unsafe extern "C" fn write(bio: *mut ffi::BIO, buffer: *const c_char, len: c_int) -> c_int {
-    let Ok(amount) = usize::try_from(len) else { return -1 };
-    let body = |transport: &Transport| {
-        const FLAGS: c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    fn write(&self, bytes: &[u8]) -> Moved {
         crate::nets::here!("transport write");
-        transport.wrote.set(true);
-        // SAFETY: libcrypto hands a buffer of `len` bytes.
-        let answer = uninterrupted(|| unsafe { libc::send(transport.fd, buffer.cast(), amount, FLAGS) });
-        transport.sent.set(transport.sent.get().saturating_add(usize::try_from(answer).unwrap_or(0)));
-        // SAFETY: libcrypto hands its own live BIO.
-        unsafe { settle_call(bio, transport, answer, ffi::BIO_FLAGS_WRITE) }
-    };
-    // SAFETY: as above.
-    unsafe { on_transport(bio, body) }
-}
-
-unsafe extern "C" fn control(bio: *mut ffi::BIO, command: c_int, _number: c_long, argument: *mut c_void) -> c_long {
-    // SAFETY: libcrypto hands its own live BIO; NULL or the transport that it owns.
-    let Some(transport) = (unsafe { (ffi::BIO_get_data(bio) as *const Transport).as_ref() }) else { return 0 };
-    match command {
-        ffi::BIO_CTRL_FLUSH => 1,
-        ffi::BIO_CTRL_EOF => transport.ended.get().into(),
-        sys::BIO_C_GET_FD => {
-            if !argument.is_null() {
-                // SAFETY: this command's argument is a pointer to an int (BIO_get_fd).
-                unsafe { *(argument as *mut c_int) = transport.fd };
-            }
-            transport.fd.into()
-        }
-        _ => 0,
+        self.wrote.set(true);
+        let outcome = socket::send(self.fd(), bytes);
+        self.sent.set(self.sent.get().saturating_add(*outcome.as_ref().unwrap_or(&0)));
+        settled(self, outcome)
     }
-}
 
-unsafe extern "C" fn destroy(bio: *mut ffi::BIO) -> c_int {
-    // SAFETY: libcrypto hands its own BIO, once, when the last reference goes.
-    let data = unsafe { ffi::BIO_get_data(bio) } as *mut Transport;
-    if !data.is_null() {
-        // SAFETY: as above; nothing finds the transport through the BIO any more.
-        unsafe { ffi::BIO_set_data(bio, ptr::null_mut()) };
-        // SAFETY: the box was leaked in `attach`.
-        drop(unsafe { Box::from_raw(data) });
+    fn descriptor(&self) -> c_int {
+        self.fd()
     }
-    1
+
+    fn is_at_end(&self) -> bool {
+        self.ended.get()
+    }
 }

@@ -7,9 +7,10 @@ use std::ffi::{c_char, c_int};
 
 use super::boundary::{accessor, clear, not_null, null, status, text};
 use super::{hostlock_conn, hostlock_ctx, hostlock_report};
-use crate::bridge::audit;
-use crate::bridge::report::{Report, Severity};
+use crate::audit;
+use crate::audit::report::{Report, Severity};
 use crate::error::{Error, Result, Status};
+use crate::libssl::ours;
 
 /// Compares `ctx`, an `SSL_CTX` that anyone made, with the newest policy (one of hostlock's own with the policy that it
 /// keeps), and names each weakness: what it is, how bad, why it matters, and the call that fixes it.
@@ -27,8 +28,8 @@ use crate::error::{Error, Result, Status};
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_audit(ctx: *const hostlock_ctx, report: *mut *mut hostlock_report) -> c_int {
-    // SAFETY: as the caller promises, here and below.
-    unsafe { answer(report, || audit::context(ctx)) }
+    // SAFETY: the caller promises NULL or a live object of any libssl, and a place for the report.
+    unsafe { answer(report, || audit::context(ours::ctx(ctx)?)) }
 }
 
 /// The same for a connection, before its handshake or after it: with the host, the verify mode, the suites and the
@@ -40,8 +41,8 @@ pub unsafe extern "C" fn hostlock_audit(ctx: *const hostlock_ctx, report: *mut *
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_audit_conn(conn: *const hostlock_conn, report: *mut *mut hostlock_report) -> c_int {
-    // SAFETY: as the caller promises, here and below.
-    unsafe { answer(report, || audit::connection(conn)) }
+    // SAFETY: the caller promises NULL or a live object of any libssl, and a place for the report.
+    unsafe { answer(report, || audit::connection(ours::conn(conn)?)) }
 }
 
 /// As hostlock_audit, with a trial hello: a connection of `ctx` writes its first message into memory and is thrown
@@ -57,8 +58,8 @@ pub unsafe extern "C" fn hostlock_audit_conn(conn: *const hostlock_conn, report:
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_audit_probe(ctx: *mut hostlock_ctx, report: *mut *mut hostlock_report) -> c_int {
-    // SAFETY: as the caller promises, here and below.
-    unsafe { answer(report, || audit::with_probe(ctx)) }
+    // SAFETY: the caller promises NULL or a live object of any libssl, and a place for the report.
+    unsafe { answer(report, || audit::with_probe(ours::ctx(ctx)?)) }
 }
 
 /// The report as a table for a person, in several lines of UTF-8: how many findings of which severity, and of each what
@@ -68,7 +69,7 @@ pub unsafe extern "C" fn hostlock_audit_probe(ctx: *mut hostlock_ctx, report: *m
 /// `report` is NULL or a live report.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_report_text(report: *const hostlock_report) -> *const c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live report.
     accessor(c"".as_ptr(), || unsafe { report.as_ref() }.map_or(c"".as_ptr(), |report| report.lend_text().as_ptr()))
 }
 
@@ -80,7 +81,7 @@ pub unsafe extern "C" fn hostlock_report_text(report: *const hostlock_report) ->
 /// `report` is NULL or a live report.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_report_json(report: *const hostlock_report) -> *const c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live report.
     accessor(c"{}".as_ptr(), || unsafe { report.as_ref() }.map_or(c"{}".as_ptr(), |report| report.lend_json().as_ptr()))
 }
 
@@ -125,7 +126,7 @@ pub unsafe extern "C" fn hostlock_report_count(
 pub unsafe extern "C" fn hostlock_report_free(report: *mut hostlock_report) {
     accessor((), || {
         if !report.is_null() {
-            // SAFETY: as the caller promises; reports are given out by Box::into_raw.
+            // SAFETY: reports are given out by Box::into_raw, and the caller gives this one up.
             drop(unsafe { Box::from_raw(report) });
         }
     })
@@ -139,7 +140,7 @@ pub(super) unsafe fn answer(report: *mut *mut hostlock_report, audit: impl FnOnc
         unsafe { clear(report) };
         not_null(report, "report")?;
         let made = Box::into_raw(Box::new(audit()?));
-        // SAFETY: as the caller promises.
+        // SAFETY: it is not NULL, and the caller promises that it is writable.
         unsafe { report.write(made) };
         Ok(())
     })

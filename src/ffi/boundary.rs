@@ -98,7 +98,7 @@ fn attempt<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
 /// # Safety
 /// `text` is NULL or NUL-terminated, and outlives the result.
 pub unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str> {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
     let bytes = unsafe { text_bytes(text, name)? };
     std::str::from_utf8(bytes).map_err(|_| Error::new(Status::EArg, format!("{name} is not UTF-8")))
 }
@@ -111,7 +111,7 @@ pub unsafe fn text_bytes<'a>(text: *const c_char, name: &str) -> Result<&'a [u8]
     if text.is_null() {
         return Err(null(name));
     }
-    // SAFETY: as the caller promises.
+    // SAFETY: it is not NULL, and the caller promises a text that ends.
     Ok(unsafe { CStr::from_ptr(text) }.to_bytes())
 }
 
@@ -126,7 +126,7 @@ pub unsafe fn bytes<'a>(data: *const u8, len: usize, name: &str) -> Result<&'a [
     if len > isize::MAX as usize {
         return Err(Error::new(Status::EArg, format!("the length of {name} is larger than any memory")));
     }
-    // SAFETY: as the caller promises.
+    // SAFETY: it is not NULL, and the caller promises so many readable bytes; no memory is longer than the limit.
     Ok(unsafe { slice::from_raw_parts(data, len) })
 }
 

@@ -4,11 +4,11 @@ use std::ffi::{c_char, c_int};
 
 use super::boundary::{status, text};
 use super::trust::path_named;
-use super::{guard_of, hostlock_ctx};
+use super::{guarded, hostlock_ctx};
+use crate::guard::Family;
+use crate::handshake::client_certificate;
 use crate::trust::certdata::{self, Purpose};
 use crate::trust::source;
-use crate::verify::demand;
-use crate::verify::guard::Family;
 
 /// Trusts the roots in a certdata.txt of NSS (Mozilla's own list, also in the source of ca-certificates), besides what
 /// else is named: those that it trusts for servers, as far as it trusts them.
@@ -28,18 +28,16 @@ use crate::verify::guard::Family;
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_certdata(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
         let prepare = || {
-            let purpose = guard.role.certdata_purpose()?;
-            // SAFETY: as above.
+            let purpose = Purpose::of_peers(guard.role)?;
+            // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
             let index = source::certdata(unsafe { path_named(path, "path")? }, purpose)?;
-            // SAFETY: as above.
-            unsafe { guard.anchors.add_index(ctx, index) }
+            guard.anchors.add_index(ctx, index)
         };
         guard.configure(Family::Trust, "hostlock_ctx_trust_certdata", prepare, |_, ()| {})?;
-        // SAFETY: as above.
-        unsafe { demand::require(ctx, guard) };
+        client_certificate::require(ctx, guard);
         Ok(())
     })
 }
@@ -65,9 +63,9 @@ pub unsafe extern "C" fn hostlock_certdata_to_pem(
     purpose: *const c_char,
 ) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let (input, output) = unsafe { (path_named(input, "input")?, path_named(output, "output")?) };
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         certdata::to_pem(input, output, Purpose::named(unsafe { text(purpose, "purpose")? })?)
     })
 }

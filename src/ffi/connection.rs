@@ -8,23 +8,24 @@
 //! SSL_ERROR_WANT_WRITE. On an SSL whose handshake was not begun on a context of hostlock's nothing is told and no byte
 //! moves: HOSTLOCK_E_STATE.
 
-use std::ffi::{c_char, c_int, c_void};
-use std::ptr;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::mem::MaybeUninit;
+use std::{ptr, slice};
 
 use libc::ssize_t;
 
 use super::boundary::{accessor, clear, fail, io, not_null, pointer, status, string_for_c, text_bytes};
-use super::{check_conn, guard_of, hostlock_conn, hostlock_ctx};
+use super::{check_conn, conn_of, guarded, hostlock_conn, hostlock_ctx};
 use crate::connection::drive::{Drive, Patience, Progress};
 use crate::connection::exchange;
 use crate::connection::facts::Agreed;
 use crate::connection::failure::Phase;
 use crate::connection::gate::{self, Way};
-use crate::connection::gather;
-use crate::connection::lend::Lent;
+use crate::connection::lend::{self, Lent};
 use crate::connection::open::Connection;
 use crate::error::{Error, Result, Status};
-use crate::identity::Reference;
+use crate::host::Reference;
+use crate::libssl::Conn;
 
 /// Connects to `port` of `host` and makes the handshake: with 0 the certificate is valid and belongs to `host`.
 ///
@@ -46,14 +47,13 @@ pub unsafe extern "C" fn hostlock_connect(
     status(|| {
         // SAFETY: the caller promises that `conn` is NULL or writable.
         unsafe { clear(conn) };
-        // SAFETY: as the caller promises, here and below.
-        let guard = unsafe { guard_of(ctx)? };
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let host = Reference::parse_bytes(unsafe { text_bytes(host, "host")? })?;
         not_null(conn, "conn")?;
-        // SAFETY: as above.
-        let made = unsafe { Connection::to_host(ctx, guard, host, port)? };
-        // SAFETY: as above.
+        let made = Connection::to_host(ctx, guard, host, port)?;
+        // SAFETY: it is not NULL, and the caller promises that it is writable.
         unsafe { *conn = made.into_raw() };
         Ok(())
     })
@@ -79,14 +79,13 @@ pub unsafe extern "C" fn hostlock_connect_fd(
     status(|| {
         // SAFETY: the caller promises that `conn` is NULL or writable.
         unsafe { clear(conn) };
-        // SAFETY: as the caller promises, here and below.
-        let guard = unsafe { guard_of(ctx)? };
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let host = Reference::parse_bytes(unsafe { text_bytes(host, "host")? })?;
         not_null(conn, "conn")?;
-        // SAFETY: as above.
-        let made = unsafe { Connection::over_descriptor(ctx, guard, fd, host)? };
-        // SAFETY: as above.
+        let made = Connection::over_descriptor(ctx, guard, fd, host)?;
+        // SAFETY: it is not NULL, and the caller promises that it is writable.
         unsafe { *conn = made.into_raw() };
         Ok(())
     })
@@ -101,10 +100,9 @@ pub unsafe extern "C" fn hostlock_connect_fd(
 #[must_use]
 pub unsafe extern "C" fn hostlock_handshake(conn: *mut hostlock_conn) -> c_int {
     io(|| {
-        // SAFETY: as the caller promises, here and below.
-        unsafe { check_conn(conn)? };
-        // SAFETY: as above.
-        unsafe { Drive::new(conn, Phase::Handshake, Patience::Transport)?.handshake() }
+        // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+        let conn = unsafe { conn_of(conn)? };
+        Drive::new(conn, Phase::Handshake, Patience::Transport)?.handshake()
     }) as c_int
 }
 
@@ -121,24 +119,28 @@ pub unsafe extern "C" fn hostlock_handshake(conn: *mut hostlock_conn) -> c_int {
 #[must_use]
 pub unsafe extern "C" fn hostlock_read(conn: *mut hostlock_conn, buf: *mut c_void, len: usize) -> ssize_t {
     if !conn.is_null() && !buf.is_null() && len.wrapping_sub(1) < c_int::MAX as usize {
-        // SAFETY: `conn` as the caller promises.
-        let way = unsafe { gate::way(conn) };
-        if way == Way::Direct {
-            // SAFETY: `conn` and `buf` as the caller promises. No Rust code runs here that could panic.
-            let got = unsafe { openssl_sys::SSL_read(conn, buf, len as c_int) };
-            if got > 0 {
-                return got as ssize_t;
-            }
-            // SAFETY: `conn` and `buf` as the caller promises.
-            return unsafe { read_slowly(conn, buf, len, Some(got), None) };
-        }
-        if way == Way::Socket {
-            // SAFETY: `conn` and `buf` as the caller promises.
-            return unsafe { read_over_socket(conn, buf, len) };
-        }
+        // SAFETY: neither is NULL, and the caller promises a live connection and so many writable bytes.
+        let (conn, room) = unsafe { (Conn::live(conn), slice::from_raw_parts_mut(buf.cast(), len)) };
+        // No Rust code runs here that could panic.
+        let lent = match gate::way(conn) {
+            Way::Ask => return read_slowly(conn, room, None, None),
+            Way::Direct => None,
+            Way::Socket => lend::take(conn),
+        };
+        let got = conn.read(room);
+        return if got > 0 { got as ssize_t } else { read_slowly(conn, room, Some(got), lent) };
     }
-    // SAFETY: `conn` and `buf` as the caller promises.
-    unsafe { read_slowly(conn, buf, len, None, None) }
+    io(|| {
+        // SAFETY: the caller promises NULL or a live connection of any libssl.
+        let conn = unsafe { conn_of(conn)? };
+        not_null(buf, "buf")?;
+        if len == 0 {
+            return Err(Error::new(Status::EArg, "len is 0, so nothing can be read"));
+        }
+        let len = len.min(c_int::MAX as usize);
+        // SAFETY: it is not NULL, and the caller promises so many writable bytes.
+        exchange::read(conn, unsafe { slice::from_raw_parts_mut(buf.cast(), len) }, None, None)
+    })
 }
 
 /// Writes `buf`, or the first part of it: the answer is how many bytes were taken, at least 1 where `len` is not 0.
@@ -154,11 +156,21 @@ pub unsafe extern "C" fn hostlock_read(conn: *mut hostlock_conn, buf: *mut c_voi
 #[must_use]
 pub unsafe extern "C" fn hostlock_write(conn: *mut hostlock_conn, buf: *const c_void, len: usize) -> ssize_t {
     if !conn.is_null() && !buf.is_null() && len.wrapping_sub(1) < c_int::MAX as usize {
-        // SAFETY: `conn` and `buf` as the caller promises.
-        return unsafe { write_part(conn, buf, len as c_int, Patience::Transport) };
+        // SAFETY: neither is NULL, and the caller promises a live connection and so many bytes.
+        let (conn, bytes) = unsafe { (Conn::live(conn), slice::from_raw_parts(buf.cast(), len)) };
+        return write_part(conn, bytes, Patience::Transport);
     }
-    // SAFETY: `conn` and `buf` as the caller promises.
-    unsafe { write_slowly(conn, buf, len, None, Patience::Transport, None) }
+    io(|| {
+        // SAFETY: the caller promises NULL or a live connection of any libssl.
+        let conn = unsafe { conn_of(conn)? };
+        let len = len.min(c_int::MAX as usize);
+        if len == 0 {
+            return Ok(Progress::Done(0));
+        }
+        not_null(buf, "buf")?;
+        // SAFETY: it is not NULL, and the caller promises so many bytes.
+        exchange::write(conn, unsafe { slice::from_raw_parts(buf.cast(), len) }, None, Patience::Transport, None)
+    })
 }
 
 /// Writes all of `buf`: `len`, or a negative status. It waits also on a descriptor in non-blocking mode, up to the
@@ -171,11 +183,10 @@ pub unsafe extern "C" fn hostlock_write(conn: *mut hostlock_conn, buf: *const c_
 pub unsafe extern "C" fn hostlock_write_all(conn: *mut hostlock_conn, buf: *const c_void, len: usize) -> ssize_t {
     let mut done = 0;
     while done < len && !conn.is_null() && !buf.is_null() {
-        let part = (len - done).min(c_int::MAX as usize) as c_int;
-        // SAFETY: the caller promises `len` bytes, of which `done` are behind us.
-        let from = unsafe { buf.byte_add(done) };
-        // SAFETY: `conn` as the caller promises, and `part` bytes are left.
-        let sent = unsafe { write_part(conn, from, part, Patience::Wait) };
+        let part = (len - done).min(c_int::MAX as usize);
+        // SAFETY: neither is NULL, and the caller promises a live connection and `len` bytes, of which `done` are behind us.
+        let (conn, bytes) = unsafe { (Conn::live(conn), slice::from_raw_parts(buf.cast::<u8>().add(done), part)) };
+        let sent = write_part(conn, bytes, Patience::Wait);
         match usize::try_from(sent) {
             Ok(sent @ 1..) => done += sent,
             Ok(0) => return fail(Error::new(Status::EInternal, "a write moved nothing")) as ssize_t,
@@ -199,12 +210,8 @@ pub unsafe extern "C" fn hostlock_write_all(conn: *mut hostlock_conn, buf: *cons
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_pending(conn: *const hostlock_conn) -> usize {
     accessor(0, || {
-        // SAFETY: as the caller promises, here and below.
-        if unsafe { check_conn(conn) }.is_err() {
-            return 0;
-        }
-        // SAFETY: as above.
-        usize::try_from(unsafe { openssl_sys::SSL_pending(conn) }).unwrap_or(0)
+        // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+        unsafe { conn_of(conn) }.map_or(0, Conn::pending)
     })
 }
 
@@ -217,10 +224,8 @@ pub unsafe extern "C" fn hostlock_pending(conn: *const hostlock_conn) -> usize {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_shutdown(conn: *mut hostlock_conn) -> c_int {
     io(|| {
-        // SAFETY: as the caller promises, here and below.
-        unsafe { check_conn(conn)? };
-        // SAFETY: as above.
-        unsafe { exchange::shutdown(conn) }
+        // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+        exchange::shutdown(unsafe { conn_of(conn)? })
     }) as c_int
 }
 
@@ -233,9 +238,9 @@ pub unsafe extern "C" fn hostlock_shutdown(conn: *mut hostlock_conn) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_conn_free(conn: *mut hostlock_conn) {
     accessor((), || {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a live connection of any libssl.
         if unsafe { check_conn(conn) }.is_ok() {
-            // SAFETY: as above.
+            // SAFETY: it is of our libssl, and the caller gives up a reference to it.
             unsafe { openssl_sys::SSL_free(conn) }
         }
     })
@@ -253,10 +258,8 @@ pub unsafe extern "C" fn hostlock_conn_fd(conn: *const hostlock_conn, fd: *mut c
         not_null(fd, "fd")?;
         // SAFETY: the caller promises that `fd` is writable, and it is not NULL.
         unsafe { fd.write(-1) };
-        // SAFETY: the caller promises NULL or a live connection of any libssl.
-        unsafe { check_conn(conn)? };
-        // SAFETY: the connection is live, of our libssl, and used by this thread only.
-        let found = unsafe { gather::descriptors(conn) }.0;
+        // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+        let found = unsafe { conn_of(conn)? }.descriptors().0;
         let found = found.ok_or_else(|| Error::new(Status::EState, "the connection has no descriptor"))?;
         // SAFETY: the caller promises that `fd` is writable, and it is not NULL.
         unsafe { fd.write(found) };
@@ -270,8 +273,8 @@ pub unsafe extern "C" fn hostlock_conn_fd(conn: *const hostlock_conn, fd: *mut c
 /// `conn` is NULL or a live `SSL` that no other thread uses now.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_conn_version(conn: *const hostlock_conn) -> *const c_char {
-    // SAFETY: as the caller promises.
-    accessor(ptr::null(), || unsafe { agreed(conn) }.map_or(ptr::null(), Agreed::version))
+    // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+    accessor(ptr::null(), || unsafe { agreed(conn) }.map_or(ptr::null(), |agreed| agreed.version().as_ptr()))
 }
 
 /// The cipher suite by OpenSSL's name, such as "TLS_AES_128_GCM_SHA256"; NULL before the handshake is complete. Static.
@@ -280,8 +283,8 @@ pub unsafe extern "C" fn hostlock_conn_version(conn: *const hostlock_conn) -> *c
 /// `conn` is NULL or a live `SSL` that no other thread uses now.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_conn_cipher(conn: *const hostlock_conn) -> *const c_char {
-    // SAFETY: as the caller promises.
-    accessor(ptr::null(), || unsafe { agreed(conn) }.map_or(ptr::null(), Agreed::cipher))
+    // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+    accessor(ptr::null(), || unsafe { agreed(conn) }.and_then(Agreed::cipher).map_or(ptr::null(), CStr::as_ptr))
 }
 
 /// The host that the peer's certificate was verified for, in normal form; NULL where nothing was, and before the
@@ -291,7 +294,7 @@ pub unsafe extern "C" fn hostlock_conn_cipher(conn: *const hostlock_conn) -> *co
 /// `conn` is NULL or a live `SSL` that no other thread uses now.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_conn_verified_host(conn: *const hostlock_conn) -> *const c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
     accessor(ptr::null(), || unsafe { agreed(conn) }.map_or(ptr::null(), Agreed::lend_verified_host))
 }
 
@@ -303,7 +306,7 @@ pub unsafe extern "C" fn hostlock_conn_verified_host(conn: *const hostlock_conn)
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_conn_peer_chain(conn: *const hostlock_conn) -> *mut c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
     pointer(|| string_for_c(unsafe { completed(conn)? }.peer_chain_pem()?))
 }
 
@@ -317,130 +320,64 @@ pub unsafe extern "C" fn hostlock_conn_peer_chain(conn: *const hostlock_conn) ->
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_conn_info(conn: *const hostlock_conn) -> *mut c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
     pointer(|| string_for_c(unsafe { completed(conn)? }.to_json()))
 }
 
-/// # Safety
-/// As for hostlock_read, with the answer of a first attempt where there was one, and our transport where it is lent.
+/// For hostlock_read, where the first attempt could not be made at once, or did not succeed.
 #[cold]
 #[inline(never)]
-unsafe fn read_slowly(
-    conn: *mut hostlock_conn,
-    buf: *mut c_void,
-    len: usize,
-    first: Option<c_int>,
-    lent: Option<Lent>,
-) -> ssize_t {
+fn read_slowly(conn: Conn<'_>, room: &mut [MaybeUninit<u8>], first: Option<c_int>, lent: Option<Lent<'_>>) -> ssize_t {
     io(|| {
-        // SAFETY: `conn` as the caller promises.
-        unsafe { check_conn(conn)? };
-        not_null(buf, "buf")?;
-        let room = c_int::try_from(len).unwrap_or(c_int::MAX);
-        if room == 0 {
-            return Err(Error::new(Status::EArg, "len is 0, so nothing can be read"));
-        }
-        // SAFETY: `conn` and `buf` as the caller promises.
-        unsafe { exchange::read(conn, buf, room, first, lent) }
+        // SAFETY: the view is of a live object of any libssl.
+        unsafe { check_conn(conn.as_ptr())? };
+        exchange::read(conn, room, first, lent)
     })
 }
 
-/// # Safety
-/// `conn` is a live `SSL` that no other thread uses now; `buf` is `len` readable bytes, and `len` is not 0.
 #[inline(always)]
-unsafe fn write_part(conn: *mut hostlock_conn, buf: *const c_void, len: c_int, patience: Patience) -> ssize_t {
-    // SAFETY: `conn` as the caller promises.
-    let way = unsafe { gate::way(conn) };
-    if way == Way::Ask {
-        // SAFETY: `conn` and `buf` as the caller promises.
-        return unsafe { write_slowly(conn, buf, len as usize, None, patience, None) };
-    }
-    if way == Way::Socket {
-        // SAFETY: `conn` and `buf` as the caller promises.
-        return unsafe { write_over_socket(conn, buf, len, patience) };
-    }
-    // SAFETY: `conn` and `buf` as the caller promises. No Rust code runs here that could panic.
-    let sent = unsafe { openssl_sys::SSL_write(conn, buf, len) };
-    if sent > 0 {
-        return sent as ssize_t;
-    }
-    // SAFETY: `conn` and `buf` as the caller promises.
-    unsafe { write_slowly(conn, buf, len as usize, Some(sent), patience, None) }
+fn write_part(conn: Conn<'_>, bytes: &[u8], patience: Patience) -> ssize_t {
+    // No Rust code runs here that could panic.
+    let lent = match gate::way(conn) {
+        Way::Ask => return write_slowly(conn, bytes, None, patience, None),
+        Way::Direct => None,
+        Way::Socket => lend::take(conn),
+    };
+    let sent = conn.write(bytes);
+    if sent > 0 { sent as ssize_t } else { write_slowly(conn, bytes, Some(sent), patience, lent) }
 }
 
-/// # Safety
-/// As for [`write_part`].
-#[inline(never)]
-unsafe fn write_over_socket(conn: *mut hostlock_conn, buf: *const c_void, len: c_int, patience: Patience) -> ssize_t {
-    // SAFETY: `conn` as the caller promises.
-    let lent = unsafe { Lent::take(conn) };
-    // SAFETY: `conn` and `buf` as the caller promises.
-    let sent = unsafe { openssl_sys::SSL_write(conn, buf, len) };
-    if sent > 0 {
-        return sent as ssize_t;
-    }
-    // SAFETY: `conn` and `buf` as the caller promises.
-    unsafe { write_slowly(conn, buf, len as usize, Some(sent), patience, lent) }
-}
-
-/// # Safety
-/// As for hostlock_read, with both pointers live and `len` a positive int.
-#[inline(never)]
-unsafe fn read_over_socket(conn: *mut hostlock_conn, buf: *mut c_void, len: usize) -> ssize_t {
-    // SAFETY: `conn` as the caller promises.
-    let lent = unsafe { Lent::take(conn) };
-    // SAFETY: `conn` and `buf` as the caller promises.
-    let got = unsafe { openssl_sys::SSL_read(conn, buf, len as c_int) };
-    if got > 0 {
-        return got as ssize_t;
-    }
-    // SAFETY: `conn` and `buf` as the caller promises.
-    unsafe { read_slowly(conn, buf, len, Some(got), lent) }
-}
-
-/// # Safety
-/// As for hostlock_write, with the answer of a first attempt where there was one, and our transport where it is lent.
+/// For hostlock_write, where the first attempt could not be made at once, or did not succeed.
 #[cold]
 #[inline(never)]
-unsafe fn write_slowly(
-    conn: *mut hostlock_conn,
-    buf: *const c_void,
-    len: usize,
+fn write_slowly(
+    conn: Conn<'_>,
+    bytes: &[u8],
     first: Option<c_int>,
     patience: Patience,
-    lent: Option<Lent>,
+    lent: Option<Lent<'_>>,
 ) -> ssize_t {
     io(|| {
-        // SAFETY: `conn` as the caller promises.
-        unsafe { check_conn(conn)? };
-        let part = c_int::try_from(len).unwrap_or(c_int::MAX);
-        if part == 0 {
-            return Ok(Progress::Done(0));
-        }
-        not_null(buf, "buf")?;
-        // SAFETY: `conn` and `buf` as the caller promises.
-        unsafe { exchange::write(conn, buf, part, first, patience, lent) }
+        // SAFETY: the view is of a live object of any libssl.
+        unsafe { check_conn(conn.as_ptr())? };
+        exchange::write(conn, bytes, first, patience, lent)
     })
 }
 
 /// # Safety
 /// `conn` is NULL or live and used by this thread only.
-unsafe fn agreed(conn: *const hostlock_conn) -> Option<Agreed> {
-    // SAFETY: as the caller promises, here and below.
-    unsafe { check_conn(conn) }.ok()?;
-    // SAFETY: as above; the facts are only read.
-    unsafe { Agreed::of(conn as *mut hostlock_conn) }
+unsafe fn agreed<'a>(conn: *const hostlock_conn) -> Option<Agreed<'a>> {
+    // SAFETY: the caller's promise is the same.
+    Agreed::of(unsafe { conn_of(conn) }.ok()?)
 }
 
 /// # Safety
 /// As for [`agreed`].
-unsafe fn completed(conn: *const hostlock_conn) -> Result<Agreed> {
-    // SAFETY: as the caller promises, here and below.
-    unsafe { check_conn(conn)? };
-    // SAFETY: as above.
-    unsafe { gate::guard(conn as *mut hostlock_conn)? };
-    // SAFETY: `conn` as the caller promises, and of our libssl.
-    unsafe { agreed(conn) }.ok_or_else(|| {
+unsafe fn completed<'a>(conn: *const hostlock_conn) -> Result<Agreed<'a>> {
+    // SAFETY: the caller's promise is the same.
+    let conn = unsafe { conn_of(conn)? };
+    gate::guard(conn)?;
+    Agreed::of(conn).ok_or_else(|| {
         Error::new(Status::EState, "the handshake of this connection is not complete")
             .with_hint("call hostlock_handshake first")
     })

@@ -10,11 +10,11 @@ use std::ffi::{c_char, c_int};
 
 use super::boundary::{accessor, pointer, status, text};
 use super::{guard_of, hostlock_ctx};
-use crate::bridge::libssl::check_handle;
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
+use crate::guard::Family;
+use crate::libssl::ours::check_handle;
 use crate::policy::{Choice, Policy};
-use crate::verify::guard::Family;
 
 /// A context for clients: TLS 1.2 and 1.3, strong suites, the system's roots, and every certificate checked against the
 /// host inside the handshake. Free it with hostlock_ctx_free or SSL_CTX_free.
@@ -24,7 +24,7 @@ use crate::verify::guard::Family;
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_client_new(policy: *const c_char) -> *mut hostlock_ctx {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
     pointer(|| Ok(Context::client(unsafe { policy_of(policy)? })?.into_raw()))
 }
 
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn hostlock_client_new(policy: *const c_char) -> *mut host
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_server_new(policy: *const c_char) -> *mut hostlock_ctx {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
     pointer(|| Ok(Context::server(unsafe { policy_of(policy)? })?.into_raw()))
 }
 
@@ -57,9 +57,9 @@ pub unsafe extern "C" fn hostlock_server_new(policy: *const c_char) -> *mut host
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_ctx_free(ctx: *mut hostlock_ctx) {
     accessor((), || {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         if unsafe { check_handle(ctx) }.is_ok() {
-            // SAFETY: as above.
+            // SAFETY: it is of our libssl, and the caller gives up a reference to it.
             unsafe { openssl_sys::SSL_CTX_free(ctx) }
         }
     })
@@ -81,7 +81,7 @@ pub unsafe extern "C" fn hostlock_ctx_free(ctx: *mut hostlock_ctx) {
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_set_timeout(ctx: *mut hostlock_ctx, milliseconds: c_int) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
         let prepare = || {
             u32::try_from(milliseconds)
@@ -102,6 +102,6 @@ pub(super) unsafe fn policy_of(name: *const c_char) -> Result<Choice> {
     if name.is_null() {
         return Policy::named("default").map(Choice::from);
     }
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
     Choice::parse(unsafe { text(name, "policy")? })
 }

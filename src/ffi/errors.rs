@@ -7,10 +7,9 @@ use std::ffi::{CString, c_char, c_int, c_long};
 use std::ptr;
 
 use super::boundary::{accessor, last};
-use super::{hostlock_conn, hostlock_error};
-use crate::bridge::libssl::check_handle;
+use super::{conn_of, hostlock_conn, hostlock_error};
 use crate::error::{Error, Status};
-use crate::verify::watch::{Verdict, Watch};
+use crate::handshake::connection_state::{Verdict, Watch};
 
 /// This thread's last failure, or NULL where none has failed yet. The pointer lives until the next failing hostlock
 /// call of the same thread; `_free` functions neither reset nor set it. Keep one with hostlock_error_dup.
@@ -27,12 +26,9 @@ pub extern "C" fn hostlock_last_error() -> *const hostlock_error {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_conn_error(conn: *const hostlock_conn) -> *const hostlock_error {
     accessor(ptr::null(), || {
-        // SAFETY: as the caller promises, here and below.
-        if unsafe { check_handle(conn) }.is_err() {
-            return ptr::null();
-        }
-        // SAFETY: as above.
-        match unsafe { Watch::of(conn) }.map(|watch| watch.state()) {
+        // SAFETY: the caller promises NULL or a live connection of any libssl.
+        let Ok(conn) = (unsafe { conn_of(conn) }) else { return ptr::null() };
+        match Watch::of(conn).map(|watch| watch.state()) {
             Some(state) => match &state.verdict {
                 Verdict::Refused(error) => error.as_ptr(),
                 _ => state.failure.as_ref().map_or(ptr::null(), Error::as_ptr),
@@ -48,7 +44,7 @@ pub unsafe extern "C" fn hostlock_conn_error(conn: *const hostlock_conn) -> *con
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_dup(error: *const hostlock_error) -> *mut hostlock_error {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { read(error, ptr::null_mut(), |error| error.clone().into_raw() as *mut hostlock_error) }
 }
 
@@ -60,7 +56,7 @@ pub unsafe extern "C" fn hostlock_error_dup(error: *const hostlock_error) -> *mu
 pub unsafe extern "C" fn hostlock_error_free(error: *mut hostlock_error) {
     accessor((), || {
         if !error.is_null() {
-            // SAFETY: as the caller promises.
+            // SAFETY: it is not NULL, and the caller gives up its owner.
             drop(unsafe { Error::from_raw(error) });
         }
     })
@@ -72,7 +68,7 @@ pub unsafe extern "C" fn hostlock_error_free(error: *mut hostlock_error) {
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_status(error: *const hostlock_error) -> c_int {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { read(error, Status::Ok.code(), |error| error.status().code()) }
 }
 
@@ -82,7 +78,7 @@ pub unsafe extern "C" fn hostlock_error_status(error: *const hostlock_error) -> 
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_message(error: *const hostlock_error) -> *const c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { lend(error, |error| Some(&error.rendered().message)) }.unwrap_or(c"".as_ptr())
 }
 
@@ -92,7 +88,7 @@ pub unsafe extern "C" fn hostlock_error_message(error: *const hostlock_error) ->
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_hint(error: *const hostlock_error) -> *const c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { lend(error, |error| Some(&error.rendered().hint)) }.unwrap_or(c"".as_ptr())
 }
 
@@ -102,7 +98,7 @@ pub unsafe extern "C" fn hostlock_error_hint(error: *const hostlock_error) -> *c
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_host(error: *const hostlock_error) -> *const c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { lend(error, |error| error.rendered().host.as_ref()) }.unwrap_or(ptr::null())
 }
 
@@ -112,7 +108,7 @@ pub unsafe extern "C" fn hostlock_error_host(error: *const hostlock_error) -> *c
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_name_count(error: *const hostlock_error) -> usize {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { read(error, 0, |error| error.names().len()) }
 }
 
@@ -123,7 +119,7 @@ pub unsafe extern "C" fn hostlock_error_name_count(error: *const hostlock_error)
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_name(error: *const hostlock_error, index: usize) -> *const c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { lend(error, |error| error.rendered().names.get(index)) }.unwrap_or(ptr::null())
 }
 
@@ -144,7 +140,7 @@ pub unsafe extern "C" fn hostlock_error_x509_code(error: *const hostlock_error) 
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_time(error: *const hostlock_error) -> i64 {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { read(error, 0, |error| error.time().unwrap_or(0)) }
 }
 
@@ -165,7 +161,7 @@ pub unsafe extern "C" fn hostlock_error_depth(error: *const hostlock_error) -> c
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_chain_text(error: *const hostlock_error) -> *const c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { lend(error, |error| Some(&error.rendered().chain_text)) }.unwrap_or(c"".as_ptr())
 }
 
@@ -177,7 +173,7 @@ pub unsafe extern "C" fn hostlock_error_chain_text(error: *const hostlock_error)
 /// `error` is NULL or a live error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_json(error: *const hostlock_error) -> *const c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { lend(error, |error| Some(&error.rendered().json)) }.unwrap_or(c"{}".as_ptr())
 }
 
@@ -187,7 +183,7 @@ unsafe fn read<T>(error: *const hostlock_error, fallback: T, body: impl FnOnce(&
     if error.is_null() {
         return fallback;
     }
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live error.
     let error = unsafe { Error::share_raw(error) };
     accessor(fallback, || body(&error))
 }
@@ -195,6 +191,6 @@ unsafe fn read<T>(error: *const hostlock_error, fallback: T, body: impl FnOnce(&
 /// # Safety
 /// `error` is NULL or live, and outlives the string.
 unsafe fn lend(error: *const hostlock_error, body: impl FnOnce(&Error) -> Option<&CString>) -> Option<*const c_char> {
-    // SAFETY: as the caller promises. The text belongs to the facts that all copies share.
+    // SAFETY: the caller promises NULL or a live error.
     unsafe { read(error, None, |error| body(error).map(|text| text.as_ptr())) }
 }

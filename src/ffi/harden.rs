@@ -6,8 +6,9 @@ use super::audit::answer;
 use super::boundary::{status, text_bytes};
 use super::context::policy_of;
 use super::{hostlock_ctx, hostlock_report};
-use crate::bridge::{harden, intact};
-use crate::identity::Reference;
+use crate::harden::{self, intact};
+use crate::host::Reference;
+use crate::libssl::ours;
 
 /// Makes an `SSL_CTX` that the program made itself as safe as one of hostlock_client_new, in place: versions, options,
 /// cipher suites, key exchange groups and signature algorithms become the policy's; every certificate is checked
@@ -35,12 +36,12 @@ use crate::identity::Reference;
 #[must_use]
 pub unsafe extern "C" fn hostlock_harden(ctx: *mut hostlock_ctx, policy: *const c_char, host: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let choice = unsafe { policy_of(policy)? };
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let host = (!host.is_null()).then_some(|| Reference::parse_bytes(unsafe { text_bytes(host, "host")? }));
-        // SAFETY: as above.
-        unsafe { harden::harden(ctx, choice, host) }
+        // SAFETY: the caller promises NULL or a live context of any libssl that no other thread uses.
+        harden::harden(unsafe { ours::ctx(ctx)? }, choice, host)
     })
 }
 
@@ -59,6 +60,6 @@ pub unsafe extern "C" fn hostlock_harden(ctx: *mut hostlock_ctx, policy: *const 
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_check_intact(ctx: *mut hostlock_ctx, report: *mut *mut hostlock_report) -> c_int {
-    // SAFETY: as the caller promises.
-    unsafe { answer(report, || intact::check(ctx)) }
+    // SAFETY: the caller promises NULL or a live context of any libssl, and a place for the report.
+    unsafe { answer(report, || intact::check(ours::ctx(ctx)?)) }
 }

@@ -6,13 +6,14 @@
 use std::ffi::{c_char, c_int};
 
 use super::boundary::{bytes, not_null, status, text, text_bytes};
-use super::{c_bool, guard_of, hostlock_conn, hostlock_ctx};
-use crate::bridge::libssl::check_handle;
-use crate::bridge::method::check_known;
+use super::{c_bool, conn_of, guard_of, guarded, hostlock_conn, hostlock_ctx};
 use crate::error::{Error, Status};
-use crate::identity::{MatchRules, Reference, normalize};
-use crate::verify::guard::{Family, Role};
-use crate::verify::{certificate, demand};
+use crate::guard::Family;
+use crate::handshake::{client_certificate, set_host};
+use crate::host::{MatchRules, Reference, normalize};
+use crate::libssl::certificate;
+use crate::libssl::method::check_known;
+use crate::role::Role;
 
 /// Names the host that `conn` is to reach: the certificate must be for it, and a DNS name is sent as SNI.
 ///
@@ -26,12 +27,11 @@ use crate::verify::{certificate, demand};
 #[must_use]
 pub unsafe extern "C" fn hostlock_conn_set_host(conn: *mut hostlock_conn, host: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        unsafe { check_handle(conn)? };
-        // SAFETY: the caller promises a live connection, which was found to be of our libssl.
-        unsafe { check_known(openssl_sys::SSL_get_SSL_CTX(conn))? };
-        // SAFETY: as above.
-        unsafe { crate::verify::host::set(conn, || Reference::parse_bytes(text_bytes(host, "host")?)) }
+        // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+        let conn = unsafe { conn_of(conn)? };
+        check_known(conn.ctx())?;
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        set_host::set(conn, || Reference::parse_bytes(unsafe { text_bytes(host, "host")? }))
     })
 }
 
@@ -46,12 +46,11 @@ pub unsafe extern "C" fn hostlock_conn_set_host(conn: *mut hostlock_conn, host: 
 #[must_use]
 pub unsafe extern "C" fn hostlock_conn_set_fallback_host(conn: *mut hostlock_conn, host: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        unsafe { check_handle(conn)? };
-        // SAFETY: the caller promises a live connection, which was found to be of our libssl.
-        unsafe { check_known(openssl_sys::SSL_get_SSL_CTX(conn))? };
-        // SAFETY: as above.
-        unsafe { crate::verify::host::set_fallback(conn, || Reference::parse_bytes(text_bytes(host, "host")?)) }
+        // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+        let conn = unsafe { conn_of(conn)? };
+        check_known(conn.ctx())?;
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        set_host::set_fallback(conn, || Reference::parse_bytes(unsafe { text_bytes(host, "host")? }))
     })
 }
 
@@ -65,13 +64,12 @@ pub unsafe extern "C" fn hostlock_conn_set_fallback_host(conn: *mut hostlock_con
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_set_host(ctx: *mut hostlock_ctx, host: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        let guard = unsafe { guard_of(ctx)? };
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let prepare = || unsafe { Reference::parse_bytes(text_bytes(host, "host")?) };
         guard.configure(Family::Host, "hostlock_ctx_set_host", prepare, |settings, host| settings.host = Some(host))?;
-        // SAFETY: as above.
-        unsafe { demand::require(ctx, guard) };
+        client_certificate::require(ctx, guard);
         Ok(())
     })
 }
@@ -85,7 +83,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_host(ctx: *mut hostlock_ctx, host: *co
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_set_host_from_sni(ctx: *mut hostlock_ctx, enabled: c_bool) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
         if guard.role == Role::Server {
             return Err(Error::new(
@@ -121,7 +119,7 @@ pub const HOSTLOCK_HOST_MAX: usize = 256;
 #[must_use]
 pub unsafe extern "C" fn hostlock_host_normalize(host: *const c_char, out: *mut c_char, out_len: usize) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let name = normalize(unsafe { text(host, "host")? })?;
         not_null(out, "out")?;
         if name.len() >= out_len {
@@ -153,9 +151,9 @@ pub unsafe extern "C" fn hostlock_host_normalize(host: *const c_char, out: *mut 
 #[must_use]
 pub unsafe extern "C" fn hostlock_cert_check_host(cert: *const u8, len: usize, host: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let reference = Reference::parse_any_bytes(unsafe { text_bytes(host, "host")? })?;
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or so many readable bytes, for the length of this call.
         let certificate = certificate::parse(unsafe { bytes(cert, len, "cert")? })?;
         certificate::check_host(&certificate, &reference, MatchRules::default())
     })

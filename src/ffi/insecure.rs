@@ -8,8 +8,8 @@ use std::ptr;
 
 use super::boundary::{accessor, status, text};
 use super::{guard_of, hostlock_ctx};
-use crate::verify::guard::{Family, Guard};
-use crate::verify::insecure::{self, Waiver};
+use crate::chain::waivers::{self, Waiver};
+use crate::guard::{Family, Guard};
 
 /// Accepts any certificate: not who issued it, nor its dates, its purpose or its revocation are looked at. Host name
 /// and pinned keys are still compared; of the chain, only the peer's own certificate counts for a pin.
@@ -20,7 +20,7 @@ use crate::verify::insecure::{self, Waiver};
 #[must_use]
 #[deprecated(note = "anyone can pose as the server; define HOSTLOCK_ALLOW_INSECURE if that is meant")]
 pub unsafe extern "C" fn hostlock_insecure_no_verify(ctx: *mut hostlock_ctx, reason: *const c_char) -> c_int {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live context of any libssl, and NULL or a text that ends.
     unsafe { give_up(ctx, Waiver::Chain, "hostlock_insecure_no_verify", reason) }
 }
 
@@ -34,7 +34,7 @@ pub unsafe extern "C" fn hostlock_insecure_no_verify(ctx: *mut hostlock_ctx, rea
     note = "any owner of a valid certificate can pose as the server; define HOSTLOCK_ALLOW_INSECURE if that is meant"
 )]
 pub unsafe extern "C" fn hostlock_insecure_no_hostname(ctx: *mut hostlock_ctx, reason: *const c_char) -> c_int {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live context of any libssl, and NULL or a text that ends.
     unsafe { give_up(ctx, Waiver::HostName, "hostlock_insecure_no_hostname", reason) }
 }
 
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn hostlock_insecure_no_hostname(ctx: *mut hostlock_ctx, r
 #[must_use]
 #[deprecated(note = "expired certificates are accepted for ever; define HOSTLOCK_ALLOW_INSECURE if that is meant")]
 pub unsafe extern "C" fn hostlock_insecure_no_time(ctx: *mut hostlock_ctx, reason: *const c_char) -> c_int {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live context of any libssl, and NULL or a text that ends.
     unsafe { give_up(ctx, Waiver::Time, "hostlock_insecure_no_time", reason) }
 }
 
@@ -58,7 +58,7 @@ pub unsafe extern "C" fn hostlock_insecure_no_time(ctx: *mut hostlock_ctx, reaso
 #[must_use]
 #[deprecated(note = "certificates for other purposes are accepted; define HOSTLOCK_ALLOW_INSECURE if that is meant")]
 pub unsafe extern "C" fn hostlock_insecure_any_purpose(ctx: *mut hostlock_ctx, reason: *const c_char) -> c_int {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live context of any libssl, and NULL or a text that ends.
     unsafe { give_up(ctx, Waiver::Purpose, "hostlock_insecure_any_purpose", reason) }
 }
 
@@ -68,7 +68,7 @@ pub unsafe extern "C" fn hostlock_insecure_any_purpose(ctx: *mut hostlock_ctx, r
 /// `ctx` is NULL or a live `SSL_CTX`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_ctx_insecure_count(ctx: *mut hostlock_ctx) -> usize {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
     unsafe { look(ctx, 0, |guard| guard.settings().waivers.len()) }
 }
 
@@ -78,7 +78,7 @@ pub unsafe extern "C" fn hostlock_ctx_insecure_count(ctx: *mut hostlock_ctx) -> 
 /// `ctx` is NULL or a live `SSL_CTX`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_ctx_insecure_name(ctx: *mut hostlock_ctx, index: usize) -> *const c_char {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live context of any libssl, which keeps the text.
     unsafe {
         look(ctx, ptr::null(), |guard| {
             guard.settings().waivers.get(index).map_or(ptr::null(), |(waiver, _)| waiver.name().as_ptr())
@@ -93,7 +93,7 @@ pub unsafe extern "C" fn hostlock_ctx_insecure_name(ctx: *mut hostlock_ctx, inde
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_ctx_insecure_reason(ctx: *mut hostlock_ctx, index: usize) -> *const c_char {
     // Reasons are never changed or removed, so the pointer outlives the lock.
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live context of any libssl, which keeps the text.
     unsafe {
         look(ctx, ptr::null(), |guard| {
             guard.settings().waivers.get(index).map_or(ptr::null(), |(_, reason): (_, &CStr)| reason.as_ptr())
@@ -105,10 +105,10 @@ pub unsafe extern "C" fn hostlock_ctx_insecure_reason(ctx: *mut hostlock_ctx, in
 /// As for the functions of this section.
 unsafe fn give_up(ctx: *mut hostlock_ctx, waiver: Waiver, call: &str, reason: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
-        // SAFETY: as above.
-        let prepare = || insecure::reason(unsafe { text(reason, "reason")? });
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        let prepare = || waivers::reason(unsafe { text(reason, "reason")? });
         guard.configure(Family::Insecure(waiver), call, prepare, |settings, reason| {
             settings.waivers.give(waiver, reason)
         })
@@ -118,6 +118,6 @@ unsafe fn give_up(ctx: *mut hostlock_ctx, waiver: Waiver, call: &str, reason: *c
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`.
 unsafe fn look<T: Copy>(ctx: *mut hostlock_ctx, fallback: T, body: impl FnOnce(&Guard) -> T) -> T {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
     accessor(fallback, || unsafe { guard_of(ctx) }.map_or(fallback, body))
 }

@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char, c_int};
 
 use super::boundary::{accessor, status};
 use super::ssl_method_st;
-use crate::bridge::libssl::check_method;
+use crate::libssl::ours::check_method;
 
 /// The version of the library that runs, such as "0.1.0". Static; never NULL.
 #[unsafe(no_mangle)]

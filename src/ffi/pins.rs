@@ -3,11 +3,12 @@
 use std::ffi::{c_char, c_int};
 
 use super::boundary::{bytes, status, text};
-use super::{guard_of, hostlock_ctx};
+use super::{guarded, hostlock_ctx};
+use crate::chain::pins::Pin;
 use crate::error::{Error, Status};
-use crate::verify::guard::Family;
-use crate::verify::pins::Pin;
-use crate::verify::{certificate, demand};
+use crate::guard::Family;
+use crate::handshake::client_certificate;
+use crate::libssl::certificate;
 
 /// Demands, besides everything else, that one key of the verified chain is pinned: the server's own, an intermediate's
 /// or the trust anchor's. Called several times, one of the pins is enough. Pin a second key that is kept in reserve, or
@@ -22,13 +23,12 @@ use crate::verify::{certificate, demand};
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_add_pin(ctx: *mut hostlock_ctx, pin: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        let guard = unsafe { guard_of(ctx)? };
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let prepare = || Pin::parse(unsafe { text(pin, "pin")? });
         guard.configure(Family::Pin, "hostlock_ctx_add_pin", prepare, |settings, pin| settings.pins.push(pin))?;
-        // SAFETY: as above.
-        unsafe { demand::require(ctx, guard) };
+        client_certificate::require(ctx, guard);
         Ok(())
     })
 }
@@ -45,10 +45,10 @@ pub unsafe extern "C" fn hostlock_ctx_add_pin(ctx: *mut hostlock_ctx, pin: *cons
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_exact(ctx: *mut hostlock_ctx, cert: *const u8, len: usize) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
         let prepare = || {
-            // SAFETY: as above.
+            // SAFETY: the caller promises NULL or so many readable bytes, for the length of this call.
             let certificate = certificate::parse(unsafe { bytes(cert, len, "cert")? })?;
             certificate.to_der().map_err(|_| Error::new(Status::EInternal, "OpenSSL could not encode the certificate"))
         };
@@ -56,8 +56,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_exact(ctx: *mut hostlock_ctx, cert: 
             settings.exact.add(der);
             guard.anchors.name_none();
         })?;
-        // SAFETY: as above.
-        unsafe { demand::require(ctx, guard) };
+        client_certificate::require(ctx, guard);
         Ok(())
     })
 }

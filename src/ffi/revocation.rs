@@ -4,11 +4,13 @@ use std::ffi::{c_char, c_int};
 
 use super::boundary::{bytes, status, text};
 use super::trust::path_of;
-use super::{guard_of, hostlock_ctx};
+use super::{guard_of, guarded, hostlock_ctx};
 use crate::error::{Error, Status};
-use crate::verify::guard::{Family, Role};
-use crate::verify::revocation::{self, Mode, ocsp};
-use crate::verify::staple;
+use crate::guard::Family;
+use crate::guard::crls;
+use crate::handshake::ocsp_status;
+use crate::revocation::{Mode, ocsp};
+use crate::role::Role;
 
 /// Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
 /// before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked
@@ -24,10 +26,10 @@ use crate::verify::staple;
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_add_crl_file(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
-        revocation::load(guard, "hostlock_ctx_add_crl_file", |crls| {
-            // SAFETY: as above.
+        crls::load(guard, "hostlock_ctx_add_crl_file", |crls| {
+            // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
             crls.with_file(unsafe { path_of(path)? })
         })
     })
@@ -42,9 +44,9 @@ pub unsafe extern "C" fn hostlock_ctx_add_crl_file(ctx: *mut hostlock_ctx, path:
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_add_crl_mem(ctx: *mut hostlock_ctx, data: *const u8, len: usize) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
-        revocation::load(guard, "hostlock_ctx_add_crl_mem", |crls| {
+        crls::load(guard, "hostlock_ctx_add_crl_mem", |crls| {
             // SAFETY: the caller promises `len` readable bytes, or NULL.
             crls.with_memory(unsafe { bytes(data, len, "data")? })
         })
@@ -62,9 +64,9 @@ pub unsafe extern "C" fn hostlock_ctx_add_crl_mem(ctx: *mut hostlock_ctx, data: 
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_set_crl_mode(ctx: *mut hostlock_ctx, mode: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let prepare = || Mode::parse(unsafe { text(mode, "mode")? });
         guard.configure(Family::CrlMode, "hostlock_ctx_set_crl_mode", prepare, |settings, mode| {
             settings.revocation.mode = Some(mode)
@@ -84,8 +86,8 @@ pub unsafe extern "C" fn hostlock_ctx_set_crl_mode(ctx: *mut hostlock_ctx, mode:
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_crl_reload(ctx: *mut hostlock_ctx) -> c_int {
-    // SAFETY: as the caller promises.
-    status(|| revocation::reload(unsafe { guard_of(ctx)? }))
+    // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+    status(|| crls::reload(unsafe { guard_of(ctx)? }))
 }
 
 /// How the OCSP answer that a server staples to its certificate is used. Every client asks for one. "if-present" (the
@@ -103,16 +105,15 @@ pub unsafe extern "C" fn hostlock_ctx_crl_reload(ctx: *mut hostlock_ctx) -> c_in
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_set_ocsp_mode(ctx: *mut hostlock_ctx, mode: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
         let prepare = || {
-            // SAFETY: as above.
+            // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
             let mode = ocsp::Mode::parse(unsafe { text(mode, "mode")? })?;
             if guard.role == Role::Server {
                 return Err(Error::new(Status::EState, "only a client context judges stapled OCSP answers"));
             }
-            // SAFETY: as above.
-            unsafe { staple::request(ctx, mode) };
+            ocsp_status::request(ctx, mode);
             Ok(mode)
         };
         guard.configure(Family::Ocsp, "hostlock_ctx_set_ocsp_mode", prepare, |settings, mode| settings.ocsp = mode)

@@ -10,9 +10,10 @@ use std::path::Path;
 use super::boundary::{pointer, status, string_for_c, text, text_bytes};
 use super::context::policy_of;
 use super::hostlock_ctx;
-use crate::bridge::seal::state::Mode;
-use crate::bridge::seal::{self, allow};
-use crate::verify::insecure;
+use crate::chain::waivers;
+use crate::libssl::ours;
+use crate::seal::state::Mode;
+use crate::seal::{self, allow};
 
 /// Seals the process: every context that any code of it makes from now on with the libssl that hostlock uses is guarded
 /// as hostlock_harden guards one, whatever that code then sets on it. Client connections verify the certificate and the
@@ -29,7 +30,7 @@ use crate::verify::insecure;
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_seal_process(policy: *const c_char) -> c_int {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
     status(|| seal::process(unsafe { policy_of(policy)? }, Mode::Enforce))
 }
 
@@ -42,8 +43,8 @@ pub unsafe extern "C" fn hostlock_seal_process(policy: *const c_char) -> c_int {
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_seal_ctx(ctx: *mut hostlock_ctx) -> c_int {
-    // SAFETY: as the caller promises.
-    status(|| unsafe { seal::context(ctx) })
+    // SAFETY: the caller promises NULL or a live context of any libssl that no other thread uses.
+    status(|| seal::context(unsafe { ours::ctx(ctx)? }))
 }
 
 /// What the seal has seen, as one JSON object: `mode` and `policy`; `contexts` and `connections`, counted; `entries`,
@@ -71,7 +72,7 @@ pub extern "C" fn hostlock_seal_report() -> *mut c_char {
 #[must_use]
 pub unsafe extern "C" fn hostlock_seal_log(path: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let path = unsafe { text_bytes(path, "path")? };
         seal::log(Path::new(OsStr::from_bytes(path)))
     })
@@ -89,10 +90,10 @@ pub unsafe extern "C" fn hostlock_seal_log(path: *const c_char) -> c_int {
 #[deprecated(note = "nothing is refused; define HOSTLOCK_ALLOW_INSECURE if that is meant")]
 pub unsafe extern "C" fn hostlock_insecure_seal_report_only(policy: *const c_char, reason: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let choice = unsafe { policy_of(policy)? };
-        // SAFETY: as above.
-        let reason = insecure::reason(unsafe { text(reason, "reason")? })?;
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        let reason = waivers::reason(unsafe { text(reason, "reason")? })?;
         seal::process(choice, Mode::ReportOnly(reason.to_string_lossy().into_owned()))
     })
 }
@@ -111,10 +112,10 @@ pub unsafe extern "C" fn hostlock_insecure_seal_report_only(policy: *const c_cha
 #[deprecated(note = "anyone can pose as what is named; define HOSTLOCK_ALLOW_INSECURE if that is meant")]
 pub unsafe extern "C" fn hostlock_insecure_seal_allow(what: *const c_char, reason: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let what = unsafe { text(what, "what")? };
-        // SAFETY: as above.
-        let reason = insecure::reason(unsafe { text(reason, "reason")? })?;
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        let reason = waivers::reason(unsafe { text(reason, "reason")? })?;
         allow::add(what, reason.to_string_lossy().into_owned())
     })
 }

@@ -20,13 +20,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::boundary::{bytes, not_null, pointer, status, string_for_c, text_bytes};
-use super::{guard_of, hostlock_ctx};
+use super::{guarded, hostlock_ctx};
 use crate::error::{Error, Result, Status};
+use crate::guard::Family;
+use crate::handshake::client_certificate;
 use crate::trust::Index;
 use crate::trust::decode::Broken;
 use crate::trust::source::{self, Input};
-use crate::verify::demand;
-use crate::verify::guard::Family;
 
 /// Trusts the CA certificates in a file: PEM, with any number of CERTIFICATE, X509 CERTIFICATE or TRUSTED CERTIFICATE
 /// blocks (the trust settings of the latter are honoured), or one certificate in DER; 64 MiB at most. CRLs in it are
@@ -40,7 +40,7 @@ use crate::verify::guard::Family;
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_file(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
-    // SAFETY: as the caller promises, here and below.
+    // SAFETY: the caller promises NULL or a live context of any libssl, and what the loader is given.
     unsafe { trust(ctx, "hostlock_ctx_trust_file", |broken| source::index(Input::File(path_of(path)?), broken)) }
 }
 
@@ -55,7 +55,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_file(ctx: *mut hostlock_ctx, path: *
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_dir(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
-    // SAFETY: as the caller promises, here and below.
+    // SAFETY: the caller promises NULL or a live context of any libssl, and what the loader is given.
     unsafe { trust(ctx, "hostlock_ctx_trust_dir", |broken| source::index(Input::Directory(path_of(path)?), broken)) }
 }
 
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_dir(ctx: *mut hostlock_ctx, path: *c
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_mem(ctx: *mut hostlock_ctx, data: *const u8, len: usize) -> c_int {
-    // SAFETY: as the caller promises, here and below.
+    // SAFETY: the caller promises NULL or a live context of any libssl, and what the loader is given.
     unsafe {
         trust(ctx, "hostlock_ctx_trust_mem", |broken| source::index(Input::Memory(bytes(data, len, "data")?), broken))
     }
@@ -89,7 +89,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_mem(ctx: *mut hostlock_ctx, data: *c
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_system(ctx: *mut hostlock_ctx) -> c_int {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live context of any libssl, and what the loader is given.
     unsafe { trust(ctx, "hostlock_ctx_trust_system", |_| source::system()) }
 }
 
@@ -100,7 +100,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_system(ctx: *mut hostlock_ctx) -> c_
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_bundled(ctx: *mut hostlock_ctx) -> c_int {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a live context of any libssl, and what the loader is given.
     unsafe { trust(ctx, "hostlock_ctx_trust_bundled", |_| Ok(source::bundled())) }
 }
 
@@ -116,13 +116,12 @@ pub unsafe extern "C" fn hostlock_ctx_trust_bundled(ctx: *mut hostlock_ctx) -> c
 pub unsafe extern "C" fn hostlock_ctx_trust_count(ctx: *mut hostlock_ctx, count: *mut usize) -> c_int {
     status(|| {
         // SAFETY: the caller promises NULL or a live context of any libssl.
-        let guard = unsafe { guard_of(ctx)? };
+        let (ctx, guard) = unsafe { guarded(ctx)? };
         not_null(count, "count")?;
         if let Some(error) = guard.poison(Family::Trust) {
             return Err(error);
         }
-        // SAFETY: the context is live and guarded, and its guard is this one.
-        let counted = unsafe { guard.anchors.count(ctx)? };
+        let counted = guard.anchors.count(ctx)?;
         // SAFETY: the caller promises a writable place, and it is not NULL.
         unsafe { count.write(counted) };
         Ok(())
@@ -142,12 +141,11 @@ pub unsafe extern "C" fn hostlock_ctx_trust_count(ctx: *mut hostlock_ctx, count:
 pub unsafe extern "C" fn hostlock_ctx_trust_list(ctx: *mut hostlock_ctx) -> *mut c_char {
     pointer(|| {
         // SAFETY: the caller promises NULL or a live context of any libssl.
-        let guard = unsafe { guard_of(ctx)? };
+        let (ctx, guard) = unsafe { guarded(ctx)? };
         if let Some(error) = guard.poison(Family::Trust) {
             return Err(error);
         }
-        // SAFETY: the context is live and guarded, and its guard is this one.
-        string_for_c(unsafe { guard.anchors.list(ctx)? })
+        string_for_c(guard.anchors.list(ctx)?)
     })
 }
 
@@ -167,13 +165,12 @@ pub unsafe extern "C" fn hostlock_ctx_trust_list(ctx: *mut hostlock_ctx) -> *mut
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_materialize(ctx: *mut hostlock_ctx) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
         if let Some(error) = guard.poison(Family::Trust) {
             return Err(error);
         }
-        // SAFETY: as above.
-        unsafe { guard.anchors.materialize(ctx) }
+        guard.anchors.materialize(ctx)
     })
 }
 
@@ -181,13 +178,11 @@ pub unsafe extern "C" fn hostlock_ctx_trust_materialize(ctx: *mut hostlock_ctx) 
 /// `ctx` is NULL or live.
 unsafe fn trust(ctx: *mut hostlock_ctx, call: &str, load: impl FnOnce(Broken) -> Result<Arc<Index>>) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        let guard = unsafe { guard_of(ctx)? };
-        // SAFETY: as above.
-        let prepare = || unsafe { guard.anchors.add_index(ctx, load(guard.broken_anchors)?) };
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
+        let prepare = || guard.anchors.add_index(ctx, load(guard.broken_anchors)?);
         guard.configure(Family::Trust, call, prepare, |_, ()| {})?;
-        // SAFETY: as above.
-        unsafe { demand::require(ctx, guard) };
+        client_certificate::require(ctx, guard);
         Ok(())
     })
 }
@@ -195,14 +190,14 @@ unsafe fn trust(ctx: *mut hostlock_ctx, call: &str, load: impl FnOnce(Broken) ->
 /// # Safety
 /// `path` is NULL or NUL-terminated, and outlives the result.
 pub(super) unsafe fn path_of<'a>(path: *const c_char) -> Result<&'a Path> {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
     unsafe { path_named(path, "path") }
 }
 
 /// # Safety
 /// `path` is NULL or NUL-terminated, and outlives the result.
 pub(super) unsafe fn path_named<'a>(path: *const c_char, name: &str) -> Result<&'a Path> {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
     let bytes = unsafe { text_bytes(path, name)? };
     if bytes.is_empty() {
         return Err(Error::new(Status::EArg, format!("{name} is empty")));

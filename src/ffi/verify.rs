@@ -3,11 +3,12 @@
 use std::ffi::{c_char, c_int};
 
 use super::boundary::{bytes, status, text, text_bytes};
-use super::{guard_of, hostlock_ctx};
+use super::{guard_of, guarded, hostlock_ctx};
+use crate::chain::stricter;
+use crate::context::offline;
 use crate::error::{Error, Status};
-use crate::identity::Reference;
-use crate::verify::guard::Family;
-use crate::verify::offline;
+use crate::guard::Family;
+use crate::host::Reference;
 
 /// Judges a certificate chain exactly as a handshake of this context would: by its trust anchors, policy, time, depth,
 /// flags and revocation lists, and by the host. A client context judges servers, a server context judges clients.
@@ -28,18 +29,17 @@ pub unsafe extern "C" fn hostlock_ctx_verify_chain(
     host: *const c_char,
 ) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
-        let guard = unsafe { guard_of(ctx)? };
-        // SAFETY: as above.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
+        // SAFETY: the caller promises NULL or so many readable bytes, for the length of this call.
         let chain = unsafe { bytes(chain, len, "chain")? };
         let host = if host.is_null() {
             None
         } else {
-            // SAFETY: as above.
+            // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
             Some(Reference::parse_any_bytes(unsafe { text_bytes(host, "host")? })?)
         };
-        // SAFETY: as above.
-        unsafe { offline::verify(ctx, guard, chain, host) }
+        offline::verify(ctx, guard, chain, host)
     })
 }
 
@@ -51,9 +51,9 @@ pub unsafe extern "C" fn hostlock_ctx_verify_chain(
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_set_verify_time(ctx: *mut hostlock_ctx, unix_seconds: i64) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
-        let prepare = || offline::time(unix_seconds);
+        let prepare = || stricter::time(unix_seconds);
         guard.configure(
             Family::Setting("hostlock_ctx_set_verify_time"),
             "hostlock_ctx_set_verify_time",
@@ -72,7 +72,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_verify_time(ctx: *mut hostlock_ctx, un
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_set_verify_depth(ctx: *mut hostlock_ctx, intermediates: c_int) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
         let prepare = || match intermediates {
             0.. => Ok(intermediates),
@@ -100,10 +100,10 @@ pub unsafe extern "C" fn hostlock_ctx_set_verify_depth(ctx: *mut hostlock_ctx, i
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_set_verify_flags(ctx: *mut hostlock_ctx, words: *const c_char) -> c_int {
     status(|| {
-        // SAFETY: as the caller promises, here and below.
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let guard = unsafe { guard_of(ctx)? };
-        // SAFETY: as above.
-        let prepare = || offline::stricter(unsafe { text(words, "words")? });
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        let prepare = || stricter::stricter(unsafe { text(words, "words")? });
         guard.configure(
             Family::Setting("hostlock_ctx_set_verify_flags"),
             "hostlock_ctx_set_verify_flags",

@@ -9,17 +9,18 @@ use openssl_sys as ffi;
 
 use super::pair::{HOST, Pair, World};
 use super::switches::unproven;
-use crate::bridge::harden;
-use crate::bridge::method;
 use crate::error::{Result, Status};
-use crate::identity::Reference;
+use crate::harden;
+use crate::host::Reference;
+use crate::libssl::method;
+use crate::libssl::sys;
+use crate::libssl::{Conn, Ctx};
 use crate::policy::Choice;
-use crate::sys;
 
 fn hardened(context: &SslContext, policy: &str) -> Result<()> {
     let choice = Choice::parse(policy).unwrap();
     // SAFETY: the context is live and this thread's alone.
-    unsafe { harden::harden(context.as_ptr(), choice, Some(|| Reference::parse(HOST))) }
+    unsafe { harden::harden(Ctx::live(context.as_ptr()), choice, Some(|| Reference::parse(HOST))) }
 }
 
 fn programs(world: &World) -> SslContext {
@@ -124,7 +125,10 @@ fn where_the_signed_part_cannot_be_seen_the_whole_certificate_is_read() {
         assert!(outcome.complete && outcome.passed == 12, "{outcome:?}");
         let pair = Pair::new(&client, &server);
         // SAFETY: the connection is live and this thread's alone.
-        unsafe { crate::verify::host::set(pair.client.as_ptr(), || Reference::parse("other.example")).unwrap() };
+        unsafe {
+            crate::handshake::set_host::set(Conn::live(pair.client.as_ptr()), || Reference::parse("other.example"))
+                .unwrap()
+        };
         let outcome = pair.run();
         assert!(!outcome.complete && outcome.passed == 0, "{outcome:?}");
         assert_eq!(pair.refusal().unwrap().status(), Status::EHostMismatch);
@@ -135,6 +139,6 @@ fn where_the_signed_part_cannot_be_seen_the_whole_certificate_is_read() {
 fn where_libssl_cannot_be_asked_for_a_methods_name_the_context_is_for_either_side() {
     let context = SslContext::builder(SslMethod::dtls_client()).unwrap().build();
     // SAFETY: the context is live.
-    let (method, side) = unproven("method names", || unsafe { method::of(context.as_ptr()) });
+    let (method, side) = unproven("method names", || unsafe { Ctx::live(context.as_ptr()) }.method());
     assert_eq!((method.name, side), (None, method::Side::Either));
 }

@@ -8,15 +8,16 @@ use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslMethod, SslVerifyMode,
 use openssl_sys as ffi;
 
 use super::pki::{Identity, Recipe};
-use crate::connection::transport::Transport;
+use crate::connection::transport::{Descriptor, Transport};
 use crate::context::Context;
 use crate::error::Error;
-use crate::identity::Reference;
+use crate::guard::{Family, Guard};
+use crate::handshake::connection_state::{Verdict, Watch};
+use crate::host::Reference;
+use crate::libssl::{Conn, Ctx};
 use crate::policy::Policy;
 use crate::trust::decode::Broken;
 use crate::trust::source::{self, Input};
-use crate::verify::guard::{Family, Guard};
-use crate::verify::watch::{Verdict, Watch};
 
 unsafe extern "C" {
     fn SSL_set_fd(ssl: *mut ffi::SSL, fd: std::ffi::c_int) -> std::ffi::c_int;
@@ -64,7 +65,7 @@ impl World {
         let guard = context.guard().unwrap();
         let read = || source::index(Input::Memory(&self.ca.pem()), Broken::Refuse);
         // SAFETY: the context is live and this thread's alone.
-        let added = || read().and_then(|index| unsafe { guard.anchors.add_index(context.as_ptr(), index) });
+        let added = || read().and_then(|index| unsafe { guard.anchors.add_index(Ctx::live(context.as_ptr()), index) });
         guard.configure(Family::Trust, "trust", added, |_, ()| ()).unwrap();
     }
 
@@ -130,14 +131,17 @@ impl Pair {
     pub fn for_host(client: &SslContext, server: &SslContext) -> Pair {
         let pair = Pair::new(client, server);
         // SAFETY: the connection is live and this thread's alone.
-        unsafe { crate::verify::host::set(pair.client.as_ptr(), || Reference::parse(HOST)).unwrap() };
+        unsafe {
+            crate::handshake::set_host::set(Conn::live(pair.client.as_ptr()), || Reference::parse(HOST)).unwrap()
+        };
         pair
     }
 
     /// Gives the client the transport of a `hostlock_conn`.
     pub fn with_transport(self) -> Pair {
         // SAFETY: the connection is live and this thread's alone; the descriptor stays the socket's.
-        unsafe { Transport::attach(self.client.as_ptr(), self._sockets.0.as_raw_fd(), false).unwrap() };
+        let transport = Transport::over(Descriptor::Callers(self._sockets.0.as_raw_fd())).unwrap();
+        Conn::from(&*self.client).set_bio(transport);
         self
     }
 
@@ -186,7 +190,7 @@ impl Pair {
 /// Why a connection was refused.
 pub fn refusal_of(ssl: &Ssl) -> Option<Error> {
     // SAFETY: the connection is live.
-    let watch = unsafe { Watch::of(ssl.as_ptr()) }?;
+    let watch = unsafe { Watch::of(Conn::live(ssl.as_ptr())) }?;
     match &watch.state().verdict {
         Verdict::Refused(error) => Some(error.clone()),
         _ => None,
@@ -196,7 +200,7 @@ pub fn refusal_of(ssl: &Ssl) -> Option<Error> {
 /// The guard of a context.
 pub fn guard(context: &SslContext) -> &Guard {
     // SAFETY: the context is live as long as the reference.
-    unsafe { Guard::of(context.as_ptr()) }.unwrap()
+    unsafe { Guard::of(Ctx::live(context.as_ptr())) }.unwrap()
 }
 
 fn send(ssl: &Ssl) {

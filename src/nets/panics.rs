@@ -12,12 +12,12 @@ use super::pair::{Outcome, Pair, World, guard, refusal_of};
 use super::switches::panicking;
 #[cfg(not(ossl400))]
 use super::switches::recorded;
-use crate::bridge::seal;
 use crate::error::Status;
+use crate::guard::Family;
+use crate::handshake::tripwire::TRIPWIRE;
+use crate::libssl::sys;
 use crate::policy::{Choice, Policy};
-use crate::sys;
-use crate::verify::guard::Family;
-use crate::verify::recipe;
+use crate::seal;
 
 const VERSIONS: [SslVersion; 2] = [SslVersion::TLS1_2, SslVersion::TLS1_3];
 
@@ -181,8 +181,8 @@ fn a_panic_in_the_tripwire_is_a_no() {
         let index = ffi::SSL_get_ex_data_X509_STORE_CTX_idx();
         assert_eq!(ffi::X509_STORE_CTX_init(store_ctx, ptr::null_mut(), ptr::null_mut(), ptr::null_mut()), 1);
         assert_eq!(sys::X509_STORE_CTX_set_ex_data(store_ctx, index, pair.client.as_ptr().cast()), 1);
-        assert_eq!(recipe::tripwire(1, store_ctx), 1);
-        assert_eq!(panicking(&["tripwire"], 0, || recipe::tripwire(1, store_ctx)), (0, 1));
+        assert_eq!(TRIPWIRE(1, store_ctx), 1);
+        assert_eq!(panicking(&["tripwire"], 0, || TRIPWIRE(1, store_ctx)), (0, 1));
         ffi::X509_STORE_CTX_free(store_ctx);
     }
 }

@@ -9,8 +9,8 @@ use foreign_types::ForeignType;
 use openssl::x509::{X509, X509Crl};
 
 use crate::error::{Error, Result, Status};
-use crate::queue::Quiet;
-use crate::sys;
+use crate::libssl::queue::Quiet;
+use crate::libssl::sys;
 use crate::trust::certdata;
 use crate::trust::pem::{self, Damage};
 

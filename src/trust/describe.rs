@@ -5,9 +5,9 @@ use openssl::nid::Nid;
 use openssl::x509::{X509NameRef, X509Ref};
 
 use crate::error::{Error, Result, Status};
-use crate::identity::name_text;
 use crate::moment;
 use crate::trust::distrust::{Distrust, hash};
+use crate::x509::name_text;
 
 /// A trust anchor, described.
 #[derive(Clone, Debug, PartialEq, Eq)]

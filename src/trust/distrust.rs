@@ -7,8 +7,8 @@ use openssl::hash::MessageDigest;
 use openssl::x509::X509Ref;
 
 use crate::error::{Error, Result, Status};
-use crate::identity::name_text;
 use crate::moment;
+use crate::x509::name_text;
 
 /// The number by which OpenSSL says that an anchor's own settings reject the purpose.
 const X509_V_ERR_CERT_REJECTED: i32 = 28;

@@ -10,11 +10,11 @@ use openssl::x509::store::X509StoreRef;
 use openssl::x509::{X509Name, X509NameRef};
 
 use crate::error::{Error, Result, Status};
-use crate::identity::der::{Malformed, Reader, SEQUENCE};
 use crate::json::Object;
-use crate::queue::Quiet;
+use crate::libssl::queue::Quiet;
 use crate::trust::distrust::Distrust;
 use crate::trust::index::hooks;
+use crate::x509::der::{Malformed, Reader, SEQUENCE};
 
 /// One anchor.
 pub struct Listed {

@@ -9,25 +9,21 @@ use openssl::x509::store::{X509StoreBuilder, X509StoreRef};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::queue::Quiet;
-use crate::sys;
+use crate::libssl::queue::Quiet;
+use crate::libssl::sys;
 use crate::trust::index::hooks;
 use crate::trust::system;
 
 /// Whether nobody has put a certificate into `store`, or given it a way to find one. A call that tried and failed
 /// counts too: a program that names a file which is not there has named its roots, as raw OpenSSL code expects.
-///
-/// # Safety
-/// `store` is live.
-pub unsafe fn is_untouched(store: *mut ffi::X509_STORE) -> Result<bool> {
-    // SAFETY: as the caller promises, here and below.
-    if unsafe { lookup_count(store)? } > 0 {
+pub fn is_untouched(store: &X509StoreRef) -> Result<bool> {
+    // SAFETY: the store is live.
+    if unsafe { lookup_count(store.as_ptr())? } > 0 {
         return Ok(false);
     }
-    // SAFETY: as above.
-    let has_finders = !hooks::is_ours(unsafe { X509StoreRef::from_ptr(store) });
-    // SAFETY: as above.
-    Ok(!has_finders && unsafe { object_count(store)? } == 0)
+    let has_finders = !hooks::is_ours(store);
+    // SAFETY: the store is live.
+    Ok(!has_finders && unsafe { object_count(store.as_ptr())? } == 0)
 }
 
 /// Whether `store` holds no certificate now, and no index that it would find one in. One with directories may still
@@ -37,14 +33,10 @@ pub fn is_empty(store: &X509StoreRef) -> bool {
 }
 
 /// How many objects `store` holds now, and how many ways it has to find others, where this OpenSSL shows that.
-///
-/// # Safety
-/// `store` is live.
-pub unsafe fn contents(store: *mut ffi::X509_STORE) -> (usize, Option<usize>) {
-    // SAFETY: as the caller promises, here and below.
-    let (objects, lookups) = unsafe { (object_count(store), lookup_count(store)) };
-    // SAFETY: as above.
-    let indexes = hooks::indexes(unsafe { X509StoreRef::from_ptr(store) }).len();
+pub fn contents(store: &X509StoreRef) -> (usize, Option<usize>) {
+    // SAFETY: the store is live.
+    let (objects, lookups) = unsafe { (object_count(store.as_ptr()), lookup_count(store.as_ptr())) };
+    let indexes = hooks::indexes(store).len();
     (objects.unwrap_or(0), lookups.ok().map(|lookups| usize::try_from(lookups).unwrap_or(0) + indexes))
 }
 
@@ -167,10 +159,7 @@ mod tests {
     #[test]
     fn a_new_store_is_untouched_and_empty() {
         let store = X509StoreBuilder::new().unwrap().build();
-        // SAFETY: the store is live.
-        unsafe {
-            assert!(is_untouched(store.as_ptr()).unwrap());
-        }
+        assert!(is_untouched(&store).unwrap());
         assert!(is_empty(&store));
     }
 }

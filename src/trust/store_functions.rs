@@ -4,10 +4,12 @@
 
 use std::ffi::c_void;
 
+use foreign_types::ForeignTypeRef;
+use openssl::x509::store::X509StoreRef;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::sys;
+use crate::libssl::sys;
 use crate::trust::index::hooks;
 
 /// What a setter of an `X509_STORE` is to us.
@@ -76,14 +78,11 @@ pub static SETTERS: &[Setter] = &[
 ];
 
 /// The setters by which the program put functions of its own into `store` that may not stay.
-///
-/// # Safety
-/// `store` is live.
-pub unsafe fn replaced(store: *const ffi::X509_STORE) -> Vec<&'static str> {
+pub fn replaced(store: &X509StoreRef) -> Vec<&'static str> {
     let of = |setter: &'static Setter| match setter.decision {
         Decision::Refused(getter) => {
-            // SAFETY: the caller promises `store`, of which the getter reads one field.
-            let function = unsafe { getter(store) };
+            // SAFETY: the store is live; the getter reads one field.
+            let function = unsafe { getter(store.as_ptr()) };
             (!function.is_null() && !hooks::is_our_function(function)).then_some(setter.name)
         }
         Decision::Allowed => None,
@@ -92,12 +91,8 @@ pub unsafe fn replaced(store: *const ffi::X509_STORE) -> Vec<&'static str> {
 }
 
 /// A store whose program replaced OpenSSL's own checking is no measure for anything.
-///
-/// # Safety
-/// `store` is live.
-pub unsafe fn check_plain(store: *const ffi::X509_STORE) -> Result<()> {
-    // SAFETY: the caller promises a live store, which is only read.
-    let replaced = unsafe { replaced(store) };
+pub fn check_plain(store: &X509StoreRef) -> Result<()> {
+    let replaced = replaced(store);
     if replaced.is_empty() {
         return Ok(());
     }

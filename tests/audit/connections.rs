@@ -1,12 +1,12 @@
 //! Audits of connections: what was set on the connection itself, and what came of its handshake.
 
+use hostlock::audit;
+use hostlock::audit::report::Report;
+use hostlock::libssl::ours;
+use hostlock::libssl::sys;
+use openssl_sys as ffi;
 use std::ffi::c_int;
 use std::ptr;
-
-use hostlock::bridge::audit;
-use hostlock::bridge::report::Report;
-use hostlock::sys;
-use openssl_sys as ffi;
 
 use crate::plain::*;
 use crate::support::pki::{Identity, Recipe};
@@ -37,7 +37,7 @@ impl Line {
 
     fn audit(&self) -> Report {
         // SAFETY: the connection is live and ours alone.
-        unsafe { audit::connection(self.0) }.unwrap()
+        unsafe { ours::conn(self.0).and_then(audit::connection) }.unwrap()
     }
 }
 

@@ -8,8 +8,8 @@ use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::ptr;
 
 use foreign_types::ForeignType;
-use hostlock::bridge::report::Severity;
-use hostlock::sys;
+use hostlock::audit::report::Severity;
+use hostlock::libssl::sys;
 use openssl::hash::MessageDigest;
 use openssl_sys as ffi;
 

@@ -1,6 +1,6 @@
 //! docs/audit.md prints the table of findings as the code has it, and every kind of finding has a test.
 
-use hostlock::bridge::audit::kinds;
+use hostlock::audit::kinds;
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -33,12 +33,8 @@ fn the_docs_print_the_table_of_the_code() {
 
 #[test]
 fn every_kind_of_finding_is_brought_about_by_a_test() {
-    let sources = [
-        "tests/audit/contexts.rs",
-        "tests/audit/connections.rs",
-        "tests/audit/ours.rs",
-        "src/bridge/audit/compare/tests.rs",
-    ];
+    let sources =
+        ["tests/audit/contexts.rs", "tests/audit/connections.rs", "tests/audit/ours.rs", "src/audit/compare/tests.rs"];
     let tests: String = sources.map(read).concat();
     for kind in kinds::ALL {
         assert!(tests.contains(&format!("\"{}\"", kind.id)), "no test has {:?}", kind.id);

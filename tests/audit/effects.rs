@@ -1,16 +1,16 @@
 //! What an audit must not do: change the context, run the program's functions, touch the error queue, or take what is no
 //! context of ours for one.
 
+use hostlock::audit;
+use hostlock::error::{Error, Status};
+use hostlock::libssl::ours;
+use hostlock::libssl::queue;
+use hostlock::libssl::sys;
+use openssl::error::ErrorStack;
+use openssl_sys as ffi;
 use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-use hostlock::bridge::audit;
-use hostlock::error::{Error, Status};
-use hostlock::queue;
-use hostlock::sys;
-use openssl::error::ErrorStack;
-use openssl_sys as ffi;
 
 use crate::plain::Plain;
 
@@ -83,12 +83,12 @@ fn what_is_no_context_of_this_libssl_is_refused() {
     // SAFETY: NULL is allowed; the other is as large as what is looked at before it is refused.
     let refusals = unsafe {
         [
-            audit::context(ptr::null()),
-            audit::with_probe(ptr::null_mut()),
-            audit::connection(ptr::null()),
-            audit::context(nonsense.as_ptr().cast()),
-            audit::with_probe(nonsense.as_ptr().cast_mut().cast()),
-            audit::connection(nonsense.as_ptr().cast()),
+            ours::ctx(ptr::null()).and_then(audit::context),
+            ours::ctx(ptr::null_mut()).and_then(audit::with_probe),
+            ours::conn(ptr::null()).and_then(audit::connection),
+            ours::ctx(nonsense.as_ptr().cast()).and_then(audit::context),
+            ours::ctx(nonsense.as_ptr().cast_mut().cast()).and_then(audit::with_probe),
+            ours::conn(nonsense.as_ptr().cast()).and_then(audit::connection),
         ]
     };
     let statuses: Vec<Status> = refusals.into_iter().map(|refusal| refusal.unwrap_err().status()).collect();

@@ -1,17 +1,18 @@
 //! Contexts that hostlock made: clean as they are, and honest about what the program gave up or undid.
 #![allow(deprecated, reason = "these functions warn whoever calls them")]
 
-use std::ffi::c_char;
-use std::ptr;
-
-use hostlock::bridge::report::{Report, Severity};
-use hostlock::bridge::{audit, intact};
+use hostlock::audit;
+use hostlock::audit::report::{Report, Severity};
 use hostlock::ffi::context::{hostlock_client_new, hostlock_server_new};
 use hostlock::ffi::host::hostlock_ctx_set_host;
 use hostlock::ffi::insecure::*;
 use hostlock::ffi::verify::hostlock_ctx_set_verify_time;
-use hostlock::sys;
+use hostlock::harden::intact;
+use hostlock::libssl::ours;
+use hostlock::libssl::sys;
 use openssl_sys as ffi;
+use std::ffi::c_char;
+use std::ptr;
 
 use crate::plain::{Plain, SSL_CTX_set_security_level, ids};
 use crate::support::hello;
@@ -119,7 +120,7 @@ fn what_was_undone_and_displaced_is_told_by_the_check_for_that() {
         sys::SSL_CTX_set_info_callback(client.0, None);
     }
     // SAFETY: as above.
-    let report = unsafe { intact::check(client.0) }.unwrap();
+    let report = unsafe { ours::ctx(client.0).and_then(intact::check) }.unwrap();
     assert_eq!(found(&report), ["callback-displaced", "undone"], "{}", report.to_text());
 }
 
@@ -135,5 +136,5 @@ fn a_context_without_its_hooks_is_judged_as_a_plain_one() {
     assert!(report.has("hooks-removed") && report.has("verification-off"), "{}", report.to_text());
     assert_eq!(report.worst(), Some(Severity::Critical));
     // SAFETY: NULL is allowed.
-    assert!(unsafe { audit::context(ptr::null()) }.is_err());
+    assert!(unsafe { ours::ctx(ptr::null()).and_then(audit::context) }.is_err());
 }

@@ -5,10 +5,11 @@ use std::ffi::{CString, c_int, c_long, c_void};
 use std::ptr;
 
 use foreign_types::ForeignType;
-use hostlock::bridge::audit;
-use hostlock::bridge::report::Report;
+use hostlock::audit;
+use hostlock::audit::report::Report;
+use hostlock::libssl::ours;
+use hostlock::libssl::sys;
 use hostlock::policy::{POLICIES, suite_list};
-use hostlock::sys;
 use openssl::x509::X509;
 use openssl_sys as ffi;
 
@@ -127,12 +128,12 @@ impl Plain {
 
     pub fn audit(&self) -> Report {
         // SAFETY: the context is live and ours alone.
-        unsafe { audit::context(self.0) }.unwrap()
+        unsafe { ours::ctx(self.0).and_then(audit::context) }.unwrap()
     }
 
     pub fn probe(&self) -> Report {
         // SAFETY: as above.
-        unsafe { audit::with_probe(self.0) }.unwrap()
+        unsafe { ours::ctx(self.0).and_then(audit::with_probe) }.unwrap()
     }
 }
 

@@ -9,7 +9,8 @@ use hostlock::ffi::connection::*;
 use hostlock::ffi::context::*;
 use hostlock::ffi::errors::*;
 use hostlock::ffi::library::hostlock_string_free;
-use hostlock::verify::guard::Guard;
+use hostlock::guard::Guard;
+use hostlock::libssl;
 use openssl::x509::X509;
 use openssl_sys as ffi;
 
@@ -72,7 +73,7 @@ impl Ctx {
         assert!(!ctx.is_null());
         let anchors: Vec<X509> = anchors.iter().map(|anchor| (*anchor).clone()).collect();
         // SAFETY: the context is live and not in use.
-        unsafe { Guard::of(ctx).unwrap().anchors.add(ctx, &anchors).unwrap() };
+        unsafe { Guard::of(libssl::Ctx::live(ctx)).unwrap().anchors.add(libssl::Ctx::live(ctx), &anchors).unwrap() };
         Ctx(ctx)
     }
 

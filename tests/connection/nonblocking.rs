@@ -148,7 +148,7 @@ fn a_stale_entry_of_the_program_does_not_turn_want_into_an_error_and_stays_where
     let ca = ca();
     let (near, far) = pair(true);
     let conn = Ctx::trusting(&[&ca.certificate]).connect_fd(near.as_raw_fd(), HOST).unwrap();
-    let stale = || hostlock::queue::raise(&hostlock::error::Error::new(Status::EFileIo, "stale"));
+    let stale = || hostlock::libssl::queue::raise(&hostlock::error::Error::new(Status::EFileIo, "stale"));
     let stale_only =
         || assert_eq!(c::queue(), ["hostlock: cannot be read"], "the program's entry, and nothing of ours");
     c::queue();

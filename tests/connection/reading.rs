@@ -125,7 +125,7 @@ fn a_handshake_whose_verification_was_replaced_gives_no_byte_however_it_was_driv
     let ca = ca();
     let ctx = Ctx::trusting(&[&ca.certificate]);
     // SAFETY: the context is live and not in use.
-    unsafe { hostlock::sys::SSL_CTX_set_cert_verify_callback(ctx.0, Some(accept_all), std::ptr::null_mut()) };
+    unsafe { hostlock::libssl::sys::SSL_CTX_set_cert_verify_callback(ctx.0, Some(accept_all), std::ptr::null_mut()) };
     let port = peer::greeter(&Recipe::server("evil.example", &["evil.example"]).issued_by(&ca));
     let refused = Status::EUnverified.code();
     for plain_connect in [true, false] {
@@ -179,7 +179,7 @@ fn a_reset_is_a_cut_on_the_programs_own_bio_too_whatever_lies_on_the_error_queue
         assert_eq!(hostlock_handshake(ssl.as_ptr()), 0);
         assert_eq!(hostlock_write(ssl.as_ptr(), room.as_ptr().cast(), 1), 1);
     }
-    hostlock::queue::raise(&hostlock::error::Error::new(Status::EFileIo, "stale"));
+    hostlock::libssl::queue::raise(&hostlock::error::Error::new(Status::EFileIo, "stale"));
     // SAFETY: as above.
     let answer = unsafe { hostlock_read(ssl.as_ptr(), room.as_mut_ptr().cast(), 16) };
     c::Failure::last(answer as i64).expect(Status::ETruncated, HOST, &["reset by", "while reading"]);

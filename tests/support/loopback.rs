@@ -8,14 +8,15 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::thread;
 
-use foreign_types::{ForeignType, ForeignTypeRef};
+use foreign_types::ForeignType;
 use hostlock::context::Context;
 use hostlock::error::{Error, Status};
 use hostlock::ffi::errors::{hostlock_error_message, hostlock_last_error};
 use hostlock::ffi::trust::*;
-use hostlock::identity::Reference;
+use hostlock::handshake::connection_state::{Verdict, Watch};
+use hostlock::host::Reference;
+use hostlock::libssl::Conn;
 use hostlock::policy::Policy;
-use hostlock::verify::watch::{Verdict, Watch};
 use openssl::ssl::{Ssl, SslAcceptor, SslContext, SslMethod, SslStream};
 use openssl_sys as ffi;
 
@@ -107,11 +108,11 @@ impl Client {
     pub fn connect(&self, port: u16) -> Result<(), Error> {
         let ssl = Ssl::new(&self.0).unwrap();
         // SAFETY: the SSL is live and used by this thread only, here and below.
-        unsafe { hostlock::verify::host::set(ssl.as_ptr(), || Reference::parse(HOST)).unwrap() };
+        hostlock::handshake::set_host::set(Conn::from(&*ssl), || Reference::parse(HOST)).unwrap();
         let mut stream = SslStream::new(ssl, TcpStream::connect(("127.0.0.1", port)).unwrap()).unwrap();
         let outcome = stream.connect();
         // SAFETY: as above.
-        let verdict = unsafe { Watch::of(stream.ssl().as_ptr()) }.unwrap().state().verdict.clone();
+        let verdict = Watch::of(Conn::from(stream.ssl())).unwrap().state().verdict.clone();
         match verdict {
             Verdict::Refused(error) => {
                 outcome.expect_err("a refused handshake fails");

@@ -11,7 +11,8 @@ use std::thread;
 use foreign_types::{ForeignType, ForeignTypeRef};
 use hostlock::error::{Error, Status};
 use hostlock::ffi::{context, errors, host, hostlock_conn, hostlock_ctx};
-use hostlock::verify::watch::{Verdict, Watch};
+use hostlock::handshake::connection_state::{Verdict, Watch};
+use hostlock::libssl::{Conn, Ctx};
 use openssl::ssl::{Ssl, SslAcceptor, SslContext, SslMethod, SslRef, SslStream, SslVerifyMode, SslVersion};
 
 use super::pki::Identity;
@@ -122,8 +123,8 @@ impl Client {
         if !certificates.is_empty() {
             // SAFETY: the context is live and not in use.
             unsafe {
-                let guard = hostlock::verify::guard::Guard::of(ctx).unwrap();
-                guard.anchors.add(ctx, &certificates).unwrap();
+                let guard = hostlock::guard::Guard::of(Ctx::live(ctx)).unwrap();
+                guard.anchors.add(Ctx::live(ctx), &certificates).unwrap();
             }
         }
         Client(ctx)
@@ -192,7 +193,7 @@ impl Client {
         let (kept, verdict) = unsafe {
             (
                 errors::hostlock_conn_error(stream.ssl().as_ptr()),
-                Watch::of(stream.ssl().as_ptr()).unwrap().state().verdict.clone(),
+                Watch::of(Conn::from(stream.ssl())).unwrap().state().verdict.clone(),
             )
         };
         match (outcome, verdict) {

@@ -4,11 +4,11 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hostlock::context::Context;
+use hostlock::context::offline;
 use hostlock::error::Error;
-use hostlock::identity::Reference;
+use hostlock::guard::Family;
+use hostlock::host::Reference;
 use hostlock::policy::Policy;
-use hostlock::verify::guard::Family;
-use hostlock::verify::offline;
 use openssl::asn1::Asn1Time;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
@@ -300,7 +300,7 @@ impl<'a> Question<'a> {
         let guard = context.guard().unwrap();
         let anchors: Vec<X509> = self.trusted.iter().map(|made| made.x509()).collect();
         // SAFETY: the context is live and not in use.
-        unsafe { guard.anchors.add(context.as_ptr(), &anchors).unwrap() };
+        guard.anchors.add(context.as_ctx(), &anchors).unwrap();
         guard
             .configure(
                 Family::Setting("verify_depth"),
@@ -314,7 +314,7 @@ impl<'a> Question<'a> {
             .unwrap();
         let host = Reference::parse(self.host).unwrap();
         // SAFETY: as above.
-        unsafe { offline::verify(context.as_ptr(), guard, &pem(self.chain), Some(host)) }
+        offline::verify(context.as_ctx(), guard, &pem(self.chain), Some(host))
     }
 }
 

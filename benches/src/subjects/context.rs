@@ -3,6 +3,7 @@
 use std::hint::black_box;
 
 use foreign_types::ForeignType;
+use hostlock::libssl::Ctx;
 use hostlock::trust::Anchors;
 use openssl::ssl::SslContext;
 use openssl_sys as ffi;
@@ -62,7 +63,7 @@ fn bare(with_roots: bool, count: usize) {
             let context = unsafe { ffi::SSL_CTX_new(ffi::TLS_client_method()) };
             if with_roots {
                 // SAFETY: the context is new and live.
-                drop(black_box(unsafe { Anchors::of_new_context(context, true) }.unwrap()));
+                drop(black_box(unsafe { Anchors::of_new_context(Ctx::live(context), true) }.unwrap()));
             }
             // SAFETY: the one reference is given up.
             drop(unsafe { SslContext::from_ptr(context) });

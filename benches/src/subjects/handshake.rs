@@ -75,12 +75,9 @@ fn first_handshakes(eager: bool, count: usize) {
         let context = hostlock::context::Context::client(hostlock::policy::Policy::named("default").unwrap()).unwrap();
         let index = Arc::new(Index::read(&bundle, "the roots").unwrap());
         let anchors = &context.guard().unwrap().anchors;
-        // SAFETY: the context is live, and these are its anchors.
-        unsafe {
-            anchors.add_index(context.as_ptr(), index).unwrap();
-            if eager {
-                anchors.materialize(context.as_ptr()).unwrap();
-            }
+        anchors.add_index(context.as_ctx(), index).unwrap();
+        if eager {
+            anchors.materialize(context.as_ctx()).unwrap();
         }
         // SAFETY: the context gives up its one reference.
         let client = unsafe { SslContext::from_ptr(context.into_raw()) };

@@ -193,7 +193,7 @@ fn connect(made: Made) {
 fn connect_openssl(context: &SslContext, stream: &TcpStream) {
     let ssl = Ssl::new(context).unwrap();
     // SAFETY: the context is live.
-    let is_guarded = unsafe { hostlock::verify::guard::Guard::of(context.as_ptr()) }.is_some();
+    let is_guarded = unsafe { hostlock::guard::Guard::of(hostlock::libssl::Ctx::live(context.as_ptr())) }.is_some();
     if is_guarded {
         pair::name_host_hostlock(ssl.as_ptr())
     } else {

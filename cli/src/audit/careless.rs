@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hostlock::connection::deadline::Deadline;
 use hostlock::connection::{race, resolve};
-use hostlock::identity::Reference;
+use hostlock::host::Reference;
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVerifyMode, SslVersion};

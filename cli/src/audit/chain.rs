@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use hostlock::identity::name_text;
+use hostlock::libssl::certificate;
 use hostlock::moment;
-use hostlock::verify::certificate;
+use hostlock::x509::name_text;
 use openssl::hash::MessageDigest;
 use openssl::pkey::Id;
 use openssl::x509::{X509, X509NameRef, X509Ref};

@@ -6,9 +6,9 @@ use hostlock::connection::facts::Agreed;
 use hostlock::connection::open::Connection;
 use hostlock::context::Context;
 use hostlock::error::{Error, Result, Status};
+use hostlock::guard::Family;
 use hostlock::policy::Choice;
 use hostlock::trust::source::{self, Input};
-use hostlock::verify::guard::Family;
 use openssl::x509::X509;
 use serde_json::Value;
 
@@ -28,8 +28,7 @@ pub fn connect(target: &Target, choice: Choice, ca: Option<&Path>, milliseconds:
     let guard = context.guard()?;
     if let Some(path) = ca {
         let index = source::index(Input::File(path), guard.broken_anchors)?;
-        // SAFETY: the context is live and ours alone.
-        unsafe { guard.anchors.add_index(context.as_ptr(), index)? };
+        guard.anchors.add_index(context.as_ctx(), index)?;
     }
     guard.configure(
         Family::Setting("timeout"),
@@ -37,10 +36,8 @@ pub fn connect(target: &Target, choice: Choice, ca: Option<&Path>, milliseconds:
         || Ok(()),
         |settings, ()| settings.timeout_ms = milliseconds,
     )?;
-    // SAFETY: the context is live, and the guard is its own.
-    let connection = unsafe { Connection::to_host(context.as_ptr(), guard, target.host.clone(), target.port)? };
-    // SAFETY: the connection is live and ours alone.
-    let agreed = unsafe { Agreed::of(connection.as_ptr()) }
+    let connection = Connection::to_host(context.as_ctx(), guard, target.host.clone(), target.port)?;
+    let agreed = Agreed::of(connection.as_conn())
         .ok_or_else(|| Error::new(Status::EInternal, "the handshake came to no end"))?;
     let unreadable = || Error::new(Status::EInternal, "what was agreed cannot be read");
     Ok(Verified {

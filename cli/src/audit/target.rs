@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use hostlock::identity::Reference;
+use hostlock::host::Reference;
 
 const HTTPS: u16 = 443;
 

@@ -9,9 +9,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-use hostlock::bridge::seal::allow::What;
 use hostlock::error::{Error, Result, Status};
 use hostlock::policy::Choice;
+use hostlock::seal::allow::What;
 
 /// What to run, and how.
 pub struct Launch<'a> {

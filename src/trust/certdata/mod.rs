@@ -15,7 +15,8 @@ use openssl::hash::MessageDigest;
 use openssl::x509::X509;
 
 use crate::error::{Error, Result, Status};
-use crate::queue::Quiet;
+use crate::libssl::queue::Quiet;
+use crate::role::Role;
 use crate::trust::decode::{self, AnchorSet};
 use crate::trust::distrust::{Distrust, Named, hash, serial_der};
 use crate::trust::{files, replace};
@@ -31,6 +32,19 @@ pub enum Purpose {
     Email,
     /// Signed programs.
     CodeSigning,
+}
+
+impl Purpose {
+    /// What roots must be trusted for, to judge the peers of this side.
+    pub fn of_peers(role: Role) -> Result<Purpose> {
+        match role {
+            Role::Client => Ok(Purpose::ServerAuth),
+            Role::Server => {
+                Err(Error::new(Status::EUnsupported, "a certdata.txt does not say whose client certificates to trust")
+                    .with_hint("load your own CA's certificate with hostlock_ctx_trust_file"))
+            }
+        }
+    }
 }
 
 /// What the file says of a certificate, for one purpose; the stricter is the greater.

@@ -14,15 +14,15 @@ use openssl::x509::store::{X509Store, X509StoreRef};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::ex_data::Place;
-use crate::queue::Quiet;
-use crate::sys;
+use crate::libssl::ex_data::Place;
+use crate::libssl::queue::Quiet;
+use crate::libssl::{StoreCtx, sys};
 use crate::trust::index::{Index, name, name_der};
 
 /// Gives the store to search in place of one that its program has left as it was.
 pub trait StandIn: Send + Sync {
     /// The store to search in place of `store`, or `None` where `store` is to be searched itself.
-    fn stand_in(&self, store: *mut ffi::X509_STORE) -> Result<Option<X509Store>>;
+    fn stand_in(&self, store: &X509StoreRef) -> Result<Option<X509Store>>;
 }
 
 /// What hangs on a store: the indexes, in the order in which they were named. Nobody waits to read the list.
@@ -44,24 +44,19 @@ struct Link {
 }
 
 /// Lets `store` find roots in the indexes that [`attach`] will name, and until then in what `stand_in` gives.
-///
-/// # Safety
-/// `store` is live, and no other thread uses it yet.
-pub unsafe fn install(store: *mut ffi::X509_STORE, stand_in: Option<Arc<dyn StandIn>>) -> Result<()> {
-    // SAFETY: the caller promises `store`, which no other thread uses.
-    unsafe { ATTACHED.hang(store, Arc::new(Attached { stand_in, ..Attached::default() }))? };
-    // SAFETY: the caller promises `store`; both are our own functions of the type that OpenSSL wants.
+pub fn install(store: &X509StoreRef, stand_in: Option<Arc<dyn StandIn>>) -> Result<()> {
+    ATTACHED.hang(store, Arc::new(Attached { stand_in, ..Attached::default() }))?;
+    // SAFETY: the store is live; both are our own functions of the type that OpenSSL wants.
     unsafe {
-        sys::X509_STORE_set_get_issuer(store, Some(get_issuer));
-        sys::X509_STORE_set_lookup_certs(store, Some(lookup_certs));
+        sys::X509_STORE_set_get_issuer(store.as_ptr(), Some(get_issuer));
+        sys::X509_STORE_set_lookup_certs(store.as_ptr(), Some(lookup_certs));
     }
     Ok(())
 }
 
 /// Adds the roots of `index` to a store that was given to [`install`].
 pub fn attach(store: &X509StoreRef, index: Arc<Index>) -> Result<()> {
-    // SAFETY: the store is live as long as the reference.
-    let attached = unsafe { Attached::of(store.as_ptr()) }
+    let attached = Attached::of(store)
         .ok_or_else(|| Error::new(Status::EInternal, "this certificate store has no place for an index"))?;
     let _quiet = Quiet::begin();
     if attached.links().any(|link| Arc::ptr_eq(&link.index, &index)) {
@@ -100,8 +95,7 @@ pub fn fill(store: &X509StoreRef, index: &Index) -> Result<()> {
 /// Puts all roots of the store's indexes into it, for programs that look at it themselves.
 pub fn materialize(store: &X509StoreRef) -> Result<()> {
     let _quiet = Quiet::begin();
-    // SAFETY: the store is live as long as the reference.
-    match unsafe { Attached::of(store.as_ptr()) } {
+    match Attached::of(store) {
         Some(attached) => attached.load_all(store.as_ptr()),
         None => Ok(()),
     }
@@ -109,8 +103,7 @@ pub fn materialize(store: &X509StoreRef) -> Result<()> {
 
 /// The indexes of a store, in the order in which they were named.
 pub fn indexes(store: &X509StoreRef) -> Vec<Arc<Index>> {
-    // SAFETY: the store is live as long as the reference.
-    let attached = unsafe { Attached::of(store.as_ptr()) };
+    let attached = Attached::of(store);
     attached.map(|attached| attached.links().map(|link| Arc::clone(&link.index)).collect()).unwrap_or_default()
 }
 
@@ -150,11 +143,8 @@ fn add_directories(store: &X509StoreRef, index: &Index) -> Result<()> {
 }
 
 impl Attached {
-    /// # Safety
-    /// `store` is live, and outlives the result.
-    unsafe fn of<'a>(store: *mut ffi::X509_STORE) -> Option<&'a Attached> {
-        // SAFETY: the caller promises that the store is live and outlives the result.
-        unsafe { ATTACHED.of(store) }
+    fn of(store: &X509StoreRef) -> Option<&Attached> {
+        ATTACHED.of(store)
     }
 
     fn links(&self) -> impl Iterator<Item = &Link> {
@@ -253,25 +243,21 @@ unsafe fn prepared<T>(
     search: impl FnOnce(*mut ffi::X509_STORE_CTX) -> T,
 ) -> Result<T> {
     crate::nets::here!("store lookup");
-    // SAFETY: as the caller promises, here and below.
-    let store = unsafe { sys::X509_STORE_CTX_get0_store(context) };
-    if store.is_null() {
-        return Ok(search(context));
-    }
-    // SAFETY: as above.
-    let Some(attached) = (unsafe { Attached::of(store) }) else { return Ok(search(context)) };
+    // SAFETY: the caller promises a live context, which keeps its store alive.
+    let Some(store) = (unsafe { StoreCtx::new(context) }).and_then(StoreCtx::store) else { return Ok(search(context)) };
+    let Some(attached) = Attached::of(store) else { return Ok(search(context)) };
     let stand_in = match &attached.stand_in {
         Some(stand_in) => stand_in.stand_in(store)?,
         None => None,
     };
     let Some(other) = stand_in else {
         // SAFETY: as above.
-        unsafe { attached.load_named(store, name)? };
+        unsafe { attached.load_named(store.as_ptr(), name)? };
         return Ok(search(context));
     };
     // SAFETY: as above; the other store lives until the end of this function.
     unsafe {
-        if let Some(attached) = Attached::of(other.as_ptr()) {
+        if let Some(attached) = Attached::of(&other) {
             attached.load_named(other.as_ptr(), name)?;
         }
         let twin = Twin::of(context, &other)?;

@@ -21,8 +21,8 @@ use foreign_types::ForeignTypeRef;
 use openssl::x509::{X509, X509Crl, X509Ref};
 
 use crate::error::{Error, Result, Status};
-use crate::queue::Quiet;
-use crate::sys;
+use crate::libssl::queue::Quiet;
+use crate::libssl::sys;
 use crate::trust::decode::{self, AnchorSet};
 use crate::trust::distrust::Distrust;
 use known::Known;

@@ -2,7 +2,7 @@
 //! in a canonical form (strings as UTF-8, case folded, white space compressed); the key is made of what that form always
 //! leaves as it is, so any encoding of a name gives the same key. Different names may share one, which costs a look.
 
-use crate::identity::der::{Malformed, OID, Reader, SEQUENCE, SET};
+use crate::x509::der::{Malformed, OID, Reader, SEQUENCE, SET};
 
 const UNIVERSAL_STRING: u8 = 0x1c;
 const BMP_STRING: u8 = 0x1e;

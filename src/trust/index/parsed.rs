@@ -9,7 +9,7 @@ use foreign_types::ForeignType;
 use openssl::x509::X509;
 use openssl_sys as ffi;
 
-use crate::queue::Quiet;
+use crate::libssl::queue::Quiet;
 
 /// See the module's text.
 #[derive(Default)]

@@ -1,8 +1,8 @@
 //! Walks the DER of a certificate (RFC 5280 section 4.1) to its subject, and over the rest of it far enough to know that
 //! d2i_X509 will read it later. It is stricter than d2i_X509: where it doubts, the certificate is parsed at once instead.
 
-use crate::identity::der::{Malformed, OID, Reader, SEQUENCE};
 use crate::trust::index::name;
+use crate::x509::der::{Malformed, OID, Reader, SEQUENCE};
 
 const BOOLEAN: u8 = 0x01;
 const INTEGER: u8 = 0x02;

@@ -1,0 +1,70 @@
+//! Certificates that are trusted as they are: the peer's own must be one of them, byte for byte, and then no chain is
+//! asked for. Its dates hold, and the host name is checked as for any other.
+
+use openssl::x509::X509Ref;
+use openssl_sys as ffi;
+
+use crate::chain::messages;
+use crate::error::{Error, Result, Status};
+use crate::libssl::certificate_words;
+use crate::libssl::sys;
+use foreign_types::ForeignTypeRef;
+
+/// The DER of each.
+#[derive(Clone, Debug, Default)]
+pub struct ExactCertificates(Vec<Vec<u8>>);
+
+impl ExactCertificates {
+    /// Trusts one more.
+    pub fn add(&mut self, der: Vec<u8>) {
+        if !self.0.contains(&der) {
+            self.0.push(der);
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The SHA-256 of each.
+    pub fn digests(&self) -> Vec<[u8; 32]> {
+        self.0.iter().map(|der| openssl::sha::sha256(der)).collect()
+    }
+
+    /// Whether `leaf` is one of them.
+    pub fn accept(&self, leaf: &X509Ref) -> bool {
+        !self.0.is_empty() && leaf.to_der().is_ok_and(|der| self.0.contains(&der))
+    }
+}
+
+/// Whether `leaf` is valid at `time`, in Unix seconds; `None` is now. Both ends are inclusive (RFC 5280 4.1.2.5).
+pub fn check_dates(leaf: &X509Ref, time: Option<i64>) -> Result<()> {
+    // SAFETY: NULL asks for the number only.
+    let now = time.map_or_else(|| unsafe { libc::time(std::ptr::null_mut()) }, |time| time as libc::time_t);
+    let compare = |date: *mut ffi::ASN1_TIME, mut moment: libc::time_t| {
+        // SAFETY: the date belongs to the live certificate; OpenSSL does not write through the pointer. 0 is an error.
+        unsafe { sys::X509_cmp_time(date, &mut moment) }
+    };
+    // SAFETY: the certificate is live; both dates belong to it.
+    let (from, until) = unsafe { (ffi::X509_getm_notBefore(leaf.as_ptr()), ffi::X509_getm_notAfter(leaf.as_ptr())) };
+    let refuse = |code| Err(messages::x509_error(code, 0, &[], leaf));
+    match (compare(from, now), compare(until, now.saturating_sub(1))) {
+        (-1, 1) => Ok(()),
+        (1, _) => refuse(ffi::X509_V_ERR_CERT_NOT_YET_VALID),
+        (_, -1) => refuse(ffi::X509_V_ERR_CERT_HAS_EXPIRED),
+        _ => Err(Error::new(Status::EBadCertificate, "the dates of the certificate cannot be read")),
+    }
+}
+
+/// The error for a certificate that is none of those trusted, where nothing else is.
+pub fn another(leaf: &X509Ref) -> Error {
+    let subject = certificate_words::subject_of(leaf);
+    Error::new(
+        Status::EUnknownIssuer,
+        format!("the certificate of {subject} is none of those that are trusted as they are"),
+    )
+    .with_hint("if the device has a new certificate, trust that one with hostlock_ctx_trust_exact")
+    .with_x509_code(ffi::X509_V_ERR_CERT_UNTRUSTED)
+    .with_certificate(0, subject)
+}

@@ -1,0 +1,201 @@
+//! Our rules for a whole chain that OpenSSL finds good: each certificate's own, the depth, and the name constraints. And
+//! better reasons than OpenSSL's code for one that it does not. Every function looks at bytes and decides nothing twice.
+
+use std::ffi::c_int;
+use std::sync::Mutex;
+
+use foreign_types::ForeignType;
+use openssl::x509::X509;
+use openssl_sys as ffi;
+
+use crate::chain::messages;
+use crate::chain::openssl_verify::{self, Outcome};
+use crate::chain::rules::{self, Place, Rules};
+use crate::chain::verdict::{Case, Extent};
+use crate::error::{Error, Result, Status};
+use crate::libssl::sys;
+use crate::libssl::tbs_bytes::SignedPart;
+use crate::role::Role;
+use crate::trust::distrust;
+use crate::x509::certificate::{Certificate, Known};
+use crate::x509::{Budget, NameConstraints, same_name};
+
+/// Our rules for a chain that OpenSSL finds good.
+pub fn check(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error, Extent)> {
+    check_asked(case, chain)?;
+    let rules = case.rules();
+    let mut signed = SignedPart::new();
+    let mut is_constrained = false;
+    for (depth, certificate) in chain.iter().enumerate() {
+        let extent = if depth == 0 { Extent::Leaf } else { Extent::Anchor };
+        let bytes = signed.of(certificate).ok_or_else(|| (openssl_verify::out_of_memory(), extent))?;
+        let place = place(depth, chain.len());
+        if place == Place::Anchor && case.known_anchor.is(rules, bytes) {
+            continue;
+        }
+        let parsed = Certificate::parse_signed(bytes).map_err(|_| (messages::not_der(depth, certificate), extent))?;
+        rules.check(&parsed, place).map_err(|breach| (messages::breach(breach, depth, certificate), extent))?;
+        let constrains = depth > 0 && parsed.extension(Known::NameConstraints).is_some();
+        if place == Place::Anchor && !constrains {
+            case.known_anchor.remember(rules, bytes);
+        }
+        is_constrained |= constrains;
+    }
+    // Few chains need to be looked at as a whole.
+    if is_constrained || chain.len() > most_intermediates(case) + 2 {
+        check_together(case, chain).map_err(|error| (error, Extent::Anchor))?;
+    }
+    distrust::check(chain.iter().map(|certificate| &**certificate), &case.distrust)
+        .map_err(|error| (error, Extent::Anchor))
+}
+
+/// The purpose and the trust setting that the program chose hold besides our own, as they would without hostlock.
+fn check_asked(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error, Extent)> {
+    const REJECTED: c_int = 2;
+    let asked = case.wishes.asked().map_err(|error| (error, Extent::Leaf))?;
+    let (purpose, trust) = match case.role {
+        Role::Client => (ffi::X509_PURPOSE_SSL_SERVER, sys::X509_TRUST_SSL_SERVER),
+        Role::Server => (ffi::X509_PURPOSE_SSL_CLIENT, sys::X509_TRUST_SSL_CLIENT),
+    };
+    if ![0, ffi::X509_PURPOSE_ANY, purpose].contains(&asked.purpose) {
+        for (depth, certificate) in chain.iter().enumerate() {
+            // SAFETY: the certificate is live; OpenSSL reads its extensions.
+            if unsafe { sys::X509_check_purpose(certificate.as_ptr(), asked.purpose, (depth > 0).into()) } != 1 {
+                let extent = if depth == 0 { Extent::Leaf } else { Extent::Anchor };
+                return Err((messages::asked_purpose(asked.purpose, depth, certificate), extent));
+            }
+        }
+    }
+    if let Some(anchor) = chain.last().filter(|_| ![0, trust].contains(&asked.trust)) {
+        // SAFETY: the certificate is live; OpenSSL reads the settings that came with it.
+        if unsafe { sys::X509_check_trust(anchor.as_ptr(), asked.trust, 0) } == REJECTED {
+            return Err((messages::asked_trust(chain.len() - 1, anchor), Extent::Anchor));
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of the anchor that kept its rules last and has no name constraints: the same bytes keep the same rules.
+#[derive(Default)]
+pub struct KnownAnchor(Mutex<Option<(Rules, Vec<u8>)>>);
+
+impl KnownAnchor {
+    fn is(&self, rules: Rules, bytes: &[u8]) -> bool {
+        // Where another thread looks just now, nobody waits, here and below.
+        let Ok(known) = self.0.try_lock() else { return false };
+        known.as_ref().is_some_and(|(its_rules, its_bytes)| *its_rules == rules && its_bytes == bytes)
+    }
+
+    fn remember(&self, rules: Rules, bytes: &[u8]) {
+        if let Ok(mut known) = self.0.try_lock() {
+            *known = Some((rules, bytes.to_vec()));
+        }
+    }
+}
+
+/// What one certificate of the chain says about the others.
+fn check_together(case: &Case<'_>, chain: &[X509]) -> Result<()> {
+    let mut encoded = Vec::with_capacity(chain.len());
+    for certificate in chain {
+        encoded.push(certificate.to_der().map_err(|_| openssl_verify::out_of_memory())?);
+    }
+    let mut certificates = Vec::with_capacity(chain.len());
+    for (depth, (certificate, der)) in chain.iter().zip(&encoded).enumerate() {
+        certificates.push(Certificate::parse(der).map_err(|_| messages::not_der(depth, certificate))?);
+    }
+    check_depth(case, &certificates, chain)?;
+    check_name_constraints(&certificates, chain)
+}
+
+fn place(depth: usize, length: usize) -> Place {
+    match depth {
+        0 if length == 1 => Place::TrustedLeaf,
+        0 => Place::Leaf,
+        _ if depth + 1 == length => Place::Anchor,
+        _ => Place::Intermediate,
+    }
+}
+
+fn most_intermediates(case: &Case<'_>) -> usize {
+    usize::try_from(case.depth()).unwrap_or(0)
+}
+
+/// RFC 5280 6.1.4 (l): self-issued certificates do not count.
+fn check_depth(case: &Case<'_>, certificates: &[Certificate<'_>], chain: &[X509]) -> Result<()> {
+    let most = most_intermediates(case);
+    if certificates.len() <= most + 2 {
+        return Ok(());
+    }
+    let below_anchor = certificates.get(1..certificates.len() - 1).unwrap_or_default();
+    let intermediates = below_anchor.iter().filter(|certificate| !is_self_issued(certificate)).count();
+    if intermediates <= most { Ok(()) } else { Err(messages::too_deep(intermediates, most, chain)) }
+}
+
+fn is_self_issued(certificate: &Certificate<'_>) -> bool {
+    same_name(certificate.subject, certificate.issuer).unwrap_or(false)
+}
+
+/// RFC 5280 6.1.3 (b) and (c): each CA's constraints hold for all below it but self-issued intermediates.
+fn check_name_constraints(certificates: &[Certificate<'_>], chain: &[X509]) -> Result<()> {
+    let mut budget = Budget::default();
+    for (above, certificate) in certificates.iter().enumerate().skip(1) {
+        let Some(extension) = certificate.extension(Known::NameConstraints) else { continue };
+        let blame = |error: Error, depth: usize| match chain.get(depth) {
+            Some(culprit) => messages::at(error, depth, culprit),
+            None => error,
+        };
+        let constraints = NameConstraints::parse(extension.value).map_err(|error| blame(error, above))?;
+        for (depth, below) in certificates.iter().enumerate().take(above) {
+            if depth == 0 || !is_self_issued(below) {
+                constraints.check(&below.presented(), &mut budget).map_err(|error| blame(error, depth))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A better reason for `outcome` than its code, where there is one.
+pub fn reason(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
+    if messages::is_untrusted(outcome.code) {
+        return find_broken(case, &outcome.chain).or_else(|| find_namesake(case, outcome));
+    }
+    find_breach(case, outcome)
+}
+
+/// OpenSSL takes no certificate for an issuer or a subject if one of its extensions is damaged, and then says only that
+/// the chain ends. The damage is the better reason.
+fn find_broken(case: &Case<'_>, chain: &[X509]) -> Option<Error> {
+    let next = chain.last().map_or(case.leaf.issuer_name(), |last| last.issuer_name());
+    let above = openssl_verify::anchors_named(case, next).unwrap_or_default();
+    let leaf = chain.is_empty().then(|| case.leaf.to_owned());
+    let below = leaf.iter().chain(chain).enumerate();
+    let above = above.iter().map(|anchor| (chain.len().max(1), anchor));
+    below.chain(above).find_map(|(depth, certificate)| {
+        let der = certificate.to_der().ok()?;
+        let Ok(parsed) = Certificate::parse(&der) else { return Some(messages::not_der(depth, certificate)) };
+        rules::well_formed(&parsed).err().map(|breach| messages::breach(breach, depth, certificate))
+    })
+}
+
+/// OpenSSL has one code for much; our rules know which extension it is, and which usage is missing.
+fn find_breach(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
+    let culprit = outcome.chain.get(outcome.depth).filter(|_| messages::is_form(outcome.code))?;
+    let der = culprit.to_der().ok()?;
+    let place = place(outcome.depth, outcome.chain.len());
+    let breach = case.rules().find(&Certificate::parse(&der).ok()?, place).err()?;
+    let is_purpose = outcome.code == ffi::X509_V_ERR_INVALID_PURPOSE;
+    (is_purpose || breach.status != Status::EWrongPurpose).then(|| messages::breach(breach, outcome.depth, culprit))
+}
+
+/// A CA that has the issuer's name, but not the key that the chain was signed with.
+fn find_namesake(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
+    let last = outcome.chain.last()?;
+    let named = openssl_verify::anchors_named(case, last.issuer_name()).unwrap_or_default();
+    let other = named.iter().any(|anchor| anchor != last);
+    let signed = |anchor: &X509| anchor.public_key().is_ok_and(|key| last.verify(&key).unwrap_or(false));
+    if messages::is_incomplete_chain(outcome.code) && named.iter().any(|anchor| anchor != last && signed(anchor)) {
+        return Some(messages::other_identifier(outcome.chain.len().saturating_sub(1), last, outcome.code));
+    }
+    (other && messages::is_incomplete_chain(outcome.code))
+        .then(|| messages::namesake(outcome.chain.len().saturating_sub(1), last, outcome.code))
+}

@@ -1,0 +1,363 @@
+//! What a context knows beyond its `SSL_CTX`: policy, role, host, trust, and which of its set-up calls failed.
+//! One lives in the ex_data of every context that hostlock guards, and it is shared with the context's connections.
+#![forbid(unsafe_code)]
+
+mod attach;
+pub mod case;
+pub mod crls;
+pub mod last;
+pub mod observer;
+
+use last::{LastMark, LastName};
+use observer::Observer;
+use std::ffi::{c_int, c_ulong};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::chain::exact::ExactCertificates;
+use crate::chain::pins::Pin;
+use crate::chain::waivers::{Waiver, Waivers};
+use crate::chain::whole_chain::KnownAnchor;
+use crate::error::{Error, Result, Status};
+use crate::host::{MatchRules, Reference};
+use crate::libssl::Conn;
+use crate::libssl::callback;
+use crate::libssl::layout::CertVerify;
+use crate::libssl::method;
+use crate::libssl::sys;
+use crate::policy::{Check, Choice, Policy};
+use crate::revocation::{Revocation, ocsp};
+use crate::role::Role;
+use crate::trust::Anchors;
+use crate::trust::decode::Broken;
+
+/// Who made a context, and with it how far hostlock goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Regime {
+    /// hostlock made it.
+    Own,
+    /// A program made it and had it hardened.
+    Hardened,
+    /// A program made it and knows nothing of hostlock: what its servers ask of their clients stays as it was set up.
+    Sealed,
+    /// As above; and nothing is changed or refused, only looked at.
+    Watched,
+}
+
+impl Regime {
+    fn of_byte(byte: u8) -> Regime {
+        const HARDENED: u8 = Regime::Hardened as u8;
+        const SEALED: u8 = Regime::Sealed as u8;
+        const WATCHED: u8 = Regime::Watched as u8;
+        match byte {
+            HARDENED => Regime::Hardened,
+            SEALED => Regime::Sealed,
+            WATCHED => Regime::Watched,
+            _ => Regime::Own,
+        }
+    }
+}
+
+/// What the hooks stand in front of on a context that a program made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Displaced {
+    /// Its security callback, or libssl's own.
+    pub security: Option<sys::SecurityCallback>,
+    /// Its info callback.
+    pub info: Option<sys::InfoCallback>,
+    /// Its certificate verify callback.
+    pub cert_verify: Option<CertVerify>,
+}
+
+/// Set-up calls that cure each other's failure: a later success of one clears what an earlier failure poisoned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Everything that chooses trust anchors.
+    Trust,
+    /// Everything that says which host is meant.
+    Host,
+    /// Loading CRLs.
+    Crl,
+    /// How CRLs are used.
+    CrlMode,
+    /// How stapled OCSP answers are used.
+    Ocsp,
+    /// Pinned keys.
+    Pin,
+    /// Certificates trusted as they are.
+    Exact,
+    /// Giving up one check.
+    Insecure(Waiver),
+    /// Everything else that sets one value: only the same function cures its own failure.
+    Setting(&'static str),
+}
+
+/// What may be changed while the context lives.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The host of connections that name none of their own.
+    pub host: Option<Reference>,
+    /// Whether the SNI that a program set stands for the host where nothing else names one.
+    pub host_from_sni: bool,
+    /// How names are matched.
+    pub match_rules: MatchRules,
+    /// How long a connection of ours may take to be made, and any single read or write of it, in milliseconds.
+    pub timeout_ms: u32,
+    /// The checks that the program gave up.
+    pub waivers: Waivers,
+    /// CRLs and how they are used.
+    pub revocation: Revocation,
+    /// How stapled OCSP answers are used.
+    pub ocsp: ocsp::Mode,
+    /// The keys of which the chain must have one, where there are any.
+    pub pins: Vec<Pin>,
+    /// Certificates that are trusted as they are.
+    pub exact: ExactCertificates,
+    /// The moment to verify for, in Unix seconds, in place of now.
+    pub verify_time: Option<i64>,
+    /// The most intermediates of a chain, in place of the policy's number.
+    pub verify_depth: Option<c_int>,
+    /// `X509_V_FLAG_*` bits besides the policy's; each makes verification stricter.
+    pub verify_flags: c_ulong,
+    /// What certificates must keep besides the policy's checks.
+    pub verify_checks: Vec<Check>,
+    /// Counts the changes, so that a session from before a change is not resumed after it.
+    generation: u64,
+    poison: Vec<(Family, Error)>,
+}
+
+/// See the module's text.
+pub struct Guard {
+    /// The policy that the context keeps.
+    pub policy: &'static Policy,
+    /// The side it is for; where it serves either, the one that calls without a connection mean.
+    pub role: Role,
+    /// Whether it serves either side: each connection says which.
+    pub either_side: bool,
+    /// The trust anchors.
+    pub anchors: Anchors,
+    /// What becomes of broken certificates among those that the program names.
+    pub broken_anchors: Broken,
+    /// The security callback that was in place before ours.
+    pub previous_security: Option<sys::SecurityCallback>,
+    /// Whether that is libssl's own.
+    pub previous_is_libssls: bool,
+    regime: AtomicU8,
+    app_info: Option<sys::InfoCallback>,
+    app_cert_verify: Mutex<Option<CertVerify>>,
+    observer: OnceLock<&'static dyn Observer>,
+    connected_before: AtomicBool,
+    /// Random, so that a session's mark fits this context only.
+    nonce: [u8; 32],
+    /// The mark that was computed last.
+    pub(crate) last_mark: LastMark,
+    /// The host of OpenSSL's parameters that was understood last.
+    pub(crate) last_name: LastName,
+    /// The anchor that kept the rules last.
+    pub(crate) known_anchor: KnownAnchor,
+    /// How many marks that fit no session were given out.
+    unmatchable: AtomicU64,
+    settings: RwLock<Settings>,
+    loading: Mutex<()>,
+    app_status: Mutex<Option<sys::StatusCallback>>,
+}
+
+/// Thirty seconds: long enough for a slow network, short enough that nothing hangs.
+pub const DEFAULT_TIMEOUT_MS: u32 = 30_000;
+
+/// What a guard is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Post {
+    /// The side.
+    pub role: Role,
+    /// Whether each connection says which side it is.
+    pub either_side: bool,
+    /// Who made the context.
+    pub regime: Regime,
+    /// What the hooks will stand in front of.
+    pub displaced: Displaced,
+}
+
+impl Guard {
+    /// A guard for a context.
+    pub fn new(choice: Choice, anchors: Anchors, post: Post) -> Result<Guard> {
+        let mut nonce = [0; 32];
+        openssl::rand::rand_bytes(&mut nonce)
+            .map_err(|e| Error::new(Status::EInternal, format!("OpenSSL gives no random bytes: {e}")))?;
+        Ok(Guard {
+            policy: choice.policy,
+            broken_anchors: if choice.skip_broken { Broken::Skip } else { Broken::Refuse },
+            role: post.role,
+            either_side: post.either_side,
+            anchors,
+            previous_security: post.displaced.security,
+            previous_is_libssls: post.displaced.security.is_some_and(method::is_libssls_security_callback),
+            regime: AtomicU8::new(post.regime as u8),
+            app_info: post.displaced.info,
+            app_cert_verify: Mutex::new(post.displaced.cert_verify),
+            observer: OnceLock::new(),
+            connected_before: AtomicBool::new(false),
+            nonce,
+            last_mark: LastMark::default(),
+            last_name: LastName::default(),
+            known_anchor: KnownAnchor::default(),
+            unmatchable: AtomicU64::new(0),
+            settings: RwLock::new(Settings {
+                host: None,
+                host_from_sni: post.regime != Regime::Own,
+                match_rules: MatchRules { cn_fallback: choice.cn_fallback, ..MatchRules::default() },
+                timeout_ms: DEFAULT_TIMEOUT_MS,
+                waivers: Waivers::default(),
+                revocation: Revocation::default(),
+                ocsp: ocsp::Mode::default(),
+                pins: Vec::new(),
+                exact: ExactCertificates::default(),
+                verify_time: None,
+                verify_depth: None,
+                verify_flags: 0,
+                verify_checks: Vec::new(),
+                generation: 0,
+                poison: Vec::new(),
+            }),
+            loading: Mutex::new(()),
+            app_status: Mutex::new(None),
+        })
+    }
+
+    /// The side of one connection, inside of its handshake or after it.
+    pub fn role_on(&self, conn: Conn<'_>) -> Role {
+        match self.either_side {
+            true if conn.is_server() => Role::Server,
+            true => Role::Client,
+            false => self.role,
+        }
+    }
+
+    /// Who made the context.
+    pub fn regime(&self) -> Regime {
+        Regime::of_byte(self.regime.load(Ordering::Acquire))
+    }
+
+    /// From here on the context is treated as one that the program wants hardened.
+    pub fn harden(&self) {
+        if self.regime() != Regime::Own {
+            self.regime.store(Regime::Hardened as u8, Ordering::Release);
+        }
+    }
+
+    /// The info callback that the program had set on the context before ours was.
+    pub fn app_info(&self) -> Option<sys::InfoCallback> {
+        self.app_info
+    }
+
+    /// The program's own certificate verify callback, which ours calls: it may refuse, never accept.
+    pub fn app_cert_verify(&self) -> MutexGuard<'_, Option<CertVerify>> {
+        self.app_cert_verify.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who learns how this context's connections end.
+    pub fn observer(&self) -> Option<&'static dyn Observer> {
+        self.observer.get().copied()
+    }
+
+    /// Names who learns how this context's connections end; the first name stays.
+    pub fn set_observer(&self, observer: &'static dyn Observer) {
+        let _ = self.observer.set(observer);
+    }
+
+    /// Whether it is asked for the first time: by the observer, when the context's first handshake has ended.
+    pub fn is_first_connection(&self) -> bool {
+        !self.connected_before.swap(true, Ordering::Relaxed)
+    }
+
+    /// The settings as they are now.
+    pub fn settings(&self) -> RwLockReadGuard<'_, Settings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn settings_mut(&self) -> RwLockWriteGuard<'_, Settings> {
+        self.settings.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one set-up call. Where `prepare` fails nothing is changed and the context is poisoned: its handshakes are
+    /// refused until a call of the same family succeeds; a panic is a failure too. Where it succeeds `commit` takes its
+    /// result.
+    pub fn configure<T>(
+        &self,
+        family: Family,
+        call: &str,
+        prepare: impl FnOnce() -> Result<T>,
+        commit: impl FnOnce(&mut Settings, T),
+    ) -> Result<()> {
+        let prepared = callback::stopped(prepare)
+            .unwrap_or_else(|| Err(Error::new(Status::EInternal, "a defect inside hostlock stopped the call")));
+        match prepared {
+            Ok(value) => {
+                let mut settings = self.settings_mut();
+                commit(&mut settings, value);
+                settings.generation += 1;
+                settings.poison.retain(|(poisoned, _)| *poisoned != family);
+                Ok(())
+            }
+            Err(error) => {
+                let why = format!("{call} failed earlier on this context: {}", error.message());
+                let separator = if error.hint().is_empty() { "" } else { "; " };
+                let hint = format!("make {call} succeed, or do not use this context{separator}{}", error.hint());
+                let poison = Error::new(Status::EPoisoned, why).with_hint(hint);
+                let mut settings = self.settings_mut();
+                settings.poison.retain(|(poisoned, _)| *poisoned != family);
+                settings.poison.push((family, poison));
+                Err(error)
+            }
+        }
+    }
+
+    /// Changes the settings by something other than a set-up call: it neither poisons nor cures.
+    pub fn update(&self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = self.settings_mut();
+        change(&mut settings);
+        settings.generation += 1;
+    }
+
+    /// Held by a call that reads settings, works for long, and then replaces them; connections do not wait for it.
+    pub fn loading(&self) -> MutexGuard<'_, ()> {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The program's own status callback, which ours calls.
+    pub fn app_status(&self) -> MutexGuard<'_, Option<sys::StatusCallback>> {
+        self.app_status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses where a set-up call failed and nothing has cured it since.
+    pub fn check_not_poisoned(&self) -> Result<()> {
+        match self.settings().poison.first() {
+            Some((_, error)) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// The failure of a set-up call of `family` that nothing has cured since.
+    pub fn poison(&self, family: Family) -> Option<Error> {
+        self.settings().poison.iter().find(|(poisoned, _)| *poisoned == family).map(|(_, error)| error.clone())
+    }
+
+    /// What makes a session's mark this context's.
+    pub fn mark_nonce(&self) -> [u8; 32] {
+        self.nonce
+    }
+
+    /// How often the settings have been changed.
+    pub fn generation(&self) -> u64 {
+        self.settings().generation
+    }
+
+    /// A mark that no verified session bears, and that is never given twice.
+    pub fn unmatchable_mark(&self) -> [u8; 32] {
+        let count = self.unmatchable.fetch_add(1, Ordering::Relaxed);
+        let mut mark = self.nonce;
+        mark[24..].copy_from_slice(&count.to_be_bytes());
+        mark
+    }
+}

@@ -1,0 +1,129 @@
+//! Whether a server demands a certificate of its client, and how that comes about.
+//!
+//! The program says it by the verify mode, as ever; or by naming whom it trusts, or who the client must be, with
+//! functions of hostlock. Until then a context of `hostlock_server_new` asks for none.
+
+use std::ffi::c_long;
+
+use openssl_sys as ffi;
+
+use crate::chain::waivers::Waiver;
+use crate::error::{Error, Result, Status};
+use crate::guard::{Guard, Regime};
+use crate::handshake::connection_state::Watch;
+use crate::handshake::{expected_host, id_context, session, start, tripwire};
+use crate::libssl::queue::Quiet;
+use crate::libssl::{Conn, Ctx, certificate, sys};
+use crate::role::Role;
+
+const REQUIRED: i32 = ffi::SSL_VERIFY_PEER | ffi::SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+
+/// Whether the client of `conn`, a server's connection, must show a certificate.
+pub fn of(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>) -> bool {
+    let mode = conn.verify_mode();
+    mode & REQUIRED == REQUIRED || names_client(guard, watch)
+}
+
+/// Whether a function of hostlock named the client, on the connection or on a context that only serves. A naming that
+/// failed counts: nobody may pass then.
+pub fn names_client(guard: &Guard, watch: Option<&Watch>) -> bool {
+    let by_connection = watch.is_some_and(|watch| {
+        let state = watch.state();
+        state.host.is_some() || state.poison.is_some()
+    });
+    by_connection || guard.role == Role::Server && guard.settings().host.is_some()
+}
+
+/// The program has said on `ctx` whom it trusts, or who the client must be: a certificate is required from here on,
+/// unless it chose the verify mode itself. Later calls change nothing.
+pub fn require(ctx: Ctx<'_>, guard: &Guard) {
+    if guard.regime() == Regime::Own && guard.role == Role::Server && tripwire::mode_is_open(ctx) {
+        ctx.set_verify(REQUIRED, tripwire::TRIPWIRE);
+    }
+}
+
+/// Sets the verify mode of a server's connection whose handshake begins.
+pub fn arm(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>) {
+    let mut mode = conn.verify_mode();
+    let before = mode;
+    if guard.regime() == Regime::Own && tripwire::mode_is_open_on(conn) {
+        let ctx = conn.ctx();
+        // The connection may be older than what its context was told.
+        mode |= ctx.verify_mode();
+        if guard.anchors.named_by_openssl(ctx) || conn.own_store().is_some() {
+            mode |= ffi::SSL_VERIFY_PEER;
+        }
+    }
+    if names_client(guard, watch) {
+        mode |= REQUIRED;
+    }
+    if mode != before {
+        conn.set_verify_mode(mode);
+    }
+}
+
+/// A resumed session may come from a context that demanded nothing, where a servername callback has exchanged the context
+/// after libssl found the session (CVE-2025-23419): a certificate that is demanded must be there.
+pub fn review_presence(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>) -> Result<()> {
+    if !of(conn, guard, watch) || shows_who_it_is(conn) {
+        return Ok(());
+    }
+    Err(Error::new(Status::ENoCertificate, "the client showed no certificate, and one is demanded here")
+        .with_hint(
+            "it resumed a session of a server's name that demands none; it must connect anew, with its certificate",
+        )
+        .with_x509_code(sys::X509_V_ERR_APPLICATION_VERIFICATION))
+}
+
+/// Whether the client has shown who it is, or will be asked later, or need not be: it holds a key that the program shared
+/// with it.
+fn shows_who_it_is(conn: Conn<'_>) -> bool {
+    // In a full handshake libssl itself demands the certificate. A session that libssl made of a handshake notes a verdict,
+    // one that a program made for a pre-shared key notes none.
+    let by_shared_key = !conn.is_resumed() || conn.verify_result() == c_long::from(ffi::X509_V_ERR_UNSPECIFIED);
+    conn.peer_certificate().is_some()
+        || conn.verify_mode() & VERIFY_POST_HANDSHAKE != 0
+        || by_shared_key
+        || conn.has_raw_key()
+}
+
+/// `SSL_VERIFY_POST_HANDSHAKE`: the certificate is asked for later (RFC 8446 4.6.2).
+const VERIFY_POST_HANDSHAKE: i32 = 0x08;
+
+/// Gives the session of an own server the id context of the context in force, before its ticket is written: OpenSSL leaves
+/// that of the first one on it where a servername callback has exchanged the context. Another name's session then leads to
+/// a full handshake.
+pub fn mark_session(conn: Conn<'_>, guard: &Guard) {
+    let Some(watch) = Watch::of(conn) else { return };
+    if let Some(mark) = id_context::in_force(conn, guard, watch) {
+        session::put(conn, &mark);
+    }
+}
+
+/// A certificate in a resumed session was verified by the context that the session is marked for, which must be the one in
+/// force.
+pub fn review_mark(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>) -> Result<()> {
+    let has_certificate = conn.peer_certificate().is_some();
+    let (true, true, Some(watch)) = (conn.is_resumed(), has_certificate, watch) else { return Ok(()) };
+    let Some(mark) = id_context::in_force(conn, guard, watch) else { return Ok(()) };
+    match session::session_bears(conn, &mark) {
+        Some(true) => Ok(()),
+        _ => Err(start::unverified("the client's session was verified for another of this server's names")
+            .with_hint("it must connect anew, with its certificate")),
+    }
+}
+
+/// A resumed client shows no certificate: the one in its session must be for the names that are asked for now.
+pub fn review_names(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>) -> Result<()> {
+    if !conn.is_resumed() || guard.settings().waivers.has(Waiver::HostName) {
+        return Ok(());
+    }
+    if guard.regime() == Regime::Sealed && !names_client(guard, watch) {
+        return Ok(());
+    }
+    let Some(wanted) = expected_host::of_client(conn, guard, watch, &Quiet::begin())? else {
+        return Ok(());
+    };
+    let Some(certificate) = conn.peer_certificate() else { return Ok(()) };
+    certificate::presented(&certificate).and_then(|names| wanted.check(&names)).map(|_| ())
+}

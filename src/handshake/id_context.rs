@@ -1,0 +1,122 @@
+//! The session id context of a server: libssl resumes a session only where its own is the same.
+//!
+//! It is a digest of what a verified session rests on: the policy, the anchors' keys, the names that the client must
+//! have, what the program asks for besides, and the id context that it sets. CRLs are no part of it, as each refresh would
+//! end every session: they are asked at resumption. It is never random, so that machines that are set up alike resume each
+//! other's sessions.
+//!
+//! Where OpenSSL does not show what the program set, that is left as it is.
+
+use crate::error::Result;
+use crate::guard::{Guard, Regime};
+use crate::handshake::connection_state::Watch;
+use crate::handshake::{expected_host, session};
+use crate::host::Wanted;
+use crate::libssl::queue::Quiet;
+use crate::libssl::{Conn, Ctx};
+
+/// The id context that hostlock gave a connection, and the program's that is folded into it.
+#[derive(Clone)]
+pub struct Given {
+    ours: [u8; 32],
+    of_program: Vec<u8>,
+    /// Whether the program set it on the context, not on this connection.
+    of_context: bool,
+}
+
+/// Puts an id context on a new context: no resuming client may meet none.
+pub fn install(ctx: Ctx<'_>, guard: &Guard) -> bool {
+    let id = openssl::sha::sha256(format!("hostlock|{}", guard.policy.name).as_bytes());
+    ctx.set_session_id_context(&id)
+}
+
+/// Whether sessions of this context bear a digest of ours. A program's own server keeps what it chose, until it names who
+/// the client must be or changes by our functions what is asked of certificates: libssl asks nothing of that again when a
+/// session is resumed.
+fn is_ours(guard: &Guard, wanted: &Result<Option<Wanted>>) -> bool {
+    if guard.regime() == Regime::Own || !matches!(wanted, Ok(None)) {
+        return true;
+    }
+    let settings = guard.settings();
+    !settings.pins.is_empty()
+        || !settings.exact.is_empty()
+        || settings.verify_time.is_some()
+        || settings.verify_depth.is_some()
+        || settings.verify_flags != 0
+        || !settings.verify_checks.is_empty()
+        || settings.revocation.mode.is_some()
+        || !settings.waivers.is_empty()
+}
+
+/// Gives a server's connection whose handshake begins its id context, where that is [ours](is_ours).
+pub fn give(conn: Conn<'_>, guard: &Guard, watch: &Watch) {
+    let wanted = expected_host::of_client(conn, guard, Some(watch), &Quiet::begin());
+    if !is_ours(guard, &wanted) {
+        return;
+    }
+    let Some(current) = conn.session_id_context() else { return };
+    let earlier = watch.state().id_context.clone().filter(|given| given.ours[..] == current[..]);
+    let (of_program, of_context) = match earlier {
+        Some(earlier) => (earlier.of_program, earlier.of_context),
+        None => {
+            let of_context = conn.ctx().session_id_context().as_ref() == Some(&current);
+            (current, of_context)
+        }
+    };
+    // What cannot be understood is refused when a certificate is judged; it resumes nothing.
+    let ours = match &wanted {
+        Ok(wanted) => compute(conn, guard, wanted.as_ref(), &of_program),
+        Err(_) => guard.unmatchable_mark(),
+    };
+    session::require(conn, &ours);
+    watch.state().id_context = Some(Given { ours, of_program, of_context });
+}
+
+/// The id context for a session of `conn` by the context in force: a servername callback may have exchanged it since
+/// [`give`], and OpenSSL leaves the first one's on the connection. `None` where it is not [ours](is_ours).
+pub fn in_force(conn: Conn<'_>, guard: &Guard, watch: &Watch) -> Option<[u8; 32]> {
+    let given = watch.state().id_context.clone();
+    let wanted = expected_host::of_client(conn, guard, Some(watch), &Quiet::begin());
+    if given.is_none() && !is_ours(guard, &wanted) {
+        return None;
+    }
+    let wanted = wanted.ok()?;
+    let of_program = match given {
+        Some(given) if given.of_context => conn.ctx().session_id_context().unwrap_or(given.of_program),
+        Some(given) => given.of_program,
+        None => conn.ctx().session_id_context()?,
+    };
+    Some(compute(conn, guard, wanted.as_ref(), &of_program))
+}
+
+fn compute(conn: Conn<'_>, guard: &Guard, wanted: Option<&Wanted>, of_program: &[u8]) -> [u8; 32] {
+    let anchors = guard.anchors.digest(conn.effective_store());
+    let mut hash = openssl::sha::Sha256::new();
+    // Each part has its length before it, so that no two sets of parts read alike.
+    let mut part = |bytes: &[u8]| {
+        hash.update(&(bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
+    };
+    part(guard.policy.name.as_bytes());
+    // Where the anchors cannot be told no client's certificate is accepted.
+    part(&anchors.unwrap_or_default());
+    {
+        let settings = guard.settings();
+        let mut exact = settings.exact.digests();
+        exact.sort_unstable();
+        exact.iter().for_each(|digest| part(digest));
+        let mut pins: Vec<String> = settings.pins.iter().map(|pin| format!("{pin:?}")).collect();
+        pins.sort_unstable();
+        pins.iter().for_each(|pin| part(pin.as_bytes()));
+        let stricter = (settings.verify_depth, settings.verify_flags, &settings.verify_checks, &settings.waivers);
+        part(format!("{stricter:?}").as_bytes());
+        part(format!("{:?}", (settings.verify_time, settings.revocation.mode)).as_bytes());
+    }
+    let mut names = Vec::new();
+    if let Some(wanted) = wanted {
+        wanted.describe(|bytes| names.extend_from_slice(bytes));
+    }
+    part(&names);
+    part(of_program);
+    hash.finish()
+}

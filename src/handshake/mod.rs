@@ -1,0 +1,29 @@
+//! What runs inside libssl's callbacks during one handshake, and what is known of one connection.
+//!
+//! [`install`] puts the hooks on a context. [`cert_verify`] judges the certificate inside the handshake, [`security`] keeps
+//! versions, suites and keys from being lowered, [`ocsp_status`] judges the stapled answer, [`progress`] refuses what no
+//! certificate callback sees, and [`client_hello`] brings them back where a program replaced them. [`start`] says what must
+//! hold before the first byte, [`expected_host`] which host a connection is meant for, [`session`] what may be resumed.
+//! [`connection_state`] is what a connection knows.
+#![forbid(unsafe_code)]
+
+pub mod cert_verify;
+pub mod client_certificate;
+pub mod client_hello;
+pub mod connection_state;
+pub mod ech;
+pub mod expected_host;
+pub mod id_context;
+pub mod install;
+pub mod libssl_error;
+pub mod ocsp_status;
+pub mod open_connections;
+pub(crate) mod outcome;
+pub mod progress;
+pub(crate) mod report_only;
+pub mod security;
+pub mod session;
+pub(crate) mod session_end;
+pub mod set_host;
+pub mod start;
+pub mod tripwire;

@@ -1,0 +1,159 @@
+//! The stapled OCSP answer of a connection. Every client asks for one; libssl calls the status callback when the server
+//! has sent its whole flight, in TLS 1.2 and 1.3 alike after the certificate was judged and before anything of the client's
+//! own leaves: no certificate, no data. A program's own status callback is called after ours: it may refuse, never accept.
+
+use std::ptr;
+
+use openssl::x509::X509Ref;
+use openssl_sys as ffi;
+
+use crate::chain::waivers::Waiver;
+use crate::error::{Error, Result, Status};
+use crate::guard::Guard;
+use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::{outcome, session, session_end};
+use crate::libssl::callback::{self, Callback};
+use crate::libssl::{Conn, Ctx, queue, sys};
+use crate::os::clock::now;
+use crate::revocation::ocsp::{self, Mode, Question};
+use crate::role::Role;
+
+/// Puts the callback in place on a client's context, and has its connections ask for an answer.
+pub fn install(ctx: Ctx<'_>) {
+    ctx.set_status_callback(ANSWER);
+    request(ctx, Mode::default());
+}
+
+/// Whether new connections of the context ask for an answer.
+pub fn request(ctx: Ctx<'_>, mode: Mode) {
+    ctx.set_asks_for_ocsp(mode != Mode::Off);
+}
+
+/// Before a client's first byte: asks for an answer, and takes the callback's place again where a program has put its
+/// own there, which ours then calls.
+pub fn prepare(conn: Conn<'_>, guard: &Guard) {
+    let ctx = conn.ctx();
+    let mut slot = guard.app_status();
+    let current = ctx.status_callback();
+    if !current.is_some_and(|current| ptr::fn_addr_eq(current, ANSWER)) {
+        *slot = current;
+        // The lock keeps other connections from doing the same.
+        ctx.set_status_callback(ANSWER);
+    }
+    drop(slot);
+    if guard.settings().ocsp != Mode::Off {
+        conn.ask_for_ocsp();
+    }
+}
+
+/// Judges the answer of a handshake whose certificate was judged good, where the callback has not done so: because a
+/// program replaced it during the handshake.
+pub fn judge_late(conn: Conn<'_>, guard: &Guard, watch: &Watch) -> Result<()> {
+    if watch.state().staple_judged || conn.is_resumed() {
+        return Ok(());
+    }
+    judge(conn, guard)
+}
+
+struct Answer;
+
+/// See the module's text.
+static ANSWER: sys::StatusCallback = callback::status::<Answer>;
+
+impl Callback for Answer {
+    type Question<'a> = Conn<'a>;
+    type Answer = callback::Status;
+    const CLOSED: callback::Status = callback::Status::Refuse;
+
+    fn answer(conn: Conn<'_>) -> callback::Status {
+        match decide(conn) {
+            Ok(Some(application)) => callback::Status::Ask(application),
+            Ok(None) if conn.is_server() => callback::Status::Nothing,
+            Ok(None) => callback::Status::GoOn,
+            Err(error) => refuse(conn, error),
+        }
+    }
+
+    fn answer_panicked(conn: Conn<'_>) -> callback::Status {
+        refuse(conn, Error::new(Status::EInternal, "a defect inside hostlock stopped the check of the OCSP answer"))
+    }
+}
+
+fn refuse(conn: Conn<'_>, refusal: Error) -> callback::Status {
+    let code = match refusal.x509_code() {
+        ffi::X509_V_OK => sys::X509_V_ERR_APPLICATION_VERIFICATION,
+        code => code,
+    };
+    // The certificate was found good, and its session must not be used for that.
+    session::spoil_session(conn);
+    conn.set_verify_result(code);
+    if let Some(watch) = Watch::of(conn) {
+        queue::raise_refusal(&refusal);
+        watch.state().verdict = Verdict::Refused(refusal);
+    }
+    let _ = callback::stopped(|| outcome::tell_refusal(conn));
+    callback::Status::Refuse
+}
+
+/// Judges, and gives the program's own callback, if there is one.
+fn decide(conn: Conn<'_>) -> Result<Option<sys::StatusCallback>> {
+    crate::nets::here!("ocsp_status");
+    let guard = Guard::of_conn(conn)
+        .ok_or_else(|| Error::new(Status::EState, "the context of this connection is not hostlock's any more"))?;
+    let watch = Watch::ensure(conn)?;
+    // On a server the callback chooses what to staple. A resumed handshake has no certificate.
+    let (on_server, resumed) = (conn.is_server(), conn.is_resumed());
+    let is_judged = matches!(watch.state().verdict, Verdict::Verified { .. });
+    if guard.role == Role::Client && !on_server && !resumed && is_judged {
+        judge(conn, guard)?;
+        watch.state().staple_judged = true;
+    }
+    Ok(*guard.app_status())
+}
+
+fn judge(conn: Conn<'_>, guard: &Guard) -> Result<()> {
+    let (mode, timeless, time, exempt, revocation) = {
+        let settings = guard.settings();
+        let waivers = &settings.waivers;
+        (
+            settings.ocsp,
+            waivers.has(Waiver::Time),
+            settings.verify_time,
+            waivers.has(Waiver::Chain),
+            settings.revocation.clone(),
+        )
+    };
+    if mode == Mode::Off || exempt {
+        return Ok(());
+    }
+    let chain = conn.verified_chain().ok_or_else(|| {
+        Error::new(Status::EUnverified, "there is no verified chain that the OCSP answer could belong to")
+    })?;
+    // A leaf that is its own anchor is trusted because the program says so, and has no issuer to ask.
+    let (Some(leaf), Some(issuer)) = (chain.get(0), chain.get(1)) else { return Ok(()) };
+    let Some(staple) = conn.ocsp_answer().filter(|staple| !is_for_another_sent(conn, leaf, staple)) else {
+        let demanded = ocsp::is_demanded_by(leaf);
+        return match demanded || mode == Mode::Require {
+            true => Err(ocsp::missing(leaf, demanded)),
+            false => Ok(()),
+        };
+    };
+    let stopped = time.is_some();
+    let time = (!timeless).then(|| time.unwrap_or_else(now));
+    let end = ocsp::check(staple, &Question { leaf, issuer, time, crls: &revocation.crls })?;
+    // The session rests on an answer only where one is demanded; and a clock that was stopped ends nothing.
+    let rests_on_it = mode == Mode::Require || ocsp::is_demanded_by(leaf);
+    if let Some(end) = end.filter(|_| rests_on_it && !timeless && !stopped) {
+        session_end::shorten(conn, end);
+    }
+    Ok(())
+}
+
+/// Whether the answer is one that the server sent beside another certificate of its chain than its own. On TLS 1.3
+/// OpenSSL 3.6 and later keep such answers, too, and where the leaf has none the first of them lies in its place.
+fn is_for_another_sent(conn: Conn<'_>, leaf: &X509Ref, staple: &[u8]) -> bool {
+    if openssl::version::number() < 0x3060_0000 || conn.version() != ffi::TLS1_3_VERSION {
+        return false;
+    }
+    conn.peer_chain().is_some_and(|sent| ocsp::is_for_others(staple, leaf, sent.iter().skip(1)))
+}

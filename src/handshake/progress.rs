@@ -1,0 +1,292 @@
+//! The info callback: it prepares a handshake when it starts, refuses at its end what no certificate callback has seen,
+//! and keeps the reason where libssl ended the handshake. It never takes a program's own info callback away: it calls it.
+//!
+//! Where a handshake is refused at its very end `SSL_connect` still returns 1. Refused then means: no application byte
+//! leaves or arrives, the reason is on OpenSSL's error queue and in `hostlock_conn_error`.
+
+use std::ffi::{c_int, c_long};
+
+use openssl_sys as ffi;
+
+use crate::error::{Error, Result, Status};
+use crate::guard::{Guard, Regime};
+use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::expected_host;
+use crate::handshake::start::{self, unverified};
+use crate::handshake::{client_certificate, ech, libssl_error, ocsp_status, outcome, session, session_end};
+use crate::host::Wanted;
+use crate::libssl::callback::{self, Callback, Report};
+use crate::libssl::queue::{self, Quiet};
+use crate::libssl::{Conn, sys};
+
+struct Observe;
+
+/// See the module's text.
+pub static OBSERVE: sys::InfoCallback = callback::info::<Observe>;
+
+impl Callback for Observe {
+    type Question<'a> = Report<'a>;
+    type Answer = ();
+    const CLOSED: () = ();
+
+    fn answer(report: Report<'_>) {
+        // Most reports are of a step between, which only a program's own callback wants to hear of.
+        let another = context_has_another(report.conn);
+        if another || is_turn(report) {
+            heed(report, another);
+        }
+    }
+
+    fn answer_panicked(report: Report<'_>) {
+        shut(report.conn);
+    }
+}
+
+struct ObserveWithApplication;
+
+/// [`OBSERVE`], where the program had an info callback of its own on the connection or the context before ours.
+pub static OBSERVE_WITH_APPLICATION: sys::InfoCallback = callback::info::<ObserveWithApplication>;
+
+impl Callback for ObserveWithApplication {
+    type Question<'a> = Report<'a>;
+    type Answer = ();
+    const CLOSED: () = ();
+
+    fn answer(report: Report<'_>) {
+        heed(report, true);
+    }
+
+    fn answer_panicked(report: Report<'_>) {
+        shut(report.conn);
+    }
+}
+
+/// `for_application`: whether the program may have a callback of its own.
+fn heed(report: Report<'_>, for_application: bool) {
+    crate::nets::here!("info");
+    let Report { conn, place, value } = report;
+    // libssl would call the program's own: that one has called us, as the callback which it replaced.
+    let by_program = !is_in_place(conn);
+    if place & sys::SSL_CB_HANDSHAKE_START != 0 {
+        start::prepare(conn);
+    }
+    if place & sys::SSL_CB_HANDSHAKE_DONE != 0 {
+        review_client(conn);
+        finish(conn);
+    }
+    if let (true, Some(watch)) = (place == sys::SSL_CB_WRITE_ALERT && value >> 8 == FATAL, Watch::of(conn)) {
+        watch.state().sent_alert = Some(value as u8);
+    }
+    if place == sys::SSL_CB_CONNECT_EXIT && value <= 0 {
+        stopped(conn);
+    }
+    outcome::tell(conn, place, value);
+    if by_program || !for_application {
+        return;
+    }
+    if let Some(application) = application_callback(conn) {
+        report.pass_on(application);
+        if let Some(watch) = Watch::of(conn) {
+            watch.state().in_app_info = false;
+        }
+    }
+}
+
+/// The level of an alert that ends the connection (RFC 8446 section 6).
+const FATAL: c_int = 2;
+
+/// Whether a handshake starts, is complete or has stopped, or an alert ends the connection.
+fn is_turn(Report { place, value, .. }: Report<'_>) -> bool {
+    place & (sys::SSL_CB_HANDSHAKE_START | sys::SSL_CB_HANDSHAKE_DONE) != 0
+        || place == sys::SSL_CB_CONNECT_EXIT && value <= 0
+        || place == sys::SSL_CB_WRITE_ALERT && value >> 8 == FATAL
+}
+
+/// Which of ours to set where the program has had `application` there.
+pub fn callback(application: Option<sys::InfoCallback>) -> sys::InfoCallback {
+    if application.is_some() { OBSERVE_WITH_APPLICATION } else { OBSERVE }
+}
+
+/// Whether `callback` is one of ours.
+pub fn is_ours(callback: sys::InfoCallback) -> bool {
+    [OBSERVE, OBSERVE_WITH_APPLICATION].iter().any(|ours| std::ptr::fn_addr_eq(callback, *ours))
+}
+
+/// Whether a program has put an info callback of its own on the context, in place of ours.
+fn context_has_another(conn: Conn<'_>) -> bool {
+    let callback = conn.ctx().info_callback();
+    callback.is_some_and(|callback| !is_ours(callback))
+}
+
+/// Whether one of ours is what libssl calls for `conn`.
+pub fn is_in_place(conn: Conn<'_>) -> bool {
+    match conn.info_callback() {
+        Some(own) => is_ours(own),
+        None => conn.ctx().info_callback().is_some_and(is_ours),
+    }
+}
+
+/// The program's callback for this connection, if it does not run already.
+fn application_callback(conn: Conn<'_>) -> Option<sys::InfoCallback> {
+    let watch = Watch::of(conn);
+    let own = match watch {
+        Some(watch) if watch.state().in_app_info => return None,
+        Some(watch) => watch.state().app_info,
+        None => None,
+    };
+    let context = || conn.ctx().info_callback();
+    let displaced = || Guard::of_conn(conn).and_then(Guard::app_info);
+    let context = || context().filter(|callback| !is_ours(*callback)).or_else(displaced);
+    let callback = own.filter(|callback| !is_ours(*callback)).or_else(context)?;
+    watch?.state().in_app_info = true;
+    Some(callback)
+}
+
+fn finish(conn: Conn<'_>) {
+    if conn.is_server() || start::is_only_watched(conn) {
+        return;
+    }
+    // libssl also calls when a client has sent its hello and may send early data.
+    if !conn.is_init_finished() {
+        if let Err(error) = review_early(conn) {
+            refuse(conn, error);
+        }
+        return;
+    }
+    let judged = Watch::ensure(conn).and_then(|watch| review(conn, watch).map(|verdict| (watch, verdict)));
+    match judged {
+        Ok((watch, verdict)) => watch.state().verdict = verdict,
+        Err(error) => refuse(conn, error),
+    }
+}
+
+/// A server refuses a client that resumes a session as another than it must be now.
+fn review_client(conn: Conn<'_>) {
+    if !conn.is_server() || start::is_only_watched(conn) {
+        return;
+    }
+    let Some(guard) = Guard::of_conn(conn) else { return };
+    let reviewed = guard.check_not_poisoned().and_then(|()| {
+        let watch = Watch::of(conn);
+        client_certificate::review_presence(conn, guard, watch)
+            .and_then(|()| client_certificate::review_names(conn, guard, watch))
+    });
+    let reviewed = reviewed.and_then(|()| {
+        if guard.regime() != Regime::Sealed {
+            session_end::check_not_revoked(conn, guard)?;
+            client_certificate::review_mark(conn, guard, Watch::of(conn))?;
+            client_certificate::mark_session(conn, guard);
+        }
+        session_end::keep(conn, guard);
+        Ok(())
+    });
+    if let Err(error) = reviewed {
+        refuse(conn, error);
+    }
+}
+
+/// Whether the completed handshake of a client was verified, by us, for the host that was asked for.
+fn review(conn: Conn<'_>, watch: &Watch) -> Result<Verdict> {
+    let (guard, verdict) = {
+        let state = watch.state();
+        (state.guard.clone(), state.verdict.clone())
+    };
+    let Some(guard) = guard else {
+        return Err(unverified(start::CONTEXT_REPLACED));
+    };
+    guard.check_not_poisoned()?;
+    if ech::public_name(conn).is_some() {
+        return Err(ech::rejected());
+    }
+    ech::forget_names(watch);
+    if conn.peer_certificate().is_none() {
+        return Err(Error::new(Status::ENoCertificate, "the peer showed no certificate, so nothing says who it is")
+            .with_hint("anonymous and pre-shared-key handshakes name no host; the server needs a certificate"));
+    }
+    match verdict {
+        Verdict::Verified { .. } => {
+            ocsp_status::judge_late(conn, &guard, watch)?;
+            return Ok(verdict);
+        }
+        // What was excused is not verified either: no staple is asked for, and its session bears no mark.
+        Verdict::Excused(_) => return Ok(verdict),
+        Verdict::Refused(error) => return Err(error),
+        Verdict::Pending => {}
+    }
+    if let Some(earlier) = earlier_verdict(conn, watch) {
+        return Ok(earlier);
+    }
+    if !conn.is_resumed() {
+        return Err(unverified(NOT_CALLED));
+    }
+    if conn.verify_result() != ffi::X509_V_OK as c_long {
+        return Err(unverified("the resumed session carries a failed verification"));
+    }
+    let wanted = own_session(conn, &guard, watch)?;
+    Ok(Verdict::Verified { host: wanted.first().map(|host| host.text().into_owned()) })
+}
+
+/// The verdict on the handshake before, where no other took place since: libssl reports a start and an end also where it
+/// declined a server's wish to renegotiate.
+fn earlier_verdict(conn: Conn<'_>, watch: &Watch) -> Option<Verdict> {
+    let (verdict, its_finished) = watch.state().earlier.take()?;
+    (!its_finished.is_empty() && its_finished == conn.finished()).then_some(verdict)
+}
+
+/// Early data goes to whoever holds the session's keys, so the session must be this host's own.
+fn review_early(conn: Conn<'_>) -> Result<()> {
+    let watch = Watch::ensure(conn)?;
+    let guard = Guard::of_conn(conn).ok_or_else(|| unverified(start::CONTEXT_REPLACED))?;
+    guard.check_not_poisoned()?;
+    own_session(conn, guard, watch).map(|_| ())
+}
+
+/// Refuses a session that was not verified for the host that is asked for now: it may have been changed since the
+/// handshake began.
+fn own_session(conn: Conn<'_>, guard: &Guard, watch: &Watch) -> Result<Wanted> {
+    let wanted = expected_host::of_connection(conn, guard, Some(watch), &Quiet::begin())?;
+    let generation = watch.state().generation;
+    // Its end was looked at when the hello was built, and may lie within the handshake.
+    match session::of_session(conn, &session::compute(guard, generation, &wanted), i64::MIN) {
+        Some(_) => Ok(wanted),
+        None => Err(start::foreign_session()),
+    }
+}
+
+/// For a handshake in which the peer's certificate went past us.
+pub const NOT_CALLED: &str = "hostlock's verification was not called: the certificate verify callback was replaced";
+
+/// A handshake has stopped: to wait, or for good.
+fn stopped(conn: Conn<'_>) {
+    let Some(watch) = Watch::of(conn) else { return };
+    if matches!(watch.state().verdict, Verdict::Refused(_)) || start::is_only_watched(conn) {
+        return;
+    }
+    let Some(found) = libssl_error::of_handshake() else { return };
+    let mut state = watch.state();
+    match found {
+        libssl_error::Found::Verdict(error) => {
+            queue::raise(&error);
+            state.verdict = Verdict::Refused(error);
+        }
+        libssl_error::Found::Libssl(error) => state.failure = Some(error),
+    }
+}
+
+/// Lets nothing pass any more and says why.
+fn refuse(conn: Conn<'_>, error: Error) {
+    if let Some(watch) = Watch::of(conn) {
+        let already = matches!(watch.state().verdict, Verdict::Refused(_));
+        if !already {
+            queue::raise_whole_refusal(&error);
+        }
+        watch.state().verdict = Verdict::Refused(error);
+    }
+    shut(conn);
+}
+
+fn shut(conn: Conn<'_>) {
+    session::spoil_session(conn);
+    conn.set_verify_result(sys::X509_V_ERR_APPLICATION_VERIFICATION);
+    conn.close();
+}

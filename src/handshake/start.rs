@@ -1,0 +1,244 @@
+//! What must hold before the first byte of a handshake: our callbacks in place, the policy's values on the connection,
+//! no pre-shared key, and a session only where it is this host's own. What cannot be so ends the handshake here.
+
+use std::ffi::{c_int, c_long};
+
+use crate::error::{Error, Result, Status};
+use crate::guard::{Guard, Regime};
+use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::{
+    cert_verify, client_certificate, ech, expected_host, id_context, ocsp_status, progress, security, session,
+};
+use crate::libssl::layout::Found;
+use crate::libssl::queue::{self, Quiet};
+use crate::libssl::{Conn, Ctx, sys};
+use crate::os::clock::now;
+use crate::policy::Policy;
+use crate::role::Role;
+
+/// Prepares the handshake that begins on `conn` now.
+pub fn prepare(conn: Conn<'_>) {
+    // After the first handshake libssl reports a start also where it declines a server's wish to renegotiate: no hello is
+    // built then, and the connection goes on as it was. Where one is, `review_hello` looks at what is left out here.
+    // A server's start is always a real one.
+    let in_earnest = conn.is_in_before() || conn.is_server();
+    prepare_for(conn, in_earnest);
+}
+
+/// [`prepare`]; `in_earnest`: whether a hello will be built or read, beyond doubt.
+fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
+    let Ok(watch) = Watch::ensure(conn) else { return };
+    let guard = Guard::of_conn(conn);
+    {
+        let mut state = watch.state();
+        let earlier = std::mem::take(&mut state.verdict);
+        state.earlier = match earlier {
+            Verdict::Verified { .. } | Verdict::Excused(_) => Some((earlier, conn.finished())),
+            _ => None,
+        };
+        state.failure = None;
+        state.told = false;
+        (state.sent_alert, state.end_reported) = (None, false);
+        // A renegotiation must not forget them.
+        if conn.is_in_before() {
+            (state.ended, state.unfinished) = (None, None);
+        }
+        watch.set_open(conn, false);
+        state.staple_judged = false;
+        state.generation = guard.map_or(0, Guard::generation);
+        state.guard = guard.map(Guard::share);
+    }
+    pin_info(conn);
+    pin_security(conn, watch);
+    let Some(guard) = guard else {
+        // The security callback refuses everything on a connection without a guard, so no byte is sent.
+        return halt(watch, unverified(CONTEXT_REPLACED));
+    };
+    keep_cert_verify(conn.ctx(), guard);
+    if guard.regime() == Regime::Watched {
+        return;
+    }
+    if let (true, Err(error)) = (in_earnest, check_not_poisoned(guard, watch)) {
+        return halt(watch, error);
+    }
+    enforce(conn, guard);
+    if guard.role == Role::Client && !conn.is_server() {
+        if let Err(error) = ech::note_names(conn, watch) {
+            return halt(watch, error);
+        }
+        ocsp_status::prepare(conn, guard);
+        if in_earnest {
+            admit_session(conn, guard, watch);
+        }
+    } else {
+        client_certificate::arm(conn, guard, Some(watch));
+        id_context::give(conn, guard, watch);
+    }
+}
+
+/// Refuses where a set-up call failed, on the context or on the connection, and nothing has cured it since.
+pub fn check_not_poisoned(guard: &Guard, watch: &Watch) -> Result<()> {
+    guard.check_not_poisoned()?;
+    watch.state().poison.clone().map_or(Ok(()), Err)
+}
+
+/// Looks again when the ClientHello is built, as a program's callbacks may have run since [`prepare`]; and does what
+/// `prepare` would have done where our info callback was replaced. `false` ends the handshake.
+pub fn review_hello(conn: Conn<'_>) -> bool {
+    crate::nets::here!("client_hello");
+    let Ok(watch) = Watch::ensure(conn) else { return false };
+    let seen = progress::is_in_place(conn);
+    if !seen {
+        prepare_for(conn, true);
+    } else {
+        // A verdict belongs to an earlier handshake of this connection: this one has shown no certificate yet.
+        if matches!(watch.state().verdict, Verdict::Verified { .. } | Verdict::Excused(_)) {
+            let mut state = watch.state();
+            state.verdict = Verdict::Pending;
+            state.staple_judged = false;
+            state.told = false;
+        }
+        pin_security(conn, watch);
+        if let Some(guard) = Guard::of_conn(conn) {
+            keep_cert_verify(conn.ctx(), guard);
+            if guard.regime() == Regime::Watched {
+                return true;
+            }
+            if let Err(error) = check_not_poisoned(guard, watch) {
+                halt(watch, error);
+                return false;
+            }
+            conn.drop_pre_shared_keys();
+            // Most connections offer no session, and nothing is computed for them.
+            if session::offers_session(conn) {
+                admit_session(conn, guard, watch);
+            }
+        }
+    }
+    !matches!(watch.state().verdict, Verdict::Refused(_))
+}
+
+/// Whether the context of `conn` is one where nothing is to be changed or refused.
+pub fn is_only_watched(conn: Conn<'_>) -> bool {
+    Guard::of_conn(conn).is_some_and(|guard| guard.regime() == Regime::Watched)
+}
+
+/// A program's context keeps the certificate verify callback that the program gives it, however late: ours takes its
+/// place and calls it. On a context of hostlock's own a replaced callback ends the handshake instead.
+pub fn keep_cert_verify(ctx: Ctx<'_>, guard: &Guard) {
+    if guard.regime() == Regime::Own {
+        return;
+    }
+    // The lock keeps other connections from doing the same.
+    let mut slot = guard.app_cert_verify();
+    let current = ctx.cert_verify_callback(cert_verify::VERIFY);
+    *slot = match current {
+        Found::Ours | Found::Unknown => return,
+        Found::None => None,
+        Found::Program(own) => Some(own),
+    };
+    ctx.set_cert_verify_callback(cert_verify::VERIFY);
+}
+
+/// Puts our info callback on the connection itself, where it stays when the context is replaced; a program's own is
+/// kept, and called by ours.
+pub fn pin_info(conn: Conn<'_>) {
+    let Ok(watch) = Watch::ensure(conn) else { return };
+    let current = conn.info_callback();
+    if !current.is_some_and(progress::is_ours) {
+        watch.state().app_info = current;
+        let displaced = || Guard::of_conn(conn).and_then(Guard::app_info);
+        conn.set_info_callback(progress::callback(current.or_else(displaced)));
+    }
+}
+
+/// The same for the security callback.
+fn pin_security(conn: Conn<'_>, watch: &Watch) {
+    let current = conn.security_callback();
+    if !current.is_some_and(security::is_ours) {
+        watch.state().app_security = current;
+        let ours = if current.is_some() { security::DECIDE_WITH_APPLICATION } else { security::DECIDE };
+        conn.set_security_callback(ours);
+    }
+}
+
+/// Values that were lowered on the connection, or by the system's configuration, become the policy's again.
+fn enforce(conn: Conn<'_>, guard: &Guard) {
+    let policy = guard.policy;
+    let role = guard.role_on(conn);
+    conn.set_options(policy.options_to_set(role == Role::Server));
+    conn.clear_options(policy.options_to_clear());
+    let set = conn.min_version();
+    let least = set.max(policy.min_version.into());
+    if guard.regime() != Regime::Own {
+        widen(conn, policy, least);
+    }
+    if least != set {
+        let _quiet = Quiet::begin();
+        conn.set_min_version(least);
+    }
+    if role == Role::Client {
+        conn.drop_pre_shared_keys();
+    }
+}
+
+/// What stands for the highest version that libssl knows.
+const HIGHEST_KNOWN: c_long = 0;
+
+/// A program that knows only old versions, or switched the new ones off, gets those that the policy permits.
+fn widen(conn: Conn<'_>, policy: &Policy, least: c_long) {
+    let most = match conn.max_version() {
+        HIGHEST_KNOWN => policy.max_version.into(),
+        most if most >= least => most,
+        _ => {
+            let _quiet = Quiet::begin();
+            conn.set_max_version(policy.max_version.into());
+            policy.max_version.into()
+        }
+    };
+    let options = conn.options();
+    let switched_off = Policy::options_that_leave_no_version(least as c_int, most as c_int, options);
+    if switched_off != 0 {
+        conn.clear_options(switched_off);
+    }
+}
+
+/// A session of another host, policy or context is given up, or ends the handshake where it is too late for that.
+fn admit_session(conn: Conn<'_>, guard: &Guard, watch: &Watch) {
+    if session::offers_session(conn) {
+        let own = expected_host::of_connection(conn, guard, Some(watch), &Quiet::begin()).ok();
+        let generation = watch.state().generation;
+        let own = own.map(|wanted| session::compute(guard, generation, &wanted));
+        let borne = own.and_then(|own| session::of_session(conn, &own, now()));
+        if let Some(borne) = borne {
+            return session::require(conn, &borne);
+        }
+        if conn.is_in_before() {
+            // Nothing of the hello exists, and giving the session up leads to a full handshake.
+            conn.give_up_session();
+        } else {
+            halt(watch, foreign_session());
+        }
+    }
+    session::require(conn, &guard.unmatchable_mark());
+}
+
+/// Ends the handshake: the security callback refuses whatever it is asked next.
+fn halt(watch: &Watch, error: Error) {
+    queue::raise(&error);
+    watch.state().verdict = Verdict::Refused(error);
+}
+
+/// For a connection whose context is not hostlock's any more.
+pub const CONTEXT_REPLACED: &str = "the context of this connection was replaced, and with it the verification";
+
+/// The error for a session that may not be resumed here.
+pub fn foreign_session() -> Error {
+    unverified("the session to be resumed was not verified for this host, policy and context")
+        .with_hint("resume a session only on the context and for the host that it was made with")
+}
+
+/// An error for a handshake that our verification did not see.
+pub fn unverified(why: &str) -> Error {
+    Error::new(Status::EUnverified, why).with_x509_code(sys::X509_V_ERR_APPLICATION_VERIFICATION)
+}

@@ -1,0 +1,43 @@
+//! What a certificate is called in messages, and OpenSSL's own words for what it found.
+
+use std::ffi::{CStr, c_int};
+
+use openssl::x509::{X509NameRef, X509Ref};
+use openssl_sys as ffi;
+
+/// Which certificate it is, in words.
+pub fn position(depth: usize, subject: &str) -> String {
+    match depth {
+        0 => format!("the certificate of {subject}"),
+        _ => format!("the CA certificate of {subject} (position {depth} of the chain)"),
+    }
+}
+
+/// The subject as one line that is safe to print.
+pub fn subject_of(certificate: &X509Ref) -> String {
+    name_text(certificate.subject_name())
+}
+
+/// The issuer, likewise.
+pub fn issuer_of(certificate: &X509Ref) -> String {
+    name_text(certificate.issuer_name())
+}
+
+/// A name as one line that is safe to print.
+pub fn name_text(name: &X509NameRef) -> String {
+    let parts: Vec<String> = name
+        .entries()
+        .map(|entry| {
+            let key = entry.object().nid().short_name().unwrap_or("?").to_owned();
+            let value = entry.data().to_string().unwrap_or_else(|_| "?".to_owned());
+            format!("{key}={}", value.escape_debug())
+        })
+        .collect();
+    if parts.is_empty() { "(an empty name)".to_owned() } else { format!("\"{}\"", parts.join(", ")) }
+}
+
+/// OpenSSL's own words for a code.
+pub fn code_text(code: c_int) -> String {
+    // SAFETY: gives a static string for every number.
+    unsafe { CStr::from_ptr(ffi::X509_verify_cert_error_string(code.into())) }.to_string_lossy().into_owned()
+}

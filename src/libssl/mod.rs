@@ -1,0 +1,40 @@
+//! The floor over OpenSSL: what touches it by pointer. To make a view ([`Conn`], [`Ctx`], [`StoreCtx`], [`Param`],
+//! [`Session`]) is to promise that the object lives; what the view does is safe. A type becomes a callback by [`callback`],
+//! and data hangs on objects by [`ex_data`]. [`sys`] declares what `openssl-sys` lacks, [`queue`] is the error queue,
+//! [`layout`] what there is no getter for, [`method`] for which side a context is, [`ours`] which libssl this is.
+
+pub mod asked;
+pub mod bio;
+pub mod callback;
+pub mod certificate;
+pub mod certificate_words;
+mod conn;
+mod ctx;
+pub mod ech;
+pub mod ex_data;
+pub mod layout;
+pub(crate) mod library;
+pub mod method;
+pub mod new_context;
+pub mod ours;
+mod own_certificate;
+mod param;
+pub mod queue;
+pub mod security;
+mod session;
+pub mod store;
+mod store_ctx;
+mod suite;
+pub mod sys;
+pub(crate) mod tbs_bytes;
+pub mod transfer;
+pub mod trial;
+pub mod verify_param;
+
+pub use conn::Conn;
+pub use ctx::Ctx;
+pub use own_certificate::OwnCertificate;
+pub use param::Param;
+pub use session::Session;
+pub use store_ctx::StoreCtx;
+pub use suite::Suite;

@@ -1,0 +1,93 @@
+//! What is asked of certificates: an `X509_VERIFY_PARAM` that belongs to something which lives.
+
+use std::ffi::{c_int, c_ulong};
+use std::marker::PhantomData;
+use std::net::IpAddr;
+use std::ptr::NonNull;
+
+use openssl_sys as ffi;
+
+use crate::error::Result;
+use crate::libssl::asked::Asked;
+use crate::libssl::{sys, verify_param};
+
+/// The parameters, for as long as they are known to live.
+#[derive(Clone, Copy)]
+pub struct Param<'a> {
+    param: NonNull<ffi::X509_VERIFY_PARAM>,
+    life: PhantomData<&'a ()>,
+}
+
+/// Calls functions of libcrypto that ask for nothing but live parameters.
+macro_rules! call {
+    ($this:expr, $function:path) => {
+        // SAFETY: whoever made the view promised such parameters.
+        unsafe { $function($this.as_ptr()) }
+    };
+}
+
+impl<'a> Param<'a> {
+    /// A view of `param`.
+    ///
+    /// # Safety
+    /// `param` is not NULL, lives for `'a`, and is not changed by another thread meanwhile.
+    pub unsafe fn new(param: *mut ffi::X509_VERIFY_PARAM) -> Param<'a> {
+        // SAFETY: the caller promises that it is not NULL.
+        Param { param: unsafe { NonNull::new_unchecked(param) }, life: PhantomData }
+    }
+
+    /// The pointer.
+    pub fn as_ptr(self) -> *mut ffi::X509_VERIFY_PARAM {
+        self.param.as_ptr()
+    }
+
+    /// `X509_V_FLAG_*`.
+    pub fn flags(self) -> c_ulong {
+        call!(self, ffi::X509_VERIFY_PARAM_get_flags)
+    }
+
+    /// The most intermediates; negative where nothing is asked.
+    pub fn depth(self) -> c_int {
+        call!(self, sys::X509_VERIFY_PARAM_get_depth)
+    }
+
+    /// The security level that signatures and keys must have; negative where nothing is asked.
+    pub fn auth_level(self) -> c_int {
+        call!(self, ffi::X509_VERIFY_PARAM_get_auth_level)
+    }
+
+    /// `X509_CHECK_FLAG_*`.
+    pub fn host_flags(self) -> u32 {
+        call!(self, sys::X509_VERIFY_PARAM_get_hostflags)
+    }
+
+    /// Purpose, trust setting and policies; `None` where this OpenSSL keeps them in a way that is not known.
+    pub fn asked(self) -> Option<Asked> {
+        // SAFETY: the view promises the parameters.
+        unsafe { Asked::read(self.as_ptr()) }
+    }
+
+    /// The hosts. To look is to leave entries on OpenSSL's queue.
+    pub fn hosts(self) -> Result<Vec<&'a [u8]>> {
+        // SAFETY: the view promises the parameters, and that nobody changes them.
+        unsafe { verify_param::hosts(self.as_ptr()) }
+    }
+
+    /// The IP addresses.
+    pub fn addresses(self) -> Result<Vec<IpAddr>> {
+        // SAFETY: the view promises the parameters.
+        unsafe { verify_param::addresses(self.as_ptr()) }
+    }
+
+    /// The e-mail addresses.
+    pub fn emails(self) -> Result<Vec<&'a [u8]>> {
+        // SAFETY: the view promises the parameters, and that nobody changes them.
+        unsafe { verify_param::emails(self.as_ptr()) }
+    }
+
+    /// Has every name taken that a program sets, so that hostlock judges it.
+    pub fn take_every_name(self) {
+        // SAFETY: the view promises the parameters.
+        unsafe { verify_param::take_every_name(self.as_ptr()) }
+    }
+}

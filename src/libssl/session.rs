@@ -1,0 +1,91 @@
+//! A session, as long as a connection has it.
+
+use std::ffi::c_long;
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
+
+use openssl_sys as ffi;
+
+use crate::libssl::ctx::Ctx;
+use crate::libssl::sys;
+
+/// An `SSL_SESSION`, for as long as it is known to live.
+#[derive(Clone, Copy)]
+pub struct Session<'a> {
+    session: NonNull<ffi::SSL_SESSION>,
+    life: PhantomData<&'a ()>,
+}
+
+/// Calls functions of libssl that ask for nothing but a live session.
+macro_rules! call {
+    ($this:expr, $function:path $(, $argument:expr)*) => {
+        // SAFETY: whoever made the view promised such a session; the other arguments are numbers.
+        unsafe { $function($this.session.as_ptr() $(, $argument)*) }
+    };
+}
+
+impl Session<'_> {
+    /// A view of `session`; `None` for NULL.
+    ///
+    /// # Safety
+    /// `session` is NULL, or lives for as long as the view.
+    pub unsafe fn new<'a>(session: *mut ffi::SSL_SESSION) -> Option<Session<'a>> {
+        Some(Session { session: NonNull::new(session)?, life: PhantomData })
+    }
+
+    /// Whether libssl would resume it.
+    pub fn is_resumable(self) -> bool {
+        call!(self, sys::SSL_SESSION_is_resumable) == 1
+    }
+
+    /// Whether it has a key: one that a handshake is about to make has none.
+    pub fn has_key(self) -> bool {
+        // With no room the length of the key is answered.
+        call!(self, ffi::SSL_SESSION_get_master_key, ptr::null_mut(), 0) > 0
+    }
+
+    /// When it was made, in Unix seconds.
+    pub fn time(self) -> c_long {
+        call!(self, ffi::SSL_SESSION_get_time)
+    }
+
+    /// How many seconds it may be resumed for.
+    pub fn timeout(self) -> c_long {
+        call!(self, ffi::SSL_SESSION_get_timeout)
+    }
+
+    /// Sets that. A limit of 0 makes libssl end the handshake.
+    pub fn set_timeout(self, seconds: c_long) {
+        call!(self, sys::SSL_SESSION_set_timeout, seconds);
+    }
+
+    /// The id context that it bears.
+    pub fn id_context(self) -> Vec<u8> {
+        let mut len = 0;
+        // SAFETY: the view promises the session; the pointer is into it.
+        let context = unsafe { sys::SSL_SESSION_get0_id_context(self.session.as_ptr(), &mut len) };
+        if context.is_null() {
+            return Vec::new();
+        }
+        // SAFETY: OpenSSL says that so many bytes are there; they are copied before it can change them.
+        unsafe { std::slice::from_raw_parts(context, len as usize) }.to_vec()
+    }
+
+    /// Sets that.
+    pub fn set_id_context(self, id: &[u8; 32]) {
+        // SAFETY: the view promises the session; so many bytes are there, and are copied.
+        unsafe { sys::SSL_SESSION_set1_id_context(self.session.as_ptr(), id.as_ptr(), id.len() as u32) };
+    }
+
+    /// Takes the id context away.
+    pub fn clear_id_context(self) {
+        // SAFETY: the view promises the session; of no bytes none are read.
+        unsafe { sys::SSL_SESSION_set1_id_context(self.session.as_ptr(), [0].as_ptr(), 0) };
+    }
+
+    /// Makes it one that cannot be resumed, whether it is in the cache of `ctx` or not.
+    pub fn forget(self, ctx: Ctx<'_>) {
+        // SAFETY: both views promise what they stand for.
+        unsafe { ffi::SSL_CTX_remove_session(ctx.as_ptr(), self.session.as_ptr()) };
+    }
+}

@@ -1,0 +1,274 @@
+//! What a connection does with bytes: handshake, read, write, goodbye, and the BIOs under them.
+
+use std::ffi::{CStr, c_char, c_int, c_long, c_void};
+use std::mem::MaybeUninit;
+use std::ptr;
+
+use openssl_sys as ffi;
+
+use crate::libssl::bio::{Bio, RETRY, Wire};
+use crate::libssl::conn::{Conn, call};
+use crate::libssl::sys;
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// That something can be read.
+    Read,
+    /// That something can be written.
+    Write,
+}
+
+/// Whatever libcrypto's socket BIO says where the kernel encrypts (TX, RX, and a control message under way).
+const KERNEL_TLS: c_int = 0x7000;
+
+impl<'a> Conn<'a> {
+    /// Makes the handshake of the side that was chosen: 1 where it is complete.
+    pub fn do_handshake(self) -> c_int {
+        call!(self, ffi::SSL_do_handshake)
+    }
+
+    /// The same for a client.
+    pub fn connect(self) -> c_int {
+        call!(self, ffi::SSL_connect)
+    }
+
+    /// The same for a server.
+    pub fn accept(self) -> c_int {
+        call!(self, ffi::SSL_accept)
+    }
+
+    /// Makes it a client's.
+    pub fn set_connect_state(self) {
+        call!(self, ffi::SSL_set_connect_state);
+    }
+
+    /// Reads: how many bytes, or what SSL_read answers otherwise.
+    #[inline(always)]
+    pub fn read(self, room: &mut [MaybeUninit<u8>]) -> c_int {
+        let len = room.len().min(c_int::MAX as usize) as c_int;
+        // SAFETY: the view promises the connection; so many bytes may be written to.
+        unsafe { ffi::SSL_read(self.as_ptr(), room.as_mut_ptr().cast(), len) }
+    }
+
+    /// Writes: how many bytes, or what SSL_write answers otherwise.
+    #[inline(always)]
+    pub fn write(self, bytes: &[u8]) -> c_int {
+        let len = bytes.len().min(c_int::MAX as usize) as c_int;
+        // SAFETY: the view promises the connection; so many bytes are there.
+        unsafe { ffi::SSL_write(self.as_ptr(), bytes.as_ptr().cast(), len) }
+    }
+
+    /// Says goodbye: what SSL_shutdown answers.
+    pub fn shutdown(self) -> c_int {
+        call!(self, ffi::SSL_shutdown)
+    }
+
+    /// How many bytes can be read without the transport.
+    pub fn pending(self) -> usize {
+        usize::try_from(call!(self, ffi::SSL_pending)).unwrap_or(0)
+    }
+
+    /// Whether the goodbye was sent, and whether the peer's was received.
+    pub fn goodbyes(self) -> (bool, bool) {
+        let state = call!(self, ffi::SSL_get_shutdown);
+        (state & ffi::SSL_SENT_SHUTDOWN != 0, state & ffi::SSL_RECEIVED_SHUTDOWN != 0)
+    }
+
+    /// `SSL_NOTHING`, or what it waits for as libssl has it.
+    pub fn want(self) -> c_int {
+        call!(self, sys::SSL_want)
+    }
+
+    /// Where the handshake stands: `TLS_ST_*`.
+    pub fn state(self) -> c_int {
+        call!(self, sys::SSL_get_state)
+    }
+
+    /// Whether libssl has given it up: a fatal error of either side came before.
+    pub fn is_given_up(self) -> bool {
+        let state = call!(self, ffi::SSL_state_string);
+        // SAFETY: libssl answers with a text of its own that never ends.
+        unsafe { CStr::from_ptr(state) == c"SSLERR" }
+    }
+
+    /// `SSL_MODE_*`.
+    pub fn mode(self) -> c_long {
+        call!(self, ffi::SSL_ctrl, sys::SSL_CTRL_MODE, 0, ptr::null_mut())
+    }
+
+    /// Sets those bits.
+    pub fn set_mode(self, bits: c_long) {
+        call!(self, ffi::SSL_ctrl, sys::SSL_CTRL_MODE, bits, ptr::null_mut());
+    }
+
+    /// Takes those bits away.
+    pub fn clear_mode(self, bits: c_long) {
+        call!(self, ffi::SSL_ctrl, sys::SSL_CTRL_CLEAR_MODE, bits, ptr::null_mut());
+    }
+
+    /// What it waits for, by the rules of SSL_get_error without its look at the error queue. One that libssl has given up
+    /// waits for nothing: where its alert found no room SSL_want goes on saying "writing".
+    pub fn wish(self) -> Option<Want> {
+        let bio = match self.want() {
+            sys::SSL_READING => self.reader(),
+            sys::SSL_WRITING => self.writer(),
+            _ => return None,
+        };
+        if bio.is_null() || self.is_given_up() {
+            return None;
+        }
+        // SAFETY: the connection keeps its BIO alive.
+        let flags = unsafe { sys::BIO_test_flags(bio, RETRY) };
+        if flags & ffi::BIO_FLAGS_SHOULD_RETRY == 0 {
+            return None;
+        }
+        match flags & (ffi::BIO_FLAGS_READ | ffi::BIO_FLAGS_WRITE) {
+            ffi::BIO_FLAGS_READ => Some(Want::Read),
+            ffi::BIO_FLAGS_WRITE => Some(Want::Write),
+            _ => None,
+        }
+    }
+
+    /// The descriptors that it reads from and writes to, where it has any.
+    pub fn descriptors(self) -> (Option<c_int>, Option<c_int>) {
+        // Asked for a descriptor, libssl complains about a missing BIO on the error queue.
+        let reader = (!self.reader().is_null()).then(|| call!(self, sys::SSL_get_rfd));
+        let writer = (!self.writer().is_null()).then(|| call!(self, sys::SSL_get_wfd));
+        (reader.filter(|fd| *fd >= 0), writer.filter(|fd| *fd >= 0))
+    }
+
+    /// The protocol that was agreed upon by ALPN.
+    pub fn alpn(self) -> Option<&'a [u8]> {
+        let (mut data, mut len) = (ptr::null(), 0);
+        // SAFETY: the view promises the connection; both places are written to.
+        unsafe { ffi::SSL_get0_alpn_selected(self.as_ptr(), &mut data, &mut len) };
+        if data.is_null() || len == 0 {
+            return None;
+        }
+        // SAFETY: libssl says that so many bytes are there, until another handshake.
+        Some(unsafe { std::slice::from_raw_parts(data, len as usize) })
+    }
+
+    /// The key exchange group, where this OpenSSL tells.
+    pub fn group(self) -> Option<&'a str> {
+        let id = call!(self, ffi::SSL_ctrl, sys::SSL_CTRL_GET_NEGOTIATED_GROUP, 0, ptr::null_mut());
+        let id = c_int::try_from(id).ok().filter(|id| *id != 0)?;
+        let name: *const c_char = call!(self, sys::SSL_group_to_name, id);
+        // SAFETY: NULL, or a text that lives as long as the context.
+        if name.is_null() { None } else { unsafe { CStr::from_ptr(name) }.to_str().ok() }
+    }
+
+    fn reader(self) -> *mut ffi::BIO {
+        call!(self, ffi::SSL_get_rbio)
+    }
+
+    fn writer(self) -> *mut ffi::BIO {
+        call!(self, ffi::SSL_get_wbio)
+    }
+
+    /// Whether it reads from a plain socket BIO, as SSL_set_fd gives it.
+    #[inline]
+    pub fn is_over_socket(self) -> bool {
+        let bio = self.reader();
+        // SAFETY: the connection keeps its BIO alive.
+        !bio.is_null() && unsafe { sys::BIO_method_type(bio) } == sys::BIO_TYPE_SOCKET
+    }
+
+    /// The descriptor of its plain socket BIO, where it reads and writes by the same, and where no callback of the program's
+    /// and no kernel encryption looks at it.
+    pub fn plain_socket(self) -> Option<c_int> {
+        let (reader, writer) = (self.reader(), self.writer());
+        // SAFETY: the connection keeps its BIOs alive, if it has any.
+        let (from, to) = unsafe { (plain_descriptor(reader)?, plain_descriptor(writer)?) };
+        (from == to).then_some(from)
+    }
+
+    /// What carries its bytes, where it is a `W`.
+    pub fn wire<W: Wire>(self) -> Option<&'a W> {
+        // SAFETY: NULL, or a BIO that the connection keeps alive until it gets another.
+        unsafe { Bio::find(self.reader()) }
+    }
+
+    /// Gives it a BIO for both directions, in place of those that it had.
+    pub fn set_bio<W: Wire>(self, bio: Bio<W>) {
+        let bio = bio.into_raw();
+        call!(self, ffi::SSL_set_bio, bio, bio);
+    }
+
+    /// Puts `bio` in the place of its BIOs, until the result is dropped. `None` where it has none.
+    pub fn lend<W: Wire>(self, bio: Bio<W>) -> Option<Lent<'a, W>> {
+        let (reader, writer) = (self.reader(), self.writer());
+        if reader.is_null() || writer.is_null() {
+            return None;
+        }
+        // SAFETY: all are live. Two references to ours go to the connection; the two to its own are kept until it has them
+        // back.
+        unsafe {
+            for bio in [reader, writer, bio.as_ptr(), bio.as_ptr()] {
+                sys::BIO_up_ref(bio);
+            }
+        }
+        // SAFETY: the connection gives up its references to its own, and takes those to ours.
+        unsafe {
+            sys::SSL_set0_rbio(self.as_ptr(), bio.as_ptr());
+            sys::SSL_set0_wbio(self.as_ptr(), bio.as_ptr());
+        }
+        Some(Lent { conn: self, reader, writer, courier: bio })
+    }
+}
+
+/// A connection's own BIOs, while another stands in for them. When this is dropped they are there again, and say what the
+/// other last said about trying again.
+pub struct Lent<'a, W> {
+    conn: Conn<'a>,
+    reader: *mut ffi::BIO,
+    writer: *mut ffi::BIO,
+    courier: Bio<W>,
+}
+
+impl<W> Drop for Lent<'_, W> {
+    fn drop(&mut self) {
+        // SAFETY: we hold a reference.
+        let flags = unsafe { sys::BIO_test_flags(self.courier.as_ptr(), RETRY) };
+        for bio in [self.reader, self.writer] {
+            // SAFETY: we hold a reference.
+            unsafe {
+                ffi::BIO_clear_flags(bio, RETRY);
+                ffi::BIO_set_flags(bio, flags);
+            }
+        }
+        // A callback may have given the connection another BIO meanwhile.
+        if self.conn.reader() == self.courier.as_ptr() {
+            // SAFETY: gives the connection our reference.
+            unsafe { sys::SSL_set0_rbio(self.conn.as_ptr(), self.reader) };
+        } else {
+            // SAFETY: gives up our reference.
+            unsafe { ffi::BIO_free_all(self.reader) };
+        }
+        if self.conn.writer() == self.courier.as_ptr() {
+            // SAFETY: gives the connection our reference.
+            unsafe { sys::SSL_set0_wbio(self.conn.as_ptr(), self.writer) };
+        } else {
+            // SAFETY: gives up our reference.
+            unsafe { ffi::BIO_free_all(self.writer) };
+        }
+    }
+}
+
+/// # Safety
+/// `bio` is NULL or live.
+unsafe fn plain_descriptor(bio: *mut ffi::BIO) -> Option<c_int> {
+    // SAFETY: it is asked where it is not NULL, and lives.
+    if bio.is_null() || unsafe { sys::BIO_method_type(bio) } != sys::BIO_TYPE_SOCKET {
+        return None;
+    }
+    // SAFETY: the caller promises that it lives.
+    if unsafe { sys::BIO_test_flags(bio, KERNEL_TLS) } != 0 || !unsafe { sys::BIO_get_callback_ex(bio) }.is_null() {
+        return None;
+    }
+    let mut fd: c_int = -1;
+    // SAFETY: this command's argument is a pointer to an int (BIO_get_fd).
+    let known = unsafe { ffi::BIO_ctrl(bio, sys::BIO_C_GET_FD, 0, (&raw mut fd).cast::<c_void>()) };
+    (known >= 0 && fd >= 0).then_some(fd)
+}

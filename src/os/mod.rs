@@ -1,0 +1,9 @@
+//! The system: what is asked of it and not of OpenSSL.
+
+pub mod clock;
+pub(crate) mod errno;
+pub mod exit;
+pub(crate) mod images;
+pub mod poll;
+pub mod signals;
+pub mod socket;

@@ -1,0 +1,154 @@
+//! The seal of this process: what was chosen when it was put on, and what it has counted since. There is one, and it
+//! stays.
+
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+
+use openssl::sha::sha256;
+
+use crate::audit;
+use crate::error::{Error, Result, Status};
+use crate::guard::Guard;
+use crate::guard::observer::{End, Observer, Occasion};
+use crate::handshake::expected_host;
+use crate::json::Object;
+use crate::libssl::Conn;
+use crate::libssl::method::Side;
+use crate::os::clock::now;
+use crate::os::{errno, images, socket};
+use crate::policy::Choice;
+use crate::seal::allow;
+use crate::seal::allow::Seen;
+use crate::seal::journal;
+use crate::seal::register::{Event, Outcome, Register};
+
+/// Whether the seal refuses, or only says what it would refuse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It refuses.
+    Enforce,
+    /// It only says; for this reason.
+    ReportOnly(String),
+}
+
+impl Mode {
+    /// Its name in the report and in the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Mode::Enforce => "enforce",
+            Mode::ReportOnly(_) => "report-only",
+        }
+    }
+}
+
+/// See the module's text.
+pub struct Seal {
+    /// The policy.
+    pub choice: Choice,
+    /// Whether it refuses.
+    pub mode: Mode,
+    /// What it has counted.
+    pub register: Register,
+}
+
+static SEAL: OnceLock<Seal> = OnceLock::new();
+
+/// The seal, where the process is sealed.
+pub fn current() -> Option<&'static Seal> {
+    SEAL.get()
+}
+
+/// Puts the seal on; whether it is a new one. Another than the one that is on already is refused.
+pub fn choose(choice: Choice, mode: Mode) -> Result<(&'static Seal, bool)> {
+    let mut fresh = false;
+    let seal = SEAL.get_or_init(|| {
+        fresh = true;
+        Seal { choice, mode: mode.clone(), register: Register::default() }
+    });
+    let same_kind = std::mem::discriminant(&seal.mode) == std::mem::discriminant(&mode);
+    if same_kind && seal.choice.name() == choice.name() {
+        return Ok((seal, fresh));
+    }
+    Err(Error::new(
+        Status::EState,
+        format!("this process is sealed already, with policy {:?} in mode {:?}", seal.choice.name(), seal.mode.name()),
+    )
+    .with_hint("a seal cannot be changed or taken off; start the process again to seal it otherwise"))
+}
+
+impl Seal {
+    /// Writes down what a context that is only watched is like, at the end of its first handshake: then the program has
+    /// set it up.
+    fn audit(&self, conn: Conn<'_>) {
+        if self.mode == Mode::Enforce || !journal::is_open() {
+            return;
+        }
+        let first = Guard::of_conn(conn).is_some_and(Guard::is_first_connection);
+        if let (true, Ok(report)) = (first, audit::connection(conn)) {
+            journal::write("audit", now(), |object| {
+                object.raw("report", &report.to_json()).text("text", &report.to_text());
+            });
+        }
+    }
+
+    /// Everything that was seen, as a JSON object.
+    pub fn to_json(&self) -> String {
+        let mut object = Object::new();
+        object.text("mode", self.mode.name()).text("policy", &self.choice.name());
+        if let Mode::ReportOnly(reason) = &self.mode {
+            object.text("reason", reason);
+        }
+        object.number("pid", std::process::id().into());
+        self.register.describe(&mut object);
+        object.raw("allowed", &allow::to_json()).texts("other_tls", &images::others());
+        object.finish()
+    }
+
+    /// Counts a context. The first is written down: a process that ends without a word has made one at least.
+    pub fn count_context(&self, side: Side, later: bool) {
+        if self.register.count_context(side, later) {
+            journal::write("first_context", now(), |object| {
+                object.number("contexts", 1);
+            });
+        }
+    }
+
+    /// Counts the end of a connection and writes it down.
+    pub fn record(&self, event: Event) {
+        journal::write(event.outcome.name(), event.time, |object| {
+            object.number("contexts", i64::try_from(self.register.contexts()).unwrap_or(i64::MAX));
+            event.describe(object);
+        });
+        self.register.count(event);
+    }
+}
+
+impl Observer for Seal {
+    fn exception(&self, occasion: &Occasion<'_>) -> Option<String> {
+        if allow::is_empty() {
+            return None;
+        }
+        let _kept = errno::Kept::now();
+        let hosts = occasion.wanted.map(|wanted| wanted.references().map(|host| host.text().into_owned()).collect());
+        let leaf = occasion.leaf.and_then(|leaf| leaf.to_der().ok()).map(|der| sha256(&der));
+        let address = occasion.conn.descriptors().0.and_then(socket::peer).map(|address| address.ip());
+        allow::find(&Seen { hosts: hosts.unwrap_or_default(), address, leaf }, now())
+    }
+
+    fn ended(&self, conn: Conn<'_>, end: &End) {
+        let _kept = errno::Kept::now();
+        let (outcome, host, error, allowed) = match end {
+            End::Connected(host) => (Outcome::Connected, host.clone(), None, None),
+            End::Refused(error) => (Outcome::Refused, None, Some(error), None),
+            End::WouldRefuse(error) => (Outcome::WouldRefuse, None, Some(error), None),
+            End::Excused(excused) => (Outcome::Excused, None, Some(&excused.refusal), Some(excused.by.clone())),
+            End::Failed(error) => (Outcome::Failed, None, Some(error), None),
+            End::Served => (Outcome::Served, None, None, None),
+        };
+        self.audit(conn);
+        let peer = conn.descriptors().0.and_then(socket::peer).as_ref().map(SocketAddr::to_string);
+        let of_error = || error.and_then(|error| error.host()).map(str::to_owned);
+        let host = host.or_else(of_error).or_else(|| expected_host::named(conn));
+        self.record(Event { outcome, host, error: error.cloned(), peer, allowed, time: now() });
+    }
+}
