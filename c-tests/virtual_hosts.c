@@ -152,6 +152,23 @@ static void verified_elsewhere(enum kind kind, int pinned, int version)
     SSL_CTX_free(others);
 }
 
+/* Names of a hardened server that judge clients alike share their sessions, as its program set it up. */
+static void alike(int version)
+{
+    SSL_CTX *first = server_context(HARDENED, trusted_ca());
+    SSL_CTX *with = clients[version == TLS1_3_VERSION][1];
+    SSL_SESSION *session = NULL;
+    others = server_context(HARDENED, trusted_ca());
+    SSL_CTX_set_tlsext_servername_callback(first, by_name);
+    need(meet(first, with, "closed.example", &session).other, "a client of the CA of both names");
+    struct meeting again = meet(first, with, "closed.example", &session);
+    claim(again.other && again.resumed, "a hardened server, %s: a name that judges clients as the first one does resumes",
+          version_name(version));
+    SSL_SESSION_free(session);
+    SSL_CTX_free(first);
+    SSL_CTX_free(others);
+}
+
 int main(void)
 {
     for (int version = 0; version < 2; version++)
@@ -163,7 +180,9 @@ int main(void)
         names_of(HARDENED, both_versions[i]);
         verified_elsewhere(OWN, 0, both_versions[i]);
         verified_elsewhere(OWN, 1, both_versions[i]);
+        verified_elsewhere(HARDENED, 0, both_versions[i]);
         verified_elsewhere(HARDENED, 1, both_versions[i]);
+        alike(both_versions[i]);
     }
     need(hostlock_seal_process(NULL) == 0, "hostlock_seal_process");
     for (int i = 0; i < 2; i++)

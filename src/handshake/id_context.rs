@@ -52,6 +52,7 @@ fn is_ours(guard: &Guard, wanted: &Result<Option<Wanted>>) -> bool {
 pub fn give(conn: Conn<'_>, guard: &Guard, watch: &Watch) {
     let wanted = expected_host::of_client(conn, guard, Some(watch), &Quiet::begin());
     if !is_ours(guard, &wanted) {
+        watch.state().begun_as = (guard.regime() == Regime::Hardened).then(|| compute(conn, guard, None, &[]));
         return;
     }
     let Some(current) = conn.session_id_context() else { return };
@@ -73,11 +74,11 @@ pub fn give(conn: Conn<'_>, guard: &Guard, watch: &Watch) {
 }
 
 /// The id context for a session of `conn` by the context in force: a servername callback may have exchanged it since
-/// [`give`], and OpenSSL leaves the first one's on the connection. `None` where it is not [ours](is_ours).
+/// [`give`], and OpenSSL leaves the first one's on the connection. `None` where it is the program's alone.
 pub fn in_force(conn: Conn<'_>, guard: &Guard, watch: &Watch) -> Option<[u8; 32]> {
     let given = watch.state().id_context.clone();
     let wanted = expected_host::of_client(conn, guard, Some(watch), &Quiet::begin());
-    if given.is_none() && !is_ours(guard, &wanted) {
+    if given.is_none() && !is_ours(guard, &wanted) && !is_another(conn, guard, watch) {
         return None;
     }
     let wanted = wanted.ok()?;
@@ -87,6 +88,13 @@ pub fn in_force(conn: Conn<'_>, guard: &Guard, watch: &Watch) -> Option<[u8; 32]
         None => conn.ctx().session_id_context()?,
     };
     Some(compute(conn, guard, wanted.as_ref(), &of_program))
+}
+
+/// Whether a servername callback has exchanged a hardened context for one that judges clients by something else. Sessions of
+/// it must not be taken for the first one's, nor the other way round, though the program gave both one id context.
+fn is_another(conn: Conn<'_>, guard: &Guard, watch: &Watch) -> bool {
+    let begun_as = watch.state().begun_as;
+    begun_as.is_some_and(|begun_as| begun_as != compute(conn, guard, None, &[]))
 }
 
 fn compute(conn: Conn<'_>, guard: &Guard, wanted: Option<&Wanted>, of_program: &[u8]) -> [u8; 32] {
