@@ -137,6 +137,26 @@ static void unguarded(void)
     claim(all_answer(away, HOSTLOCK_E_UNVERIFIED) && nothing_arrived(pair[1]),
           "one that is moved away from ours is unverified on %s", version_name(version));
     SSL_free(away);
+
+    /* Once the handshake is over its data is between the peers who were verified, whatever context stands there then. */
+    close(pair[0]);
+    close(pair[1]);
+    pair_of_sockets(pair, 1);
+    SSL_CTX *honest = plain_server(identity(RIGHT));
+    SSL *late = over(ours, pair[0]), *peer = over(honest, pair[1]);
+    char byte;
+    need(hostlock_conn_set_host(late, RIGHT_HOST) == 0 && shake(late, peer), "a verified handshake");
+    SSL_set_SSL_CTX(late, plain);
+    claim(hostlock_write(late, "x", 1) == 1 && SSL_read(peer, &byte, 1) == 1,
+          "one that is moved after its verified handshake writes to the peer who was verified on %s", version_name(version));
+    SSL_free(peer);
+    peer = over(honest, pair[1]);
+    need(SSL_clear(late) == 1, "SSL_clear");
+    SSL_set_connect_state(late);
+    claim(all_answer(late, HOSTLOCK_E_UNVERIFIED) && !shake(late, peer), "  and makes no other handshake there");
+    SSL_free(late);
+    SSL_free(peer);
+    SSL_CTX_free(honest);
     SSL_CTX_free(plain);
     SSL_CTX_free(ours);
     SSL_CTX_free(guarded);
@@ -462,6 +482,32 @@ static void stays_failed(int as_server, int by_libssl, int memory)
     close(pair[1]);
 }
 
+/* What came before a write failed can be read; an end that follows is not called clean, as the peer has not got all. */
+static void end_after_failed_write(void)
+{
+    int pair[2];
+    char buffer[16];
+    pair_of_sockets(pair, 1);
+    SSL_CTX *ctx = client_context(), *server_ctx = guarded_server();
+    only(ctx);
+    SSL *client = over(ctx, pair[0]), *server = over(server_ctx, pair[1]);
+    need(hostlock_conn_set_host(client, RIGHT_HOST) == 0 && shake(client, server), "a handshake");
+    need(hostlock_write(server, "early", 5) == 5 && hostlock_shutdown(server) == 0, "a server that answers and goes");
+    shutdown(pair[1], SHUT_RD);
+    int failure = (int)hostlock_write(client, "lost", 4);
+    claim(failure == HOSTLOCK_E_TRUNCATED && hostlock_write(client, "lost", 4) == failure,
+          "a write to a peer who listens no more fails, and again (%d) on %s", failure, version_name(version));
+    claim(hostlock_read(client, buffer, sizeof buffer) == 5, "  what the peer had sent before is read");
+    claim(hostlock_read(client, buffer, sizeof buffer) == failure && hostlock_read(client, buffer, sizeof buffer) == failure,
+          "  and the end, though the peer said goodbye, is that failure");
+    SSL_free(client);
+    SSL_free(server);
+    SSL_CTX_free(ctx);
+    SSL_CTX_free(server_ctx);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 static void poisoned(void)
 {
     for (int first = 0; first < 4; first++) {
@@ -556,6 +602,7 @@ int main(void)
             }
         }
         dribbled_record();
+        end_after_failed_write();
         no_room_for_goodbye();
         retries(0);
         retries(1);

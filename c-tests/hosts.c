@@ -134,9 +134,6 @@ static const struct {
      {{CTX_FROM_SNI, NULL}, {CONN_SET_HOST, RIGHT_HOST}, {SNI, OTHER_HOST}}},
 };
 
-/* OpenSSL 4.0 does not take a URL, and is left without a host. */
-#define HOSTLOCK_E_BAD_HOST (OPENSSL_VERSION_NUMBER < 0x40000000L ? HOSTLOCK_E_BAD_HOST : HOSTLOCK_E_NO_HOST)
-
 /* Each of these is refused by its own status, even where the server of `who` would be the right one. */
 static const struct {
     const char *claim;

@@ -42,7 +42,7 @@ int gettimeofday(struct timeval *restrict out, void *restrict zone)
 
 /* The CA lives for 400 days, each certificate for so many as it says. */
 static struct identity ca, lasting, brief_one, visitor, brief_visitor, other_visitor;
-static struct identity brief_ca, below_brief, visitor_below;
+static struct identity brief_ca, below_brief, visitor_below, brief_responder;
 
 static void with_certificate(SSL_CTX *ctx, const struct identity *who)
 {
@@ -87,6 +87,8 @@ static void add_list(SSL_CTX *ctx, long seconds, const struct identity *revoked)
 
 /* A good answer about `lasting`, in force for so many seconds. */
 static long staple_lasts;
+/* Who signs it in the CA's place, where that is not NULL. */
+static const struct identity *responder;
 
 static int staple(SSL *ssl, void *argument)
 {
@@ -95,7 +97,9 @@ static int staple(SSL *ssl, void *argument)
     OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), lasting.certificate, ca.certificate);
     ASN1_TIME *from = X509_gmtime_adj(NULL, -60), *until = X509_gmtime_adj(NULL, staple_lasts);
     OCSP_basic_add1_status(basic, id, V_OCSP_CERTSTATUS_GOOD, 0, NULL, from, until);
-    need(OCSP_basic_sign(basic, ca.certificate, ca.key, EVP_sha256(), NULL, OCSP_NOCERTS) == 1, "signing an OCSP answer");
+    const struct identity *signer = responder == NULL ? &ca : responder;
+    need(OCSP_basic_sign(basic, signer->certificate, signer->key, EVP_sha256(), NULL, responder == NULL ? OCSP_NOCERTS : 0) == 1,
+         "signing an OCSP answer");
     OCSP_RESPONSE *response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
     unsigned char *der = NULL;
     int length = i2d_OCSP_RESPONSE(response, &der);
@@ -355,6 +359,20 @@ static void clients(enum kind kind, int version)
     claim(result.served && !result.resumed, "  and not after it");
     ahead = made;
     forget();
+
+    responder = &brief_responder;
+    staple_lasts = 30 * DAY;
+    result = talk(server_ctx, ctx);
+    claim(result.served && !result.resumed, "  an answer is demanded that a responder signs whose certificate ends earlier");
+    ahead = made + 5 * HOUR;
+    result = talk(server_ctx, ctx);
+    claim(result.resumed, "  its session is resumed before that");
+    ahead = made + 6 * HOUR + 400;
+    result = talk(server_ctx, ctx);
+    claim(!result.served && !result.resumed, "  and not after it, when the answer is good for nothing");
+    ahead = made;
+    responder = NULL;
+    forget();
     SSL_CTX_free(ctx);
     SSL_CTX_free(server_ctx);
 }
@@ -467,10 +485,10 @@ static void serves(enum kind kind, int version, int by_id)
     /* A ticket does not hold the intermediate. */
     server_ctx = server(kind, version, by_id);
     ctx = visiting(&visitor_below);
+    need(hostlock_ctx_set_crl_mode(server_ctx, "chain+soft") == 0, "hostlock_ctx_set_crl_mode");
     result = talk(server_ctx, ctx);
     claim(result.served, "  a client below an intermediate is served");
     add_list(server_ctx, 30 * DAY, &other_visitor);
-    need(hostlock_ctx_set_crl_mode(server_ctx, "chain+soft") == 0, "hostlock_ctx_set_crl_mode");
     result = talk(server_ctx, ctx);
     claim(result.resumed, "  and resumes its session where nothing says that it was revoked");
     forget();
@@ -495,6 +513,7 @@ int main(void)
     visitor = until("a visitor", "DNS:visitor.example", "clientAuth", 300 * DAY);
     other_visitor = until("another visitor", "DNS:visitor.example", "clientAuth", 300 * DAY);
     brief_visitor = until("a brief visitor", "DNS:visitor.example", "clientAuth", 6 * HOUR);
+    brief_responder = until("a brief responder", NULL, "OCSPSigning", 6 * HOUR);
     brief_ca = issue(&ca, p256(), "a brief CA", NULL, NULL, -1, 300);
     X509_gmtime_adj(X509_getm_notAfter(brief_ca.certificate), 6 * HOUR);
     need(X509_sign(brief_ca.certificate, ca.key, EVP_sha256()) > 0, "signing");
@@ -512,7 +531,7 @@ int main(void)
     for (int i = 0; i < 2; i++)
         clients(SEALED, both_versions[i]);
     struct identity *all[] = {&ca, &lasting, &brief_one, &visitor, &other_visitor, &brief_visitor, &brief_ca,
-                             &below_brief, &visitor_below};
+                             &below_brief, &visitor_below, &brief_responder};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         identity_free(all[i]);
     return finish();

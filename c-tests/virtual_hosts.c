@@ -132,18 +132,38 @@ static void names_of(enum kind kind, int version)
     SSL_CTX_free(others);
 }
 
-/* The other name trusts another CA: what this one verified is nothing there. */
-static void verified_elsewhere(int version)
+/* The other name trusts another CA, or pins another key: what this one verified is nothing there. */
+static void verified_elsewhere(enum kind kind, int pinned, int version)
 {
-    SSL_CTX *first = server_context(OWN, trusted_ca());
+    SSL_CTX *first = server_context(kind, trusted_ca());
     SSL_CTX *with = clients[version == TLS1_3_VERSION][1];
     SSL_SESSION *session = NULL;
-    others = server_context(OWN, untrusted_ca());
+    others = server_context(kind, pinned ? trusted_ca() : untrusted_ca());
+    if (pinned)
+        need(hostlock_ctx_add_pin(others, "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=") == 0, "a pin");
     SSL_CTX_set_tlsext_servername_callback(first, by_name);
     struct meeting known = meet(first, with, "open.example", &session);
-    claim(known.arrived, "an own server, %s: a client of the first name's CA is let in there", version_name(version));
+    claim(known.arrived, "%s, %s: a client of the first name's CA is let in there", kind_names[kind],
+          version_name(version));
     struct meeting other = meet(first, with, "closed.example", &session);
-    claim(!other.other, "  and its session does not open the name of another CA");
+    claim(!other.other, "  and its session does not open the name of another %s", pinned ? "key" : "CA");
+    SSL_SESSION_free(session);
+    SSL_CTX_free(first);
+    SSL_CTX_free(others);
+}
+
+/* Names of a hardened server that judge clients alike share their sessions, as its program set it up. */
+static void alike(int version)
+{
+    SSL_CTX *first = server_context(HARDENED, trusted_ca());
+    SSL_CTX *with = clients[version == TLS1_3_VERSION][1];
+    SSL_SESSION *session = NULL;
+    others = server_context(HARDENED, trusted_ca());
+    SSL_CTX_set_tlsext_servername_callback(first, by_name);
+    need(meet(first, with, "closed.example", &session).other, "a client of the CA of both names");
+    struct meeting again = meet(first, with, "closed.example", &session);
+    claim(again.other && again.resumed, "a hardened server, %s: a name that judges clients as the first one does resumes",
+          version_name(version));
     SSL_SESSION_free(session);
     SSL_CTX_free(first);
     SSL_CTX_free(others);
@@ -158,7 +178,11 @@ int main(void)
     for (int i = 0; i < 2; i++) {
         names_of(OWN, both_versions[i]);
         names_of(HARDENED, both_versions[i]);
-        verified_elsewhere(both_versions[i]);
+        verified_elsewhere(OWN, 0, both_versions[i]);
+        verified_elsewhere(OWN, 1, both_versions[i]);
+        verified_elsewhere(HARDENED, 0, both_versions[i]);
+        verified_elsewhere(HARDENED, 1, both_versions[i]);
+        alike(both_versions[i]);
     }
     need(hostlock_seal_process(NULL) == 0, "hostlock_seal_process");
     for (int i = 0; i < 2; i++)

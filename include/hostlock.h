@@ -140,7 +140,8 @@ hostlock_ctx *hostlock_client_new(const char *policy);
  * never stand in.
  *
  * Sessions are resumed from the start: their id context is a digest of the policy, the anchors' keys, the names that the
- * client must have, and the id context that the program sets. Machines that are set up alike have the same.
+ * client must have, what else is asked of certificates (pins, depth, flags, a moment, the CRL mode, waivers), and the id
+ * context that the program sets. Machines that are set up alike have the same.
  *
  * Free it with hostlock_ctx_free or SSL_CTX_free.
  */
@@ -220,7 +221,8 @@ HOSTLOCK_MUST_USE int hostlock_handshake(hostlock_conn *conn);
  *
  * HOSTLOCK_E_TRUNCATED: the connection was cut, and what was read may be incomplete. HOSTLOCK_E_TIMEOUT: nothing came
  * within the context's timeout (hostlock_ctx_set_timeout says on which connections it holds); the call may be repeated.
- * Before the handshake it makes the handshake first. len must not be 0.
+ * Before the handshake it makes the handshake first. len must not be 0. After a write that failed for good, what the peer
+ * had sent before can be read; then the answer is that failure, also where the peer said goodbye: it has not got all.
  */
 HOSTLOCK_MUST_USE
 ssize_t hostlock_read(hostlock_conn *conn,
@@ -834,7 +836,8 @@ int hostlock_ctx_crl_reload(hostlock_ctx *ctx);
  * "require": there must be one. "off": none is asked for or looked at.
  *
  * A server is refused before the client sends a certificate of its own or any data. A certificate that is a trust
- * anchor itself has no issuer to ask about it.
+ * anchor itself has no issuer to ask about it. Clients staple nothing: on a context that only serves this is
+ * HOSTLOCK_E_STATE, and where a context serves either side it holds for connections that go out.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_set_ocsp_mode(hostlock_ctx *ctx,

@@ -35,7 +35,8 @@ pub unsafe extern "C" fn hostlock_client_new(policy: *const c_char) -> *mut host
 /// never stand in.
 ///
 /// Sessions are resumed from the start: their id context is a digest of the policy, the anchors' keys, the names that the
-/// client must have, and the id context that the program sets. Machines that are set up alike have the same.
+/// client must have, what else is asked of certificates (pins, depth, flags, a moment, the CRL mode, waivers), and the id
+/// context that the program sets. Machines that are set up alike have the same.
 ///
 /// Free it with hostlock_ctx_free or SSL_CTX_free.
 ///

@@ -96,7 +96,8 @@ pub unsafe extern "C" fn hostlock_ctx_crl_reload(ctx: *mut hostlock_ctx) -> c_in
 /// "require": there must be one. "off": none is asked for or looked at.
 ///
 /// A server is refused before the client sends a certificate of its own or any data. A certificate that is a trust
-/// anchor itself has no issuer to ask about it.
+/// anchor itself has no issuer to ask about it. Clients staple nothing: on a context that only serves this is
+/// HOSTLOCK_E_STATE, and where a context serves either side it holds for connections that go out.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `mode` is NULL or NUL-terminated.

@@ -129,7 +129,7 @@ fn verify(store_ctx: StoreCtx<'_>) -> Result<Answer> {
         let generation = watch.state().generation;
         session::put(conn, &session::with_end(&session::compute(guard, generation, wanted), end));
     }
-    if role == Role::Server && guard.regime() == Regime::Own {
+    if role == Role::Server && !matches!(guard.regime(), Regime::Sealed | Regime::Watched) {
         // A ticket of TLS 1.2 is written before the handshake is complete.
         client_certificate::mark_session(conn, guard);
     }

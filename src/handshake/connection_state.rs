@@ -67,6 +67,8 @@ pub struct State {
     pub generation: u64,
     /// The session id context that a server's connection was given.
     pub id_context: Option<GivenId>,
+    /// By what a hardened server judges clients, where its program's id context was left: of the context at the start.
+    pub begun_as: Option<[u8; 32]>,
     /// Whether the context's observer knows how the handshake ended.
     pub told: bool,
     /// Why libssl itself ended the handshake, where it was not for a verdict.

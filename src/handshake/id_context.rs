@@ -1,11 +1,13 @@
 //! The session id context of a server: libssl resumes a session only where its own is the same.
 //!
 //! It is a digest of what a verified session rests on: the policy, the anchors' keys, the names that the client must
-//! have, and the id context that the program sets. It is never random, so that machines that are set up alike resume each
+//! have, what the program asks for besides, and the id context that it sets. CRLs are no part of it, as each refresh would
+//! end every session: they are asked at resumption. It is never random, so that machines that are set up alike resume each
 //! other's sessions.
 //!
 //! Where OpenSSL does not show what the program set, that is left as it is.
 
+use crate::error::Result;
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{GivenId, Watch};
 use crate::handshake::{expected_host, session};
@@ -19,11 +21,29 @@ pub fn install(ctx: Ctx<'_>, guard: &Guard) -> bool {
     ctx.set_session_id_context(&id)
 }
 
-/// Gives a server's connection whose handshake begins its id context. A program's own server keeps what it chose, unless
-/// names were named: libssl compares none when a session is resumed.
+/// Whether sessions of this context bear a digest of ours. A program's own server keeps what it chose, until it names who
+/// the client must be or changes by our functions what is asked of certificates: libssl asks nothing of that again when a
+/// session is resumed.
+fn is_ours(guard: &Guard, wanted: &Result<Option<Wanted>>) -> bool {
+    if guard.regime() == Regime::Own || !matches!(wanted, Ok(None)) {
+        return true;
+    }
+    let settings = guard.settings();
+    !settings.pins.is_empty()
+        || !settings.exact.is_empty()
+        || settings.verify_time.is_some()
+        || settings.verify_depth.is_some()
+        || settings.verify_flags != 0
+        || !settings.verify_checks.is_empty()
+        || settings.revocation.mode.is_some()
+        || !settings.waivers.is_empty()
+}
+
+/// Gives a server's connection whose handshake begins its id context, where that is [ours](is_ours).
 pub fn give(conn: Conn<'_>, guard: &Guard, watch: &Watch) {
     let wanted = expected_host::of_client(conn, guard, Some(watch), &Quiet::begin());
-    if guard.regime() != Regime::Own && matches!(wanted, Ok(None)) {
+    if !is_ours(guard, &wanted) {
+        watch.state().begun_as = (guard.regime() == Regime::Hardened).then(|| compute(conn, guard, None, &[]));
         return;
     }
     let Some(current) = conn.session_id_context() else { return };
@@ -45,13 +65,27 @@ pub fn give(conn: Conn<'_>, guard: &Guard, watch: &Watch) {
 }
 
 /// The id context for a session of `conn` by the context in force: a servername callback may have exchanged it since
-/// [`give`], and OpenSSL leaves the first one's on the connection. `None` where hostlock gave none.
+/// [`give`], and OpenSSL leaves the first one's on the connection. `None` where it is the program's alone.
 pub fn in_force(conn: Conn<'_>, guard: &Guard, watch: &Watch) -> Option<[u8; 32]> {
-    let given = watch.state().id_context.clone()?;
-    let wanted = expected_host::of_client(conn, guard, Some(watch), &Quiet::begin()).ok()?;
-    let of_program =
-        if given.of_context { conn.ctx().session_id_context().unwrap_or(given.of_program) } else { given.of_program };
+    let given = watch.state().id_context.clone();
+    let wanted = expected_host::of_client(conn, guard, Some(watch), &Quiet::begin());
+    if given.is_none() && !is_ours(guard, &wanted) && !is_another(conn, guard, watch) {
+        return None;
+    }
+    let wanted = wanted.ok()?;
+    let of_program = match given {
+        Some(given) if given.of_context => conn.ctx().session_id_context().unwrap_or(given.of_program),
+        Some(given) => given.of_program,
+        None => conn.ctx().session_id_context()?,
+    };
     Some(compute(conn, guard, wanted.as_ref(), &of_program))
+}
+
+/// Whether a servername callback has exchanged a hardened context for one that judges clients by something else. Sessions of
+/// it must not be taken for the first one's, nor the other way round, though the program gave both one id context.
+fn is_another(conn: Conn<'_>, guard: &Guard, watch: &Watch) -> bool {
+    let begun_as = watch.state().begun_as;
+    begun_as.is_some_and(|begun_as| begun_as != compute(conn, guard, None, &[]))
 }
 
 fn compute(conn: Conn<'_>, guard: &Guard, wanted: Option<&Wanted>, of_program: &[u8]) -> [u8; 32] {
@@ -75,6 +109,7 @@ fn compute(conn: Conn<'_>, guard: &Guard, wanted: Option<&Wanted>, of_program: &
         pins.iter().for_each(|pin| part(pin.as_bytes()));
         let stricter = (settings.verify_depth, settings.verify_flags, &settings.verify_checks, &settings.waivers);
         part(format!("{stricter:?}").as_bytes());
+        part(format!("{:?}", (settings.verify_time, settings.revocation.mode)).as_bytes());
     }
     let mut names = Vec::new();
     if let Some(wanted) = wanted {

@@ -147,8 +147,6 @@ fn review_client(conn: Conn<'_>) {
     let reviewed = reviewed.and_then(|()| {
         if guard.regime() != Regime::Sealed {
             session_end::check_not_revoked(conn, guard)?;
-        }
-        if guard.regime() == Regime::Own {
             client_certificate::review_mark(conn, guard, Watch::of(conn))?;
             client_certificate::mark_session(conn, guard);
         }

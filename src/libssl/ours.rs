@@ -200,14 +200,27 @@ fn is_ours(address: usize) -> bool {
     if is_known(address) {
         return true;
     }
-    // Where there is no loader that could know, there is no second copy either.
-    let Some(own) = Image::of(our_method()) else { return true };
-    if Image::of(address).is_none_or(|image| image.base != own.base) {
+    let is_ours = match Image::of(our_method()) {
+        Some(own) => Image::of(address).is_some_and(|image| image.base == own.base),
+        // A program that is linked as a whole has no loader that could know.
+        None => is_beside(address, our_method()),
+    };
+    if !is_ours {
         return false;
     }
     LOWEST.fetch_min(address, Ordering::Relaxed);
     HIGHEST.fetch_max(address, Ordering::Relaxed);
     true
+}
+
+/// Whether `address` lies so near to a method of ours that it is one, too. libssl defines all of its methods in one file,
+/// those without a name for programs among them (a connection of TLS 1.3 has one), as constants that follow one another. What
+/// another copy has, and any other constant or memory, lies elsewhere; so this is stricter than to take every handle for
+/// ours where the loader knows nothing.
+fn is_beside(address: usize, method: usize) -> bool {
+    /// Some thirty methods, of less than 512 bytes each.
+    const ALL_METHODS: usize = 16 * 1024;
+    address.abs_diff(method) < ALL_METHODS
 }
 
 fn our_method() -> usize {
@@ -256,6 +269,22 @@ mod tests {
         // SAFETY: longer than four words, and only read.
         let refused = unsafe { check_object((&raw const NOT_AN_SSL).cast(), "ssl", "SSL") };
         assert_eq!(refused.unwrap_err().status(), Status::EForeignLibssl);
+    }
+
+    #[test]
+    fn where_the_loader_knows_nothing_only_what_lies_beside_our_methods_is_ours() {
+        // SAFETY: no arguments; each gives a static method.
+        let methods = unsafe { [ffi::TLS_client_method(), ffi::TLS_server_method(), ffi::DTLS_method()] };
+        for method in methods {
+            assert!(is_beside(method.addr(), our_method()));
+        }
+        let on_heap = Box::new([0_usize; 4]);
+        for address in [0, 0x303, on_heap.as_ptr().addr(), NOT_AN_SSL.as_ptr().addr(), ours as *const () as usize] {
+            assert!(!is_beside(address, our_method()), "{address:x}");
+        }
+        let mut words = ours(ffi::SSL::KIND).unwrap();
+        words.iter_mut().for_each(|word| *word = if is_beside(*word, our_method()) { *word } else { 0 });
+        assert!(words.iter().any(|word| *word != 0));
     }
 
     static NOT_AN_SSL: [usize; 8] = [0; 8];

@@ -109,7 +109,8 @@ const X509_V_ERR_OCSP_VERIFY_NEEDED: i32 = 73;
 const X509_V_ERR_OCSP_VERIFY_FAILED: i32 = 74;
 const X509_V_ERR_OCSP_CERT_UNKNOWN: i32 = 75;
 
-/// Refuses unless `staple` says, with authority and now, that the leaf is good.
+/// Refuses unless `staple` says, with authority and now, that the leaf is good. Answers when that ends, in Unix seconds: with
+/// the answer, or with the certificate of the responder who signed it.
 pub fn check(staple: &[u8], question: &Question<'_>) -> Result<Option<i64>> {
     let unreadable = |_| invalid(question, "cannot be read", "it is no OCSP response (RFC 6960)");
     let response = Response::parse(staple).map_err(unreadable)?;
@@ -124,7 +125,7 @@ pub fn check(staple: &[u8], question: &Question<'_>) -> Result<Option<i64>> {
         }
         Response::Basic(der) => Basic::parse(der).map_err(unreadable)?,
     };
-    basic.check_signature(question)?;
+    let of_responder = basic.check_signature(question)?;
     if basic.critical_extension {
         return Err(invalid(
             question,
@@ -132,7 +133,8 @@ pub fn check(staple: &[u8], question: &Question<'_>) -> Result<Option<i64>> {
             "RFC 6960 4.4 lists those that are",
         ));
     }
-    basic.check_status(question)
+    let of_answer = basic.check_status(question)?;
+    Ok([of_responder, of_answer].into_iter().flatten().min())
 }
 
 /// Whether `staple` speaks of certificates among `others` and of nobody else, not of the leaf. It names them by issuer's
@@ -172,13 +174,14 @@ fn failure_text(status: u8) -> &'static str {
 
 impl Basic<'_> {
     /// RFC 6960 4.2.2.2: the issuer signs itself, or a responder to whom it gave a certificate for that purpose.
-    fn check_signature(&self, question: &Question<'_>) -> Result<()> {
+    /// Answers when that certificate ends, in Unix seconds, the skew of clocks included.
+    fn check_signature(&self, question: &Question<'_>) -> Result<Option<i64>> {
         let issuer_der = encoded(question.issuer)?;
         let issuer = Certificate::parse(&issuer_der).map_err(|_| unreadable_certificate())?;
         let issuer_key = question.issuer.public_key().map_err(|_| unreadable_certificate())?;
         if self.names(&issuer) {
             return match self.is_signed_with(&issuer_key) {
-                true => Ok(()),
+                true => Ok(None),
                 false => Err(forged(question)),
             };
         }
@@ -193,7 +196,9 @@ impl Basic<'_> {
                 Err(why) => {
                     problem.get_or_insert(why);
                 }
-                Ok(key) if self.is_signed_with(&key) => return Ok(()),
+                Ok(key) if self.is_signed_with(&key) => {
+                    return Ok(moment::unix_seconds(certificate.not_after()).map(|until| until.saturating_add(SKEW)));
+                }
                 Ok(_) => return Err(forged(question)),
             }
         }
