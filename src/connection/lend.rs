@@ -20,7 +20,9 @@ pub fn take(conn: Conn<'_>) -> Option<Lent<'_>> {
         return None;
     }
     let kept = watch.courier.get::<Transport>();
-    let fits = |transport: &Transport| transport.fd() == fd && !(conn.is_in_before() && transport.was_used());
+    let is_finished = conn.is_init_finished();
+    let is_afresh = !is_finished && conn.is_in_before();
+    let fits = |transport: &Transport| transport.fd() == fd && !(is_afresh && transport.was_used());
     let courier = match kept.filter(|bio| bio.wire().is_some_and(fits)) {
         Some(courier) => courier,
         None if socket::is_stream(fd).unwrap_or(false) => {
@@ -32,7 +34,7 @@ pub fn take(conn: Conn<'_>) -> Option<Lent<'_>> {
     };
     let transport = courier.wire()?;
     // The handshake may have been made by libssl's own functions.
-    if conn.is_init_finished() {
+    if is_finished {
         transport.settle();
     }
     transport.begin_call();

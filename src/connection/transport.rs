@@ -67,6 +67,8 @@ pub struct Transport {
     patience_ms: Cell<Option<u32>>,
     sent: Cell<usize>,
     head: Cell<([u8; HEAD], usize)>,
+    /// Whether the head is full, and nobody needs to look at it.
+    is_head_full: Cell<bool>,
     failure: Cell<Option<Error>>,
 }
 
@@ -86,6 +88,7 @@ impl Transport {
             patience_ms: Cell::new(None),
             sent: Cell::new(0),
             head: Cell::new(([0; HEAD], 0)),
+            is_head_full: Cell::new(false),
             failure: Cell::new(None),
         };
         Bio::new(transport).ok_or_else(|| Error::new(Status::EInternal, "OpenSSL could not make a transport"))
@@ -186,11 +189,12 @@ impl Transport {
 
     /// Takes note of bytes from the peer.
     fn received(&self, bytes: &[u8]) {
-        let (mut head, len) = self.head.get();
-        if len < HEAD {
+        if !self.is_head_full.get() {
+            let (mut head, len) = self.head.get();
             let taken = bytes.len().min(HEAD - len);
             head[len..len + taken].copy_from_slice(&bytes[..taken]);
             self.head.set((head, len + taken));
+            self.is_head_full.set(len + taken == HEAD);
         }
         if let Some(mut limits) = self.limits.get() {
             limits.bytes = limits.bytes.saturating_sub(bytes.len());

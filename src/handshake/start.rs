@@ -7,7 +7,9 @@ use crate::error::{Error, Result};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{Verdict, Watch};
 use crate::handshake::refusals::{CONTEXT_REPLACED, foreign_session, unverified};
-use crate::handshake::{client_certificate, ech, expected_host, hooks, id_context, ocsp_status, session};
+use crate::handshake::{
+    client_certificate, ech, expected_host, hooks, id_context, ocsp_status, open_connections, session,
+};
 use crate::libssl::layout::Found;
 use crate::libssl::queue::{self, Quiet};
 use crate::libssl::{Conn, Ctx};
@@ -26,6 +28,8 @@ pub fn prepare(conn: Conn<'_>) {
 
 /// [`prepare`]; `in_earnest`: whether a hello will be built or read, beyond doubt.
 fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
+    // What passed before passes no more, also where the watch is lost.
+    open_connections::forget(conn.as_ptr().addr());
     let Ok(watch) = Watch::ensure(conn) else { return };
     let guard = Guard::of_conn(conn);
     {

@@ -234,20 +234,29 @@ unsafe extern "C" fn control<W: Wire>(
     _number: c_long,
     argument: *mut c_void,
 ) -> c_long {
-    // SAFETY: libcrypto hands its own live BIO; NULL, or the `W` that it owns.
-    let Some(wire) = (unsafe { ffi::BIO_get_data(bio).cast::<W>().as_ref() }) else { return 0 };
     match command {
         ffi::BIO_CTRL_FLUSH => 1,
-        ffi::BIO_CTRL_EOF => wire.is_at_end().into(),
-        sys::BIO_C_GET_FD => {
-            if !argument.is_null() {
-                // SAFETY: this command's argument is a pointer to an int (BIO_get_fd).
-                unsafe { *argument.cast::<c_int>() = wire.descriptor() };
-            }
-            wire.descriptor().into()
-        }
+        // SAFETY: libcrypto hands its own live BIO, and the argument that belongs to the command.
+        ffi::BIO_CTRL_EOF | sys::BIO_C_GET_FD => unsafe { tell::<W>(bio, command, argument) },
+        // Of each record libssl asks eight things that only libcrypto's own sockets know.
         _ => 0,
     }
+}
+
+/// # Safety
+/// `bio` is a live BIO of the type, and `argument` belongs to the command.
+#[inline(never)]
+unsafe fn tell<W: Wire>(bio: *mut ffi::BIO, command: c_int, argument: *mut c_void) -> c_long {
+    // SAFETY: the caller promises the BIO; NULL, or the `W` that it owns.
+    let Some(wire) = (unsafe { ffi::BIO_get_data(bio).cast::<W>().as_ref() }) else { return 0 };
+    if command == ffi::BIO_CTRL_EOF {
+        return wire.is_at_end().into();
+    }
+    if !argument.is_null() {
+        // SAFETY: the argument of BIO_C_GET_FD is a pointer to an int (BIO_get_fd).
+        unsafe { *argument.cast::<c_int>() = wire.descriptor() };
+    }
+    wire.descriptor().into()
 }
 
 unsafe extern "C" fn destroy<W: Wire>(bio: *mut ffi::BIO) -> c_int {

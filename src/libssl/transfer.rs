@@ -259,6 +259,9 @@ impl<W> Drop for Lent<'_, W> {
                 ffi::BIO_clear_flags(bio, RETRY);
                 ffi::BIO_set_flags(bio, flags);
             }
+            if self.reader == self.writer {
+                break;
+            }
         }
         // A callback may have given the connection another BIO meanwhile.
         if self.conn.reader() == self.courier.as_ptr() {

@@ -92,9 +92,9 @@ pub fn verify(material: &Material<'_>, param: OwnParam, reviewer: &dyn Reviewer)
 unsafe extern "C" fn review(ok: c_int, context: *mut ffi::X509_STORE_CTX) -> c_int {
     // SAFETY: OpenSSL hands its live context.
     let Some(view) = (unsafe { StoreCtx::new(context) }) else { return 0 };
-    // The chain of a CRL's own issuer is verified in a context of its own, with a parent.
-    let mut all = std::iter::successors(Some(view), |context| context.parent());
-    let Some(notes) = all.find_map(|context| running::notes_of(context.as_ptr())) else { return 0 };
+    // The chain of a CRL's own issuer is verified in a context of its own. That lies on the stack: only its parent counts.
+    let outermost = std::iter::successors(Some(view), |context| context.parent()).last().unwrap_or(view);
+    let Some(notes) = running::notes_of(outermost.as_ptr()) else { return 0 };
     // SAFETY: `verify` lays a reviewer out as long as it verifies in this context, and it lives longer.
     let reviewer = unsafe { *notes.cast::<&dyn Reviewer>() };
     stopped(|| reviewer.review(ok, view)).unwrap_or(0)
