@@ -177,6 +177,8 @@ fn no_place() -> Error {
 pub struct Place<O, T> {
     /// How a copy of the object gets a copy of the data; without it the copy has none.
     copy: Option<fn(&T) -> T>,
+    /// Told of each object that is freed, whether it had data or not, while its address is still its own.
+    farewell: Option<fn(*const O)>,
     slots: OnceLock<Option<Slots>>,
     ended: AtomicU64,
     kind: PhantomData<fn(O) -> T>,
@@ -185,12 +187,14 @@ pub struct Place<O, T> {
 impl<O: Holder, T: Send + Sync> Place<O, T> {
     /// A place that copies of objects do not inherit.
     pub const fn not_copied() -> Place<O, T> {
-        Place { copy: None, slots: OnceLock::new(), ended: AtomicU64::new(0), kind: PhantomData }
+        Place { copy: None, farewell: None, slots: OnceLock::new(), ended: AtomicU64::new(0), kind: PhantomData }
     }
 
-    /// A place whose data is copied by `copy` with its object.
-    pub const fn copied(copy: fn(&T) -> T) -> Place<O, T> {
-        Place { copy: Some(copy), slots: OnceLock::new(), ended: AtomicU64::new(0), kind: PhantomData }
+    /// A place whose data is copied by `copy` with its object. `farewell` is told of each object that is freed, and must not
+    /// panic.
+    pub const fn copied(copy: fn(&T) -> T, farewell: fn(*const O)) -> Place<O, T> {
+        let (copy, farewell) = (Some(copy), Some(farewell));
+        Place { copy, farewell, slots: OnceLock::new(), ended: AtomicU64::new(0), kind: PhantomData }
     }
 
     /// How many objects of the kind have been freed. Another may be made at the address of one that is gone.
@@ -291,7 +295,7 @@ impl<O: Holder, T: Send + Sync> Place<O, T> {
 
     /// OpenSSL frees an object. The first slot's turn frees what two agree on.
     unsafe extern "C" fn free(
-        _object: *mut c_void,
+        object: *mut c_void,
         _word: *mut c_void,
         all: *mut ffi::CRYPTO_EX_DATA,
         index: c_int,
@@ -304,6 +308,9 @@ impl<O: Holder, T: Send + Sync> Place<O, T> {
             return;
         };
         place.ended.fetch_add(1, Ordering::Release);
+        if let Some(farewell) = place.farewell {
+            farewell(object as *const O);
+        }
         // SAFETY: OpenSSL hands the ex_data of the object that ends, whose words stay until all callbacks have run.
         let data: *const T = slots.agreed(|index| unsafe { sys::CRYPTO_get_ex_data(all, index) });
         if !data.is_null() {

@@ -111,7 +111,7 @@ unsafe fn note_unfinished(ssl: *mut ffi::SSL, data: *const c_void, len: c_int, o
     let Some(watch) = (unsafe { Watch::of(ssl) }) else { return };
     if let Ok(Progress::Done(_)) = outcome {
         if watch.state().unfinished.take().is_some() {
-            watch.set_open(true);
+            watch.set_open(ssl, true);
         }
         return;
     }
@@ -119,7 +119,7 @@ unsafe fn note_unfinished(ssl: *mut ffi::SSL, data: *const c_void, len: c_int, o
     let begun = unsafe { ffi::SSL_is_init_finished(ssl) == 1 && sys::SSL_want(ssl) == sys::SSL_WRITING };
     if begun {
         watch.state().unfinished.get_or_insert((data.addr(), usize::try_from(len).unwrap_or(0)));
-        watch.set_open(false);
+        watch.set_open(ssl, false);
     }
 }
 

@@ -10,6 +10,7 @@ use crate::error::{Error, Result, Status};
 use crate::sys;
 use crate::verify::begin;
 use crate::verify::guard::{Guard, Regime, Role};
+use crate::verify::open;
 use crate::verify::watch::{Verdict, Watch};
 
 /// The way that a read or write takes.
@@ -26,13 +27,15 @@ pub enum Way {
 /// The way for `ssl`. It is asked before each read and write, so it does little.
 ///
 /// # Safety
-/// `ssl` is a live `SSL` of our libssl that no other thread uses now.
+/// `ssl` is NULL or a live `SSL` of our libssl that no other thread uses now.
 #[inline]
 pub unsafe fn way(ssl: *mut ffi::SSL) -> Way {
-    // SAFETY: `ssl` is live, and keeps its watch.
-    let Some(watch) = (unsafe { Watch::of(ssl) }) else { return Way::Ask };
+    // SAFETY: `ssl` as the caller promises.
+    if !open::knows(ssl) && !unsafe { is_open(ssl) } {
+        return Way::Ask;
+    }
     // SAFETY: `ssl` is live; after SSL_clear and after a fatal error libssl says no.
-    if !watch.is_open() || unsafe { ffi::SSL_is_init_finished(ssl) } != 1 {
+    if unsafe { ffi::SSL_is_init_finished(ssl) } != 1 {
         return Way::Ask;
     }
     // SAFETY: `ssl` is live; NULL where it has no BIO.
@@ -44,10 +47,25 @@ pub unsafe fn way(ssl: *mut ffi::SSL) -> Way {
     Way::Direct
 }
 
-/// The guard under which the handshake of `ssl` was begun, or would begin now.
+/// Whether `ssl` is open though nobody remembers it: another connection may have taken its place in the memory.
 ///
 /// # Safety
 /// As for [`way`].
+#[cold]
+#[inline(never)]
+unsafe fn is_open(ssl: *mut ffi::SSL) -> bool {
+    // SAFETY: `ssl` is live where it is not NULL, and keeps its watch.
+    let is_open = !ssl.is_null() && unsafe { Watch::of(ssl) }.is_some_and(Watch::is_open);
+    if is_open {
+        open::remember(ssl);
+    }
+    is_open
+}
+
+/// The guard under which the handshake of `ssl` was begun, or would begin now.
+///
+/// # Safety
+/// `ssl` is a live `SSL` of our libssl that no other thread uses now.
 pub unsafe fn guard(ssl: *mut ffi::SSL) -> Result<Arc<Guard>> {
     // SAFETY: `ssl` is live, and keeps its watch.
     let watch = unsafe { Watch::of(ssl) };
@@ -79,7 +97,7 @@ fn unguarded() -> Error {
 /// Whether the complete handshake of `ssl`, begun under `guard`, also was verified.
 ///
 /// # Safety
-/// As for [`way`].
+/// `ssl` is a live `SSL` of our libssl that no other thread uses now.
 pub unsafe fn verified(ssl: *mut ffi::SSL, guard: &Guard) -> Result<()> {
     if guard.regime() == Regime::Watched {
         return Ok(());
@@ -102,19 +120,19 @@ pub unsafe fn verified(ssl: *mut ffi::SSL, guard: &Guard) -> Result<()> {
 /// Opens the way for what comes after a complete and verified handshake, unless a write is unfinished.
 ///
 /// # Safety
-/// As for [`way`].
+/// `ssl` is a live `SSL` of our libssl that no other thread uses now.
 pub unsafe fn open(ssl: *mut ffi::SSL) {
     // SAFETY: `ssl` is live, and keeps its watch.
     if let Some(watch) = unsafe { Watch::of(ssl) } {
         let idle = watch.state().unfinished.is_none();
-        watch.set_open(idle);
+        watch.set_open(ssl, idle);
     }
 }
 
 /// Whether libssl has given the connection up: a fatal error of either side came before.
 ///
 /// # Safety
-/// As for [`way`].
+/// `ssl` is a live `SSL` of our libssl that no other thread uses now.
 pub unsafe fn given_up(ssl: *const ffi::SSL) -> bool {
     // SAFETY: `ssl` is live; the answer is a static text.
     let state = unsafe { CStr::from_ptr(ffi::SSL_state_string(ssl)) };

@@ -120,25 +120,25 @@ pub unsafe extern "C" fn hostlock_handshake(conn: *mut hostlock_conn) -> c_int {
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_read(conn: *mut hostlock_conn, buf: *mut c_void, len: usize) -> ssize_t {
-    if !conn.is_null() && !buf.is_null() && len.wrapping_sub(1) < c_int::MAX as usize {
+    if !buf.is_null() && len.wrapping_sub(1) < c_int::MAX as usize {
         // SAFETY: `conn` as the caller promises.
-        let way = unsafe { gate::way(conn) };
-        if way == Way::Direct {
-            // SAFETY: `conn` and `buf` as the caller promises. No Rust code runs here that could panic.
-            let got = unsafe { openssl_sys::SSL_read(conn, buf, len as c_int) };
-            if got > 0 {
-                return got as ssize_t;
+        match unsafe { gate::way(conn) } {
+            Way::Direct => {
+                // SAFETY: `conn` and `buf` as the caller promises. No Rust code runs here that could panic.
+                let got = unsafe { openssl_sys::SSL_read(conn, buf, len as c_int) };
+                if got > 0 {
+                    return got as ssize_t;
+                }
+                // SAFETY: `conn` and `buf` as the caller promises.
+                return unsafe { read_on(conn, buf, len, got) };
             }
             // SAFETY: `conn` and `buf` as the caller promises.
-            return unsafe { read_slowly(conn, buf, len, Some(got), None) };
-        }
-        if way == Way::Socket {
-            // SAFETY: `conn` and `buf` as the caller promises.
-            return unsafe { read_over_socket(conn, buf, len) };
+            Way::Socket => return unsafe { read_over_socket(conn, buf, len) },
+            Way::Ask => {}
         }
     }
     // SAFETY: `conn` and `buf` as the caller promises.
-    unsafe { read_slowly(conn, buf, len, None, None) }
+    unsafe { read_afresh(conn, buf, len) }
 }
 
 /// Writes `buf`, or the first part of it: the answer is how many bytes were taken, at least 1 where `len` is not 0.
@@ -153,12 +153,12 @@ pub unsafe extern "C" fn hostlock_read(conn: *mut hostlock_conn, buf: *mut c_voi
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_write(conn: *mut hostlock_conn, buf: *const c_void, len: usize) -> ssize_t {
-    if !conn.is_null() && !buf.is_null() && len.wrapping_sub(1) < c_int::MAX as usize {
+    if !buf.is_null() && len.wrapping_sub(1) < c_int::MAX as usize {
         // SAFETY: `conn` and `buf` as the caller promises.
         return unsafe { write_part(conn, buf, len as c_int, Patience::Transport) };
     }
     // SAFETY: `conn` and `buf` as the caller promises.
-    unsafe { write_slowly(conn, buf, len, None, Patience::Transport, None) }
+    unsafe { write_afresh(conn, buf, len, Patience::Transport) }
 }
 
 /// Writes all of `buf`: `len`, or a negative status. It waits also on a descriptor in non-blocking mode, up to the
@@ -346,26 +346,71 @@ unsafe fn read_slowly(
 }
 
 /// # Safety
-/// `conn` is a live `SSL` that no other thread uses now; `buf` is `len` readable bytes, and `len` is not 0.
+/// As for hostlock_read.
+#[cold]
+#[inline(never)]
+unsafe fn read_afresh(conn: *mut hostlock_conn, buf: *mut c_void, len: usize) -> ssize_t {
+    // SAFETY: `conn` and `buf` as the caller promises.
+    unsafe { read_slowly(conn, buf, len, None, None) }
+}
+
+/// Goes on after a first attempt.
+///
+/// # Safety
+/// As for hostlock_read.
+#[cold]
+#[inline(never)]
+unsafe fn read_on(conn: *mut hostlock_conn, buf: *mut c_void, len: usize, first: c_int) -> ssize_t {
+    // SAFETY: `conn` and `buf` as the caller promises.
+    unsafe { read_slowly(conn, buf, len, Some(first), None) }
+}
+
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now; `buf` is `len` readable bytes, and `len` is not 0.
 #[inline(always)]
 unsafe fn write_part(conn: *mut hostlock_conn, buf: *const c_void, len: c_int, patience: Patience) -> ssize_t {
     // SAFETY: `conn` as the caller promises.
-    let way = unsafe { gate::way(conn) };
-    if way == Way::Ask {
+    match unsafe { gate::way(conn) } {
+        Way::Direct => {
+            // SAFETY: `conn` and `buf` as the caller promises. No Rust code runs here that could panic.
+            let sent = unsafe { openssl_sys::SSL_write(conn, buf, len) };
+            if sent > 0 {
+                return sent as ssize_t;
+            }
+            // SAFETY: `conn` and `buf` as the caller promises.
+            unsafe { write_on(conn, buf, len, sent, patience) }
+        }
         // SAFETY: `conn` and `buf` as the caller promises.
-        return unsafe { write_slowly(conn, buf, len as usize, None, patience, None) };
-    }
-    if way == Way::Socket {
+        Way::Socket => unsafe { write_over_socket(conn, buf, len, patience) },
         // SAFETY: `conn` and `buf` as the caller promises.
-        return unsafe { write_over_socket(conn, buf, len, patience) };
+        Way::Ask => unsafe { write_afresh(conn, buf, len as usize, patience) },
     }
-    // SAFETY: `conn` and `buf` as the caller promises. No Rust code runs here that could panic.
-    let sent = unsafe { openssl_sys::SSL_write(conn, buf, len) };
-    if sent > 0 {
-        return sent as ssize_t;
-    }
+}
+
+/// # Safety
+/// As for hostlock_write.
+#[cold]
+#[inline(never)]
+unsafe fn write_afresh(conn: *mut hostlock_conn, buf: *const c_void, len: usize, patience: Patience) -> ssize_t {
     // SAFETY: `conn` and `buf` as the caller promises.
-    unsafe { write_slowly(conn, buf, len as usize, Some(sent), patience, None) }
+    unsafe { write_slowly(conn, buf, len, None, patience, None) }
+}
+
+/// Goes on after a first attempt.
+///
+/// # Safety
+/// As for [`write_part`].
+#[cold]
+#[inline(never)]
+unsafe fn write_on(
+    conn: *mut hostlock_conn,
+    buf: *const c_void,
+    len: c_int,
+    first: c_int,
+    patience: Patience,
+) -> ssize_t {
+    // SAFETY: `conn` and `buf` as the caller promises.
+    unsafe { write_slowly(conn, buf, len as usize, Some(first), patience, None) }
 }
 
 /// # Safety

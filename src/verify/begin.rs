@@ -50,7 +50,7 @@ unsafe fn prepare_for(ssl: *mut ffi::SSL, in_earnest: bool) {
         if unsafe { sys::SSL_in_before(ssl) } == 1 {
             (state.ended, state.unfinished) = (None, None);
         }
-        watch.set_open(false);
+        watch.set_open(ssl, false);
         state.staple_judged = false;
         state.generation = guard.map_or(0, Guard::generation);
         state.guard = guard.map(Guard::share);

@@ -34,6 +34,7 @@ pub(crate) mod key;
 pub(crate) mod late;
 pub mod mark;
 pub mod offline;
+pub mod open;
 pub mod outer;
 pub mod overseer;
 pub mod own;

@@ -14,6 +14,7 @@ use crate::identity::Reference;
 use crate::sys;
 use crate::verify::guard::Guard;
 use crate::verify::id_context::Given;
+use crate::verify::open;
 use crate::verify::overseer::Excused;
 
 /// How far the judgement of a handshake has come.
@@ -103,9 +104,10 @@ impl Watch {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Sets what [`Watch::is_open`] answers.
-    pub fn set_open(&self, open: bool) {
+    /// Sets what [`Watch::is_open`] answers; `ssl` is the connection of this watch.
+    pub fn set_open(&self, ssl: *const ffi::SSL, open: bool) {
         self.open.store(open, Ordering::Relaxed);
+        if open { open::remember(ssl) } else { open::forget(ssl) }
     }
 
     /// The transport that stands in for the program's BIO, or NULL.
@@ -148,7 +150,7 @@ impl Watch {
     }
 }
 
-static WATCHES: Place<ffi::SSL, Watch> = Place::copied(for_a_copy);
+static WATCHES: Place<ffi::SSL, Watch> = Place::copied(for_a_copy, open::forget);
 
 impl Drop for Watch {
     fn drop(&mut self) {
