@@ -55,7 +55,6 @@ holders! {
     SSL: ffi::CRYPTO_EX_INDEX_SSL, ffi::SSL_get_ex_data, ffi::SSL_set_ex_data;
     SSL_CTX: ffi::CRYPTO_EX_INDEX_SSL_CTX, ffi::SSL_CTX_get_ex_data, ffi::SSL_CTX_set_ex_data;
     X509_STORE: sys::CRYPTO_EX_INDEX_X509_STORE, sys::X509_STORE_get_ex_data, sys::X509_STORE_set_ex_data;
-    X509_STORE_CTX: sys::CRYPTO_EX_INDEX_X509_STORE_CTX, ffi::X509_STORE_CTX_get_ex_data, sys::X509_STORE_CTX_set_ex_data;
 }
 
 /// The slots of one kind of data, and the forms that a pointer has in them.
@@ -109,9 +108,9 @@ impl Slots {
     /// `object` is live, and no other thread changes its ex_data now.
     unsafe fn write<O: Holder, T>(&self, object: *mut O, data: *const T) -> Result<()> {
         // SAFETY: the caller promises the object.
-        let is_free = |copy: &usize| unsafe { O::word(object, self.at[*copy]) }.is_null();
-        let free: Vec<usize> = (0..COPIES).filter(is_free).collect();
-        if free.len() < 2 {
+        let free = self.at.map(|index| unsafe { O::word(object, index) }.is_null());
+        let those_free = || (0..COPIES).filter(|copy| free[*copy]);
+        if those_free().count() < 2 {
             let numbers = self.at.map(|index| index.to_string()).join(", ");
             return Err(Error::new(
                 Status::EState,
@@ -122,50 +121,14 @@ impl Slots {
             ));
         }
         // SAFETY: the caller promises the object; OpenSSL does not follow the word.
-        let put = |copy: &usize, word| unsafe { O::set_word(object, self.at[*copy], word) } == 1;
-        if free.iter().all(|copy| put(copy, self.form(*copy, data))) {
+        let put = |copy: usize, word| unsafe { O::set_word(object, self.at[copy], word) } == 1;
+        if those_free().all(|copy| put(copy, self.form(copy, data))) {
             return Ok(());
         }
-        for copy in &free {
+        for copy in those_free() {
             put(copy, ptr::null_mut());
         }
         Err(Error::new(Status::EInternal, "OpenSSL has no memory for our data"))
-    }
-}
-
-/// Where data hangs on objects of the type `O` that do not own it: who lends it sees to it that it lives long enough.
-pub struct Loan<O> {
-    slots: OnceLock<Option<Slots>>,
-    kind: PhantomData<fn(O)>,
-}
-
-impl<O: Holder> Loan<O> {
-    /// A place for such data.
-    pub const fn place() -> Loan<O> {
-        Loan { slots: OnceLock::new(), kind: PhantomData }
-    }
-
-    /// Hangs `data` on `object`, which has none yet.
-    ///
-    /// # Safety
-    /// `object` is live, and no other thread changes its ex_data now.
-    pub unsafe fn lend<T>(&self, object: *mut O, data: *const T) -> Result<()> {
-        let slots = self.slots().ok_or_else(no_place)?;
-        // SAFETY: the caller promises the object.
-        unsafe { slots.write(object, data) }
-    }
-
-    /// What was lent to `object`, or NULL.
-    ///
-    /// # Safety
-    /// `object` is live.
-    pub unsafe fn of<T>(&self, object: *const O) -> *const T {
-        // SAFETY: the caller promises the object.
-        self.slots().map_or(ptr::null(), |slots| slots.agreed(|index| unsafe { O::word(object, index) }))
-    }
-
-    fn slots(&self) -> Option<Slots> {
-        *self.slots.get_or_init(|| Slots::register(O::CLASS, ptr::null_mut(), None))
     }
 }
 

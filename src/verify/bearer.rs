@@ -40,6 +40,7 @@ impl Guard {
     ///
     /// # Safety
     /// `ctx` is NULL or a live `SSL_CTX` of our libssl, and outlives the reference.
+    #[inline(always)]
     pub unsafe fn of<'a>(ctx: *const ffi::SSL_CTX) -> Option<&'a Guard> {
         if ctx.is_null() {
             return None;
@@ -50,6 +51,15 @@ impl Guard {
             // SAFETY: no context was freed since it was found on this one, which the caller promises to be live.
             return unsafe { last.guard.as_ref() };
         }
+        // SAFETY: the caller promises that the context is live and outlives the reference.
+        unsafe { Guard::look_up(ctx, freed) }
+    }
+
+    /// # Safety
+    /// As for [`Guard::of`]; `ctx` is not NULL.
+    #[cold]
+    #[inline(never)]
+    unsafe fn look_up<'a>(ctx: *const ffi::SSL_CTX, freed: u64) -> Option<&'a Guard> {
         // SAFETY: the caller promises that the context is live and outlives the reference.
         let guard: Option<&'a Guard> = unsafe { GUARDS.of(ctx) };
         if let Some(guard) = guard {
@@ -62,6 +72,7 @@ impl Guard {
     ///
     /// # Safety
     /// `ssl` is a live `SSL` of our libssl, and outlives the reference.
+    #[inline(always)]
     pub unsafe fn of_ssl<'a>(ssl: *const ffi::SSL) -> Option<&'a Guard> {
         // SAFETY: as the caller promises.
         unsafe { Guard::of(ffi::SSL_get_SSL_CTX(ssl)) }

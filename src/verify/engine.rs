@@ -12,7 +12,6 @@ use openssl::x509::{X509, X509NameRef, X509Ref};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::ex_data::Loan;
 use crate::policy::Check;
 use crate::sys;
 use crate::verify::guard::Role;
@@ -20,6 +19,7 @@ use crate::verify::insecure::Waiver;
 use crate::verify::judge::{Case, SELF_ISSUED_ALLOWANCE};
 use crate::verify::revocation::inquiry::Inquiry;
 use crate::verify::revocation::{self, Revocation};
+use crate::verify::running::{self, LaidOut};
 
 /// What OpenSSL found.
 pub struct Outcome {
@@ -97,8 +97,7 @@ fn run_with(
     let notes = Notes { case, inquiry: Inquiry::new(revocation) };
     // SAFETY: the inquiry outlives the verification.
     unsafe { notes.inquiry.arm(context.0) };
-    // SAFETY: the notes outlive the verification, and only `review` reads them.
-    unsafe { NOTES.lend(context.0, ptr::from_ref(&notes))? };
+    let _laid_out = LaidOut::new(context.0, (&raw const notes).cast());
     // SAFETY: the callback stops panics at its border.
     unsafe { sys::X509_STORE_CTX_set_verify_cb(context.0, Some(review)) };
     // SAFETY: the context is set up; nothing that it refers to is freed before it.
@@ -328,23 +327,19 @@ impl<'a> Notes<'a> {
     /// The notes of a verification; a CRL issuer's own chain is verified in a context of its own, with a parent.
     ///
     /// # Safety
-    /// `context` is live, and inside of a verification that `run` prepared.
+    /// `context` is live, and inside of a verification that `run` prepared, which outlives the reference.
     unsafe fn of(mut context: *mut ffi::X509_STORE_CTX) -> Option<&'a Notes<'a>> {
         while !context.is_null() {
-            // SAFETY: as the caller promises, here and below.
-            let notes: *const Notes<'a> = unsafe { NOTES.of(context) };
-            if !notes.is_null() {
-                // SAFETY: as above.
-                return Some(unsafe { &*notes });
+            if let Some(notes) = running::notes_of(context) {
+                // SAFETY: `run_with` lays its notes out as long as it verifies in this context, and they live longer.
+                return Some(unsafe { &*notes.cast() });
             }
-            // SAFETY: as above.
+            // SAFETY: the caller promises a live context, whose parents are live.
             context = unsafe { sys::X509_STORE_CTX_get0_parent_ctx(context) };
         }
         None
     }
 }
-
-static NOTES: Loan<ffi::X509_STORE_CTX> = Loan::place();
 
 struct StoreContext(*mut ffi::X509_STORE_CTX);
 

@@ -45,6 +45,7 @@ pub mod pins;
 pub mod recipe;
 pub mod revocation;
 pub(crate) mod rules;
+mod running;
 pub mod security;
 pub(crate) mod session_end;
 pub(crate) mod signed;

@@ -217,9 +217,14 @@ pub unsafe fn with_store(
     _quiet: &Quiet,
 ) -> Result<Option<Wanted>> {
     // SAFETY: the caller promises live parameters.
-    let (of_store, of_own) = unsafe { (names(store, guard)?, names(own, guard)?) };
-    let more = of_store.into_iter().zip(of_own).filter(|(stores, own)| own.is_empty() && !stores.is_empty());
-    let more: Vec<Vec<Reference>> = more.map(|(stores, _)| stores).collect();
+    let (in_store, in_own) = unsafe { (kinds(store)?, kinds(own)?) };
+    let counts: [bool; 3] = std::array::from_fn(|kind| in_store[kind] && !in_own[kind]);
+    let mut more = Vec::new();
+    if counts.contains(&true) {
+        // SAFETY: the caller promises live parameters.
+        let of_store = unsafe { names(store, guard)? };
+        more.extend(of_store.into_iter().zip(counts).filter_map(|(names, counts)| counts.then_some(names)));
+    }
     if more.is_empty() && wanted.is_none() {
         return Ok(None);
     }
@@ -255,6 +260,18 @@ unsafe fn wildcards(param: *mut ffi::X509_VERIFY_PARAM) -> bool {
     // SAFETY: reads one word of the live parameters.
     let flags = unsafe { sys::X509_VERIFY_PARAM_get_hostflags(param) };
     flags & X509_CHECK_FLAG_NO_WILDCARDS == 0
+}
+
+/// Whether `param` has hosts, addresses and e-mail addresses. To look is to leave entries on OpenSSL's queue.
+///
+/// # Safety
+/// `param` is live and not changed by another thread.
+unsafe fn kinds(param: *mut ffi::X509_VERIFY_PARAM) -> Result<[bool; 3]> {
+    // SAFETY: `param` is live and nobody changes it, by this function's own contract.
+    let (hosts, addresses) = unsafe { (parameters::hosts(param)?, parameters::addresses(param)?) };
+    // SAFETY: `param` is live and nobody changes it, by this function's own contract.
+    let emails = unsafe { parameters::emails(param)? };
+    Ok([!hosts.is_empty(), !addresses.is_empty(), !emails.is_empty()])
 }
 
 /// The hosts, the addresses and the e-mail addresses in `param`. To look is to leave entries on OpenSSL's queue.

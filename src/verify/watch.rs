@@ -1,6 +1,7 @@
 //! What one connection knows: the host that it was told, how its handshake was judged, and the application's own
 //! callbacks that ours stand in front of. It lives in the ex_data of the `SSL`.
 
+use std::cell::Cell;
 use std::ffi::CString;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
@@ -129,15 +130,35 @@ impl Watch {
     ///
     /// # Safety
     /// `ssl` is a live `SSL` of our libssl, and outlives the reference.
+    #[inline]
     pub unsafe fn of<'a>(ssl: *const ffi::SSL) -> Option<&'a Watch> {
+        let freed = WATCHES.ended();
+        let last = LAST.get();
+        if last.ssl == ssl && last.freed == freed {
+            // SAFETY: no connection was freed since it was found on this one, which the caller promises to be live.
+            return unsafe { last.watch.as_ref() };
+        }
         // SAFETY: the caller promises that the connection is live and outlives the reference.
-        unsafe { WATCHES.of(ssl) }
+        unsafe { Watch::look_up(ssl, freed) }
+    }
+
+    /// # Safety
+    /// As for [`Watch::of`].
+    #[inline(never)]
+    unsafe fn look_up<'a>(ssl: *const ffi::SSL, freed: u64) -> Option<&'a Watch> {
+        // SAFETY: the caller promises that the connection is live and outlives the reference.
+        let watch: Option<&'a Watch> = unsafe { WATCHES.of(ssl) };
+        if let Some(watch) = watch {
+            LAST.set(Found { ssl, watch, freed });
+        }
+        watch
     }
 
     /// The watch of `ssl`, made where there is none yet.
     ///
     /// # Safety
     /// As for [`Watch::of`]; never to be called while an `SSL` is being constructed.
+    #[inline]
     pub unsafe fn ensure<'a>(ssl: *mut ffi::SSL) -> Result<&'a Watch> {
         // SAFETY: as the caller promises.
         if let Some(watch) = unsafe { Watch::of(ssl) } {
@@ -148,6 +169,20 @@ impl Watch {
         // SAFETY: the caller promises that the connection outlives the reference.
         unsafe { Watch::of(ssl) }.ok_or_else(|| Error::new(Status::EInternal, "the connection lost its data"))
     }
+}
+
+/// libssl asks the security callback some eighty times a handshake, so a thread remembers the watch that it found last.
+/// Another connection may be made at the address of one that is gone, so what was found before a connection was freed is
+/// looked up again.
+#[derive(Clone, Copy)]
+struct Found {
+    ssl: *const ffi::SSL,
+    watch: *const Watch,
+    freed: u64,
+}
+
+thread_local! {
+    static LAST: Cell<Found> = const { Cell::new(Found { ssl: ptr::null(), watch: ptr::null(), freed: 0 }) };
 }
 
 static WATCHES: Place<ffi::SSL, Watch> = Place::copied(for_a_copy, open::forget);
