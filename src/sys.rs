@@ -131,7 +131,6 @@ pub const NID_AUTH_NULL: c_int = 1053;
 
 pub const X509_TRUST_SSL_CLIENT: c_int = 2;
 pub const X509_TRUST_SSL_SERVER: c_int = 3;
-pub const CRYPTO_EX_INDEX_X509_STORE_CTX: c_int = 5;
 
 pub const X509_V_ERR_HOSTNAME_MISMATCH: c_int = 62;
 pub const X509_V_ERR_APPLICATION_VERIFICATION: c_int = 50;

@@ -13,7 +13,7 @@ use crate::sys;
 use crate::verify::guard::{Guard, Regime, Role};
 use crate::verify::hidden::{self, Found};
 use crate::verify::watch::{Verdict, Watch};
-use crate::verify::{demand, ech, id_context, info, mark, outer, security, session_end, staple, wanted};
+use crate::verify::{demand, ech, id_context, info, mark, open, outer, security, session_end, staple, wanted};
 
 /// Prepares the handshake that begins on `ssl` now.
 ///
@@ -31,6 +31,8 @@ pub unsafe fn prepare(ssl: *mut ffi::SSL) {
 
 /// [`prepare`]; `in_earnest`: whether a hello will be built or read, beyond doubt.
 unsafe fn prepare_for(ssl: *mut ffi::SSL, in_earnest: bool) {
+    // What passed before passes no more, also where the watch is lost.
+    open::forget(ssl);
     // SAFETY: `ssl` is live in its own thread, here and in every call below.
     let Ok(watch) = (unsafe { Watch::ensure(ssl) }) else { return };
     // SAFETY: as above.

@@ -329,15 +329,16 @@ impl<'a> Notes<'a> {
     /// # Safety
     /// `context` is live, and inside of a verification that `run` prepared, which outlives the reference.
     unsafe fn of(mut context: *mut ffi::X509_STORE_CTX) -> Option<&'a Notes<'a>> {
-        while !context.is_null() {
-            if let Some(notes) = running::notes_of(context) {
-                // SAFETY: `run_with` lays its notes out as long as it verifies in this context, and they live longer.
-                return Some(unsafe { &*notes.cast() });
-            }
+        loop {
             // SAFETY: the caller promises a live context, whose parents are live.
-            context = unsafe { sys::X509_STORE_CTX_get0_parent_ctx(context) };
+            let parent = unsafe { sys::X509_STORE_CTX_get0_parent_ctx(context) };
+            if parent.is_null() {
+                break;
+            }
+            context = parent;
         }
-        None
+        // SAFETY: `run_with` lays its notes out as long as it verifies in this context, and they live longer.
+        running::notes_of(context).map(|notes| unsafe { &*notes.cast() })
     }
 }
 
