@@ -1,6 +1,8 @@
 //! A client and a server in one process, joined by a BIO pair, so that every instruction is a handshake's own.
 
 use std::ffi::{CStr, c_int, c_long, c_void};
+use std::os::fd::IntoRawFd;
+use std::os::unix::net::UnixStream;
 use std::ptr;
 
 use foreign_types::ForeignType;
@@ -23,6 +25,7 @@ use crate::step::{counted_part, end_step};
 pub const HOST: &CStr = c"bench.example";
 
 unsafe extern "C" {
+    fn SSL_set_fd(ssl: *mut ffi::SSL, fd: c_int) -> c_int;
     fn BIO_new_bio_pair(one: *mut *mut ffi::BIO, one_size: usize, two: *mut *mut ffi::BIO, two_size: usize) -> c_int;
 }
 
@@ -113,6 +116,37 @@ impl Pair {
         }
     }
 
+    /// Two sides of a socket pair, connected: by hostlock_connect_fd, or by SSL_set_fd where `prepare` names the host.
+    pub fn over_sockets(client: &SslContext, server: &SslContext, prepare: Option<fn(*mut ffi::SSL)>) -> Pair {
+        let (one, two) = UnixStream::pair().unwrap();
+        // The process ends before the descriptors need to be closed.
+        let (one, two) = (one.into_raw_fd(), two.into_raw_fd());
+        // SAFETY: both contexts are live, and each SSL is used by one thread at a time.
+        unsafe {
+            let server = ffi::SSL_new(server.as_ptr());
+            assert_eq!(SSL_set_fd(server, two), 1);
+            let served = Alone(server);
+            let accepting = std::thread::spawn(move || served.accept());
+            let client = match prepare {
+                None => {
+                    let mut made = ptr::null_mut();
+                    let connect = hostlock::ffi::connection::hostlock_connect_fd;
+                    assert_eq!(connect(client.as_ptr(), one, HOST.as_ptr(), &mut made), 0);
+                    made
+                }
+                Some(prepare) => {
+                    let made = ffi::SSL_new(client.as_ptr());
+                    assert_eq!(SSL_set_fd(made, one), 1);
+                    prepare(made);
+                    assert_eq!(hostlock::ffi::connection::hostlock_handshake(made), 0);
+                    made
+                }
+            };
+            assert_eq!(accepting.join().unwrap(), 1);
+            Pair { client, server }
+        }
+    }
+
     /// Drives both sides to the end of the handshake.
     pub fn handshake(&self) {
         self.drive(client_step);
@@ -134,6 +168,19 @@ impl Pair {
             }
         }
         panic!("the handshake did not complete: {}", openssl::error::ErrorStack::get());
+    }
+}
+
+/// A connection that one thread alone uses for a time.
+struct Alone(*mut ffi::SSL);
+
+// SAFETY: libssl's connections may go from thread to thread, and the maker waits for the other thread.
+unsafe impl Send for Alone {}
+
+impl Alone {
+    fn accept(self) -> c_int {
+        // SAFETY: the connection is live.
+        unsafe { ffi::SSL_accept(self.0) }
     }
 }
 

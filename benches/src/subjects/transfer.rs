@@ -16,7 +16,12 @@ fn work(piece: &str, peer: &str, count: usize) -> bool {
     match piece {
         "read-16k" => reads(peer, 16 * 1024, count),
         "read-16" => reads(peer, 16, count),
-        "write-16" => writes(peer, count),
+        "read over a BIO pair" => calls(peer, Over::Memory, true, count),
+        "write over a BIO pair" => calls(peer, Over::Memory, false, count),
+        "read after hostlock_connect_fd" => calls(peer, Over::ConnectFd, true, count),
+        "write after hostlock_connect_fd" => calls(peer, Over::ConnectFd, false, count),
+        "read after SSL_set_fd" => calls(peer, Over::SetFd, true, count),
+        "write after SSL_set_fd" => calls(peer, Over::SetFd, false, count),
         _ => return false,
     }
     true
@@ -24,19 +29,25 @@ fn work(piece: &str, peer: &str, count: usize) -> bool {
 
 /// What one call may do beyond the one of libssl's that it makes.
 const INSTRUCTIONS_BEYOND: f64 = 60.0;
+/// The same where our transport is put in place of the program's BIO for the call, and taken out again.
+const INSTRUCTIONS_BEYOND_WITH_LOAN: f64 = 560.0;
 
 fn rows(bench: &Bench) -> Vec<Row> {
     let both = &[(HOSTLOCK, 2000), (RAW, 2000)];
-    let beyond = |what, piece| {
+    let beyond = |what, piece, at_most| {
         let measured = bench.counted(what, ("transfer", piece), both);
         let plain = measured.peer(RAW);
         Row::new(what, Unit::Instructions, measured.hostlock - plain)
             .beside("libssl's call", plain)
-            .goal(Goal::absolute(INSTRUCTIONS_BEYOND))
+            .goal(Goal::absolute(at_most))
     };
     let mut rows = vec![
-        beyond("hostlock_read of 16 bytes, beyond SSL_read", "read-16"),
-        beyond("hostlock_write of 16 bytes, beyond SSL_write", "write-16"),
+        beyond("hostlock_read beyond SSL_read, BIO pair", "read over a BIO pair", INSTRUCTIONS_BEYOND),
+        beyond("hostlock_write beyond SSL_write, BIO pair", "write over a BIO pair", INSTRUCTIONS_BEYOND),
+        beyond("hostlock_read, hostlock_connect_fd", "read after hostlock_connect_fd", INSTRUCTIONS_BEYOND),
+        beyond("hostlock_write, hostlock_connect_fd", "write after hostlock_connect_fd", INSTRUCTIONS_BEYOND),
+        beyond("hostlock_read, SSL_set_fd", "read after SSL_set_fd", INSTRUCTIONS_BEYOND_WITH_LOAN),
+        beyond("hostlock_write, SSL_set_fd", "write after SSL_set_fd", INSTRUCTIONS_BEYOND_WITH_LOAN),
     ];
     if bench.wants_all() {
         rows.push(bench.counted("read of 16 KiB", ("transfer", "read-16k"), &[(HOSTLOCK, 50), (RAW, 50)]));
@@ -78,30 +89,54 @@ pub fn reads(peer: &str, size: usize, count: usize) {
     }
 }
 
-/// Writes records of 16 bytes that the server reads.
-fn writes(peer: &str, count: usize) {
+/// How a connection of hostlock's reaches its peer.
+#[derive(Clone, Copy)]
+enum Over {
+    /// A BIO pair.
+    Memory,
+    /// hostlock_connect_fd.
+    ConnectFd,
+    /// SSL_set_fd, in blocking mode: our transport stands in for the program's socket BIO.
+    SetFd,
+}
+
+/// Reads or writes 32 bytes at a time, by hostlock's function or by libssl's, on a connection of hostlock's.
+fn calls(peer: &str, over: Over, reads: bool, count: usize) {
     let pki = Pki::new();
     let server = pki.server_context(SslVersion::TLS1_3);
-    let (client, prepare) = pair::client(peer, &pki);
-    let pair = Pair::new(&client, &server, prepare);
-    pair.handshake();
-    let mut record = [7u8; 16];
+    let (client, prepare) = pair::client(HOSTLOCK, &pki);
+    let pair = match over {
+        Over::Memory => Pair::new(&client, &server, prepare),
+        Over::ConnectFd => Pair::over_sockets(&client, &server, None),
+        Over::SetFd => Pair::over_sockets(&client, &server, Some(prepare)),
+    };
+    if let Over::Memory = over {
+        pair.handshake();
+    }
     let by_hostlock = peer == HOSTLOCK;
+    let mut data = [7u8; 32];
+    let (at, len) = (data.as_mut_ptr(), data.len());
     for index in 0..=count {
-        let written = but_the_first(index, || {
-            let (data, len) = (record.as_ptr().cast(), record.len());
+        if reads {
+            // SAFETY: the server's side is live, and the data has that length.
+            assert_eq!(unsafe { ffi::SSL_write(pair.server, at.cast(), len as i32) } as usize, len);
+        }
+        let moved = but_the_first(index, || {
             // SAFETY: the client is live, and the data has that length.
             unsafe {
-                match by_hostlock {
-                    true => hostlock::ffi::connection::hostlock_write(pair.client, data, len),
-                    false => ffi::SSL_write(pair.client, data, len as i32) as isize,
+                match (reads, by_hostlock) {
+                    (true, true) => hostlock::ffi::connection::hostlock_read(pair.client, at.cast(), len),
+                    (true, false) => ffi::SSL_read(pair.client, at.cast(), len as i32) as isize,
+                    (false, true) => hostlock::ffi::connection::hostlock_write(pair.client, at.cast(), len),
+                    (false, false) => ffi::SSL_write(pair.client, at.cast(), len as i32) as isize,
                 }
             }
         });
-        assert_eq!(written, record.len() as isize);
-        // SAFETY: the server's side is live, and the room has that length.
-        let read = unsafe { ffi::SSL_read(pair.server, record.as_mut_ptr().cast(), record.len() as i32) };
-        assert_eq!(read as usize, record.len());
+        assert_eq!(moved as usize, len);
+        if !reads {
+            // SAFETY: as above.
+            assert_eq!(unsafe { ffi::SSL_read(pair.server, at.cast(), len as i32) } as usize, len);
+        }
     }
 }
 
