@@ -46,7 +46,10 @@ impl Lent {
         // SAFETY: NULL, or the watch's own BIO, which is of our type.
         let transport = unsafe { Transport::of_bio(courier) };
         // SAFETY: `ssl` is live.
-        let afresh = unsafe { sys::SSL_in_before(ssl) } == 1 && transport.is_some_and(Transport::was_used);
+        let finished = unsafe { ffi::SSL_is_init_finished(ssl) } == 1;
+        // SAFETY: `ssl` is live.
+        let before = !finished && unsafe { sys::SSL_in_before(ssl) } == 1;
+        let afresh = before && transport.is_some_and(Transport::was_used);
         if afresh || transport.is_none_or(|transport| transport.fd() != fd) {
             if !is_stream_socket(fd) {
                 return None;
@@ -57,8 +60,8 @@ impl Lent {
         }
         // SAFETY: the watch's own BIO, which is of our type.
         let transport = unsafe { Transport::of_bio(courier) }?;
-        // SAFETY: `ssl` is live; its handshake may have been made by libssl's own functions.
-        if unsafe { ffi::SSL_is_init_finished(ssl) } == 1 {
+        // The handshake may have been made by libssl's own functions.
+        if finished {
             transport.settle();
         }
         transport.begin_call();
@@ -86,6 +89,9 @@ impl Drop for Lent {
             unsafe { ffi::BIO_clear_flags(bio, RETRY) };
             // SAFETY: we hold a reference.
             unsafe { ffi::BIO_set_flags(bio, flags) };
+            if self.reader == self.writer {
+                break;
+            }
         }
         // SAFETY: the SSL is live, as promised to `take`. A callback may have given it another BIO meanwhile.
         if unsafe { ffi::SSL_get_rbio(self.ssl) } == self.courier {

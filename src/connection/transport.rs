@@ -62,6 +62,8 @@ pub struct Transport {
     patience_ms: Cell<Option<u32>>,
     sent: Cell<usize>,
     head: Cell<([u8; HEAD], usize)>,
+    /// Whether the head is full, and nobody needs to look at it.
+    head_full: Cell<bool>,
     failure: Cell<Option<Error>>,
 }
 
@@ -94,6 +96,7 @@ impl Transport {
             patience_ms: Cell::new(None),
             sent: Cell::new(0),
             head: Cell::new(([0; HEAD], 0)),
+            head_full: Cell::new(false),
             failure: Cell::new(None),
         });
         let no_memory = || Error::new(Status::EInternal, "OpenSSL could not make a transport");
@@ -231,11 +234,12 @@ impl Transport {
 
     /// Takes note of bytes from the peer.
     fn received(&self, bytes: &[u8]) {
-        let (mut head, len) = self.head.get();
-        if len < HEAD {
+        if !self.head_full.get() {
+            let (mut head, len) = self.head.get();
             let taken = bytes.len().min(HEAD - len);
             head[len..len + taken].copy_from_slice(&bytes[..taken]);
             self.head.set((head, len + taken));
+            self.head_full.set(len + taken == HEAD);
         }
         if let Some(mut limits) = self.limits.get() {
             limits.bytes = limits.bytes.saturating_sub(bytes.len());
@@ -387,20 +391,29 @@ unsafe extern "C" fn write(bio: *mut ffi::BIO, buffer: *const c_char, len: c_int
 }
 
 unsafe extern "C" fn control(bio: *mut ffi::BIO, command: c_int, _number: c_long, argument: *mut c_void) -> c_long {
-    // SAFETY: libcrypto hands its own live BIO; NULL or the transport that it owns.
-    let Some(transport) = (unsafe { (ffi::BIO_get_data(bio) as *const Transport).as_ref() }) else { return 0 };
     match command {
         ffi::BIO_CTRL_FLUSH => 1,
-        ffi::BIO_CTRL_EOF => transport.ended.get().into(),
-        sys::BIO_C_GET_FD => {
-            if !argument.is_null() {
-                // SAFETY: this command's argument is a pointer to an int (BIO_get_fd).
-                unsafe { *(argument as *mut c_int) = transport.fd };
-            }
-            transport.fd.into()
-        }
+        // SAFETY: libcrypto hands its own live BIO, and the argument that belongs to the command.
+        ffi::BIO_CTRL_EOF | sys::BIO_C_GET_FD => unsafe { tell(bio, command, argument) },
+        // Of each record libssl asks eight things that only libcrypto's own sockets know.
         _ => 0,
     }
+}
+
+/// # Safety
+/// `bio` is a live BIO of our type, and `argument` belongs to the command.
+#[inline(never)]
+unsafe fn tell(bio: *mut ffi::BIO, command: c_int, argument: *mut c_void) -> c_long {
+    // SAFETY: the caller promises a live BIO; NULL or the transport that it owns.
+    let Some(transport) = (unsafe { (ffi::BIO_get_data(bio) as *const Transport).as_ref() }) else { return 0 };
+    if command == ffi::BIO_CTRL_EOF {
+        return transport.ended.get().into();
+    }
+    if !argument.is_null() {
+        // SAFETY: the argument of BIO_C_GET_FD is a pointer to an int (BIO_get_fd).
+        unsafe { *(argument as *mut c_int) = transport.fd };
+    }
+    transport.fd.into()
 }
 
 unsafe extern "C" fn destroy(bio: *mut ffi::BIO) -> c_int {
