@@ -182,6 +182,31 @@ static void many_at_once(void)
     SSL_CTX_free(ours);
 }
 
+static int asked, knew;
+
+static void ask_at_the_end(void *parent, void *ptr, CRYPTO_EX_DATA *all, int index, long argl, void *argp)
+{
+    (void)all, (void)index, (void)argl, (void)argp;
+    if (ptr == NULL) return;
+    asked++;
+    knew += hostlock_conn_verified_host(parent) != NULL;
+}
+
+/* A program's own data is freed after ours, and may still ask about the connection. */
+static void asked_while_freed(void)
+{
+    SSL_CTX *ours = client_context(), *right = server_of(RIGHT);
+    SSL *client = client_connection(ours, RIGHT_HOST), *server = SSL_new(right);
+    need(meet_in_memory(client, server) && passes(client, server), "an honest connection");
+    int index = SSL_get_ex_new_index(0, NULL, NULL, NULL, ask_at_the_end);
+    need(index > 0 && SSL_set_ex_data(client, index, ours) == 1, "SSL_set_ex_data");
+    SSL_free(client);
+    claim(asked == 1 && knew == 0, "a connection that is being freed knows nothing any more (%d)", knew);
+    SSL_free(server);
+    SSL_CTX_free(right);
+    SSL_CTX_free(ours);
+}
+
 int main(void)
 {
     need(CRYPTO_set_mem_functions(take, resize, give) == 1, "CRYPTO_set_mem_functions");
@@ -190,6 +215,7 @@ int main(void)
     if (rounds(1, 0)) another_at_the_address(1);
     cleared_and_moved();
     many_at_once();
+    asked_while_freed();
     forget_identities();
     clear_the_shelves();
     return finish();

@@ -277,6 +277,15 @@ impl<O: Holder, T: Send + Sync> Place<O, T> {
         // SAFETY: OpenSSL hands the ex_data of the object that ends, whose words stay until all callbacks have run.
         let data: *const T = slots.agreed(|index| unsafe { sys::CRYPTO_get_ex_data(all, index) });
         if !data.is_null() {
+            // The program's own callbacks may still ask about the object, and find nothing.
+            for copy in 0..COPIES {
+                // SAFETY: as above; these are slots that have been written to.
+                unsafe {
+                    if sys::CRYPTO_get_ex_data(all, slots.at[copy]) == slots.form(copy, data) {
+                        sys::CRYPTO_set_ex_data(all, slots.at[copy], ptr::null_mut());
+                    }
+                }
+            }
             // SAFETY: two slots agree, so it came from `Arc::into_raw`; the first slot's turn comes once.
             let ours = unsafe { Arc::from_raw(data) };
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(ours)));

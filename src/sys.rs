@@ -276,6 +276,7 @@ unsafe extern "C" {
         number: c_long,
         answer: *mut *mut c_char,
     ) -> c_int;
+    pub fn CRYPTO_set_ex_data(all: *mut CRYPTO_EX_DATA, index: c_int, data: *mut c_void) -> c_int;
     pub fn CRYPTO_get_ex_data(all: *const CRYPTO_EX_DATA, index: c_int) -> *mut c_void;
     pub fn X509_STORE_set_ex_data(store: *mut X509_STORE, index: c_int, data: *mut c_void) -> c_int;
     pub fn X509_STORE_get_ex_data(store: *const X509_STORE, index: c_int) -> *mut c_void;
