@@ -5,24 +5,24 @@
 //! Nothing is added to the queue but the reason of a failure. (libssl itself empties it whenever a handshake goes on.)
 //! A read or write that succeeds at once never comes here: see `ffi::connection` for the short way in front.
 
+mod ending;
+mod waiting;
+
 use std::ffi::c_int;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::connection::deadline::{Deadline, wait};
+use crate::connection::deadline::Deadline;
 use crate::connection::failure::{self, Phase};
+use crate::connection::gate;
 use crate::connection::lend::{self, Lent};
-use crate::connection::transport::{Limits, Transport, Tripped};
-use crate::connection::{gate, gather};
-use crate::error::{Error, Result, Status};
+use crate::connection::transport::{Limits, Transport};
+use crate::error::Result;
 use crate::guard::Guard;
-use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::connection_state::Watch;
 use crate::handshake::start;
-use crate::libssl::queue::{self, Quiet};
-use crate::libssl::transfer::Want;
+use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, sys};
-use crate::os::poll::Wish;
 use crate::role::Role;
 
 /// How far a call came.
@@ -302,167 +302,10 @@ impl<'a> Drive<'a> {
         Ok(())
     }
 
-    /// What libssl waits for; nothing, once it has given the connection up.
-    fn wish(&self) -> Option<Progress> {
-        let wish = self.conn.wish().map(|want| match want {
-            Want::Read => Progress::WantRead,
-            Want::Write => Progress::WantWrite,
-        });
-        let wrote = self.transport.is_none_or(|transport| transport.wrote.get());
-        // Without a try to write the wish is an old one.
-        wish.filter(|wish| *wish == Progress::WantRead || wrote)
-    }
-
     fn note_nothing_written(&self) {
         if let Some(transport) = self.transport {
             transport.wrote.set(false);
         }
-    }
-
-    /// Waits where the transport is one to wait for (`None`: try again), else hands the wish to the caller.
-    fn wait_or_return(&mut self, wish: Progress) -> Result<Option<Progress>> {
-        let Some(fd) = self.descriptor_to_wait_for(wish)? else {
-            self.note_nothing_written();
-            return Ok(Some(wish));
-        };
-        let guard = &self.guard;
-        let deadline = *self.deadline.get_or_insert_with(|| deadline_of(guard));
-        if let Some(transport) =
-            self.transport.filter(|transport| self.lent.is_some() && transport.limits.get().is_none())
-        {
-            // libssl may read on and on once there is something: the same deadline holds inside of it.
-            transport.limits.set(Some(Limits { deadline, bytes: usize::MAX, allowed_bytes: usize::MAX }));
-        }
-        if self.phase == Phase::Write && self.lent.is_some() && !self.partial {
-            // Each part of a long write has its own time, as the answer of hostlock_write may be a part of it.
-            self.partial = self.conn.mode() & sys::SSL_MODE_ENABLE_PARTIAL_WRITE == 0;
-            self.conn.set_mode(sys::SSL_MODE_ENABLE_PARTIAL_WRITE);
-        }
-        let event = if wish == Progress::WantRead { Wish::Read } else { Wish::Write };
-        self.idle = 0;
-        // A descriptor that is always ready must not outlive the deadline either.
-        let late = deadline.has_passed();
-        match if late { Ok(vec![false]) } else { wait(&[(fd, event)], &deadline) } {
-            Ok(ready) if ready.contains(&true) => Ok(None),
-            Ok(_) => Err(self.timed_out(self.phase, deadline.allowed_ms())),
-            Err(error) => {
-                let why = failure::os_text(&error);
-                Err(Error::new(Status::EIo, format!("waiting for {} failed: {why}", self.peer())))
-            }
-        }
-    }
-
-    /// Waits until the transport takes bytes again: then, or where it does by now, `None`.
-    pub(super) fn wait_for_room(&mut self) -> Result<Option<Progress>> {
-        let Some(transport) = self.transport else { return Ok(None) };
-        let now = Deadline::after(0).within(Duration::ZERO);
-        if wait(&[(transport.fd(), Wish::Write)], &now).is_ok_and(|ready| ready.contains(&true)) {
-            return Ok(None);
-        }
-        self.wait_or_return(Progress::WantWrite)
-    }
-
-    fn descriptor_to_wait_for(&self, wish: Progress) -> Result<Option<c_int>> {
-        if let Some(transport) = self.transport {
-            return Ok((self.patience == Patience::Wait || transport.waits()).then(|| transport.fd()));
-        }
-        if self.patience == Patience::Transport {
-            return Ok(None);
-        }
-        let (reader, writer) = self.conn.descriptors();
-        match if wish == Progress::WantRead { reader } else { writer } {
-            Some(fd) => Ok(Some(fd)),
-            None => Err(Error::new(Status::EState, "this connection has no descriptor to wait for")
-                .with_hint("use hostlock_write, which answers HOSTLOCK_WANT_READ or HOSTLOCK_WANT_WRITE")),
-        }
-    }
-
-    fn limit_passed(&self) -> Option<Error> {
-        let transport = self.transport?;
-        let limits = transport.limits.get()?;
-        match transport.tripped.get()? {
-            Tripped::Time => Some(self.timed_out(self.phase, limits.deadline.allowed_ms())),
-            Tripped::Bytes => {
-                let what = format!("more than {} bytes in one handshake", limits.allowed_bytes);
-                Some(failure::flooded(&self.peer(), &what))
-            }
-        }
-    }
-
-    /// The time is up. A peer that said nothing to a hello of more than one packet may never have seen it.
-    fn timed_out(&self, phase: Phase, allowed_ms: u32) -> Error {
-        let silent =
-            self.transport.filter(|transport| phase == Phase::Handshake && transport.with_head(<[u8]>::is_empty));
-        let client = !self.conn.is_server();
-        let hello = silent.filter(|_| client).map_or(0, Transport::sent);
-        failure::timed_out(phase, &self.peer(), allowed_ms, hello)
-    }
-
-    /// The error after which this connection cannot go on, where there was one.
-    pub(super) fn ended_by(&self) -> Option<Error> {
-        self.refused().or_else(|| self.transport.and_then(Transport::failure)).or_else(|| self.remembered())
-    }
-
-    /// The error that ended the connection in an earlier call, of ours or of libssl's own. SSL_clear ends it.
-    fn remembered(&self) -> Option<Error> {
-        if self.conn.is_in_before() {
-            return None;
-        }
-        let watch = Watch::of(self.conn)?;
-        let state = watch.state();
-        let of_libssl = || state.failure.clone().filter(|_| self.dead);
-        state.ended.clone().or_else(of_libssl).or_else(|| self.dead.then(failure::failed_earlier))
-    }
-
-    /// The verdict, where it is a refusal: it says more than libssl can. One from before SSL_clear counts no more.
-    fn refused(&self) -> Option<Error> {
-        if self.conn.is_in_before() {
-            return None;
-        }
-        match &Watch::of(self.conn)?.state().verdict {
-            Verdict::Refused(error) => Some(error.clone()),
-            _ => None,
-        }
-    }
-
-    /// The words for a call that failed just now.
-    fn failure(&self) -> Error {
-        let watch = Watch::of(self.conn);
-        let first = watch.is_some_and(|watch| !std::mem::replace(&mut watch.state().end_reported, true));
-        gather::failure(self.conn, self.phase, self.transport, self.errno, first)
-    }
-
-    fn peer(&self) -> String {
-        gather::peer_address(self.conn.descriptors().0)
-    }
-
-    /// Adds the host, and keeps the error where the connection cannot go on after it.
-    pub(super) fn last_word(&self, error: Error) -> Error {
-        let error = gather::with_host(self.conn, error);
-        let passing = match error.status() {
-            Status::EArg | Status::EState | Status::EClosed | Status::EPoisoned => true,
-            Status::ETimeout => self.phase != Phase::Handshake,
-            // A callback of the program's has not finished.
-            Status::EUnsupported => !self.conn.is_given_up(),
-            _ => false,
-        };
-        if passing {
-            return error;
-        }
-        if let Some(transport) = self.transport.filter(|_| self.lent.is_none()) {
-            transport.fail_with(&error);
-        }
-        if let Some(watch) = Watch::of(self.conn) {
-            watch.state().ended.get_or_insert_with(|| error.clone());
-        }
-        error
-    }
-
-    /// The same, and the reason goes on the queue in place of what libssl left there since the mark.
-    fn report(&self, error: Error) -> Error {
-        let error = self.last_word(error);
-        queue::raise(&error);
-        error
     }
 }
 

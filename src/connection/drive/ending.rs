@@ -1,0 +1,78 @@
+//! The end of a connection: why it cannot go on, in words that stay the same whenever it is asked.
+
+use super::Drive;
+use crate::connection::failure::{self, Phase};
+use crate::connection::gather;
+use crate::connection::transport::Transport;
+use crate::error::{Error, Status};
+use crate::handshake::connection_state::{Verdict, Watch};
+use crate::libssl::queue;
+
+impl Drive<'_> {
+    /// The error after which this connection cannot go on, where there was one.
+    pub(in crate::connection) fn ended_by(&self) -> Option<Error> {
+        self.refused().or_else(|| self.transport.and_then(Transport::failure)).or_else(|| self.remembered())
+    }
+
+    /// The error that ended the connection in an earlier call, of ours or of libssl's own. SSL_clear ends it.
+    pub(super) fn remembered(&self) -> Option<Error> {
+        if self.conn.is_in_before() {
+            return None;
+        }
+        let watch = Watch::of(self.conn)?;
+        let state = watch.state();
+        let of_libssl = || state.failure.clone().filter(|_| self.dead);
+        state.ended.clone().or_else(of_libssl).or_else(|| self.dead.then(failure::failed_earlier))
+    }
+
+    /// The verdict, where it is a refusal: it says more than libssl can. One from before SSL_clear counts no more.
+    pub(super) fn refused(&self) -> Option<Error> {
+        if self.conn.is_in_before() {
+            return None;
+        }
+        match &Watch::of(self.conn)?.state().verdict {
+            Verdict::Refused(error) => Some(error.clone()),
+            _ => None,
+        }
+    }
+
+    /// The words for a call that failed just now.
+    pub(super) fn failure(&self) -> Error {
+        let watch = Watch::of(self.conn);
+        let first = watch.is_some_and(|watch| !std::mem::replace(&mut watch.state().end_reported, true));
+        gather::failure(self.conn, self.phase, self.transport, self.errno, first)
+    }
+
+    pub(super) fn peer(&self) -> String {
+        gather::peer_address(self.conn.descriptors().0)
+    }
+
+    /// Adds the host, and keeps the error where the connection cannot go on after it.
+    pub(in crate::connection) fn last_word(&self, error: Error) -> Error {
+        let error = gather::with_host(self.conn, error);
+        let passing = match error.status() {
+            Status::EArg | Status::EState | Status::EClosed | Status::EPoisoned => true,
+            Status::ETimeout => self.phase != Phase::Handshake,
+            // A callback of the program's has not finished.
+            Status::EUnsupported => !self.conn.is_given_up(),
+            _ => false,
+        };
+        if passing {
+            return error;
+        }
+        if let Some(transport) = self.transport.filter(|_| self.lent.is_none()) {
+            transport.fail_with(&error);
+        }
+        if let Some(watch) = Watch::of(self.conn) {
+            watch.state().ended.get_or_insert_with(|| error.clone());
+        }
+        error
+    }
+
+    /// The same, and the reason goes on the queue in place of what libssl left there since the mark.
+    pub(super) fn report(&self, error: Error) -> Error {
+        let error = self.last_word(error);
+        queue::raise(&error);
+        error
+    }
+}

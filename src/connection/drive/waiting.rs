@@ -1,0 +1,105 @@
+//! Waiting: what libssl wants, whether this call may wait for it, and for how long.
+
+use std::ffi::c_int;
+use std::time::Duration;
+
+use super::{Drive, Patience, Progress, deadline_of};
+use crate::connection::deadline::{Deadline, wait};
+use crate::connection::failure::{self, Phase};
+use crate::connection::transport::{Limits, Transport, Tripped};
+use crate::error::{Error, Result, Status};
+use crate::libssl::sys;
+use crate::libssl::transfer::Want;
+use crate::os::poll::Wish;
+
+impl Drive<'_> {
+    /// What libssl waits for; nothing, once it has given the connection up.
+    pub(super) fn wish(&self) -> Option<Progress> {
+        let wish = self.conn.wish().map(|want| match want {
+            Want::Read => Progress::WantRead,
+            Want::Write => Progress::WantWrite,
+        });
+        let wrote = self.transport.is_none_or(|transport| transport.wrote.get());
+        // Without a try to write the wish is an old one.
+        wish.filter(|wish| *wish == Progress::WantRead || wrote)
+    }
+
+    /// Waits where the transport is one to wait for (`None`: try again), else hands the wish to the caller.
+    pub(super) fn wait_or_return(&mut self, wish: Progress) -> Result<Option<Progress>> {
+        let Some(fd) = self.descriptor_to_wait_for(wish)? else {
+            self.note_nothing_written();
+            return Ok(Some(wish));
+        };
+        let guard = &self.guard;
+        let deadline = *self.deadline.get_or_insert_with(|| deadline_of(guard));
+        if let Some(transport) =
+            self.transport.filter(|transport| self.lent.is_some() && transport.limits.get().is_none())
+        {
+            // libssl may read on and on once there is something: the same deadline holds inside of it.
+            transport.limits.set(Some(Limits { deadline, bytes: usize::MAX, allowed_bytes: usize::MAX }));
+        }
+        if self.phase == Phase::Write && self.lent.is_some() && !self.partial {
+            // Each part of a long write has its own time, as the answer of hostlock_write may be a part of it.
+            self.partial = self.conn.mode() & sys::SSL_MODE_ENABLE_PARTIAL_WRITE == 0;
+            self.conn.set_mode(sys::SSL_MODE_ENABLE_PARTIAL_WRITE);
+        }
+        let event = if wish == Progress::WantRead { Wish::Read } else { Wish::Write };
+        self.idle = 0;
+        // A descriptor that is always ready must not outlive the deadline either.
+        let late = deadline.has_passed();
+        match if late { Ok(vec![false]) } else { wait(&[(fd, event)], &deadline) } {
+            Ok(ready) if ready.contains(&true) => Ok(None),
+            Ok(_) => Err(self.timed_out(self.phase, deadline.allowed_ms())),
+            Err(error) => {
+                let why = failure::os_text(&error);
+                Err(Error::new(Status::EIo, format!("waiting for {} failed: {why}", self.peer())))
+            }
+        }
+    }
+
+    /// Waits until the transport takes bytes again: then, or where it does by now, `None`.
+    pub(in crate::connection) fn wait_for_room(&mut self) -> Result<Option<Progress>> {
+        let Some(transport) = self.transport else { return Ok(None) };
+        let now = Deadline::after(0).within(Duration::ZERO);
+        if wait(&[(transport.fd(), Wish::Write)], &now).is_ok_and(|ready| ready.contains(&true)) {
+            return Ok(None);
+        }
+        self.wait_or_return(Progress::WantWrite)
+    }
+
+    pub(super) fn descriptor_to_wait_for(&self, wish: Progress) -> Result<Option<c_int>> {
+        if let Some(transport) = self.transport {
+            return Ok((self.patience == Patience::Wait || transport.waits()).then(|| transport.fd()));
+        }
+        if self.patience == Patience::Transport {
+            return Ok(None);
+        }
+        let (reader, writer) = self.conn.descriptors();
+        match if wish == Progress::WantRead { reader } else { writer } {
+            Some(fd) => Ok(Some(fd)),
+            None => Err(Error::new(Status::EState, "this connection has no descriptor to wait for")
+                .with_hint("use hostlock_write, which answers HOSTLOCK_WANT_READ or HOSTLOCK_WANT_WRITE")),
+        }
+    }
+
+    pub(super) fn limit_passed(&self) -> Option<Error> {
+        let transport = self.transport?;
+        let limits = transport.limits.get()?;
+        match transport.tripped.get()? {
+            Tripped::Time => Some(self.timed_out(self.phase, limits.deadline.allowed_ms())),
+            Tripped::Bytes => {
+                let what = format!("more than {} bytes in one handshake", limits.allowed_bytes);
+                Some(failure::flooded(&self.peer(), &what))
+            }
+        }
+    }
+
+    /// The time is up. A peer that said nothing to a hello of more than one packet may never have seen it.
+    pub(super) fn timed_out(&self, phase: Phase, allowed_ms: u32) -> Error {
+        let silent =
+            self.transport.filter(|transport| phase == Phase::Handshake && transport.with_head(<[u8]>::is_empty));
+        let client = !self.conn.is_server();
+        let hello = silent.filter(|_| client).map_or(0, Transport::sent);
+        failure::timed_out(phase, &self.peer(), allowed_ms, hello)
+    }
+}
