@@ -19,17 +19,12 @@ pub fn take(conn: Conn<'_>) -> Option<Lent<'_>> {
     if conn.options() & SSL_OP_ENABLE_KTLS != 0 {
         return None;
     }
-    let kept = watch.courier.get::<Transport>();
     let is_finished = conn.is_init_finished();
     let is_afresh = !is_finished && conn.is_in_before();
     let fits = |transport: &Transport| transport.fd() == fd && !(is_afresh && transport.was_used());
-    let courier = match kept.filter(|bio| bio.wire().is_some_and(fits)) {
+    let courier = match watch.courier.take::<Transport>().filter(|bio| bio.wire().is_some_and(fits)) {
         Some(courier) => courier,
-        None if socket::is_stream(fd).unwrap_or(false) => {
-            let courier = Transport::over(Descriptor::Callers(fd)).ok()?;
-            watch.courier.set(courier.clone());
-            courier
-        }
+        None if socket::is_stream(fd).unwrap_or(false) => Transport::over(Descriptor::Callers(fd)).ok()?,
         None => return None,
     };
     let transport = courier.wire()?;
@@ -38,5 +33,5 @@ pub fn take(conn: Conn<'_>) -> Option<Lent<'_>> {
         transport.settle();
     }
     transport.begin_call();
-    conn.lend(courier)
+    conn.lend(courier, &watch.courier)
 }

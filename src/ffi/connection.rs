@@ -123,25 +123,17 @@ pub unsafe extern "C" fn hostlock_read(conn: *mut hostlock_conn, buf: *mut c_voi
         // SAFETY: neither is NULL, and the caller promises a live connection and so many writable bytes.
         let (conn, room) = unsafe { (Conn::live(conn), slice::from_raw_parts_mut(buf.cast(), len)) };
         // No Rust code runs here that could panic.
-        let lent = match gate::way(conn) {
-            Way::Ask => return read_slowly(conn, room, None, None),
-            Way::Direct => None,
-            Way::Socket => lend::take(conn),
+        return match gate::way(conn) {
+            Way::Direct => match conn.read(room) {
+                got @ 1.. => got as ssize_t,
+                got => read_slowly(conn, room, Some(got), None),
+            },
+            Way::Socket => read_over_socket(conn, room),
+            Way::Ask => read_slowly(conn, room, None, None),
         };
-        let got = conn.read(room);
-        return if got > 0 { got as ssize_t } else { read_slowly(conn, room, Some(got), lent) };
     }
-    io(|| {
-        // SAFETY: the caller promises NULL or a live connection of any libssl.
-        let conn = unsafe { conn_of(conn)? };
-        not_null(buf, "buf")?;
-        if len == 0 {
-            return Err(Error::new(Status::EArg, "len is 0, so nothing can be read"));
-        }
-        let len = len.min(c_int::MAX as usize);
-        // SAFETY: it is not NULL, and the caller promises so many writable bytes.
-        exchange::read(conn, unsafe { slice::from_raw_parts_mut(buf.cast(), len) }, None, None)
-    })
+    // SAFETY: what it asks for is what the caller promises.
+    unsafe { read_oddly(conn, buf, len) }
 }
 
 /// Writes `buf`, or the first part of it: the answer is how many bytes were taken, at least 1 where `len` is not 0.
@@ -161,17 +153,8 @@ pub unsafe extern "C" fn hostlock_write(conn: *mut hostlock_conn, buf: *const c_
         let (conn, bytes) = unsafe { (Conn::live(conn), slice::from_raw_parts(buf.cast(), len)) };
         return write_part(conn, bytes, Patience::Transport);
     }
-    io(|| {
-        // SAFETY: the caller promises NULL or a live connection of any libssl.
-        let conn = unsafe { conn_of(conn)? };
-        let len = len.min(c_int::MAX as usize);
-        if len == 0 {
-            return Ok(Progress::Done(0));
-        }
-        not_null(buf, "buf")?;
-        // SAFETY: it is not NULL, and the caller promises so many bytes.
-        exchange::write(conn, unsafe { slice::from_raw_parts(buf.cast(), len) }, None, Patience::Transport, None)
-    })
+    // SAFETY: what it asks for is what the caller promises.
+    unsafe { write_oddly(conn, buf, len) }
 }
 
 /// Writes all of `buf`: `len`, or a negative status. It waits also on a descriptor in non-blocking mode, up to the
@@ -325,6 +308,58 @@ pub unsafe extern "C" fn hostlock_conn_info(conn: *const hostlock_conn) -> *mut 
     pointer(|| string_for_c(unsafe { completed(conn)? }.to_json()))
 }
 
+// What follows stands apart from the short way, which would else save registers for it.
+
+/// For hostlock_read, where an argument is NULL, 0 or huge.
+///
+/// # Safety
+/// As for hostlock_read.
+#[cold]
+#[inline(never)]
+unsafe fn read_oddly(conn: *mut hostlock_conn, buf: *mut c_void, len: usize) -> ssize_t {
+    io(|| {
+        // SAFETY: the caller promises NULL or a live connection of any libssl.
+        let conn = unsafe { conn_of(conn)? };
+        not_null(buf, "buf")?;
+        if len == 0 {
+            return Err(Error::new(Status::EArg, "len is 0, so nothing can be read"));
+        }
+        let len = len.min(c_int::MAX as usize);
+        // SAFETY: it is not NULL, and the caller promises so many writable bytes.
+        exchange::read(conn, unsafe { slice::from_raw_parts_mut(buf.cast(), len) }, None, None)
+    })
+}
+
+/// For hostlock_write, where an argument is NULL, 0 or huge.
+///
+/// # Safety
+/// As for hostlock_write.
+#[cold]
+#[inline(never)]
+unsafe fn write_oddly(conn: *mut hostlock_conn, buf: *const c_void, len: usize) -> ssize_t {
+    io(|| {
+        // SAFETY: the caller promises NULL or a live connection of any libssl.
+        let conn = unsafe { conn_of(conn)? };
+        let len = len.min(c_int::MAX as usize);
+        if len == 0 {
+            return Ok(Progress::Done(0));
+        }
+        not_null(buf, "buf")?;
+        // SAFETY: it is not NULL, and the caller promises so many bytes.
+        exchange::write(conn, unsafe { slice::from_raw_parts(buf.cast(), len) }, None, Patience::Transport, None)
+    })
+}
+
+/// For hostlock_read, where the program's socket might make it wait.
+#[inline(never)]
+fn read_over_socket(conn: Conn<'_>, room: &mut [MaybeUninit<u8>]) -> ssize_t {
+    let lent = lend::take(conn);
+    match conn.read(room) {
+        got @ 1.. => got as ssize_t,
+        got => read_slowly(conn, room, Some(got), lent),
+    }
+}
+
 /// For hostlock_read, where the first attempt could not be made at once, or did not succeed.
 #[cold]
 #[inline(never)]
@@ -339,13 +374,24 @@ fn read_slowly(conn: Conn<'_>, room: &mut [MaybeUninit<u8>], first: Option<c_int
 #[inline(always)]
 fn write_part(conn: Conn<'_>, bytes: &[u8], patience: Patience) -> ssize_t {
     // No Rust code runs here that could panic.
-    let lent = match gate::way(conn) {
-        Way::Ask => return write_slowly(conn, bytes, None, patience, None),
-        Way::Direct => None,
-        Way::Socket => lend::take(conn),
-    };
-    let sent = conn.write(bytes);
-    if sent > 0 { sent as ssize_t } else { write_slowly(conn, bytes, Some(sent), patience, lent) }
+    match gate::way(conn) {
+        Way::Direct => match conn.write(bytes) {
+            sent @ 1.. => sent as ssize_t,
+            sent => write_slowly(conn, bytes, Some(sent), patience, None),
+        },
+        Way::Socket => write_over_socket(conn, bytes, patience),
+        Way::Ask => write_slowly(conn, bytes, None, patience, None),
+    }
+}
+
+/// For hostlock_write, where the program's socket might make it wait.
+#[inline(never)]
+fn write_over_socket(conn: Conn<'_>, bytes: &[u8], patience: Patience) -> ssize_t {
+    let lent = lend::take(conn);
+    match conn.write(bytes) {
+        sent @ 1.. => sent as ssize_t,
+        sent => write_slowly(conn, bytes, Some(sent), patience, lent),
+    }
 }
 
 /// For hostlock_write, where the first attempt could not be made at once, or did not succeed.

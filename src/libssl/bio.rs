@@ -134,14 +134,6 @@ impl<W> Bio<W> {
     }
 }
 
-impl<W> Clone for Bio<W> {
-    fn clone(&self) -> Bio<W> {
-        // SAFETY: the BIO is live; it has one more owner from here on.
-        unsafe { sys::BIO_up_ref(self.as_ptr()) };
-        Bio(self.0, PhantomData)
-    }
-}
-
 impl<W> Drop for Bio<W> {
     fn drop(&mut self) {
         // SAFETY: gives up the one reference that this owns.
@@ -154,26 +146,28 @@ impl<W> Drop for Bio<W> {
 pub struct BioSlot(AtomicPtr<ffi::BIO>);
 
 impl BioSlot {
-    /// One more reference to what is there, where a `W` is behind it. Only for the thread that uses the connection.
-    pub fn get<W: Wire>(&self) -> Option<Bio<W>> {
-        let bio = NonNull::new(self.0.load(Ordering::Relaxed))?;
-        // SAFETY: the slot keeps the BIO alive; its type is one number.
+    /// Takes out what is there, where a `W` is behind it.
+    pub fn take<W: Wire>(&self) -> Option<Bio<W>> {
+        let bio = NonNull::new(self.0.swap(ptr::null_mut(), Ordering::Relaxed))?;
+        // SAFETY: the slot gave its reference up to us; its type is one number.
         if unsafe { sys::BIO_method_type(bio.as_ptr()) } != MethodSlot::of::<W>()?.1 {
+            self.put(bio.as_ptr());
             return None;
         }
-        let there = mem::ManuallyDrop::new(Bio(bio, PhantomData));
-        Some(Bio::clone(&there))
+        Some(Bio(bio, PhantomData))
     }
 
-    /// Puts another one there.
+    /// Puts `bio` there.
     pub fn set<W>(&self, bio: Bio<W>) {
         self.put(bio.into_raw());
     }
 
     fn put(&self, bio: *mut ffi::BIO) {
         let old = self.0.swap(bio, Ordering::Relaxed);
-        // SAFETY: gives up the reference that the slot owned; NULL is ignored.
-        unsafe { ffi::BIO_free_all(old) };
+        if !old.is_null() {
+            // SAFETY: gives up the reference that the slot owned.
+            unsafe { ffi::BIO_free_all(old) };
+        }
     }
 }
 

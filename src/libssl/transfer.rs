@@ -1,12 +1,12 @@
 //! What a connection does with bytes: handshake, read, write, goodbye, and the BIOs under them.
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr;
 
 use openssl_sys as ffi;
 
-use crate::libssl::bio::{Bio, RETRY, Wire};
+use crate::libssl::bio::{Bio, BioSlot, RETRY, Wire};
 use crate::libssl::conn::{Conn, call};
 use crate::libssl::sys;
 
@@ -198,8 +198,9 @@ impl<'a> Conn<'a> {
     pub fn plain_socket(self) -> Option<c_int> {
         let (reader, writer) = (self.reader(), self.writer());
         // SAFETY: the connection keeps its BIOs alive, if it has any.
-        let (from, to) = unsafe { (plain_descriptor(reader)?, plain_descriptor(writer)?) };
-        (from == to).then_some(from)
+        let from = unsafe { plain_descriptor(reader)? };
+        // SAFETY: the same holds of the other direction's.
+        (reader == writer || unsafe { plain_descriptor(writer) } == Some(from)).then_some(from)
     }
 
     /// What carries its bytes, where it is a `W`.
@@ -215,11 +216,11 @@ impl<'a> Conn<'a> {
         call!(self, ffi::SSL_set_bio, bio, bio);
     }
 
-    /// Puts `bio` in the place of its BIOs, until the result is dropped. `None` where it has none.
+    /// Puts `courier` in the place of its BIOs, until the result is dropped, and into `slot` then. `None` where it has none.
     #[doc(alias = "BIO_up_ref")]
     #[doc(alias = "SSL_set0_rbio")]
     #[doc(alias = "SSL_set0_wbio")]
-    pub fn lend<W: Wire>(self, bio: Bio<W>) -> Option<Lent<'a, W>> {
+    pub fn lend<W: Wire>(self, courier: Bio<W>, slot: &'a BioSlot) -> Option<Lent<'a, W>> {
         let (reader, writer) = (self.reader(), self.writer());
         if reader.is_null() || writer.is_null() {
             return None;
@@ -227,16 +228,16 @@ impl<'a> Conn<'a> {
         // SAFETY: all are live. Two references to ours go to the connection; the two to its own are kept until it has them
         // back.
         unsafe {
-            for bio in [reader, writer, bio.as_ptr(), bio.as_ptr()] {
+            for bio in [reader, writer, courier.as_ptr(), courier.as_ptr()] {
                 sys::BIO_up_ref(bio);
             }
         }
         // SAFETY: the connection gives up its references to its own, and takes those to ours.
         unsafe {
-            sys::SSL_set0_rbio(self.as_ptr(), bio.as_ptr());
-            sys::SSL_set0_wbio(self.as_ptr(), bio.as_ptr());
+            sys::SSL_set0_rbio(self.as_ptr(), courier.as_ptr());
+            sys::SSL_set0_wbio(self.as_ptr(), courier.as_ptr());
         }
-        Some(Lent { conn: self, reader, writer, courier: bio })
+        Some(Lent { conn: self, reader, writer, courier: ManuallyDrop::new(courier), slot })
     }
 }
 
@@ -246,7 +247,8 @@ pub struct Lent<'a, W> {
     conn: Conn<'a>,
     reader: *mut ffi::BIO,
     writer: *mut ffi::BIO,
-    courier: Bio<W>,
+    courier: ManuallyDrop<Bio<W>>,
+    slot: &'a BioSlot,
 }
 
 impl<W> Drop for Lent<'_, W> {
@@ -278,6 +280,8 @@ impl<W> Drop for Lent<'_, W> {
             // SAFETY: gives up our reference.
             unsafe { ffi::BIO_free_all(self.writer) };
         }
+        // SAFETY: it is taken out once, here.
+        self.slot.set(unsafe { ManuallyDrop::take(&mut self.courier) });
     }
 }
 
