@@ -23,7 +23,7 @@ use crate::chain::waivers::{Waiver, Waivers};
 use crate::chain::whole_chain::{self, KnownAnchor};
 use crate::error::{Error, Result, Status};
 use crate::host::Wanted;
-use crate::libssl::asked::Asked;
+use crate::libssl::layout::Asked;
 use crate::libssl::{Param, certificate, certificate_words};
 use crate::policy::{Check, Policy};
 use crate::revocation::Revocation;

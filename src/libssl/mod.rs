@@ -3,15 +3,17 @@
 //! and data hangs on objects by [`ex_data`]. [`sys`] declares what `openssl-sys` lacks, [`queue`] is the error queue,
 //! [`layout`] what there is no getter for, [`method`] for which side a context is, [`ours`] which libssl this is.
 
-pub mod asked;
 pub mod bio;
 pub mod callback;
 pub mod certificate;
 pub mod certificate_words;
 mod conn;
 mod ctx;
+pub mod d2i;
 pub mod ech;
 pub mod ex_data;
+#[cfg(ossl400)]
+mod input_validation;
 pub mod layout;
 pub(crate) mod library;
 pub mod method;
@@ -19,16 +21,16 @@ pub mod new_context;
 pub mod ours;
 mod own_certificate;
 mod param;
+pub mod parsed;
 pub mod queue;
 pub mod security;
 mod session;
 pub mod store;
 mod store_ctx;
+pub mod store_search;
 mod suite;
 pub mod sys;
-pub(crate) mod tbs_bytes;
 pub mod trial;
-pub mod verify_param;
 
 pub use conn::Conn;
 pub use ctx::Ctx;

@@ -65,18 +65,18 @@ const ANSWERING: &[(&str, &str)] = &[
     ("Observe", "info"),
     ("ObserveWithApplication", "info"),
     ("Review", "client_hello"),
+    ("Roots", "store lookup"),
     ("Tripwire", "tripwire"),
     ("Undecided", "tripwire"),
     ("Verify", "cert_verify"),
 ];
 
 /// How many times a panic is stopped. Those without a hook of their own are the border of the C ABI (two) and the one
-/// place behind which all callbacks stand; two of ex_data, which copy and drop data of ours.
+/// place behind which all callbacks and the searches of stores stand; two of ex_data, which copy and drop data of ours.
 const WITHOUT_HOOK: usize = 5;
 
-/// Those with a hook. It is not the number of hooks: the transport has two hooks and one place, while the two searches of a
-/// store share a hook.
-const STOPPED: usize = 4;
+/// Those with a hook. It is not the number of hooks: the transport has two hooks and one place.
+const STOPPED: usize = 2;
 
 fn sources(directory: &Path, all: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap().flatten() {
@@ -144,7 +144,9 @@ fn every_function_that_c_calls_is_known_here() {
 #[test]
 fn every_type_that_answers_libssl_has_a_hook_that_panics() {
     let code = code();
-    let names = between(&code, "impl Callback for ", ' ');
+    let mut names = between(&code, "impl Callback for ", ' ');
+    names.extend(between(&code, "impl Search for ", ' '));
+    names.sort_unstable();
     let known: Vec<_> = ANSWERING.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, known, "a new one needs a hook and a test in src/nets/panics.rs");
     for (name, hook) in ANSWERING {

@@ -5,3 +5,4 @@ pub(crate) mod errno;
 pub mod exit;
 pub(crate) mod images;
 pub mod peer;
+pub mod privileges;

@@ -8,7 +8,6 @@ mod directories;
 pub mod hooks;
 mod known;
 mod name;
-mod parsed;
 mod scan;
 mod shape;
 pub mod shared;
@@ -17,16 +16,16 @@ use std::collections::HashSet;
 use std::ffi::CString;
 use std::ops::Range;
 
-use foreign_types::ForeignTypeRef;
 use openssl::x509::{X509, X509Crl, X509Ref};
 
 use crate::error::{Error, Result, Status};
+use crate::libssl::certificate::subject_der;
+use crate::libssl::d2i;
+use crate::libssl::parsed::Parsed;
 use crate::libssl::queue::Quiet;
-use crate::libssl::sys;
 use crate::trust::decode::{self, AnchorSet};
 use crate::trust::distrust::Distrust;
 use known::Known;
-use parsed::Parsed;
 use scan::Kind;
 
 /// See the module's text.
@@ -109,8 +108,8 @@ impl Index {
             }
             let mut reader = decode::Reader::default();
             match kind {
-                Kind::Certificate => reader.add_certificate(bytes, false, quiet).ok()?,
-                Kind::Trusted => reader.add_certificate(bytes, true, quiet).ok()?,
+                Kind::Certificate => reader.add_certificate(bytes, d2i::certificate, quiet).ok()?,
+                Kind::Trusted => reader.add_certificate(bytes, d2i::trusted_certificate, quiet).ok()?,
                 Kind::Crl => reader.add_crl(bytes, quiet).ok()?,
             }
             let set = reader.finish();
@@ -258,22 +257,7 @@ impl Index {
 }
 
 fn key_of(certificate: &X509Ref) -> Option<u64> {
-    // SAFETY: the name lives as long as the certificate.
-    name::key(unsafe { name_der(openssl_sys::X509_get_subject_name(certificate.as_ptr())) }).ok()
-}
-
-/// The DER of a name, as it was read; empty where there is none.
-///
-/// # Safety
-/// `name` is NULL or live, and outlives the result unchanged.
-unsafe fn name_der<'a>(name: *const openssl_sys::X509_NAME) -> &'a [u8] {
-    let (mut der, mut len) = (std::ptr::null(), 0);
-    // SAFETY: as the caller promises; the name owns the bytes.
-    if name.is_null() || unsafe { sys::X509_NAME_get0_der(name, &mut der, &mut len) } != 1 || der.is_null() {
-        return &[];
-    }
-    // SAFETY: as above.
-    unsafe { std::slice::from_raw_parts(der, len) }
+    name::key(subject_der(certificate)).ok()
 }
 
 #[cfg(test)]

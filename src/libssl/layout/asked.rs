@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use openssl_sys as ffi;
 
-use crate::libssl::sys;
+use crate::libssl::{Param, sys};
 
 /// What was asked for; zero and NULL where nothing was.
 #[derive(Clone, Copy, Debug)]
@@ -28,19 +28,13 @@ impl Default for Asked {
 
 impl Asked {
     /// Reads them; `None` where this OpenSSL keeps them in a way that is not known.
-    ///
-    /// # Safety
-    /// `param` is live and not changed by another thread.
-    pub unsafe fn read(param: *mut ffi::X509_VERIFY_PARAM) -> Option<Asked> {
-        let places = places()?;
-        // SAFETY: the caller promises live parameters, and the places lie inside of them.
-        unsafe {
-            Some(Asked {
-                purpose: number(param, places.purpose),
-                trust: number(param, places.trust),
-                policies: word(param, places.policies).cast_mut().cast(),
-            })
-        }
+    pub(in crate::libssl) fn read(param: Param<'_>) -> Option<Asked> {
+        let (places, param) = (places()?, param.as_ptr());
+        // SAFETY: the view promises the parameters, and each place was found within them.
+        let (purpose, trust) = unsafe { (number(param, places.purpose), number(param, places.trust)) };
+        // SAFETY: the view promises the parameters, and the place was found within them.
+        let policies = unsafe { word(param, places.policies) };
+        Some(Asked { purpose, trust, policies: policies.cast_mut().cast() })
     }
 
     /// What either asks for; the first counts where both speak of the same.
@@ -138,13 +132,13 @@ mod tests {
         // SAFETY: the parameters are live until they are freed; the object is static.
         unsafe {
             let param = ffi::X509_VERIFY_PARAM_new();
-            let asked = Asked::read(param).unwrap();
+            let asked = Asked::read(Param::new(param)).unwrap();
             assert_eq!((asked.purpose, asked.trust), (0, 0));
             assert!(asked.policies.is_null());
             ffi::X509_VERIFY_PARAM_set_purpose(param, ffi::X509_PURPOSE_SMIME_ENCRYPT);
             sys::X509_VERIFY_PARAM_set_trust(param, sys::X509_TRUST_SSL_CLIENT);
             sys::X509_VERIFY_PARAM_add0_policy(param, ffi::OBJ_nid2obj(sys::NID_ANY_POLICY));
-            let asked = Asked::read(param).unwrap();
+            let asked = Asked::read(Param::new(param)).unwrap();
             assert_eq!(asked.purpose, ffi::X509_PURPOSE_SMIME_ENCRYPT);
             assert_eq!(asked.trust, sys::X509_TRUST_SSL_CLIENT);
             assert_eq!(ffi::OPENSSL_sk_num(asked.policies), 1);
