@@ -3,12 +3,10 @@
 //! root is parsed when it is asked for. An index never changes; contexts share it, and the certificates parsed from it.
 //! What is in an index is what an eager reader ([`AnchorSet`]) finds, or the eager reader is asked.
 
-mod base64;
 mod directories;
 pub mod hooks;
 mod known;
 mod name;
-mod scan;
 mod shape;
 pub mod shared;
 
@@ -25,8 +23,8 @@ use crate::libssl::parsed::Parsed;
 use crate::libssl::queue::Quiet;
 use crate::trust::decode::{self, AnchorSet};
 use crate::trust::distrust::Distrust;
+use crate::trust::pem::scan::{self, Kind};
 use known::Known;
-use scan::Kind;
 
 /// See the module's text.
 #[derive(Default)]
@@ -142,15 +140,13 @@ impl Index {
         Ok(index)
     }
 
-    /// Certificates in DER that live as long as the process, with what an index of them would find out: the key of each
-    /// one's name, and the positions by these keys.
-    pub fn of_table(
-        certificates: impl Iterator<Item = (&'static [u8], u64)>,
-        by_key: Vec<(u64, u32)>,
-        origin: &str,
-    ) -> Index {
-        let root = |(der, key)| Root { der: Der::Static(der), parsed: Parsed::default(), key: Some(key) };
-        Index { origin: origin.to_owned(), roots: certificates.map(root).collect(), by_key, ..Index::default() }
+    /// Certificates in DER that live as long as the process.
+    pub fn of_static(certificates: impl Iterator<Item = &'static [u8]>, origin: &str) -> Index {
+        let root = |der| Root { der: Der::Static(der), parsed: Parsed::default(), key: shape::subject_key(der).ok() };
+        let mut index =
+            Index { origin: origin.to_owned(), roots: certificates.map(root).collect(), ..Index::default() };
+        index.sort();
+        index
     }
 
     /// Adds hashed directories, in which OpenSSL looks for what the index does not have.
