@@ -25,8 +25,8 @@ pub struct Block<'a> {
     /// What it says that it holds, such as "CERTIFICATE"; printable ASCII.
     pub label: &'a str,
     text: &'a [u8],
-    begin: Boundary,
-    end: Boundary,
+    begin: Boundary<'a>,
+    end: Boundary<'a>,
 }
 
 /// What is wrong with PEM text, and where.
@@ -49,38 +49,35 @@ fn line_number(text: &[u8], position: usize) -> usize {
     1 + text.iter().take(position).filter(|&&byte| byte == b'\n').count()
 }
 
-/// A line that begins or ends a block: where it starts, where its hyphens stand, and where the next line starts.
+/// A line that begins or ends a block.
 #[derive(Clone, Copy, Debug)]
-struct Boundary {
+struct Boundary<'a> {
+    /// From its hyphens on, without the white space behind them.
+    line: &'a [u8],
+    /// Where it starts.
     start: usize,
+    /// Where its hyphens stand.
     hyphens: usize,
+    /// Where the next line starts.
     next: usize,
 }
 
-impl Boundary {
+impl<'a> Boundary<'a> {
     /// The first one from `position` on, where a line starts.
-    fn find(text: &[u8], mut position: usize) -> Option<Boundary> {
+    fn find(text: &'a [u8], mut position: usize) -> Option<Boundary<'a>> {
         loop {
             let rest = text.get(position..)?;
             let hyphen = memchr(b'-', rest)?;
             let start = rest.get(..hyphen)?.iter().rposition(|&byte| byte == b'\n').map_or(0, |before| before + 1);
             let next = memchr(b'\n', rest.get(hyphen..)?).map_or(rest.len(), |after| hyphen + after + 1);
-            let line = unmarked(rest.get(start..next)?.trim_ascii_start());
-            let bare = line.trim_ascii_end();
-            if bare.starts_with(BEGIN) || bare.starts_with(END) {
-                return Some(Boundary {
-                    start: position + start,
-                    hyphens: position + next - line.len(),
-                    next: position + next,
-                });
+            let whole = unmarked(rest.get(start..next)?.trim_ascii_start());
+            let line = whole.trim_ascii_end();
+            if line.starts_with(BEGIN) || line.starts_with(END) {
+                let [start, hyphens, next] = [start, next - whole.len(), next].map(|offset| position + offset);
+                return Some(Boundary { line, start, hyphens, next });
             }
             position += next;
         }
-    }
-
-    /// From its hyphens on, without the white space behind them.
-    fn line(self, text: &[u8]) -> &[u8] {
-        text.get(self.hyphens..self.next).unwrap_or_default().trim_ascii_end()
     }
 
     /// Whether a byte-order mark stands before it.
@@ -125,10 +122,10 @@ impl<'a> Iterator for Blocks<'a> {
 }
 
 impl<'a> Blocks<'a> {
-    fn block(&mut self, begin: Boundary) -> Result<Block<'a>, Damage> {
+    fn block(&mut self, begin: Boundary<'a>) -> Result<Block<'a>, Damage> {
         let text = self.text;
-        let number_of = |boundary: Boundary| line_number(text, boundary.start);
-        let Some(rest) = begin.line(text).strip_prefix(BEGIN) else {
+        let number_of = |boundary: Boundary<'_>| line_number(text, boundary.start);
+        let Some(rest) = begin.line.strip_prefix(BEGIN) else {
             return Err(Damage(format!("line {} ends a block that never began", number_of(begin))));
         };
         let Some(label) = label_of(rest) else {
@@ -142,7 +139,7 @@ impl<'a> Blocks<'a> {
             let Some(end) = Boundary::find(text, position) else {
                 return cut_off("the text ends before its END line".to_owned());
             };
-            let Some(rest) = end.line(text).strip_prefix(END) else {
+            let Some(rest) = end.line.strip_prefix(END) else {
                 return cut_off(format!("line {} begins another block", number_of(end)));
             };
             position = end.next;
@@ -161,6 +158,9 @@ impl<'a> Blocks<'a> {
 
 fn label_of(rest: &[u8]) -> Option<&str> {
     let label = rest.strip_suffix(HYPHENS)?;
+    if label == b"CERTIFICATE" {
+        return Some("CERTIFICATE");
+    }
     let printable = label.iter().all(|byte| matches!(byte, b' '..=b'~'));
     let plausible = !label.is_empty() && label.len() <= LONGEST_LABEL && printable;
     plausible.then(|| std::str::from_utf8(label).ok()).flatten()
