@@ -24,6 +24,7 @@ use crate::handshake::connection_state::{Verdict, Watch};
 use crate::handshake::start;
 use crate::libssl::queue::{self, Quiet};
 use crate::libssl::{Conn, sys};
+use crate::os::words;
 use crate::role::Role;
 
 /// How far a call came.
@@ -360,7 +361,7 @@ impl<'a> Drive<'a> {
             Ok(true) => Ok(None),
             Ok(false) => Err(self.timed_out(self.phase, deadline.allowed_ms())),
             Err(error) => {
-                let why = failure::os_text(&error);
+                let why = words::of(&error);
                 Err(Error::new(Status::EIo, format!("waiting for {} failed: {why}", self.peer())))
             }
         }

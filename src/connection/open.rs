@@ -9,7 +9,7 @@ use openssl_sys as ffi;
 
 use crate::connection::deadline::Deadline;
 use crate::connection::drive::{self, Drive, Patience, Progress};
-use crate::connection::failure::{Phase, os_text};
+use crate::connection::failure::Phase;
 use crate::connection::transport::{Limits, Transport, socket_kind};
 use crate::connection::{exchange, race, resolve};
 use crate::error::{Error, Result, Status};
@@ -18,6 +18,7 @@ use crate::handshake::set_host;
 use crate::host::Reference;
 use crate::libssl::Conn;
 use crate::libssl::queue::Quiet;
+use crate::os::words;
 use crate::role::Role;
 
 /// An owner of an `SSL`.
@@ -147,7 +148,7 @@ fn check_client(guard: &Guard) -> Result<()> {
 
 fn check_stream_socket(fd: c_int) -> Result<()> {
     let kind = socket_kind(fd)
-        .map_err(|error| Error::new(Status::EArg, format!("descriptor {fd} is not a socket: {}", os_text(&error))))?;
+        .map_err(|error| Error::new(Status::EArg, format!("descriptor {fd} is not a socket: {}", words::of(&error))))?;
     if kind != libc::SOCK_STREAM {
         return Err(Error::new(Status::EArg, format!("descriptor {fd} is a socket, but not a stream"))
             .with_hint("TLS needs a stream socket such as TCP's; DTLS is not offered"));

@@ -8,9 +8,9 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 use crate::connection::deadline::{Deadline, poll_entry, wait};
-use crate::connection::failure::os_text;
 use crate::connection::resolve::show;
 use crate::error::{Error, Result, Status};
+use crate::os::words;
 
 /// The "Connection Attempt Delay" that RFC 8305 recommends.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -34,7 +34,7 @@ pub fn connect(addresses: &[SocketAddr], deadline: &Deadline) -> Result<OwnedFd>
                 Ok((socket, true)) => return Ok(socket),
                 Ok((socket, false)) => waiting.push(Attempt { address: *address, socket }),
                 Err(error) => {
-                    failures.push(format!("{}: {}", show(address), os_text(&error)));
+                    failures.push(format!("{}: {}", show(address), words::of(&error)));
                     continue;
                 }
             }
@@ -57,7 +57,7 @@ fn await_one(waiting: &mut Vec<Attempt>, failures: &mut Vec<String>, turn: &Dead
     let mut entries: Vec<libc::pollfd> =
         waiting.iter().map(|attempt| poll_entry(attempt.socket.as_raw_fd(), libc::POLLOUT)).collect();
     wait(&mut entries, turn)
-        .map_err(|error| Error::new(Status::EIo, format!("waiting for a connection failed: {}", os_text(&error))))?;
+        .map_err(|error| Error::new(Status::EIo, format!("waiting for a connection failed: {}", words::of(&error))))?;
     let mut connected = None;
     let mut ready = entries.iter().map(|entry| entry.revents != 0);
     let attempts = std::mem::take(waiting);
@@ -68,7 +68,7 @@ fn await_one(waiting: &mut Vec<Attempt>, failures: &mut Vec<String>, turn: &Dead
         }
         match outcome(&attempt.socket) {
             Ok(()) => connected = Some(attempt.socket),
-            Err(error) => failures.push(format!("{}: {}", show(&attempt.address), os_text(&error))),
+            Err(error) => failures.push(format!("{}: {}", show(&attempt.address), words::of(&error))),
         }
     }
     Ok(connected)

@@ -6,3 +6,4 @@ pub mod exit;
 pub(crate) mod images;
 pub mod peer;
 pub mod privileges;
+pub mod words;
