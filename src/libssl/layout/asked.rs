@@ -74,6 +74,7 @@ unsafe fn number(param: *mut ffi::X509_VERIFY_PARAM, place: usize) -> c_int {
 
 fn places() -> Option<&'static Places> {
     static PLACES: OnceLock<Option<Places>> = OnceLock::new();
+    crate::nets::unproved!("asked");
     PLACES.get_or_init(probe).as_ref()
 }
 

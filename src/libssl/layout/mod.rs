@@ -9,7 +9,7 @@
 //! | purpose, trust and policies of an `X509_VERIFY_PARAM` ([`Asked`]) | a verification of ours asks for what the program's would | each setter changes one number or word, from nothing to what was set | "unknown": the chain is refused | getters for the three in every version |
 //! | address in an `X509_VERIFY_PARAM`, before 4.0 ([`names`]) | it spares an entry of the error queue where there is none | the setter changes two words, from NULL to a copy and to its length | OpenSSL is asked, which leaves the entry | `X509_VERIFY_PARAM_get1_ip_asc` without an error for none |
 //! | names in an `X509_VERIFY_PARAM`, since 4.0 ([`names`]) | copies of parameters lack the NUL that the getters promise | each setter changes one word, from NULL to a list with the name in it | names that are there are refused | getters that give the length |
-//! | signed part of an `X509` ([`SignedPart`]) | the rules read it, and to encode the whole certificate costs more than they all | libcrypto's own description of the type says where it lies | the whole certificate is encoded | a getter for the bytes of the TBSCertificate that changes nothing |
+//! | signed part of an `X509` (`SignedPart`) | the rules read it, and to encode the whole certificate costs more than they all | libcrypto's own description of the type says where it lies | the whole certificate is encoded | a getter for the bytes of the TBSCertificate that changes nothing |
 
 mod asked;
 mod cert_verify;
