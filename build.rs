@@ -1,23 +1,7 @@
-//! Makes the C header and the table of the bundled roots in OUT_DIR, and gives the shared library its soname and its load
-//! flags.
+//! Makes the C header in OUT_DIR, and gives the shared library its soname and its load flags.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-
-// The library's own code tells where the name of a root is and what its key is, so that both say the same.
-#[path = "src/x509"]
-#[allow(dead_code, reason = "the library uses all of it")]
-mod x509 {
-    pub mod der;
-}
-#[path = "src/trust"]
-#[allow(dead_code, reason = "the library uses all of it")]
-mod trust {
-    pub mod index {
-        pub mod name;
-        pub mod shape;
-    }
-}
 
 /// The sections of the header, in its order: what everybody needs comes first. Each is a file of src/ffi, whose module
 /// comment is the section's banner.
@@ -47,7 +31,6 @@ fn main() {
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
     let out = PathBuf::from(std::env::var("OUT_DIR").expect("cargo sets OUT_DIR"));
     header(&root, &out, private);
-    bundled_roots(&out);
     println!("cargo::rustc-check-cfg=cfg(ossl400)");
     let version = std::env::var("DEP_OPENSSL_VERSION_NUMBER").unwrap_or_default();
     if u64::from_str_radix(&version, 16).is_ok_and(|version| version >= 0x4000_0000) {
@@ -62,26 +45,6 @@ fn main() {
         // OpenSSL keeps our callbacks: after a dlclose the next SSL_CTX_free would jump into nothing.
         println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete,-z,now");
     }
-}
-
-/// What src/trust/bundled.rs includes.
-fn bundled_roots(out: &Path) {
-    let mut der = Vec::new();
-    let mut keys = Vec::new();
-    let mut roots = String::new();
-    for (root, position) in webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().zip(0u32..) {
-        let key = trust::index::shape::subject_key(root).expect("the walk knows the form of each bundled root");
-        der.extend_from_slice(root);
-        keys.push((key, position));
-        write!(roots, "({}, {key}),", der.len()).expect("a String takes all text");
-    }
-    keys.sort_unstable();
-    let text = format!(
-        "pub static ROOTS: [(usize, u64); {0}] = [{roots}];\npub static BY_KEY: [(u64, u32); {0}] = {keys:?};\n",
-        keys.len()
-    );
-    std::fs::write(out.join("bundled.der"), der).expect("OUT_DIR is writable");
-    std::fs::write(out.join("bundled.rs"), text).expect("OUT_DIR is writable");
 }
 
 fn header(root: &Path, out: &Path, private: bool) {

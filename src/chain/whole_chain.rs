@@ -9,7 +9,7 @@ use crate::chain::messages;
 use crate::chain::openssl_verify::Outcome;
 use crate::chain::rules::{self, Place};
 use crate::error::{Error, Result, Status};
-use crate::libssl::tbs_bytes::SignedPart;
+use crate::libssl::layout::SignedPart;
 use crate::libssl::verification::{OutOfMemory, certificates_named};
 use crate::libssl::{issuing, sys};
 use crate::role::Role;

@@ -6,7 +6,7 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::libssl::Param;
-use crate::libssl::asked::Asked;
+use crate::libssl::layout::Asked;
 
 /// The bits of a program's flags that make verification laxer, or that hostlock decides by itself. All others hold, those
 /// of a newer OpenSSL included: it honours what it knows.

@@ -6,6 +6,7 @@ use std::io;
 
 use crate::connection::alert;
 use crate::error::{Error, Status};
+use crate::os::words;
 
 /// What was being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +86,7 @@ pub fn explain(facts: &Facts<'_>) -> Error {
     match facts.errno {
         Some(libc::ECONNRESET | libc::EPIPE | libc::ECONNABORTED) => return cut(facts, "reset"),
         Some(errno) => {
-            let why = os_text(&io::Error::from_raw_os_error(errno));
+            let why = words::of(&io::Error::from_raw_os_error(errno));
             return Error::new(Status::EIo, format!("{} {}: {why}", facts.peer, facts.phase.words()));
         }
         None => {}
@@ -131,17 +132,6 @@ pub fn failed_earlier() -> Error {
 pub fn flooded(peer: &str, what: &str) -> Error {
     Error::new(Status::EFlood, format!("{peer} sent {what}, and was cut off"))
         .with_hint("no honest server does this; the connection may be under attack")
-}
-
-/// The operating system's words, in the form of ours.
-pub fn os_text(error: &io::Error) -> String {
-    let text = error.to_string();
-    let words = text.split(" (os error").next().unwrap_or_default();
-    let mut characters = words.chars();
-    match (characters.next(), characters.clone().next()) {
-        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(characters).collect(),
-        _ => words.to_owned(),
-    }
 }
 
 const UNEXPECTED_EOF_WHILE_READING: c_int = 294;

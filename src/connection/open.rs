@@ -9,7 +9,7 @@ use openssl_sys as ffi;
 
 use crate::connection::deadline::Deadline;
 use crate::connection::drive::{self, Drive, Patience, Progress};
-use crate::connection::failure::{Phase, os_text};
+use crate::connection::failure::Phase;
 use crate::connection::transport::{Descriptor, Limits, Transport};
 use crate::connection::{exchange, race, resolve};
 use crate::error::{Error, Result, Status};
@@ -19,6 +19,7 @@ use crate::host::Reference;
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, Ctx};
 use crate::os::socket;
+use crate::os::words;
 use crate::role::Role;
 
 /// An owner of an `SSL`.
@@ -117,7 +118,7 @@ fn check_client(guard: &Guard) -> Result<()> {
 
 fn check_stream_socket(fd: c_int) -> Result<()> {
     let is_stream = socket::is_stream(fd)
-        .map_err(|error| Error::new(Status::EArg, format!("descriptor {fd} is not a socket: {}", os_text(&error))))?;
+        .map_err(|error| Error::new(Status::EArg, format!("descriptor {fd} is not a socket: {}", words::of(&error))))?;
     if !is_stream {
         return Err(Error::new(Status::EArg, format!("descriptor {fd} is a socket, but not a stream"))
             .with_hint("TLS needs a stream socket such as TCP's; DTLS is not offered"));

@@ -6,11 +6,10 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use crate::connection::deadline::{Deadline, wait};
-use crate::connection::failure::os_text;
 use crate::connection::resolve::show;
 use crate::error::{Error, Result, Status};
 use crate::os::poll::Wish;
-use crate::os::socket;
+use crate::os::{socket, words};
 
 /// The "Connection Attempt Delay" that RFC 8305 recommends.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -34,7 +33,7 @@ pub fn connect(addresses: &[SocketAddr], deadline: &Deadline) -> Result<OwnedFd>
                 Ok((socket, true)) => return Ok(socket),
                 Ok((socket, false)) => waiting.push(Attempt { address: *address, socket }),
                 Err(error) => {
-                    failures.push(format!("{}: {}", show(address), os_text(&error)));
+                    failures.push(format!("{}: {}", show(address), words::of(&error)));
                     continue;
                 }
             }
@@ -56,7 +55,7 @@ fn await_one(waiting: &mut Vec<Attempt>, failures: &mut Vec<String>, turn: &Dead
     }
     let wishes: Vec<_> = waiting.iter().map(|attempt| (attempt.socket.as_raw_fd(), Wish::Write)).collect();
     let ready = wait(&wishes, turn)
-        .map_err(|error| Error::new(Status::EIo, format!("waiting for a connection failed: {}", os_text(&error))))?;
+        .map_err(|error| Error::new(Status::EIo, format!("waiting for a connection failed: {}", words::of(&error))))?;
     let mut connected = None;
     let mut ready = ready.into_iter();
     let attempts = std::mem::take(waiting);
@@ -67,7 +66,7 @@ fn await_one(waiting: &mut Vec<Attempt>, failures: &mut Vec<String>, turn: &Dead
         }
         match socket::outcome(&attempt.socket) {
             Ok(()) => connected = Some(attempt.socket),
-            Err(error) => failures.push(format!("{}: {}", show(&attempt.address), os_text(&error))),
+            Err(error) => failures.push(format!("{}: {}", show(&attempt.address), words::of(&error))),
         }
     }
     Ok(connected)

@@ -103,14 +103,24 @@ pub(super) unsafe fn contents<'a>(extension: *mut ffi::X509_EXTENSION) -> Option
 
 /// The DER of the subject.
 pub fn subject_der(certificate: &X509Ref) -> &[u8] {
+    // SAFETY: the certificate is live and has a subject.
+    let name = unsafe { ffi::X509_get_subject_name(certificate.as_ptr()) };
+    // SAFETY: the name belongs to the certificate, which the result borrows.
+    unsafe { name_der(name) }
+}
+
+/// The DER of a name, as it was read; empty where there is none.
+///
+/// # Safety
+/// `name` is NULL or live, and outlives the result unchanged.
+pub(super) unsafe fn name_der<'a>(name: *const ffi::X509_NAME) -> &'a [u8] {
     let (mut der, mut len) = (ptr::null(), 0);
-    // SAFETY: the name belongs to the certificate, which also owns the bytes.
-    unsafe {
-        if sys::X509_NAME_get0_der(ffi::X509_get_subject_name(certificate.as_ptr()), &mut der, &mut len) != 1 {
-            return &[];
-        }
-        slice(der, len as c_int).unwrap_or(&[])
+    // SAFETY: the caller promises the name where it is not NULL.
+    if name.is_null() || unsafe { sys::X509_NAME_get0_der(name, &mut der, &mut len) } != 1 {
+        return &[];
     }
+    // SAFETY: the name owns so many bytes, and the caller promises that it outlives them.
+    unsafe { slice(der, len as c_int).unwrap_or(&[]) }
 }
 
 /// # Safety
@@ -119,6 +129,6 @@ unsafe fn slice<'a>(data: *const u8, len: c_int) -> Option<&'a [u8]> {
     if data.is_null() || len < 0 {
         return None;
     }
-    // SAFETY: it is not NULL, and the caller promises so many bytes.
+    // SAFETY: not NULL, and the caller promises so many bytes.
     Some(unsafe { std::slice::from_raw_parts(data, len as usize) })
 }

@@ -23,17 +23,25 @@ pub fn issuer_of(certificate: &X509Ref) -> String {
     name_text(certificate.issuer_name())
 }
 
-/// A name as one line that is safe to print.
+/// A name in quotation marks, as one line that is safe to print.
 pub fn name_text(name: &X509NameRef) -> String {
+    match name_line(name) {
+        line if line.is_empty() => "(an empty name)".to_owned(),
+        line => format!("\"{line}\""),
+    }
+}
+
+/// A name as one line that is safe to print; nothing where it is empty.
+pub fn name_line(name: &X509NameRef) -> String {
     let parts: Vec<String> = name
         .entries()
         .map(|entry| {
-            let key = entry.object().nid().short_name().unwrap_or("?").to_owned();
+            let key = entry.object().nid().short_name().unwrap_or("?");
             let value = entry.data().to_string().unwrap_or_else(|_| "?".to_owned());
             format!("{key}={}", value.escape_debug())
         })
         .collect();
-    if parts.is_empty() { "(an empty name)".to_owned() } else { format!("\"{}\"", parts.join(", ")) }
+    parts.join(", ")
 }
 
 /// OpenSSL's own words for a code.

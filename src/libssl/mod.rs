@@ -3,7 +3,6 @@
 //! and data hangs on objects by [`ex_data`]. [`sys`] declares what `openssl-sys` lacks, [`queue`] is the error queue,
 //! [`layout`] what there is no getter for, [`method`] for which side a context is, [`ours`] which libssl this is.
 
-pub mod asked;
 pub mod bio;
 pub mod callback;
 pub mod certificate;
@@ -11,8 +10,11 @@ pub mod certificate_words;
 mod conn;
 pub mod crl;
 mod ctx;
+pub mod d2i;
 pub mod ech;
 pub mod ex_data;
+#[cfg(ossl400)]
+mod input_validation;
 pub mod issuing;
 pub mod layout;
 pub(crate) mod library;
@@ -22,19 +24,19 @@ pub mod ours;
 mod own_certificate;
 mod own_param;
 mod param;
+pub mod parsed;
 pub mod queue;
 mod running;
 pub mod security;
 mod session;
 pub mod store;
 mod store_ctx;
+pub mod store_search;
 mod suite;
 pub mod sys;
-pub(crate) mod tbs_bytes;
 pub mod transfer;
 pub mod trial;
 pub mod verification;
-pub mod verify_param;
 
 pub use conn::Conn;
 pub use ctx::Ctx;

@@ -5,7 +5,7 @@ use std::mem;
 
 use openssl_sys as ffi;
 
-use crate::libssl::asked::Policies;
+use crate::libssl::layout::Policies;
 use crate::libssl::sys;
 
 /// An `X509_VERIFY_PARAM` that is ours.

@@ -8,8 +8,8 @@ use std::ptr::NonNull;
 use openssl_sys as ffi;
 
 use crate::error::Result;
-use crate::libssl::asked::Asked;
-use crate::libssl::{sys, verify_param};
+use crate::libssl::layout::{Asked, names};
+use crate::libssl::sys;
 
 /// The parameters, for as long as they are known to live.
 #[derive(Clone, Copy)]
@@ -67,31 +67,25 @@ impl<'a> Param<'a> {
 
     /// Purpose, trust setting and policies; `None` where this OpenSSL keeps them in a way that is not known.
     pub fn asked(self) -> Option<Asked<'a>> {
-        // SAFETY: the view promises the parameters.
-        unsafe { Asked::read(self.as_ptr()) }
+        Asked::read(self)
     }
 
     /// The hosts. To look is to leave entries on OpenSSL's queue.
     pub fn hosts(self) -> Result<Vec<&'a [u8]>> {
-        // SAFETY: the view promises the parameters, and that nobody changes them.
-        unsafe { verify_param::hosts(self.as_ptr()) }
+        names::hosts(self)
     }
 
     /// The IP addresses.
     pub fn addresses(self) -> Result<Vec<IpAddr>> {
-        // SAFETY: the view promises the parameters.
-        unsafe { verify_param::addresses(self.as_ptr()) }
+        names::addresses(self)
     }
 
     /// The e-mail addresses.
     pub fn emails(self) -> Result<Vec<&'a [u8]>> {
-        // SAFETY: the view promises the parameters, and that nobody changes them.
-        unsafe { verify_param::emails(self.as_ptr()) }
+        names::emails(self)
     }
 
-    /// Has every name taken that a program sets, so that hostlock judges it.
-    pub fn take_every_name(self) {
-        // SAFETY: the view promises the parameters.
-        unsafe { verify_param::take_every_name(self.as_ptr()) }
-    }
+    /// Has every name taken that a program sets, so that hostlock judges it: before OpenSSL 4.0 every name is.
+    #[cfg(not(ossl400))]
+    pub fn take_every_name(self) {}
 }

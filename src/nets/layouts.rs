@@ -76,6 +76,18 @@ fn where_the_lookups_of_a_store_cannot_be_seen_the_programs_roots_are_not_guesse
 }
 
 #[test]
+fn where_purpose_trust_and_policies_cannot_be_seen_the_chain_is_refused() {
+    let world = World::new();
+    let (client, server) = (world.client(), world.plain_server(SslVersion::TLS1_3));
+    unproven("asked", || {
+        let pair = Pair::for_host(&client, &server);
+        let outcome = pair.run();
+        assert!(!outcome.complete && outcome.passed == 0, "{outcome:?}");
+        assert_eq!(pair.refusal().unwrap().status(), Status::EUnsupported);
+    });
+}
+
+#[test]
 fn where_an_address_cannot_be_seen_it_is_asked_for() {
     let world = World::new();
     let (client, server) = (world.client(), world.plain_server(SslVersion::TLS1_3));

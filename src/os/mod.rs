@@ -5,5 +5,7 @@ pub(crate) mod errno;
 pub mod exit;
 pub(crate) mod images;
 pub mod poll;
+pub mod privileges;
 pub mod signals;
 pub mod socket;
+pub mod words;

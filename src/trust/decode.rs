@@ -2,16 +2,13 @@
 //! It takes all or nothing: a bundle with one broken certificate is refused whole, with the block named.
 
 use std::collections::{BTreeSet, HashSet};
-use std::ffi::c_long;
-use std::ptr;
 
-use foreign_types::ForeignType;
 use openssl::x509::{X509, X509Crl};
 
 use crate::error::{Error, Result, Status};
 use crate::libssl::crl::{DELTA_WITHOUT_NUMBER, is_delta_without_number};
+use crate::libssl::d2i;
 use crate::libssl::queue::Quiet;
-use crate::libssl::sys;
 use crate::trust::certdata;
 use crate::trust::pem::{self, Damage};
 
@@ -104,12 +101,12 @@ impl Reader {
     pub fn read_lenient<'a>(&mut self, certificates: impl Iterator<Item = &'a [u8]>) {
         let quiet = Quiet::begin();
         for der in certificates {
-            let _ = self.add_certificate(der, false, &quiet);
+            let _ = self.add_certificate(der, d2i::certificate, &quiet);
         }
     }
 
     fn read_der(&mut self, data: &[u8], origin: &str) -> Result<()> {
-        self.add_certificate(data, false, &Quiet::begin()).map_err(|why| {
+        self.add_certificate(data, d2i::certificate, &Quiet::begin()).map_err(|why| {
             Error::new(Status::EBadPem, format!("{origin} is not a certificate in DER: {why}"))
                 .with_hint("a file in DER holds exactly one certificate; PKCS#12 and PKCS#7 must be converted to PEM")
         })
@@ -129,9 +126,12 @@ impl Reader {
             let broken = |kind: &str, why: String| damaged(Damage(format!("{block} is not {kind}: {why}")));
             match block.label {
                 "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => {
-                    let with_settings = block.label == "TRUSTED CERTIFICATE";
+                    let read = match block.label {
+                        "TRUSTED CERTIFICATE" => d2i::trusted_certificate,
+                        _ => d2i::certificate,
+                    };
                     let added = block.decode().map_err(damaged).and_then(|der| {
-                        self.add_certificate(&der, with_settings, &quiet).map_err(|why| broken("a certificate", why))
+                        self.add_certificate(&der, read, &quiet).map_err(|why| broken("a certificate", why))
                     });
                     match added {
                         Ok(()) => has_certificate = true,
@@ -160,17 +160,17 @@ impl Reader {
         }
     }
 
-    /// Adds one certificate; `with_settings` where OpenSSL's trust settings follow it.
+    /// Adds one certificate, which `read` makes of its DER.
     pub(super) fn add_certificate(
         &mut self,
         der: &[u8],
-        with_settings: bool,
+        read: impl FnOnce(&[u8], &Quiet) -> std::result::Result<X509, String>,
         quiet: &Quiet,
     ) -> std::result::Result<(), String> {
         if self.seen.contains(der) {
             return Ok(());
         }
-        let certificate = certificate(der, with_settings, quiet)?;
+        let certificate = read(der, quiet)?;
         self.seen.insert(der.to_owned());
         self.set.certificates.push(certificate);
         Ok(())
@@ -178,41 +178,13 @@ impl Reader {
 
     /// Adds one CRL.
     pub(super) fn add_crl(&mut self, der: &[u8], quiet: &Quiet) -> std::result::Result<(), String> {
-        let (mut rest, len) = (der.as_ptr(), length(der)?);
-        // SAFETY: as in `add_certificate`.
-        let raw = unsafe { sys::d2i_X509_CRL(ptr::null_mut(), &mut rest, len) };
-        if raw.is_null() {
-            return Err(reason(quiet));
-        }
-        // SAFETY: not NULL, and ours to free.
-        let crl = unsafe { X509Crl::from_ptr(raw) };
-        nothing_follows(der, rest)?;
+        let crl = d2i::crl(der, quiet)?;
         if is_delta_without_number(&crl) {
             return Err(format!("it is {DELTA_WITHOUT_NUMBER}"));
         }
         self.set.crls.push(crl);
         Ok(())
     }
-}
-
-/// The certificate in `der`; `with_settings` where OpenSSL's trust settings may follow it. It fails with the reason.
-pub(super) fn certificate(der: &[u8], with_settings: bool, quiet: &Quiet) -> std::result::Result<X509, String> {
-    let (mut rest, len) = (der.as_ptr(), length(der)?);
-    // SAFETY: `rest` points to `len` readable bytes, and is moved to the first that was not read.
-    let raw = unsafe {
-        if with_settings {
-            sys::d2i_X509_AUX(ptr::null_mut(), &mut rest, len)
-        } else {
-            openssl_sys::d2i_X509(ptr::null_mut(), &mut rest, len)
-        }
-    };
-    if raw.is_null() {
-        return Err(reason(quiet));
-    }
-    // SAFETY: not NULL, and ours to free.
-    let certificate = unsafe { X509::from_ptr(raw) };
-    nothing_follows(der, rest)?;
-    Ok(certificate)
 }
 
 /// A SEQUENCE whose length takes more than one byte, as every certificate's does; no text begins so.
@@ -242,20 +214,5 @@ fn not_text(data: &[u8], origin: &str) -> Error {
         }
         _ if data.contains(&0) => error.with_hint("it holds NUL bytes, which PEM text never does"),
         _ => error.with_hint("PEM text has a line -----BEGIN CERTIFICATE----- before each certificate"),
-    }
-}
-
-fn length(der: &[u8]) -> std::result::Result<c_long, String> {
-    c_long::try_from(der.len()).map_err(|_| "it is too long".to_owned())
-}
-
-fn reason(quiet: &Quiet) -> String {
-    format!("OpenSSL says \"{}\"", quiet.newest_reason().unwrap_or_else(|| "no reason".to_owned()))
-}
-
-fn nothing_follows(der: &[u8], rest: *const u8) -> std::result::Result<(), String> {
-    match (der.as_ptr() as usize + der.len()).checked_sub(rest as usize) {
-        Some(0) => Ok(()),
-        left => Err(format!("{} bytes follow it", left.unwrap_or_default())),
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result, Status};
+use crate::os::words;
 use crate::trust::decode::{AnchorSet, Broken, LARGEST_INPUT, Reader};
 
 /// The bytes of one file.
@@ -318,18 +319,7 @@ fn unreachable(error: &io::Error, what: &str, origin: &dyn fmt::Display) -> Erro
         ErrorKind::NotADirectory => {
             Error::new(Status::ENotFound, format!("there is no {what} {origin}: a part of the path is not a directory"))
         }
-        _ => Error::new(Status::EFileIo, format!("the {what} {origin} cannot be read: {}", plain(error))),
-    }
-}
-
-/// The operating system's words, in the manner of our messages.
-pub(super) fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut characters = text.chars();
-    match characters.next() {
-        Some(first) => first.to_lowercase().chain(characters).collect(),
-        None => "no reason given".to_owned(),
+        _ => Error::new(Status::EFileIo, format!("the {what} {origin} cannot be read: {}", words::of(error))),
     }
 }
 

@@ -6,12 +6,14 @@ use std::collections::HashSet;
 use std::fmt::Write;
 
 use openssl::asn1::Asn1Time;
+use openssl::x509::X509Name;
 use openssl::x509::store::X509StoreRef;
-use openssl::x509::{X509Name, X509NameRef};
 
 use crate::error::{Error, Result, Status};
 use crate::json::Object;
+use crate::libssl::certificate_words::name_line;
 use crate::libssl::queue::Quiet;
+use crate::moment;
 use crate::trust::distrust::Distrust;
 use crate::trust::index::hooks;
 use crate::x509::der::{Malformed, Reader, SEQUENCE};
@@ -109,9 +111,9 @@ fn facts(der: &[u8]) -> std::result::Result<(String, Option<i64>), Malformed> {
     tbs.expect(SEQUENCE)?;
     let mut validity = Reader::new(tbs.expect(SEQUENCE)?);
     validity.next()?;
-    let expires = unix_seconds(validity.next()?);
+    let expires = seconds(validity.next()?);
     let contents = tbs.expect(SEQUENCE)?;
-    Ok((name_text(&*X509Name::from_der(&sequence(contents)).map_err(|_| Malformed)?), expires))
+    Ok((name_line(&*X509Name::from_der(&sequence(contents)).map_err(|_| Malformed)?), expires))
 }
 
 fn sequence(contents: &[u8]) -> Vec<u8> {
@@ -130,7 +132,7 @@ fn sequence(contents: &[u8]) -> Vec<u8> {
     der
 }
 
-fn unix_seconds((tag, text): (u8, &[u8])) -> Option<i64> {
+fn seconds((tag, text): (u8, &[u8])) -> Option<i64> {
     const UTC_TIME: u8 = 0x17;
     let text = std::str::from_utf8(text).ok()?;
     // RFC 5280 section 4.1.2.5.1: two digits below 50 are of this century.
@@ -140,20 +142,7 @@ fn unix_seconds((tag, text): (u8, &[u8])) -> Option<i64> {
         _ => "",
     };
     let time = Asn1Time::from_str(&format!("{century}{text}")).ok()?;
-    let difference = Asn1Time::from_unix(0).ok()?.diff(&time).ok()?;
-    Some(i64::from(difference.days) * 86_400 + i64::from(difference.secs))
-}
-
-fn name_text(name: &X509NameRef) -> String {
-    let parts: Vec<String> = name
-        .entries()
-        .map(|entry| {
-            let key = entry.object().nid().short_name().unwrap_or("?");
-            let value = entry.data().to_string().unwrap_or_else(|_| "?".to_owned());
-            format!("{key}={}", value.escape_debug())
-        })
-        .collect();
-    parts.join(", ")
+    moment::unix_seconds(&time)
 }
 
 #[cfg(test)]
@@ -166,10 +155,9 @@ mod tests {
         for der in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
             let certificate = X509::from_der(der).unwrap();
             let (subject, expires) = facts(der).unwrap();
-            assert_eq!(subject, name_text(certificate.subject_name()));
-            let epoch = Asn1Time::from_unix(0).unwrap();
-            let difference = epoch.diff(certificate.not_after()).unwrap();
-            assert_eq!(expires, Some(i64::from(difference.days) * 86_400 + i64::from(difference.secs)));
+            assert_eq!(subject, name_line(certificate.subject_name()));
+            assert!(expires.is_some());
+            assert_eq!(expires, moment::unix_seconds(certificate.not_after()));
         }
     }
 }

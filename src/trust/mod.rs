@@ -2,6 +2,8 @@
 //! ([`store`], [`store_functions`]), which anchors are in force on a context ([`anchors`]), and what their source says against certificates
 //! ([`distrust`]).
 
+#![forbid(unsafe_code)]
+
 pub mod anchors;
 pub mod bundled;
 pub mod certdata;

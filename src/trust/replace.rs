@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::{Error, Result, Status};
-use crate::trust::files::{kind, plain};
+use crate::os::words;
+use crate::trust::files::kind;
 
 /// Puts `contents` into the file at `path`, which may be a link to one. A file that is there keeps its mode, and its
 /// owner where that is permitted.
 pub fn file(path: &Path, contents: &[u8]) -> Result<()> {
     let failed = |error: io::Error| {
-        Error::new(Status::EFileIo, format!("the file {path:?} cannot be written: {}", plain(&error)))
+        Error::new(Status::EFileIo, format!("the file {path:?} cannot be written: {}", words::of(&error)))
     };
     let (target, old) = match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => (fs::canonicalize(path).map_err(failed)?, Some(metadata)),

@@ -2,26 +2,20 @@
 //! or that chooses what is judged, makes the store no measure for anything; one that only brings material, or is asked
 //! afterwards, may stay.
 
-use std::ffi::c_void;
-
-use foreign_types::ForeignTypeRef;
 use openssl::x509::store::X509StoreRef;
-use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
-use crate::libssl::sys;
+use crate::libssl::store::{self, Function};
 use crate::trust::index::hooks;
 
 /// What a setter of an `X509_STORE` is to us.
 #[derive(Clone, Copy)]
 pub enum Decision {
-    /// A store with such a function is refused; this reads the function.
-    Refused(Getter),
+    /// A store with such a function is refused.
+    Refused(Function),
     /// It may stay.
     Allowed,
 }
-
-type Getter = unsafe extern "C" fn(*const ffi::X509_STORE) -> *mut c_void;
 
 /// One setter, what is decided about it, and why.
 pub struct Setter {
@@ -33,8 +27,8 @@ pub struct Setter {
     pub why: &'static str,
 }
 
-const fn refused(name: &'static str, getter: Getter, why: &'static str) -> Setter {
-    Setter { name, decision: Decision::Refused(getter), why }
+const fn refused(name: &'static str, function: Function, why: &'static str) -> Setter {
+    Setter { name, decision: Decision::Refused(function), why }
 }
 
 const fn allowed(name: &'static str, why: &'static str) -> Setter {
@@ -43,27 +37,19 @@ const fn allowed(name: &'static str, why: &'static str) -> Setter {
 
 /// Every setter of OpenSSL 3.0 to 4.0.
 pub static SETTERS: &[Setter] = &[
-    refused("X509_STORE_set_verify", sys::X509_STORE_get_verify, "it verifies chains by itself"),
-    refused(
-        "X509_STORE_set_get_issuer",
-        sys::X509_STORE_get_get_issuer,
-        "what it gives is an anchor, whoever signed it",
-    ),
-    refused(
-        "X509_STORE_set_lookup_certs",
-        sys::X509_STORE_get_lookup_certs,
-        "what it gives is trusted as the store's own",
-    ),
-    refused("X509_STORE_set_check_issued", sys::X509_STORE_get_check_issued, "it says who has issued a certificate"),
-    refused("X509_STORE_set_check_revocation", sys::X509_STORE_get_check_revocation, "it says what is revoked"),
+    refused("X509_STORE_set_verify", Function::Verify, "it verifies chains by itself"),
+    refused("X509_STORE_set_get_issuer", Function::GetIssuer, "what it gives is an anchor, whoever signed it"),
+    refused("X509_STORE_set_lookup_certs", Function::LookupCerts, "what it gives is trusted as the store's own"),
+    refused("X509_STORE_set_check_issued", Function::CheckIssued, "it says who has issued a certificate"),
+    refused("X509_STORE_set_check_revocation", Function::CheckRevocation, "it says what is revoked"),
     refused(
         "X509_STORE_set_get_crl",
-        sys::X509_STORE_get_get_crl,
+        Function::GetCrl,
         "it chooses the CRL that speaks for a certificate: OpenSSL does not look at the scope and the dates of a delta that it gives",
     ),
-    refused("X509_STORE_set_check_crl", sys::X509_STORE_get_check_crl, "it says whether a CRL is genuine"),
-    refused("X509_STORE_set_cert_crl", sys::X509_STORE_get_cert_crl, "it says whether a CRL names a certificate"),
-    refused("X509_STORE_set_check_policy", sys::X509_STORE_get_check_policy, "it says whether the policies fit"),
+    refused("X509_STORE_set_check_crl", Function::CheckCrl, "it says whether a CRL is genuine"),
+    refused("X509_STORE_set_cert_crl", Function::CertCrl, "it says whether a CRL names a certificate"),
+    refused("X509_STORE_set_check_policy", Function::CheckPolicy, "it says whether the policies fit"),
     allowed("X509_STORE_set_verify_cb", "it is asked last, and may refuse only"),
     allowed("X509_STORE_set_lookup_crls", "it brings CRLs; OpenSSL chooses among them and checks each"),
     allowed("X509_STORE_set_cleanup", "it runs when the verification is over"),
@@ -80,9 +66,8 @@ pub static SETTERS: &[Setter] = &[
 /// The setters by which the program put functions of its own into `store` that may not stay.
 pub fn replaced(store: &X509StoreRef) -> Vec<&'static str> {
     let of = |setter: &'static Setter| match setter.decision {
-        Decision::Refused(getter) => {
-            // SAFETY: the store is live; the getter reads one field.
-            let function = unsafe { getter(store.as_ptr()) };
+        Decision::Refused(function) => {
+            let function = store::function(store, function);
             (!function.is_null() && !hooks::is_our_function(function)).then_some(setter.name)
         }
         Decision::Allowed => None,

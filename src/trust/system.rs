@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustls_native_certs::CertificateResult;
 
 use crate::error::{Error, Result, Status};
+use crate::os::privileges::is_privileged;
 use crate::trust::decode::{self, AnchorSet, Broken, Reader};
 use crate::trust::files::{self, Stamp};
 use crate::trust::index::shared::{self, Identity, lock_soon};
@@ -242,38 +243,6 @@ fn or_bundled(found: CertificateResult) -> Result<Arc<Index>> {
         Some(error) => Err(Error::new(Status::EFileIo, format!("the system's roots cannot be read: {error}"))
             .with_hint("repair them, or trust Mozilla's with hostlock_ctx_trust_bundled")),
     }
-}
-
-/// Whether the process runs with rights that its caller does not have (setuid, setgid, capabilities).
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn is_privileged() -> bool {
-    // SAFETY: reads the vector that the kernel gave the process.
-    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
-}
-
-#[cfg(any(
-    target_os = "macos",
-    target_os = "freebsd",
-    target_os = "openbsd",
-    target_os = "netbsd",
-    target_os = "dragonfly"
-))]
-fn is_privileged() -> bool {
-    // SAFETY: no arguments.
-    unsafe { libc::issetugid() != 0 }
-}
-
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "macos",
-    target_os = "freebsd",
-    target_os = "openbsd",
-    target_os = "netbsd",
-    target_os = "dragonfly"
-)))]
-fn is_privileged() -> bool {
-    false
 }
 
 #[cfg(test)]

@@ -76,6 +76,10 @@ impl<'a> Reader<'a> {
 /// X.690 10.1: the long form is definite and has no more octets than it needs. Four octets are more than any certificate has.
 #[cold]
 fn long_length(first: u8, rest: &[u8]) -> Result<(usize, &[u8]), Malformed> {
+    // Most of those in certificates.
+    if let (0x82, &[high @ 1..=0xff, low, ref rest @ ..]) = (first, rest) {
+        return Ok((u16::from_be_bytes([high, low]).into(), rest));
+    }
     let (octets, rest) = rest.split_at_checked(usize::from(first & 0x7f)).ok_or(Malformed)?;
     if octets.is_empty() || octets.len() > 4 || octets.first() == Some(&0) {
         return Err(Malformed);

@@ -11,6 +11,7 @@ use crate::error::{Error, Result, Status};
 use crate::libssl::sys;
 use crate::libssl::transfer::Want;
 use crate::os::poll::Wish;
+use crate::os::words;
 
 impl Drive<'_> {
     /// What libssl waits for; nothing, once it has given the connection up.
@@ -51,7 +52,7 @@ impl Drive<'_> {
             Ok(ready) if ready.contains(&true) => Ok(None),
             Ok(_) => Err(self.timed_out(self.phase, deadline.allowed_ms())),
             Err(error) => {
-                let why = failure::os_text(&error);
+                let why = words::of(&error);
                 Err(Error::new(Status::EIo, format!("waiting for {} failed: {why}", self.peer())))
             }
         }

@@ -22,7 +22,7 @@ pub struct CertVerify {
 
 // SAFETY: the program gave the pair to a context that threads may share; OpenSSL itself calls it from any of them.
 unsafe impl Send for CertVerify {}
-// SAFETY: threads only read the pair, and OpenSSL calls it from any of them.
+// SAFETY: both halves are read and never written; what the function does with them is OpenSSL's demand on the program.
 unsafe impl Sync for CertVerify {}
 
 /// The certificate verify callback of a context.
@@ -70,7 +70,7 @@ const WORDS: usize = 64;
 /// # Safety
 /// `ctx` is live and `index` below [`WORDS`].
 unsafe fn word(ctx: *const ffi::SSL_CTX, index: usize) -> usize {
-    // SAFETY: the caller promises a live context with so many words; it is aligned as pointers are.
+    // SAFETY: the caller promises a word of a live context, which is aligned as pointers are.
     unsafe { ptr::read_volatile((ctx as *const usize).add(index)) }
 }
 
@@ -98,7 +98,7 @@ impl Scratch {
         // SAFETY: the context is live and ours alone; it never makes a connection.
         unsafe { sys::SSL_CTX_set_cert_verify_callback(self.0, Some(sentinel), argument) };
         let set = self.words();
-        // SAFETY: the context is live and ours alone; it never makes a connection.
+        // SAFETY: the scratch context still is ours alone; NULL takes the callback away.
         unsafe { sys::SSL_CTX_set_cert_verify_callback(self.0, None, ptr::null_mut()) };
         let gone = self.words();
         let function = sentinel as *const () as usize;

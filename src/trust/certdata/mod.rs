@@ -15,9 +15,10 @@ use openssl::hash::MessageDigest;
 use openssl::x509::X509;
 
 use crate::error::{Error, Result, Status};
+use crate::libssl::d2i;
 use crate::libssl::queue::Quiet;
 use crate::role::Role;
-use crate::trust::decode::{self, AnchorSet};
+use crate::trust::decode::AnchorSet;
 use crate::trust::distrust::{Distrust, Named, hash, serial_der};
 use crate::trust::{files, replace};
 use lines::Damage;
@@ -278,7 +279,7 @@ fn read_certificate(object: CertificateObject) -> std::result::Result<Root, Dama
     let (der, line) = object.value;
     let quiet = Quiet::begin();
     let unreadable = |why: &str| Damage::new(line, format!("CKA_VALUE is not a certificate: {why}"));
-    let certificate = decode::certificate(&der, false, &quiet).map_err(|why| unreadable(&why))?;
+    let certificate = d2i::certificate(&der, &quiet).map_err(|why| unreadable(&why))?;
     let is_named = |named: &Named| named.issuer == object.key.0 && named.serial == object.key.1;
     if !names_of(&certificate).first().is_some_and(is_named) {
         return Err(Damage::new(

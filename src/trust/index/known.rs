@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::trust::index::scan::{Block, Kind};
+use crate::trust::pem::scan::{Block, Kind};
 
 /// See the module's text.
 #[derive(Default)]

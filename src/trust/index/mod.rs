@@ -3,13 +3,10 @@
 //! root is parsed when it is asked for. An index never changes; contexts share it, and the certificates parsed from it.
 //! What is in an index is what an eager reader ([`AnchorSet`]) finds, or the eager reader is asked.
 
-mod base64;
 mod directories;
 pub mod hooks;
 mod known;
 mod name;
-mod parsed;
-mod scan;
 mod shape;
 pub mod shared;
 
@@ -17,17 +14,17 @@ use std::collections::HashSet;
 use std::ffi::CString;
 use std::ops::Range;
 
-use foreign_types::ForeignTypeRef;
 use openssl::x509::{X509, X509Crl, X509Ref};
 
 use crate::error::{Error, Result, Status};
+use crate::libssl::certificate::subject_der;
+use crate::libssl::d2i;
+use crate::libssl::parsed::Parsed;
 use crate::libssl::queue::Quiet;
-use crate::libssl::sys;
 use crate::trust::decode::{self, AnchorSet};
 use crate::trust::distrust::Distrust;
+use crate::trust::pem::scan::{self, Kind};
 use known::Known;
-use parsed::Parsed;
-use scan::Kind;
 
 /// See the module's text.
 #[derive(Default)]
@@ -109,8 +106,8 @@ impl Index {
             }
             let mut reader = decode::Reader::default();
             match kind {
-                Kind::Certificate => reader.add_certificate(bytes, false, quiet).ok()?,
-                Kind::Trusted => reader.add_certificate(bytes, true, quiet).ok()?,
+                Kind::Certificate => reader.add_certificate(bytes, d2i::certificate, quiet).ok()?,
+                Kind::Trusted => reader.add_certificate(bytes, d2i::trusted_certificate, quiet).ok()?,
                 Kind::Crl => reader.add_crl(bytes, quiet).ok()?,
             }
             let set = reader.finish();
@@ -143,15 +140,13 @@ impl Index {
         Ok(index)
     }
 
-    /// Certificates in DER that live as long as the process, with what an index of them would find out: the key of each
-    /// one's name, and the positions by these keys.
-    pub fn of_table(
-        certificates: impl Iterator<Item = (&'static [u8], u64)>,
-        by_key: Vec<(u64, u32)>,
-        origin: &str,
-    ) -> Index {
-        let root = |(der, key)| Root { der: Der::Static(der), parsed: Parsed::default(), key: Some(key) };
-        Index { origin: origin.to_owned(), roots: certificates.map(root).collect(), by_key, ..Index::default() }
+    /// Certificates in DER that live as long as the process.
+    pub fn of_static(certificates: impl Iterator<Item = &'static [u8]>, origin: &str) -> Index {
+        let root = |der| Root { der: Der::Static(der), parsed: Parsed::default(), key: shape::subject_key(der).ok() };
+        let mut index =
+            Index { origin: origin.to_owned(), roots: certificates.map(root).collect(), ..Index::default() };
+        index.sort();
+        index
     }
 
     /// Adds hashed directories, in which OpenSSL looks for what the index does not have.
@@ -258,22 +253,7 @@ impl Index {
 }
 
 fn key_of(certificate: &X509Ref) -> Option<u64> {
-    // SAFETY: the name lives as long as the certificate.
-    name::key(unsafe { name_der(openssl_sys::X509_get_subject_name(certificate.as_ptr())) }).ok()
-}
-
-/// The DER of a name, as it was read; empty where there is none.
-///
-/// # Safety
-/// `name` is NULL or live, and outlives the result unchanged.
-unsafe fn name_der<'a>(name: *const openssl_sys::X509_NAME) -> &'a [u8] {
-    let (mut der, mut len) = (std::ptr::null(), 0);
-    // SAFETY: as the caller promises; the name owns the bytes.
-    if name.is_null() || unsafe { sys::X509_NAME_get0_der(name, &mut der, &mut len) } != 1 || der.is_null() {
-        return &[];
-    }
-    // SAFETY: as above.
-    unsafe { std::slice::from_raw_parts(der, len) }
+    name::key(subject_der(certificate)).ok()
 }
 
 #[cfg(test)]

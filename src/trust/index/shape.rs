@@ -88,7 +88,7 @@ fn readable_name(rdns: &[u8]) -> Result<u64, Malformed> {
         let readable = match tag {
             // NumericString, PrintableString, T61String, IA5String: any bytes will do.
             0x12 | 0x13 | 0x14 | 0x16 => true,
-            UTF8_STRING => std::str::from_utf8(value).is_ok(),
+            UTF8_STRING => value.is_ascii() || std::str::from_utf8(value).is_ok(),
             _ => false,
         };
         if readable { oid(kind) } else { Err(Malformed) }
@@ -133,15 +133,15 @@ fn bits(contents: &[u8]) -> Result<(), Malformed> {
 }
 
 fn time((tag, text): (u8, &[u8])) -> Result<(), Malformed> {
-    let length = match tag {
-        UTC_TIME => 13,
-        GENERALIZED_TIME => 15,
-        _ => return Err(Malformed),
-    };
-    match text {
-        [digits @ .., b'Z'] if text.len() == length && digits.iter().all(u8::is_ascii_digit) => Ok(()),
-        _ => Err(Malformed),
+    fn are_digits<const N: usize>(text: &[u8; N]) -> bool {
+        text.iter().fold(true, |all, byte| all & byte.is_ascii_digit())
     }
+    let is_time = match (tag, text) {
+        (UTC_TIME, [digits @ .., b'Z']) => digits.try_into().is_ok_and(are_digits::<12>),
+        (GENERALIZED_TIME, [digits @ .., b'Z']) => digits.try_into().is_ok_and(are_digits::<14>),
+        _ => false,
+    };
+    if is_time { Ok(()) } else { Err(Malformed) }
 }
 
 fn nothing_left(reader: Reader<'_>) -> Result<(), Malformed> {

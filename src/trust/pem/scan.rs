@@ -1,17 +1,13 @@
-//! Finds the certificates in PEM text and decodes them into one buffer. It reads the common form of a bundle, in which
-//! every reader of PEM sees the same blocks, and says nothing of any other: then [`decode`](crate::trust::decode) reads
-//! the text, which knows all forms and names what is wrong.
+//! The blocks of a bundle in the common form, in which every reader of PEM sees the same, decoded into one buffer. Of any
+//! other text it says nothing: then [`decode`](crate::trust::decode) reads it, which knows all forms and names what is wrong.
 
 use std::ops::Range;
 
-use crate::trust::index::base64::{self, LINE, SLACK};
+use super::body::split_line;
+use super::{BYTE_ORDER_MARK, HYPHENS, base64, blocks};
 
-const BEGIN: &[u8] = b"-----BEGIN ";
-const END: &[u8] = b"-----END ";
-const USUAL_BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----\n";
-const HYPHENS: &[u8] = b"-----";
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-const LINE_BYTES: usize = LINE / 4 * 3;
+/// How long a line of base64 is in nearly every bundle.
+const USUAL_LINE: usize = 64;
 /// OpenSSL reads lines in pieces of 254 bytes; in what is longer, another reader may see something else.
 const LONGEST_LINE: usize = 250;
 
@@ -39,97 +35,109 @@ pub struct Block<'a> {
 
 /// The blocks of `text`, whose bytes are appended to `der`; `None` where it is not in the common form.
 pub fn scan<'a>(text: &'a [u8], der: &mut Vec<u8>) -> Option<Vec<Block<'a>>> {
-    let mut rest = unmarked(text);
-    let mut end = der.len();
-    // Four characters give three bytes; the last line of a block may be written with some slack.
-    let room = end + text.len() / 4 * 3 + LINE_BYTES + SLACK;
+    let start = der.len();
     if der.is_empty() {
         // Fresh memory is zero already.
-        *der = vec![0; room];
+        *der = vec![0; text.len()];
     } else {
-        der.resize(room, 0);
+        der.resize(start + text.len(), 0);
     }
-    let mut blocks = Vec::with_capacity(text.len() / 1200);
-    while !rest.is_empty() {
-        let (first, start) = (rest, end);
-        let text = |rest: &[u8]| first.get(..first.len() - rest.len()).unwrap_or_default();
-        if let Some(after) = rest.strip_prefix(USUAL_BEGIN) {
-            (end, rest) = body(after, b"CERTIFICATE", der, start)?;
-            blocks.push(Block { kind: Kind::Certificate, der: start..end, text: text(rest) });
-            rest = unmarked(rest);
-            continue;
-        }
-        let (line, after) = split_line(rest);
-        rest = after;
-        if let Some(label) = line.strip_prefix(BEGIN) {
-            let label = trim_end(label).strip_suffix(HYPHENS)?;
-            let kind = kind_of(label)?;
-            (end, rest) = body(rest, label, der, start)?;
-            blocks.push(Block { kind, der: start..end, text: text(rest) });
-            rest = unmarked(rest);
-        } else if !is_comment(line) {
+    let room = der.get_mut(start..)?;
+    let mut found = Vec::with_capacity(text.len() / 1200);
+    let (mut position, mut end) = (0, 0);
+    for block in blocks(text) {
+        let block = block.ok()?;
+        let kind = kind_of(block.label)?;
+        // An indented END line ends the block for us, and for others not.
+        if !is_common_between(text.get(position..block.begin.hyphens)?) || block.end.start != block.end.hyphens {
             return None;
         }
+        position = block.end.next;
+        let count = join(block.body(), room.get_mut(end..)?)?;
+        let padding = base64::fill(room.get_mut(end..end + count)?)?;
+        let [first, last] = [end, end + count].map(|characters| start + characters / 4 * 3);
+        let text = text.get(block.begin.hyphens..position)?;
+        found.push(Block { kind, der: first..last - padding, text });
+        end += count;
     }
-    der.truncate(end);
-    Some(blocks)
+    if !is_common_after(text.get(position..)?) {
+        return None;
+    }
+    // All at once: to begin costs as much as ten lines.
+    let decoded = base64::decode_groups(room.get_mut(..end)?)?;
+    der.truncate(start + decoded);
+    Some(found)
 }
 
-/// What follows without the byte-order mark before it: OpenSSL passes over one where it begins to look for a block.
-fn unmarked(text: &[u8]) -> &[u8] {
-    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
-}
-
-fn kind_of(label: &[u8]) -> Option<Kind> {
+fn kind_of(label: &str) -> Option<Kind> {
     match label {
-        b"CERTIFICATE" | b"X509 CERTIFICATE" => Some(Kind::Certificate),
-        b"TRUSTED CERTIFICATE" => Some(Kind::Trusted),
-        b"X509 CRL" => Some(Kind::Crl),
+        "CERTIFICATE" | "X509 CERTIFICATE" => Some(Kind::Certificate),
+        "TRUSTED CERTIFICATE" => Some(Kind::Trusted),
+        "X509 CRL" => Some(Kind::Crl),
         _ => None,
     }
 }
 
-/// Decodes the lines of a block up to its END line into `der` from `end` on: where the bytes end, and what follows.
-fn body<'a>(mut rest: &'a [u8], label: &[u8], der: &mut [u8], start: usize) -> Option<(usize, &'a [u8])> {
-    let mut end = start;
-    let mut ended = false;
-    loop {
-        if !ended {
-            let (read, written) = base64::decode_lines(rest, der.get_mut(end..)?);
-            rest = rest.get(read..)?;
-            end += written;
-        }
-        if rest.is_empty() {
-            return None;
-        }
+/// Puts the characters of the lines of `body` together: how many there are. `None` where a line is not whole groups of them,
+/// padding among them.
+fn join(body: &[u8], room: &mut [u8]) -> Option<usize> {
+    const LF: usize = USUAL_LINE + 1;
+    const CRLF: usize = USUAL_LINE + 2;
+    let first = body.len() - split_line(body).1.len();
+    let (mut count, mut rest) = match (first, body.get(USUAL_LINE)) {
+        (LF, Some(b'\n')) => join_usual::<LF>(body, room)?,
+        (CRLF, Some(b'\r')) => join_usual::<CRLF>(body, room)?,
+        _ => (0, body),
+    };
+    while !rest.is_empty() {
         let (line, after) = split_line(rest);
         let line = trim_end(line);
-        rest = after;
-        if let Some(found) = line.strip_prefix(END) {
-            let whole = found.strip_suffix(HYPHENS)? == label && end > start;
-            return whole.then_some((end, rest));
-        }
         // An empty line would make headers of what stands before it.
-        if ended || line.is_empty() || line.len() > LONGEST_LINE {
+        if line.is_empty() || line.len() > LONGEST_LINE || !line.len().is_multiple_of(4) {
             return None;
         }
-        let decoded = base64::decode(line, der.get_mut(end..)?)?;
-        end += decoded.len;
-        ended = decoded.padded;
+        room.get_mut(count..count + line.len())?.copy_from_slice(line);
+        count += line.len();
+        rest = after;
     }
+    Some(count)
 }
 
-/// Whether every reader passes over `line`: it neither begins nor ends a block in a way that some accept.
-fn is_comment(line: &[u8]) -> bool {
-    let plain = !line.contains(&0) && !line.trim_ascii_start().starts_with(HYPHENS);
-    plain && (line.len() <= LONGEST_LINE || !line.windows(HYPHENS.len()).any(|window| window == HYPHENS))
+/// The same for all but the last of lines of the usual length, which are `N` bytes with their ends, and what follows. A line
+/// end that stands elsewhere is no base64.
+fn join_usual<'a, const N: usize>(body: &'a [u8], room: &mut [u8]) -> Option<(usize, &'a [u8])> {
+    let (lines, rest) = body.as_chunks::<N>();
+    let (room, _) = room.as_chunks_mut();
+    for (line, to) in lines.iter().zip(room) {
+        let (characters, [.., b'\n']) = line.split_first_chunk::<USUAL_LINE>()? else { return None };
+        *to = *characters;
+    }
+    Some((lines.len() * USUAL_LINE, rest))
 }
 
-fn split_line(text: &[u8]) -> (&[u8], &[u8]) {
-    match text.iter().position(|&byte| byte == b'\n') {
-        Some(at) => (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default()),
-        None => (text, &[]),
+/// Whether every reader passes over what stands before a BEGIN line, which it then sees at the start of its line. OpenSSL
+/// passes over one byte-order mark where it begins to look for a block.
+fn is_common_between(text: &[u8]) -> bool {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    text.is_empty() || (text.ends_with(b"\n") && are_comments(text))
+}
+
+/// The same behind the last block.
+fn is_common_after(text: &[u8]) -> bool {
+    are_comments(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text))
+}
+
+/// Whether every reader passes over each line: it neither begins nor ends a block in a way that some accept.
+fn are_comments(mut text: &[u8]) -> bool {
+    while !text.is_empty() {
+        let (line, rest) = split_line(text);
+        let plain = !line.contains(&0) && !line.trim_ascii_start().starts_with(HYPHENS);
+        if !plain || (line.len() > LONGEST_LINE && line.windows(HYPHENS.len()).any(|window| window == HYPHENS)) {
+            return false;
+        }
+        text = rest;
     }
+    true
 }
 
 fn trim_end(mut line: &[u8]) -> &[u8] {
@@ -142,6 +150,7 @@ fn trim_end(mut line: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trust::pem::BEGIN;
 
     fn found(text: &[u8]) -> Option<Vec<(Kind, Vec<u8>)>> {
         let mut der = b"what was there".to_vec();

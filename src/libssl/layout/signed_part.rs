@@ -59,18 +59,18 @@ impl SignedPart {
             return None;
         }
         let (mut oid, mut kind) = (ptr::null(), 0);
-        // SAFETY: the algorithm belongs to the live certificate; both places are written to.
+        // SAFETY: the algorithm is the certificate's, and lends out its object; NULL asks for nothing.
         unsafe { ffi::X509_ALGOR_get0(&mut oid, &mut kind, ptr::null_mut(), algorithm) };
-        // SAFETY: the object belongs to the algorithm; NULL has no length.
+        // SAFETY: the object is the certificate's; NULL has no length.
         let length = unsafe { ffi::OBJ_length(oid) };
         let parameters: &[u8] = match kind {
             V_ASN1_UNDEF => &[],
             V_ASN1_NULL => &[V_ASN1_NULL as u8, 0],
-            // SAFETY: the algorithm belongs to the live certificate.
+            // SAFETY: the algorithm lives as long as the certificate, and is written to a place of the right length.
             _ => return self.append(|der| unsafe { sys::i2d_X509_ALGOR(algorithm, der) }),
         };
         if !(1..0x40).contains(&length) {
-            // SAFETY: the algorithm belongs to the live certificate.
+            // SAFETY: the algorithm lives as long as the certificate, and is written to a place of the right length.
             return self.append(|der| unsafe { sys::i2d_X509_ALGOR(algorithm, der) });
         }
         // SAFETY: the object owns so many bytes.

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use openssl_sys as ffi;
 
-use crate::libssl::sys;
+use crate::libssl::{Param, sys};
 
 /// What was asked for; zero and `None` where nothing was.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,27 +29,21 @@ pub struct Policies<'a> {
 }
 
 impl Policies<'_> {
-    pub(super) fn as_ptr(self) -> *mut ffi::OPENSSL_STACK {
+    pub(in crate::libssl) fn as_ptr(self) -> *mut ffi::OPENSSL_STACK {
         self.stack.as_ptr()
     }
 }
 
 impl<'a> Asked<'a> {
     /// Reads them; `None` where this OpenSSL keeps them in a way that is not known.
-    ///
-    /// # Safety
-    /// `param` lives for `'a`, and no other thread changes it meanwhile.
-    pub unsafe fn read(param: *mut ffi::X509_VERIFY_PARAM) -> Option<Asked<'a>> {
-        let places = places()?;
-        // SAFETY: the caller promises live parameters, and the places lie inside of them.
-        unsafe {
-            Some(Asked {
-                purpose: number(param, places.purpose),
-                trust: number(param, places.trust),
-                policies: NonNull::new(word(param, places.policies).cast_mut().cast())
-                    .map(|stack| Policies { stack, life: PhantomData }),
-            })
-        }
+    pub(in crate::libssl) fn read(param: Param<'a>) -> Option<Asked<'a>> {
+        let (places, param) = (places()?, param.as_ptr());
+        // SAFETY: the view promises the parameters, and each place was found within them.
+        let (purpose, trust) = unsafe { (number(param, places.purpose), number(param, places.trust)) };
+        // SAFETY: the view promises the parameters, and the place was found within them.
+        let policies = unsafe { word(param, places.policies) };
+        let policies = NonNull::new(policies.cast_mut().cast()).map(|stack| Policies { stack, life: PhantomData });
+        Some(Asked { purpose, trust, policies })
     }
 
     /// What either asks for; the first counts where both speak of the same.
@@ -89,6 +83,7 @@ unsafe fn number(param: *mut ffi::X509_VERIFY_PARAM, place: usize) -> c_int {
 
 fn places() -> Option<&'static Places> {
     static PLACES: OnceLock<Option<Places>> = OnceLock::new();
+    crate::nets::unproved!("asked");
     PLACES.get_or_init(probe).as_ref()
 }
 
@@ -147,13 +142,13 @@ mod tests {
         // SAFETY: the parameters are live until they are freed; the object is static.
         unsafe {
             let param = ffi::X509_VERIFY_PARAM_new();
-            let asked = Asked::read(param).unwrap();
+            let asked = Asked::read(Param::new(param)).unwrap();
             assert_eq!((asked.purpose, asked.trust), (0, 0));
             assert!(asked.policies.is_none());
             ffi::X509_VERIFY_PARAM_set_purpose(param, ffi::X509_PURPOSE_SMIME_ENCRYPT);
             sys::X509_VERIFY_PARAM_set_trust(param, sys::X509_TRUST_SSL_CLIENT);
             sys::X509_VERIFY_PARAM_add0_policy(param, ffi::OBJ_nid2obj(sys::NID_ANY_POLICY));
-            let asked = Asked::read(param).unwrap();
+            let asked = Asked::read(Param::new(param)).unwrap();
             assert_eq!(asked.purpose, ffi::X509_PURPOSE_SMIME_ENCRYPT);
             assert_eq!(asked.trust, sys::X509_TRUST_SSL_CLIENT);
             assert_eq!(ffi::OPENSSL_sk_num(asked.policies.unwrap().as_ptr()), 1);

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use openssl_sys as ffi;
 
-use crate::libssl::sys;
+use crate::libssl::{Param, sys};
 
 /// All words that parameters have since OpenSSL 1.1.1.
 const WORDS: usize = 14;
@@ -20,32 +20,26 @@ pub struct Places {
 }
 
 /// Whether there is an address, or it cannot be told.
-///
-/// # Safety
-/// `param` is live and not changed by another thread.
-pub unsafe fn may_hold_address(param: *mut ffi::X509_VERIFY_PARAM) -> bool {
-    // SAFETY: `param` is live, and the place was found within the parameters.
-    found().is_none_or(|places| !unsafe { word(param, places.address) }.is_null())
+pub fn may_hold_address(param: Param<'_>) -> bool {
+    // SAFETY: the view promises the parameters, and the place was found within them.
+    found().is_none_or(|places| !unsafe { word(param.as_ptr(), places.address) }.is_null())
 }
 
 /// How many bytes the e-mail address has; `None` where it cannot be told.
-///
-/// # Safety
-/// As for [`may_hold_address`].
-pub unsafe fn email_length(param: *mut ffi::X509_VERIFY_PARAM) -> Option<usize> {
-    // SAFETY: `param` is live, and the place was found within the parameters.
-    found().map(|places| unsafe { word(param, places.email + 1) }.addr())
+pub fn email_length(param: Param<'_>) -> Option<usize> {
+    // SAFETY: the view promises the parameters, and the place was found within them.
+    found().map(|places| unsafe { word(param.as_ptr(), places.email + 1) }.addr())
 }
 
 /// # Safety
 /// `param` is live and `place` below [`WORDS`].
 unsafe fn word(param: *mut ffi::X509_VERIFY_PARAM, place: usize) -> *const u8 {
-    // SAFETY: `param` is live and has at least so many words.
+    // SAFETY: the caller promises live parameters and a word within them.
     unsafe { ptr::read_volatile(param.cast::<*const u8>().add(place)) }
 }
 
 /// The places, where they are certain.
-pub fn found() -> Option<Places> {
+pub(super) fn found() -> Option<Places> {
     static PLACES: OnceLock<Option<Places>> = OnceLock::new();
     crate::nets::unproved!("address");
     *PLACES.get_or_init(probe)

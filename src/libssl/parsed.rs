@@ -1,7 +1,7 @@
 //! A certificate that is parsed when it is first wanted, and once for all threads. No thread ever waits here, so a
 //! process may fork at any moment: where two parse at the same time, one of the results is dropped.
 
-use std::ffi::c_long;
+use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -9,6 +9,7 @@ use foreign_types::ForeignType;
 use openssl::x509::X509;
 use openssl_sys as ffi;
 
+use crate::libssl::d2i;
 use crate::libssl::queue::Quiet;
 
 /// See the module's text.
@@ -21,12 +22,13 @@ impl Parsed {
         Parsed(AtomicPtr::new(into_raw(certificate)))
     }
 
-    /// The certificate that `der` is; `None` where OpenSSL cannot read it.
+    /// The certificate that `der` is; `None` where OpenSSL cannot read it. The errors of that do not stay on the queue,
+    /// where a handshake would find them.
     pub fn get_or_parse(&self, der: &[u8]) -> Option<X509> {
         if let Some(certificate) = self.get() {
             return Some(certificate);
         }
-        let raw = read(der)?;
+        let raw = into_raw(d2i::certificate(der, &Quiet::begin()).ok()?);
         if self.0.compare_exchange(ptr::null_mut(), raw, Ordering::AcqRel, Ordering::Acquire).is_err() {
             // SAFETY: another thread was first, so this pointer is still ours alone.
             drop(unsafe { X509::from_ptr(raw) });
@@ -40,10 +42,9 @@ impl Parsed {
             return None;
         }
         // SAFETY: a pointer, once stored, stays and is live as long as `self`.
-        unsafe {
-            ffi::X509_up_ref(raw);
-            Some(X509::from_ptr(raw))
-        }
+        unsafe { ffi::X509_up_ref(raw) };
+        // SAFETY: the count was raised for this owner.
+        Some(unsafe { X509::from_ptr(raw) })
     }
 }
 
@@ -57,17 +58,8 @@ impl Drop for Parsed {
     }
 }
 
-/// The errors of a failure do not stay on the queue, where a handshake would find them.
-fn read(der: &[u8]) -> Option<*mut ffi::X509> {
-    let _quiet = Quiet::begin();
-    let (mut rest, len) = (der.as_ptr(), c_long::try_from(der.len()).ok()?);
-    // SAFETY: `rest` points to `len` readable bytes.
-    let raw = unsafe { ffi::d2i_X509(ptr::null_mut(), &mut rest, len) };
-    (!raw.is_null()).then_some(raw)
-}
-
 fn into_raw(certificate: X509) -> *mut ffi::X509 {
     let raw = certificate.as_ptr();
-    std::mem::forget(certificate);
+    mem::forget(certificate);
     raw
 }

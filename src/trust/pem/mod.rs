@@ -1,7 +1,14 @@
 //! Finds the blocks in PEM text (RFC 7468, with the white space and the explanatory text between blocks that it lets a
-//! parser accept) and decodes their base64. It says where a block is damaged, and never guesses what was meant.
+//! parser accept) and decodes their base64. It says where a block is damaged, and never guesses what was meant. [`scan`] is
+//! the use of it for bundles in the common form, at little cost.
+
+mod base64;
+mod body;
+pub mod scan;
 
 use std::fmt;
+
+use memchr::memchr;
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
@@ -15,11 +22,11 @@ const LONGEST_LABEL: usize = 64;
 pub struct Block<'a> {
     /// Its position among the blocks, from 1.
     pub number: usize,
-    /// The line of its BEGIN, from 1.
-    pub line: usize,
     /// What it says that it holds, such as "CERTIFICATE"; printable ASCII.
     pub label: &'a str,
-    body: &'a [u8],
+    text: &'a [u8],
+    begin: Boundary<'a>,
+    end: Boundary<'a>,
 }
 
 /// What is wrong with PEM text, and where.
@@ -28,13 +35,55 @@ pub struct Damage(pub String);
 
 impl fmt::Display for Block<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "block {} ({}, line {})", self.number, self.label, self.line)
+        write!(f, "block {} ({}, line {})", self.number, self.label, line_number(self.text, self.begin.start))
     }
 }
 
 /// Whether there is a line in `text` that begins or ends a block.
 pub fn has_boundary(text: &[u8]) -> bool {
-    Lines::new(text).map(|(_, line)| unmarked(line)).any(|line| line.starts_with(BEGIN) || line.starts_with(END))
+    Boundary::find(text, 0).is_some()
+}
+
+/// The number of the line at `position`, from 1. Whoever finds no damage never pays for it.
+fn line_number(text: &[u8], position: usize) -> usize {
+    1 + text.iter().take(position).filter(|&&byte| byte == b'\n').count()
+}
+
+/// A line that begins or ends a block.
+#[derive(Clone, Copy, Debug)]
+struct Boundary<'a> {
+    /// From its hyphens on, without the white space behind them.
+    line: &'a [u8],
+    /// Where it starts.
+    start: usize,
+    /// Where its hyphens stand.
+    hyphens: usize,
+    /// Where the next line starts.
+    next: usize,
+}
+
+impl<'a> Boundary<'a> {
+    /// The first one from `position` on, where a line starts.
+    fn find(text: &'a [u8], mut position: usize) -> Option<Boundary<'a>> {
+        loop {
+            let rest = text.get(position..)?;
+            let hyphen = memchr(b'-', rest)?;
+            let start = rest.get(..hyphen)?.iter().rposition(|&byte| byte == b'\n').map_or(0, |before| before + 1);
+            let next = memchr(b'\n', rest.get(hyphen..)?).map_or(rest.len(), |after| hyphen + after + 1);
+            let whole = unmarked(rest.get(start..next)?.trim_ascii_start());
+            let line = whole.trim_ascii_end();
+            if line.starts_with(BEGIN) || line.starts_with(END) {
+                let [start, hyphens, next] = [start, next - whole.len(), next].map(|offset| position + offset);
+                return Some(Boundary { line, start, hyphens, next });
+            }
+            position += next;
+        }
+    }
+
+    /// Whether a byte-order mark stands before it.
+    fn is_marked(self, text: &[u8]) -> bool {
+        text.get(self.start..self.hyphens).is_some_and(|before| !before.trim_ascii().is_empty())
+    }
 }
 
 /// A line without the byte-order mark before it: where files are joined, one stands before any of their blocks.
@@ -47,13 +96,13 @@ fn unmarked(mut line: &[u8]) -> &[u8] {
 
 /// The blocks of `text`, in order. After the first damage there is nothing more.
 pub fn blocks(text: &[u8]) -> Blocks<'_> {
-    Blocks { text, lines: Lines::new(text), number: 0, ended: false }
+    Blocks { text, position: 0, number: 0, ended: false }
 }
 
 /// See [`blocks`].
 pub struct Blocks<'a> {
     text: &'a [u8],
-    lines: Lines<'a>,
+    position: usize,
     number: usize,
     ended: bool,
 }
@@ -65,150 +114,56 @@ impl<'a> Iterator for Blocks<'a> {
         if self.ended {
             return None;
         }
-        let item = self.find();
+        let begin = Boundary::find(self.text, self.position);
+        let item = begin.map(|begin| self.block(begin));
         self.ended = !matches!(item, Some(Ok(_)));
         item
     }
 }
 
 impl<'a> Blocks<'a> {
-    fn find(&mut self) -> Option<Result<Block<'a>, Damage>> {
-        let (line, label) = loop {
-            let (number, line) = self.lines.next()?;
-            let line = unmarked(line);
-            if line.starts_with(END) {
-                return Some(Err(Damage(format!("line {number} ends a block that never began"))));
-            }
-            if let Some(rest) = line.strip_prefix(BEGIN) {
-                match label_of(rest) {
-                    Some(label) => break (number, label),
-                    None => return Some(Err(Damage(format!("line {number} is not a well-formed BEGIN line")))),
-                }
-            }
+    fn block(&mut self, begin: Boundary<'a>) -> Result<Block<'a>, Damage> {
+        let text = self.text;
+        let number_of = |boundary: Boundary<'_>| line_number(text, boundary.start);
+        let Some(rest) = begin.line.strip_prefix(BEGIN) else {
+            return Err(Damage(format!("line {} ends a block that never began", number_of(begin))));
+        };
+        let Some(label) = label_of(rest) else {
+            return Err(Damage(format!("line {} is not a well-formed BEGIN line", number_of(begin))));
         };
         self.number += 1;
-        let mut block = Block { number: self.number, line, label, body: &[] };
-        let start = self.lines.position;
+        let block = Block { number: self.number, label, text, begin, end: begin };
+        let cut_off = |why: String| Err(Damage(format!("{block} is cut off: {why}")));
+        let mut position = begin.next;
         loop {
-            let before = self.lines.position;
-            let Some((number, line)) = self.lines.next() else {
-                return Some(Err(Damage(format!("{block} is cut off: the text ends before its END line"))));
+            let Some(end) = Boundary::find(text, position) else {
+                return cut_off("the text ends before its END line".to_owned());
             };
-            if unmarked(line).starts_with(BEGIN) {
-                return Some(Err(Damage(format!("{block} is cut off: line {number} begins another block"))));
+            let Some(rest) = end.line.strip_prefix(END) else {
+                return cut_off(format!("line {} begins another block", number_of(end)));
+            };
+            position = end.next;
+            // A byte-order mark may stand before a block, and not inside of one.
+            if end.is_marked(text) {
+                continue;
             }
-            if let Some(rest) = line.strip_prefix(END) {
-                if label_of(rest) != Some(block.label) {
-                    return Some(Err(Damage(format!("{block} is cut off: line {number} ends another kind of block"))));
-                }
-                block.body = self.text.get(start..before).unwrap_or_default();
-                return Some(Ok(block));
+            if rest.strip_suffix(HYPHENS) != Some(label.as_bytes()) {
+                return cut_off(format!("line {} ends another kind of block", number_of(end)));
             }
+            self.position = position;
+            return Ok(Block { end, ..block });
         }
     }
 }
 
 fn label_of(rest: &[u8]) -> Option<&str> {
     let label = rest.strip_suffix(HYPHENS)?;
+    if label == b"CERTIFICATE" {
+        return Some("CERTIFICATE");
+    }
     let printable = label.iter().all(|byte| matches!(byte, b' '..=b'~'));
     let plausible = !label.is_empty() && label.len() <= LONGEST_LABEL && printable;
     plausible.then(|| std::str::from_utf8(label).ok()).flatten()
-}
-
-impl Block<'_> {
-    /// The bytes that the block's base64 stands for.
-    pub fn decode(&self) -> Result<Vec<u8>, Damage> {
-        let mut decoder = Decoder::default();
-        let mut in_headers = None;
-        for (index, line) in Lines::new(self.body) {
-            let number = self.line + index;
-            // RFC 1421 headers: lines up to the first empty one, where the first has a colon, which base64 never has.
-            if *in_headers.get_or_insert_with(|| line.contains(&b':')) {
-                if line.windows(9).any(|word| word == b"ENCRYPTED") {
-                    return Err(Damage(format!("{self} is encrypted (line {number})")));
-                }
-                in_headers = Some(!line.is_empty());
-                continue;
-            }
-            for &byte in line {
-                decoder.push(byte).map_err(|what| Damage(format!("{self}: {what} in line {number}")))?;
-            }
-        }
-        decoder.finish().map_err(|what| Damage(format!("{self}: {what}")))
-    }
-}
-
-/// Base64 (RFC 4648 section 4), padding required.
-#[derive(Default)]
-struct Decoder {
-    bytes: Vec<u8>,
-    bits: u32,
-    digits: usize,
-    padding: usize,
-}
-
-impl Decoder {
-    fn push(&mut self, byte: u8) -> Result<(), &'static str> {
-        let digit = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            b'=' => {
-                self.padding += 1;
-                return if self.padding <= 2 { Ok(()) } else { Err("too much padding") };
-            }
-            b' ' | b'\t' => return Ok(()),
-            0 => return Err("a NUL byte"),
-            _ => return Err("a character that is not base64"),
-        };
-        if self.padding > 0 {
-            return Err("text after the padding");
-        }
-        self.bits = self.bits << 6 | u32::from(digit);
-        self.digits += 1;
-        if self.digits.is_multiple_of(4) {
-            let [_, high, middle, low] = self.bits.to_be_bytes();
-            self.bytes.extend([high, middle, low]);
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<Vec<u8>, &'static str> {
-        match (self.digits % 4, self.padding) {
-            (0, 0) => {}
-            (2, 2) => self.bytes.push((self.bits >> 4) as u8),
-            (3, 1) => self.bytes.extend([(self.bits >> 10) as u8, (self.bits >> 2) as u8]),
-            _ => return Err("its base64 is incomplete"),
-        }
-        if self.bytes.is_empty() { Err("it is empty") } else { Ok(self.bytes) }
-    }
-}
-
-/// Lines with their numbers, without the white space around them.
-struct Lines<'a> {
-    text: &'a [u8],
-    position: usize,
-    number: usize,
-}
-
-impl<'a> Lines<'a> {
-    fn new(text: &'a [u8]) -> Lines<'a> {
-        Lines { text, position: 0, number: 0 }
-    }
-}
-
-impl<'a> Iterator for Lines<'a> {
-    type Item = (usize, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.text.get(self.position..).filter(|rest| !rest.is_empty())?;
-        let line = rest.split(|&byte| byte == b'\n').next().unwrap_or_default();
-        self.position += (line.len() + 1).min(rest.len());
-        self.number += 1;
-        Some((self.number, line.trim_ascii()))
-    }
 }
 
 #[cfg(test)]
