@@ -15,7 +15,7 @@ SRC = Path(__file__).resolve().parent.parent / "src"
 # From the top floor down: a room may use those below it, and itself. The rooms of one line stand side by side.
 FLOORS = (
     ("nets",),
-    ("ffi",),
+    ("ffi", "door"),
     ("seal",),
     ("harden",),
     ("audit",),
