@@ -64,6 +64,7 @@ impl Waivers {
     }
 
     /// Whether nothing was given up.
+    #[cfg(any(test, feature = "internals"))]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

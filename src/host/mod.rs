@@ -9,5 +9,5 @@ mod mismatch;
 mod reference;
 
 pub use expected::{Wanted, no_host};
-pub use matching::{MatchRules, Matched, check};
+pub use matching::{MatchRules, check};
 pub use reference::{Reference, normalize, to_ascii};

@@ -34,6 +34,5 @@ pub use conn::Conn;
 pub use ctx::Ctx;
 pub use own_certificate::OwnCertificate;
 pub use param::Param;
-pub use session::Session;
 pub use store_ctx::StoreCtx;
 pub use suite::Suite;

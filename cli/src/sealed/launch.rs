@@ -9,9 +9,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-use hostlock::error::{Error, Result, Status};
-use hostlock::policy::Choice;
-use hostlock::seal::allow::What;
+use hostlock::{Error, Policy, Result, Status, words};
 
 /// What to run, and how.
 pub struct Launch<'a> {
@@ -45,8 +43,8 @@ impl Launch<'_> {
     /// Runs it to its end.
     pub fn run(&self) -> Result<Ended> {
         // The initialiser would refuse them too, but it has fewer words.
-        Choice::parse(self.policy.unwrap_or("default"))?;
-        self.allow.iter().try_for_each(|what| What::parse(what).map(|_| ()))?;
+        self.policy.unwrap_or("default").parse::<Policy>()?;
+        self.allow.iter().try_for_each(|what| words::check_exception(what))?;
         let initialiser = initialiser()?;
         let log = Log::new()?;
         let (program, arguments) =
