@@ -180,8 +180,8 @@ fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
-fn policy(text: &str) -> std::result::Result<Choice, String> {
-    Choice::parse(text).map_err(|error| format!("{}; {}", error.message(), error.hint()))
+fn policy(text: &str) -> std::result::Result<Policy, String> {
+    text.parse().map_err(|error: Error| format!("{}; {}", error.message(), error.hint()))
 }
 
 /// Up to an hour.

@@ -8,8 +8,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::sync::Arc;
 
 use hostlock::{Error, Policy, Result, Status, words};
+use signal_hook::consts::{SIGINT, SIGQUIT};
+use signal_hook::flag;
 
 /// What to run, and how.
 pub struct Launch<'a> {
@@ -57,10 +60,10 @@ impl Launch<'_> {
         command.env("HOSTLOCK_SEAL_POLICY", self.policy.unwrap_or_default());
         let mut child = command.spawn().map_err(|error| not_started(program, &error))?;
         // What the terminal sends is for the program; who runs it waits for its end.
-        // SAFETY: ignoring a signal runs no code.
-        unsafe {
-            libc::signal(libc::SIGINT, libc::SIG_IGN);
-            libc::signal(libc::SIGQUIT, libc::SIG_IGN);
+        for signal in [SIGINT, SIGQUIT] {
+            // A flag that nobody reads: the signal is taken note of, and that is all.
+            flag::register(signal, Arc::default())
+                .map_err(|error| Error::new(Status::EInternal, format!("a signal could not be set aside: {error}")))?;
         }
         let pid = child.id();
         let status = child
