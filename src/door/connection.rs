@@ -88,12 +88,12 @@ use crate::error::{Error, Result, Status};
 pub struct Connection {
     made: open::Connection,
     /// The caller's socket. It stands below `made`, and so is closed after it.
-    _socket: Option<OwnedFd>,
+    socket: Option<OwnedFd>,
 }
 
 impl Connection {
     pub(super) fn new(made: open::Connection, socket: Option<OwnedFd>) -> Connection {
-        Connection { made, _socket: socket }
+        Connection { made, socket: socket }
     }
 
     /// Makes the handshake over a non-blocking socket, or goes on with it: [`Status::WantRead`] and
@@ -145,7 +145,7 @@ impl Connection {
 
     /// The descriptor, to wait for. It stays the connection's.
     pub fn descriptor(&self) -> Result<RawFd> {
-        match &self._socket {
+        match &self.socket {
             Some(socket) => Ok(socket.as_raw_fd()),
             None => self.made.descriptor(),
         }
