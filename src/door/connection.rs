@@ -93,7 +93,7 @@ pub struct Connection {
 
 impl Connection {
     pub(super) fn new(made: open::Connection, socket: Option<OwnedFd>) -> Connection {
-        Connection { made, socket: socket }
+        Connection { made, socket }
     }
 
     /// Makes the handshake over a non-blocking socket, or goes on with it: [`Status::WantRead`] and
