@@ -60,10 +60,10 @@ impl Launch<'_> {
         command.env("HOSTLOCK_SEAL_POLICY", self.policy.unwrap_or_default());
         let mut child = command.spawn().map_err(|error| not_started(program, &error))?;
         // What the terminal sends is for the program; who runs it waits for its end.
+        // Not before it is started: a signal that our caller ignores is to be ignored by the program too.
         for signal in [SIGINT, SIGQUIT] {
-            // A flag that nobody reads: the signal is taken note of, and that is all.
-            flag::register(signal, Arc::default())
-                .map_err(|error| Error::new(Status::EInternal, format!("a signal could not be set aside: {error}")))?;
+            // The flag is for nobody. Where it cannot be set, the signal ends us as well as the program.
+            let _ = flag::register(signal, Arc::default());
         }
         let pid = child.id();
         let status = child
