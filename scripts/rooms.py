@@ -18,7 +18,7 @@ CRATES = (SRC, TOP / "benches/src", TOP / "cli/src", TOP / "preload/src")
 # From the top floor down: a room may use those below it, and itself. The rooms of one line stand side by side.
 FLOORS = (
     ("nets",),
-    ("ffi",),
+    ("ffi", "door"),
     ("seal",),
     ("harden",),
     ("audit",),

@@ -24,7 +24,7 @@ macro_rules! statuses {
             }
 
             /// The same, NUL-terminated.
-            pub fn c_name(self) -> *const c_char {
+            pub(crate) fn c_name(self) -> *const c_char {
                 match self { $(Status::$variant => concat!($name, "\0").as_ptr().cast()),* }
             }
 
@@ -34,7 +34,7 @@ macro_rules! statuses {
             }
 
             /// The same, NUL-terminated.
-            pub fn c_title(self) -> *const c_char {
+            pub(crate) fn c_title(self) -> *const c_char {
                 match self { $(Status::$variant => concat!($title, "\0").as_ptr().cast()),* }
             }
 
@@ -377,7 +377,7 @@ impl Error {
     }
 
     /// The texts for the C ABI.
-    pub fn rendered(&self) -> &Rendered {
+    pub(crate) fn rendered(&self) -> &Rendered {
         self.0.rendered.get_or_init(|| Rendered {
             message: c_text(&self.0.message),
             hint: c_text(&self.0.hint),

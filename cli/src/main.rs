@@ -1,5 +1,6 @@
 //! The command `hostlock`: looks at trust anchors and at servers with the library's own eyes, and runs programs under its
 //! seal. It changes nothing but the file that it was told to write.
+#![forbid(unsafe_code)]
 
 mod anchors;
 mod audit;

@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
-use hostlock::error::{Error, Result, Status};
+use hostlock::{Error, Result, Status};
 
 /// How a cell or a line looks on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

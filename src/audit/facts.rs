@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_ulong};
 
 use crate::audit::hello::Hello;
-pub use crate::libssl::method::{Carrier, Method, Side};
+pub use crate::libssl::method::{Method, Side};
 use crate::policy::is_of_tls13;
 
 /// Everything that was seen.

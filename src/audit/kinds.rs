@@ -13,6 +13,7 @@ macro_rules! kinds {
         )*
 
         /// All of them, in the order of the docs.
+        #[cfg(any(test, feature = "internals"))]
         pub static ALL: &[&Kind] = &[$(&$name),*];
     };
 }

@@ -129,11 +129,13 @@ impl Report {
     }
 
     /// What was found, the worst first.
+    #[cfg(any(test, feature = "internals"))]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
     /// Whether a finding of this id is among them.
+    #[cfg(any(test, feature = "internals"))]
     pub fn has(&self, id: &str) -> bool {
         self.findings.iter().any(|finding| finding.kind.id == id)
     }
@@ -144,6 +146,7 @@ impl Report {
     }
 
     /// The worst severity; `None` where nothing was found.
+    #[cfg(any(test, feature = "internals"))]
     pub fn worst(&self) -> Option<Severity> {
         self.findings.first().map(|finding| finding.kind.severity)
     }

@@ -2,7 +2,6 @@
 //! their deadlines is set in [`prepare`].
 
 use std::ffi::{c_int, c_long};
-use std::mem::MaybeUninit;
 
 use crate::connection::drive::{Drive, Patience, Progress};
 use crate::connection::failure::Phase;
@@ -20,15 +19,14 @@ pub fn prepare(conn: Conn<'_>) {
     conn.set_connect_state();
 }
 
-/// Reads into `room`. `first` is what SSL_read answered to the same question just now, where it was asked.
+/// Reads by `call`. `first` is what it answered just now, where it was made.
 pub fn read(
     conn: Conn<'_>,
-    room: &mut [MaybeUninit<u8>],
+    call: impl FnMut(Conn<'_>) -> c_int,
     first: Option<c_int>,
     lent: Option<Lent<'_>>,
 ) -> Result<Progress> {
     let mut drive = Drive::with(conn, Phase::Read, Patience::Transport, lent)?;
-    let call = |conn: Conn<'_>| conn.read(room);
     match first {
         Some(first) => drive.go_on_after(first, call),
         None => drive.run(call),

@@ -16,6 +16,7 @@ pub mod gate;
 pub mod gather;
 pub mod lend;
 pub mod open;
+pub mod owned;
 pub mod race;
 pub mod resolve;
 pub mod transport;

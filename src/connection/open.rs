@@ -1,7 +1,9 @@
 //! Making connections: to a host by name, or over a descriptor of the caller's. Nothing is sent before the host is known
 //! to be one that a certificate can be checked for.
 
+use std::cell::Cell;
 use std::ffi::c_int;
+use std::marker::PhantomData;
 
 use foreign_types::ForeignType;
 use openssl::ssl::Ssl;
@@ -22,8 +24,8 @@ use crate::os::socket;
 use crate::os::words;
 use crate::role::Role;
 
-/// An owner of an `SSL`.
-pub struct Connection(Ssl);
+/// An owner of an `SSL`, which threads may pass on and not share.
+pub struct Connection(Ssl, PhantomData<Cell<()>>);
 
 impl Connection {
     /// Resolves `host`, connects and makes the handshake, all within the context's timeout.
@@ -69,7 +71,7 @@ impl Connection {
 
     fn over(ctx: Ctx<'_>, descriptor: Descriptor, host: Reference) -> Result<Connection> {
         let quiet = Quiet::begin();
-        let connection = ctx.new_connection().map(Connection).ok_or_else(|| {
+        let connection = ctx.new_connection().map(|ssl| Connection(ssl, PhantomData)).ok_or_else(|| {
             let why = quiet.newest_reason().unwrap_or_else(|| "no reason given".to_owned());
             Error::new(Status::EInternal, format!("OpenSSL could not make a connection: {why}"))
         })?;

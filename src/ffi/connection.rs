@@ -326,7 +326,8 @@ unsafe fn read_oddly(conn: *mut hostlock_conn, buf: *mut c_void, len: usize) -> 
         }
         let len = len.min(c_int::MAX as usize);
         // SAFETY: it is not NULL, and the caller promises so many writable bytes.
-        exchange::read(conn, unsafe { slice::from_raw_parts_mut(buf.cast(), len) }, None, None)
+        let room = unsafe { slice::from_raw_parts_mut(buf.cast(), len) };
+        exchange::read(conn, |conn| conn.read(room), None, None)
     })
 }
 
@@ -367,7 +368,7 @@ fn read_slowly(conn: Conn<'_>, room: &mut [MaybeUninit<u8>], first: Option<c_int
     io(|| {
         // SAFETY: the view is of a live object of any libssl.
         unsafe { check_conn(conn.as_ptr())? };
-        exchange::read(conn, room, first, lent)
+        exchange::read(conn, |conn| conn.read(room), first, lent)
     })
 }
 

@@ -106,6 +106,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_host_from_sni(ctx: *mut hostlock_ctx, 
 }
 
 /// The most bytes that hostlock_host_normalize writes, the closing NUL included.
+#[allow(dead_code, reason = "the header gives it to C")]
 pub const HOSTLOCK_HOST_MAX: usize = 256;
 
 /// Writes the normal form of `host` to `out`: a DNS name in lower case without a trailing dot, or an IP address in its

@@ -9,5 +9,5 @@ mod mismatch;
 mod reference;
 
 pub use expected::{Wanted, no_host};
-pub use matching::{Matched, check};
+pub use matching::check;
 pub use reference::{MatchRules, Reference, normalize, to_ascii};

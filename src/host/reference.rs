@@ -40,6 +40,7 @@ impl Reference {
 
     /// What a certificate can be checked for without a connection: all that [`Reference::parse`] takes, or
     /// "email:user@host".
+    #[cfg(any(test, feature = "internals"))]
     pub fn parse_any(text: &str) -> Result<Reference> {
         Reference::parse_any_bytes(text.as_bytes())
     }

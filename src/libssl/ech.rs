@@ -4,6 +4,7 @@ use crate::libssl::Conn;
 
 /// How far a connection has come with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(ossl400), allow(dead_code, reason = "only libssl 4.0 has it"))]
 pub enum Progress {
     /// It is not used.
     Unused,

@@ -118,6 +118,7 @@ pub const NID_DES_CBC: c_int = 31;
 pub const NID_IDEA_CBC: c_int = 34;
 pub const NID_RC2_CBC: c_int = 37;
 pub const NID_DES_EDE3_CBC: c_int = 44;
+#[cfg(any(test, feature = "internals"))]
 pub const NID_KX_RSA: c_int = 1037;
 pub const NID_KX_ECDHE: c_int = 1038;
 pub const NID_KX_DHE: c_int = 1039;
@@ -205,7 +206,6 @@ unsafe extern "C" {
     pub fn SSL_get_verify_callback(ssl: *const SSL) -> Option<VerifyCallback>;
     pub fn SSL_want(ssl: *const SSL) -> c_int;
     pub fn SSL_in_before(ssl: *const SSL) -> c_int;
-    pub fn SSL_has_pending(ssl: *const SSL) -> c_int;
     pub fn SSL_get_state(ssl: *const SSL) -> c_int;
     pub fn SSL_get_ciphers(ssl: *const SSL) -> *mut stack_st_SSL_CIPHER;
     pub fn SSL_get_rfd(ssl: *const SSL) -> c_int;
@@ -242,7 +242,6 @@ unsafe extern "C" {
     pub fn X509_STORE_CTX_get0_parent_ctx(ctx: *const X509_STORE_CTX) -> *mut X509_STORE_CTX;
     pub fn X509_STORE_CTX_set0_crls(ctx: *mut X509_STORE_CTX, crls: *mut stack_st_X509_CRL);
     pub fn X509_STORE_CTX_get0_current_crl(ctx: *const X509_STORE_CTX) -> *mut X509_CRL;
-    pub fn X509_STORE_CTX_get0_current_issuer(ctx: *const X509_STORE_CTX) -> *mut X509;
 
     pub fn X509_VERIFY_PARAM_get0_host(param: *mut X509_VERIFY_PARAM, index: c_int) -> *mut c_char;
     pub fn X509_VERIFY_PARAM_set1_email(param: *mut X509_VERIFY_PARAM, email: *const c_char, len: usize) -> c_int;
@@ -330,8 +329,6 @@ unsafe extern "C" {
 
     pub fn ERR_set_mark() -> c_int;
     pub fn ERR_pop_to_mark() -> c_int;
-    pub fn ERR_clear_last_mark() -> c_int;
-    pub fn ERR_peek_error() -> c_ulong;
 
     pub fn BIO_get_new_index() -> c_int;
     pub fn BIO_find_type(bio: *mut BIO, kind: c_int) -> *mut BIO;

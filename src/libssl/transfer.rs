@@ -56,6 +56,14 @@ impl<'a> Conn<'a> {
         unsafe { ffi::SSL_read(self.as_ptr(), room.as_mut_ptr().cast(), len) }
     }
 
+    /// [`Conn::read`] into memory that was written to before.
+    #[doc(alias = "SSL_read")]
+    pub fn read_into(self, room: &mut [u8]) -> c_int {
+        let len = room.len().min(c_int::MAX as usize) as c_int;
+        // SAFETY: the view promises the connection; the room has so many bytes.
+        unsafe { ffi::SSL_read(self.as_ptr(), room.as_mut_ptr().cast(), len) }
+    }
+
     /// Writes: how many bytes, or what SSL_write answers otherwise.
     #[doc(alias = "SSL_write")]
     #[inline(always)]

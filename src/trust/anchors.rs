@@ -4,14 +4,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use openssl::x509::X509;
 use openssl::x509::store::{X509Store, X509StoreBuilder, X509StoreRef};
 
 use crate::error::{Error, Result, Status};
 use crate::libssl::Ctx;
 use crate::libssl::queue::Quiet;
 use crate::libssl::store::{is_same, owner};
-use crate::trust::decode::AnchorSet;
 use crate::trust::distrust::Distrust;
 use crate::trust::index::hooks::{self, StandIn};
 use crate::trust::{Index, list, source, store, store_functions};
@@ -86,8 +84,9 @@ impl Anchors {
     }
 
     /// Adds anchors to those that our calls and the program's have named; from here on the system's roots stand back.
-    pub fn add(&self, ctx: Ctx<'_>, certificates: &[X509]) -> Result<()> {
-        let set = AnchorSet { certificates: certificates.to_vec(), ..AnchorSet::default() };
+    #[cfg(any(test, feature = "internals"))]
+    pub fn add(&self, ctx: Ctx<'_>, certificates: &[openssl::x509::X509]) -> Result<()> {
+        let set = crate::trust::decode::AnchorSet { certificates: certificates.to_vec(), ..Default::default() };
         let index = Index::of_set(set, "the program")?;
         self.add_index(ctx, Arc::new(index))
     }

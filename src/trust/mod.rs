@@ -21,5 +21,4 @@ pub mod store_functions;
 pub mod system;
 
 pub use anchors::Anchors;
-pub use decode::AnchorSet;
 pub use index::Index;

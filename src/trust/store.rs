@@ -2,8 +2,8 @@
 //! looks; it never changes a store.
 
 use openssl::x509::store::X509StoreRef;
+use openssl_sys::X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
 
-use crate::codes::X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
 use crate::error::{Error, Result, Status};
 use crate::libssl::layout::lookup_count;
 use crate::libssl::store::object_count;

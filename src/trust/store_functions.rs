@@ -24,6 +24,7 @@ pub struct Setter {
     /// The decision.
     pub decision: Decision,
     /// Its reason.
+    #[allow(dead_code, reason = "it is for those who read the table")]
     pub why: &'static str,
 }
 

@@ -88,6 +88,7 @@ pub(crate) fn check_labels(name: &[u8], max: usize) -> Result<(), Flaw> {
 
 /// Whether `name` may stand in a certificate as a dNSName (RFC 9525 6.3 and 7.1): a DNS name without trailing dot, of
 /// which the whole left-most label may be `*`.
+#[cfg(any(test, feature = "internals"))]
 pub fn is_dns_id(name: &[u8]) -> bool {
     let base = name.strip_prefix(b"*.").unwrap_or(name);
     name.len() <= MAX_NAME && check_labels(base, MAX_NAME).is_ok() && !is_numeric(last_label(base))

@@ -32,11 +32,13 @@ impl EmailAddress {
     }
 
     /// What stands before the `@`.
+    #[cfg(any(test, feature = "internals"))]
     pub fn local_part(&self) -> &str {
         self.text.get(..self.at).unwrap_or_default()
     }
 
     /// The host, in lower case.
+    #[cfg(any(test, feature = "internals"))]
     pub fn domain(&self) -> &str {
         self.text.get(self.at + 1..).unwrap_or_default()
     }

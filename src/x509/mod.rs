@@ -18,7 +18,7 @@ mod uri;
 pub(crate) mod words;
 
 pub use constraints::{Budget, NameConstraints};
-pub use dns::{DnsName, is_dns_id};
-pub use email::EmailAddress;
+#[cfg(any(test, feature = "internals"))]
+pub use dns::is_dns_id;
 pub use name::{name_text, same_name};
 pub use presented::Presented;

@@ -28,6 +28,7 @@ impl<'a> Presented<'a> {
     }
 
     /// Refuses names that are not the DER they should be.
+    #[cfg(any(test, feature = "internals"))]
     pub fn validate(&self) -> Result<()> {
         if let Some(san) = self.san {
             let names = GeneralNames::new(san).map_err(|_| malformed_san())?;

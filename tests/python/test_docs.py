@@ -94,6 +94,14 @@ class Docs(unittest.TestCase):
                 self.assertIsInstance(space["connection"], ctypes.c_void_p)
                 self.assertTrue(page == README or space["page"].startswith(b"HTTP/1.0 200 ok"))
 
+    def test_the_rust_code_of_the_guide_is_the_example_of_the_crate(self) -> None:
+        """Which cargo compiles."""
+        lines = re.findall(r"^//! ?(.*\n)", (ROOT / "src/lib.rs").read_text(), re.MULTILINE)
+        shown = "".join(line for line in lines if not line.startswith("# "))
+        example = re.findall(r"^```no_run\n(.*?)^```", shown, re.MULTILINE | re.DOTALL)
+        self.assertEqual(len(example), 1)
+        self.assertEqual(blocks(GUIDE, "rust"), example)
+
     def test_the_api_table_is_the_headers(self) -> None:
         self.assertEqual(README.read_text(), with_table(README.read_text()), "run make header")
 

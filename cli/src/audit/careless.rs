@@ -4,11 +4,9 @@
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hostlock::connection::deadline::Deadline;
-use hostlock::connection::{race, resolve};
-use hostlock::host::Reference;
+use hostlock::Host;
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVerifyMode, SslVersion};
@@ -39,19 +37,15 @@ pub struct Habit {
 }
 
 /// Connects without any verification.
-pub fn connect(target: &Target, ca: Option<&Path>, milliseconds: u32) -> Result<Met, String> {
+pub fn connect(target: &Target, ca: Option<&Path>, timeout: Duration) -> Result<Met, String> {
     let context = context(ca).map_err(|error| error.to_string())?;
     let mut ssl = Ssl::new(&context).map_err(|error| error.to_string())?;
-    if let Some(name) = target.host.sni() {
+    if let Some(name) = target.host.server_name() {
         ssl.set_hostname(name).map_err(|error| error.to_string())?;
     }
-    let deadline = Deadline::after(milliseconds);
-    let addresses =
-        resolve::addresses(&target.host, target.port, &deadline).map_err(|error| error.message().to_owned())?;
-    let socket = race::connect(&addresses, &deadline).map_err(|error| error.message().to_owned())?;
-    let socket = TcpStream::from(socket);
-    socket.set_nonblocking(false).map_err(|error| error.to_string())?;
-    let mut stream = SslStream::new(ssl, Timed { socket, deadline }).map_err(|error| error.to_string())?;
+    let end = Instant::now() + timeout;
+    let socket = target.host.connect_tcp(target.port, timeout).map_err(|error| error.message().to_owned())?;
+    let mut stream = SslStream::new(ssl, Timed { socket, end }).map_err(|error| error.to_string())?;
     stream.connect().map_err(|error| error.to_string())?;
     let ssl = stream.ssl();
     Ok(Met {
@@ -63,7 +57,7 @@ pub fn connect(target: &Target, ca: Option<&Path>, milliseconds: u32) -> Result<
 }
 
 /// What each habit makes of the server.
-pub fn habits(met: &Result<Met, String>, host: &Reference) -> [Habit; 3] {
+pub fn habits(met: &Result<Met, String>, host: &Host) -> [Habit; 3] {
     let connection = met.as_ref().err().map(|why| format!("no connection: {why}"));
     let chain = || match met {
         Ok(met) if met.verdict != X509VerifyResult::OK => Some(met.verdict.error_string().to_owned()),
@@ -82,9 +76,9 @@ pub fn habits(met: &Result<Met, String>, host: &Reference) -> [Habit; 3] {
 }
 
 /// As legacy code compares: the last common name, ASCII case apart, a leading "*." for one label.
-fn wrong_common_name(leaf: Option<&X509>, host: &Reference) -> Option<String> {
+fn wrong_common_name(leaf: Option<&X509>, host: &Host) -> Option<String> {
     let Some(name) = leaf.and_then(|leaf| common_name(leaf)) else { return Some("there is no common name".to_owned()) };
-    let host = host.text();
+    let host = host.to_string();
     let is_same = name.eq_ignore_ascii_case(&host);
     let is_wildcard = match (name.strip_prefix("*."), host.split_once('.')) {
         (Some(domain), Some((_, rest))) => domain.eq_ignore_ascii_case(rest),
@@ -116,14 +110,14 @@ fn context(ca: Option<&Path>) -> Result<SslContext, ErrorStack> {
 /// A socket whose reads and writes together end with the deadline.
 struct Timed {
     socket: TcpStream,
-    deadline: Deadline,
+    end: Instant,
 }
 
 impl Timed {
     fn left(&self) -> io::Result<Option<Duration>> {
-        match self.deadline.remaining() {
-            Some(left) if left.is_zero() => Err(io::Error::new(io::ErrorKind::TimedOut, "the time is over")),
-            left => Ok(left),
+        match self.end.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => Err(io::Error::new(io::ErrorKind::TimedOut, "the time is over")),
+            left => Ok(Some(left)),
         }
     }
 }

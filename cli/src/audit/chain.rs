@@ -2,9 +2,8 @@
 
 use std::fmt::Write;
 
-use hostlock::libssl::certificate;
-use hostlock::moment;
-use hostlock::x509::name_text;
+use hostlock::words;
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::hash::MessageDigest;
 use openssl::pkey::Id;
 use openssl::x509::{X509, X509NameRef, X509Ref};
@@ -48,7 +47,7 @@ pub fn as_json(chain: &[X509]) -> Value {
 }
 
 fn one_as_json(certificate: &X509Ref) -> Value {
-    let time = |time| moment::unix_seconds(time).map(moment::text);
+    let time = |time| unix_seconds(time).map(words::time);
     let hash = certificate.digest(MessageDigest::sha256()).map(|hash| hash.to_vec()).unwrap_or_default();
     json!({
         "subject": name(certificate.subject_name()),
@@ -64,22 +63,27 @@ fn one_as_json(certificate: &X509Ref) -> Value {
 
 /// A name as one line of ASCII.
 fn name(name: &X509NameRef) -> String {
-    name.to_der().map(|der| name_text(&der)).unwrap_or_default()
+    name.to_der().map(|der| words::distinguished_name(&der)).unwrap_or_default()
 }
 
 fn names(certificate: &X509Ref) -> Vec<String> {
-    certificate::presented(certificate).map(|presented| presented.names()).unwrap_or_default()
+    certificate.to_der().map(|der| words::presented_names(&der)).unwrap_or_default()
 }
 
 fn dates(certificate: &X509Ref, now: i64) -> (String, Style) {
-    let read = (moment::unix_seconds(certificate.not_before()), moment::unix_seconds(certificate.not_after()));
+    let read = (unix_seconds(certificate.not_before()), unix_seconds(certificate.not_after()));
     let (Some(begin), Some(end)) = read else { return ("dates that cannot be read".to_owned(), Style::Red) };
     let (note, style) = match () {
         () if begin > now => ("not yet".to_owned(), Style::Red),
         () if end < now => (format!("expired {}", days((now - end) / DAY) + " ago"), Style::Red),
         () => (days((end - now) / DAY) + " left", Style::Plain),
     };
-    (format!("{} to {} ({note})", moment::text(begin), moment::text(end)), style)
+    (format!("{} to {} ({note})", words::time(begin), words::time(end)), style)
+}
+
+fn unix_seconds(time: &Asn1TimeRef) -> Option<i64> {
+    let since = Asn1Time::from_unix(0).ok()?.diff(time).ok()?;
+    Some(i64::from(since.days) * DAY + i64::from(since.secs))
 }
 
 fn days(count: i64) -> String {

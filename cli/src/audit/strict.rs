@@ -1,14 +1,9 @@
 //! The connection that hostlock makes: the host compared, the chain verified, by a policy.
 
 use std::path::Path;
+use std::time::Duration;
 
-use hostlock::connection::facts::Agreed;
-use hostlock::connection::open::Connection;
-use hostlock::context::Context;
-use hostlock::error::{Error, Result, Status};
-use hostlock::guard::Family;
-use hostlock::policy::Choice;
-use hostlock::trust::source::{self, Input};
+use hostlock::{Context, Error, Policy, Result, Status};
 use openssl::x509::X509;
 use serde_json::Value;
 
@@ -23,26 +18,16 @@ pub struct Verified {
 }
 
 /// Connects, and gives what was agreed, or why the server was refused or could not be reached.
-pub fn connect(target: &Target, choice: Choice, ca: Option<&Path>, milliseconds: u32) -> Result<Verified> {
-    let context = Context::client(choice)?;
-    let guard = context.guard()?;
+pub fn connect(target: &Target, policy: Policy, ca: Option<&Path>, timeout: Duration) -> Result<Verified> {
+    let mut context = Context::client(policy)?.timeout(timeout)?;
     if let Some(path) = ca {
-        let index = source::index(Input::File(path), guard.broken_anchors)?;
-        guard.anchors.add_index(context.as_ctx(), index)?;
+        context = context.trust_file(path)?;
     }
-    guard.configure(
-        Family::Setting("timeout"),
-        "--timeout",
-        || Ok(()),
-        |settings, ()| settings.timeout_ms = milliseconds,
-    )?;
-    let connection = Connection::to_host(context.as_ctx(), guard, target.host.clone(), target.port)?;
-    let agreed = Agreed::of(connection.as_conn())
-        .ok_or_else(|| Error::new(Status::EInternal, "the handshake came to no end"))?;
+    let connection = context.build().connect(&target.host, target.port)?;
     let unreadable = || Error::new(Status::EInternal, "what was agreed cannot be read");
     Ok(Verified {
-        agreed: serde_json::from_str(&agreed.to_json()).map_err(|_| unreadable())?,
-        presented: X509::stack_from_pem(agreed.peer_chain_pem()?.as_bytes()).map_err(|_| unreadable())?,
+        agreed: serde_json::from_str(&connection.info_json()?).map_err(|_| unreadable())?,
+        presented: X509::stack_from_pem(connection.peer_chain_pem()?.as_bytes()).map_err(|_| unreadable())?,
     })
 }
 

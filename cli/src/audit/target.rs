@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use hostlock::host::Reference;
+use hostlock::Host;
 
 const HTTPS: u16 = 443;
 
@@ -11,7 +11,7 @@ const HTTPS: u16 = 443;
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The reference identity.
-    pub host: Reference,
+    pub host: Host,
     /// The port, 443 where none was given.
     pub port: u16,
 }
@@ -35,7 +35,7 @@ impl FromStr for Target {
             None => HTTPS,
             Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or("a port is a number from 1 to 65535")?,
         };
-        let host = Reference::parse(host).map_err(|error| match error.hint() {
+        let host = Host::parse(host).map_err(|error| match error.hint() {
             "" => error.message().to_owned(),
             hint => format!("{}; {hint}", error.message()),
         })?;
@@ -45,7 +45,7 @@ impl FromStr for Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.text() {
+        match self.host.to_string() {
             host if host.contains(':') => write!(f, "[{host}]:{}", self.port),
             host => write!(f, "{host}:{}", self.port),
         }

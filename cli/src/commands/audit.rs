@@ -2,10 +2,9 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hostlock::error::{Error, Result, Status};
-use hostlock::policy::Choice;
+use hostlock::{Error, Policy, Result, Status};
 use openssl::x509::X509;
 use serde_json::{Value, json};
 
@@ -32,7 +31,7 @@ pub struct Arguments {
     ca: Option<PathBuf>,
     /// The policy to judge by, such as 2026-11 or 2026-11-webpki
     #[arg(long, value_name = "POLICY", default_value = "default", value_parser = policy)]
-    policy: Choice,
+    policy: Policy,
     /// How long each of the two connections may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     timeout: u32,
@@ -53,25 +52,25 @@ struct Seen<'a> {
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     match (&arguments.target, &arguments.command) {
         (Some(target), _) => server(arguments, target),
-        (None, Some(command)) => audit_program::run(command, Some(&arguments.policy.name()), arguments.json),
+        (None, Some(command)) => audit_program::run(command, Some(&arguments.policy.to_string()), arguments.json),
         (None, None) => Err(Error::new(Status::EArg, "neither a server nor a program was named")),
     }
 }
 
 fn server(arguments: &Arguments, target: &Target) -> Result<Outcome> {
     let ca = arguments.ca.as_deref();
-    let milliseconds = arguments.timeout * 1000;
+    let timeout = Duration::from_secs(arguments.timeout.into());
     let seen = progress::during(&format!("connecting to {target}"), || {
-        let strict = strict::connect(target, arguments.policy, ca, milliseconds);
+        let strict = strict::connect(target, arguments.policy, ca, timeout);
         if let Err(error) = &strict
             && strict::met_nobody(error)
         {
             return Err(advised(error));
         }
-        let careless = careless::connect(target, ca, milliseconds);
+        let careless = careless::connect(target, ca, timeout);
         match &strict {
             Err(error) if careless.is_err() && !strict::is_judgement(error) => Err(error.clone()),
-            _ => Ok(Seen { target, policy: arguments.policy.policy.name, strict, careless }),
+            _ => Ok(Seen { target, policy: arguments.policy.name(), strict, careless }),
         }
     })?;
     let habits = careless::habits(&seen.careless, &target.host);
@@ -141,7 +140,7 @@ fn as_json(seen: &Seen<'_>, habits: &[Habit]) -> Value {
     let careless =
         seen.careless.as_ref().map_or(Value::Null, |met| json!({ "version": met.version, "cipher": met.suite }));
     json!({
-        "host": seen.target.host.text(),
+        "host": seen.target.host.to_string(),
         "port": seen.target.port,
         "policy": seen.policy,
         "verified": seen.strict.is_ok(),
@@ -181,8 +180,8 @@ fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
-fn policy(text: &str) -> std::result::Result<Choice, String> {
-    Choice::parse(text).map_err(|error| format!("{}; {}", error.message(), error.hint()))
+fn policy(text: &str) -> std::result::Result<Policy, String> {
+    text.parse().map_err(|error: Error| format!("{}; {}", error.message(), error.hint()))
 }
 
 /// Up to an hour.

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::Path;
 
-use hostlock::error::{Error, Result, Status};
+use hostlock::{Error, Result, Status};
 use serde_json::{Value, json};
 
 use super::Outcome;

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use hostlock::error::Result;
-use hostlock::moment;
-use hostlock::trust::describe::Description;
+use hostlock::Result;
+use hostlock::roots::Root;
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -27,16 +26,16 @@ pub struct Arguments {
 }
 
 struct Difference<'a> {
-    only_in_a: Vec<&'a Description>,
-    only_in_b: Vec<&'a Description>,
+    only_in_a: Vec<&'a Root>,
+    only_in_b: Vec<&'a Root>,
     /// In both, with another date of distrust.
-    changed: Vec<(&'a Description, &'a Description)>,
+    changed: Vec<(&'a Root, &'a Root)>,
     same: usize,
 }
 
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
-    let (a, b) = (arguments.a.roots((&arguments.tolerance).into())?, arguments.b.roots((&arguments.tolerance).into())?);
+    let (a, b) = (arguments.a.roots(&arguments.tolerance)?, arguments.b.roots(&arguments.tolerance)?);
     let difference = compare(&a, &b);
     if arguments.json {
         show(&format!("{:#}\n", difference.json(arguments)))?;
@@ -47,7 +46,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     Ok(if is_equal { Outcome::Fine } else { Outcome::Found })
 }
 
-fn compare<'a>(a: &'a [Description], b: &'a [Description]) -> Difference<'a> {
+fn compare<'a>(a: &'a [Root], b: &'a [Root]) -> Difference<'a> {
     let in_a: HashMap<_, _> = a.iter().map(|root| (root.sha256, root)).collect();
     let in_b: HashMap<_, _> = b.iter().map(|root| (root.sha256, root)).collect();
     let both = a.iter().filter_map(|root| in_b.get(&root.sha256).map(|other| (root, *other)));
@@ -62,13 +61,13 @@ fn compare<'a>(a: &'a [Description], b: &'a [Description]) -> Difference<'a> {
 
 impl Difference<'_> {
     fn json(&self, arguments: &Arguments) -> Value {
-        let list = |roots: &[&Description]| roots.iter().map(|root| as_json(root)).collect::<Vec<_>>();
-        let changed = |(one, other): &(&Description, &Description)| {
+        let list = |roots: &[&Root]| roots.iter().map(|root| as_json(root)).collect::<Vec<_>>();
+        let changed = |(one, other): &(&Root, &Root)| {
             let mut item = as_json(one);
             if let Value::Object(keys) = &mut item {
                 keys.remove("distrust_after");
-                keys.insert("distrust_after_a".to_owned(), json!(one.distrust_after.map(moment::text)));
-                keys.insert("distrust_after_b".to_owned(), json!(other.distrust_after.map(moment::text)));
+                keys.insert("distrust_after_a".to_owned(), json!(one.distrust_after.map(hostlock::words::time)));
+                keys.insert("distrust_after_b".to_owned(), json!(other.distrust_after.map(hostlock::words::time)));
             }
             item
         };
@@ -85,7 +84,7 @@ impl Difference<'_> {
     fn text(&self, arguments: &Arguments, coloured: bool) -> String {
         let mut table = Table::new(&["", "NAME", "EXPIRES", "DISTRUST AFTER", "SHA-256"]);
         let distrust = |seconds: Option<i64>| seconds.map_or("never".to_owned(), date);
-        let mut row = |mark: &str, style: Style, root: &Description, distrust: String| {
+        let mut row = |mark: &str, style: Style, root: &Root, distrust: String| {
             table
                 .row(style, vec![mark.to_owned(), root.name.clone(), date(root.not_after), distrust, short_hash(root)]);
         };

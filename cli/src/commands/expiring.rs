@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hostlock::error::Result;
+use hostlock::Result;
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -34,7 +34,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let mut found = Vec::new();
     for source in &arguments.source {
         let soon = source
-            .roots((&arguments.tolerance).into())?
+            .roots(&arguments.tolerance)?
             .into_iter()
             .filter(|root| root.not_after <= now + arguments.within * DAY);
         found.extend(soon.map(|root| (root, source)));

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use hostlock::error::Result;
-use hostlock::trust::certdata::{self, Purpose, Trust};
-use hostlock::trust::replace;
+use hostlock::Result;
+use hostlock::roots::Purpose;
 
 use super::Outcome;
 use crate::output::{note, roots, show};
@@ -28,19 +27,15 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let purpose = Purpose::named(&arguments.purpose)?;
     let input = &arguments.input;
-    let (certdata, pem) = progress::during(&format!("reading {}", input.display()), || {
-        let certdata = certdata::load(input)?;
-        let pem = certdata.pem(purpose, &format!("{input:?}"))?;
-        Ok((certdata, pem))
-    })?;
+    let converted =
+        progress::during(&format!("reading {}", input.display()), || hostlock::roots::from_certdata(input, purpose))?;
     if arguments.output == Path::new("-") {
-        show(&pem)?;
+        show(&converted.pem)?;
     } else {
-        replace::file(&arguments.output, pem.as_bytes())?;
+        converted.write(&arguments.output)?;
     }
-    let trusted: Vec<_> = certdata.roots.iter().filter(|root| root.trust(purpose) == Trust::Anchor).collect();
-    note(&format!("{} for {}", roots(trusted.len()), purpose.name()));
-    let dated = trusted.iter().filter(|root| root.distrust_after(purpose).is_some()).count();
+    note(&format!("{} for {}", roots(converted.count), purpose.name()));
+    let dated = converted.dated;
     if dated > 0 {
         note(&format!("{} only for certificates issued up to a date, which PEM cannot say to a program", roots(dated)));
     }

@@ -1,6 +1,6 @@
 //! `hostlock roots list`
 
-use hostlock::error::Result;
+use hostlock::Result;
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -26,7 +26,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let mut table = Table::new(&["NAME", "EXPIRES", "DISTRUST AFTER", "SHA-256", "SOURCE"]);
     let mut items = Vec::new();
     for source in &arguments.source {
-        for root in source.roots((&arguments.tolerance).into())? {
+        for root in source.roots(&arguments.tolerance)? {
             let mut item = as_json(&root);
             if let Value::Object(keys) = &mut item {
                 keys.insert("source".to_owned(), Value::String(source.to_string()));

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use hostlock::error::{Error, Result, Status};
+use hostlock::{Error, Result, Status};
 
 use crate::output::{complain, is_coloured, note};
 use crate::sealed::launch::{Launch, exit_code};

@@ -8,10 +8,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::sync::Arc;
 
-use hostlock::error::{Error, Result, Status};
-use hostlock::policy::Choice;
-use hostlock::seal::allow::What;
+use hostlock::{Error, Policy, Result, Status, words};
+use signal_hook::consts::{SIGINT, SIGQUIT};
+use signal_hook::flag;
 
 /// What to run, and how.
 pub struct Launch<'a> {
@@ -45,8 +46,8 @@ impl Launch<'_> {
     /// Runs it to its end.
     pub fn run(&self) -> Result<Ended> {
         // The initialiser would refuse them too, but it has fewer words.
-        Choice::parse(self.policy.unwrap_or("default"))?;
-        self.allow.iter().try_for_each(|what| What::parse(what).map(|_| ()))?;
+        self.policy.unwrap_or("default").parse::<Policy>()?;
+        self.allow.iter().try_for_each(|what| words::check_exception(what))?;
         let initialiser = initialiser()?;
         let log = Log::new()?;
         let (program, arguments) =
@@ -59,10 +60,10 @@ impl Launch<'_> {
         command.env("HOSTLOCK_SEAL_POLICY", self.policy.unwrap_or_default());
         let mut child = command.spawn().map_err(|error| not_started(program, &error))?;
         // What the terminal sends is for the program; who runs it waits for its end.
-        // SAFETY: ignoring a signal runs no code.
-        unsafe {
-            libc::signal(libc::SIGINT, libc::SIG_IGN);
-            libc::signal(libc::SIGQUIT, libc::SIG_IGN);
+        // Not before it is started: a signal that our caller ignores is to be ignored by the program too.
+        for signal in [SIGINT, SIGQUIT] {
+            // The flag is for nobody. Where it cannot be set, the signal ends us as well as the program.
+            let _ = flag::register(signal, Arc::default());
         }
         let pid = child.id();
         let status = child

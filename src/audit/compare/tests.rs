@@ -3,6 +3,7 @@
 
 use crate::audit::compare::findings;
 use crate::audit::facts::*;
+use crate::libssl::method::Carrier;
 use crate::audit::hello::Hello;
 use crate::libssl::sys;
 use crate::policy::{POLICIES, Policy};

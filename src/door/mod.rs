@@ -1,0 +1,16 @@
+//! The front door in Rust. It holds what the rooms below give, without a pointer, and decides nothing.
+#![forbid(unsafe_code)]
+
+mod connection;
+mod context;
+mod host;
+mod policy;
+mod report;
+pub mod roots;
+pub mod words;
+
+pub use connection::Connection;
+pub use context::{Context, ContextBuilder};
+pub use host::Host;
+pub use policy::Policy;
+pub use report::Report;
