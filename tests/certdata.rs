@@ -16,7 +16,7 @@ use hostlock::error::{Error, Status};
 use hostlock::ffi::certdata::{hostlock_certdata_to_pem, hostlock_ctx_trust_certdata};
 use hostlock::ffi::library::hostlock_string_free;
 use hostlock::ffi::trust::hostlock_ctx_trust_list;
-use hostlock::handshake::connection_state::{Verdict, Watch};
+use hostlock::handshake::connection_state::{ConnectionState, Verdict};
 use hostlock::host::Reference;
 use hostlock::libssl::{Conn, Ctx};
 use hostlock::moment;
@@ -377,7 +377,7 @@ fn connect(context: &SslContext, port: u16) -> Option<Error> {
     let mut stream = SslStream::new(ssl, TcpStream::connect(("127.0.0.1", port)).unwrap()).unwrap();
     let is_connected = stream.connect().is_ok();
     // SAFETY: as above.
-    match Watch::of(Conn::from(stream.ssl())).unwrap().state().verdict.clone() {
+    match ConnectionState::of(Conn::from(stream.ssl())).unwrap().known().verdict.clone() {
         Verdict::Refused(error) => {
             assert!(!is_connected);
             Some(error)

@@ -9,7 +9,7 @@ use std::thread;
 use foreign_types::ForeignType;
 use hostlock::context::Context;
 use hostlock::error::Status;
-use hostlock::handshake::connection_state::{Verdict, Watch};
+use hostlock::handshake::connection_state::{ConnectionState, Verdict};
 use hostlock::host::Reference;
 use hostlock::libssl::Conn;
 use hostlock::policy::Policy;
@@ -55,7 +55,7 @@ fn connect(context: &SslContext, host: &str, port: u16) -> (Result<String, Strin
         Err(error) => Err(error.to_string()),
     };
     // SAFETY: as above.
-    let status = match Watch::of(Conn::from(stream.ssl())).unwrap().state().verdict.clone() {
+    let status = match ConnectionState::of(Conn::from(stream.ssl())).unwrap().known().verdict.clone() {
         Verdict::Refused(error) => Some(error.status()),
         _ => None,
     };

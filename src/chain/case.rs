@@ -13,7 +13,7 @@ use crate::chain::pins::Pin;
 use crate::chain::rules::{Purpose, Rules};
 use crate::chain::waivers::{Waiver, Waivers};
 use crate::chain::wishes::Wishes;
-use crate::host::Wanted;
+use crate::host::ExpectedHost;
 use crate::os::clock;
 use crate::policy::{Check, Policy};
 use crate::revocation::Revocation;
@@ -36,7 +36,7 @@ pub struct Case<'a> {
     /// The trust anchors.
     pub store: &'a X509StoreRef,
     /// Whose certificate it must be.
-    pub wanted: Option<&'a Wanted>,
+    pub wanted: Option<&'a ExpectedHost>,
     /// What the program asked for beyond the policy.
     pub wishes: Wishes<'a>,
     /// The moment to judge for, in Unix seconds; `None` is now.

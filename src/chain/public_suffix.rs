@@ -2,12 +2,12 @@
 //! a wildcard is held against the list; a host that the certificate names in full needs no such rule.
 
 use crate::error::{Error, Result, Status};
-use crate::host::Wanted;
+use crate::host::ExpectedHost;
 use crate::host::{MatchRules, Reference, check};
 use crate::x509::Presented;
 
 /// Refuses where a host is matched by nothing but a wildcard directly under a public suffix.
-pub fn check_wildcards(wanted: &Wanted, presented: &Presented<'_>) -> Result<()> {
+pub fn check_wildcards(wanted: &ExpectedHost, presented: &Presented<'_>) -> Result<()> {
     for reference in wanted.references() {
         let Reference::Dns(name) = reference else { continue };
         let Some((_, parent)) = name.as_str().split_once('.') else { continue };
@@ -60,7 +60,7 @@ mod tests {
     fn a_wildcard_under_a_public_suffix_counts_for_nothing_but_a_full_name_does() {
         let wildcard = [&[0x30, 0x09, 0x82, 0x07][..], b"*.co.uk"].concat();
         let full = [&[0x30, 0x0f, 0x82, 0x0d][..], b"example.co.uk"].concat();
-        let wanted = Wanted::one(Reference::parse("example.co.uk").unwrap(), MatchRules::default());
+        let wanted = ExpectedHost::one(Reference::parse("example.co.uk").unwrap(), MatchRules::default());
         let subject = [0x30, 0x00];
         let error = check_wildcards(&wanted, &Presented::new(Some(&wildcard), &subject)).unwrap_err();
         assert_eq!(error.status(), Status::EHostMismatch);

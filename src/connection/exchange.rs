@@ -7,7 +7,7 @@ use crate::connection::drive::{Drive, Patience, Progress};
 use crate::connection::failure::Phase;
 use crate::connection::lend::Lent;
 use crate::error::{Error, Result, Status};
-use crate::handshake::connection_state::Watch;
+use crate::handshake::connection_state::ConnectionState;
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, sys};
 
@@ -57,11 +57,11 @@ pub fn write(
 /// libssl ends the connection where less or other data follows on a write that it has begun: the caller's mistake stops
 /// here, and the connection lives.
 fn check_retry(conn: Conn<'_>, bytes: &[u8]) -> Result<()> {
-    let Some(watch) = Watch::of(conn) else { return Ok(()) };
-    let Some((begun_at, begun)) = watch.state().unfinished else { return Ok(()) };
+    let Some(state) = ConnectionState::of(conn) else { return Ok(()) };
+    let Some((begun_at, begun)) = state.known().unfinished else { return Ok(()) };
     // SSL_clear has taken the write back.
     if conn.is_in_before() {
-        watch.state().unfinished = None;
+        state.known().unfinished = None;
         return Ok(());
     }
     let hint = "after HOSTLOCK_WANT_WRITE, WANT_READ or a timeout, write the same data again";
@@ -79,16 +79,16 @@ fn check_retry(conn: Conn<'_>, bytes: &[u8]) -> Result<()> {
 
 /// Remembers a write that libssl has begun and could not finish.
 fn note_unfinished(conn: Conn<'_>, bytes: &[u8], outcome: &Result<Progress>) {
-    let Some(watch) = Watch::of(conn) else { return };
+    let Some(state) = ConnectionState::of(conn) else { return };
     if let Ok(Progress::Done(_)) = outcome {
-        if watch.state().unfinished.take().is_some() {
-            watch.set_open(conn, true);
+        if state.known().unfinished.take().is_some() {
+            state.set_open(conn, true);
         }
         return;
     }
     if conn.is_init_finished() && conn.want() == sys::SSL_WRITING {
-        watch.state().unfinished.get_or_insert((bytes.as_ptr().addr(), bytes.len()));
-        watch.set_open(conn, false);
+        state.known().unfinished.get_or_insert((bytes.as_ptr().addr(), bytes.len()));
+        state.set_open(conn, false);
     }
 }
 
@@ -105,7 +105,7 @@ pub fn shutdown(conn: Conn<'_>) -> Result<Progress> {
     if said && conn.want() != sys::SSL_WRITING {
         return Ok(Progress::Done(0));
     }
-    if Watch::of(conn).is_some_and(|watch| watch.state().unfinished.is_some()) {
+    if ConnectionState::of(conn).is_some_and(|state| state.known().unfinished.is_some()) {
         // libssl would take the goodbye for a wrong retry of that write, and end the connection.
         return drive.wait_for_room().and_then(|progress| match progress {
             Some(progress) => Ok(progress),

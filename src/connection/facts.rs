@@ -7,7 +7,7 @@ use std::ptr;
 use crate::connection::{gate, gather};
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
-use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::connection_state::{Verdict, ConnectionState};
 use crate::json::Object;
 use crate::libssl::{Conn, Suite, certificate_words};
 use crate::moment;
@@ -35,7 +35,7 @@ impl<'a> Agreed<'a> {
 
     /// The host that the peer's certificate was verified for.
     pub fn verified_host(self) -> Option<String> {
-        match &Watch::of(self.0)?.state().verdict {
+        match &ConnectionState::of(self.0)?.known().verdict {
             Verdict::Verified { host } => host.clone(),
             _ => None,
         }
@@ -44,12 +44,12 @@ impl<'a> Agreed<'a> {
     /// The same for C. The connection owns the text, until its next handshake.
     pub fn lend_verified_host(self) -> *const c_char {
         let host = self.verified_host().and_then(|host| CString::new(host).ok());
-        let Some(watch) = Watch::of(self.0) else { return ptr::null() };
-        let mut state = watch.state();
-        if state.lent_host != host {
-            state.lent_host = host;
+        let Some(state) = ConnectionState::of(self.0) else { return ptr::null() };
+        let mut known = state.known();
+        if known.lent_host != host {
+            known.lent_host = host;
         }
-        state.lent_host.as_ref().map_or(ptr::null(), |host| host.as_ptr())
+        known.lent_host.as_ref().map_or(ptr::null(), |host| host.as_ptr())
     }
 
     /// The certificates that the peer sent, its own first, as PEM.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
-use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::connection_state::{Verdict, ConnectionState};
 use crate::handshake::{open_connections, refusals};
 use crate::libssl::Conn;
 use crate::role::Role;
@@ -38,7 +38,7 @@ pub fn way(conn: Conn<'_>) -> Way {
 #[cold]
 #[inline(never)]
 fn is_open(conn: Conn<'_>) -> bool {
-    let is_open = Watch::of(conn).is_some_and(Watch::is_open);
+    let is_open = ConnectionState::of(conn).is_some_and(ConnectionState::is_open);
     if is_open {
         open_connections::remember(conn);
     }
@@ -47,19 +47,19 @@ fn is_open(conn: Conn<'_>) -> bool {
 
 /// The guard under which the handshake of `conn` was begun, or would begin now.
 pub fn guard(conn: Conn<'_>) -> Result<Arc<Guard>> {
-    let watch = Watch::of(conn);
+    let state = ConnectionState::of(conn);
     if conn.is_in_before() {
         return match Guard::of_conn(conn) {
             Some(guard) => Ok(guard.share()),
             // Only a connection that once was ours has a watch.
-            None if watch.is_some() => Err(refusals::unverified(refusals::CONTEXT_REPLACED)),
+            None if state.is_some() => Err(refusals::unverified(refusals::CONTEXT_REPLACED)),
             None => Err(Error::new(Status::EState, "this SSL belongs to a context that was not made by hostlock")
                 .with_hint("make it from a context of hostlock_client_new, or one that hostlock_harden hardened")),
         };
     }
-    let Some(watch) = watch else { return Err(unguarded()) };
-    let state = watch.state();
-    match (&state.guard, &state.verdict) {
+    let Some(state) = state else { return Err(unguarded()) };
+    let known = state.known();
+    match (&known.guard, &known.verdict) {
         (Some(guard), _) => Ok(guard.clone()),
         (None, Verdict::Refused(error)) => Err(error.clone()),
         (None, _) => Err(unguarded()),
@@ -73,10 +73,10 @@ fn unguarded() -> Error {
 
 /// Whether the complete handshake of `conn`, begun under `guard`, also was verified.
 pub fn verified(conn: Conn<'_>, guard: &Guard) -> Result<()> {
-    if guard.regime() == Regime::Watched {
+    if guard.regime() == Regime::ReportOnly {
         return Ok(());
     }
-    let verdict = Watch::of(conn).map(|watch| watch.state().verdict.clone());
+    let verdict = ConnectionState::of(conn).map(|state| state.known().verdict.clone());
     match verdict {
         Some(Verdict::Refused(error)) => Err(error),
         Some(Verdict::Verified { .. } | Verdict::Excused(_)) => Ok(()),
@@ -90,8 +90,8 @@ pub fn verified(conn: Conn<'_>, guard: &Guard) -> Result<()> {
 
 /// Opens the way for what comes after a complete and verified handshake, unless a write is unfinished.
 pub fn open(conn: Conn<'_>) {
-    if let Some(watch) = Watch::of(conn) {
-        let idle = watch.state().unfinished.is_none();
-        watch.set_open(conn, idle);
+    if let Some(state) = ConnectionState::of(conn) {
+        let idle = state.known().unfinished.is_none();
+        state.set_open(conn, idle);
     }
 }

@@ -9,7 +9,7 @@ use crate::connection::transport::Transport;
 use crate::connection::{alert, resolve};
 use crate::error::{Error, Status};
 use crate::guard::Guard;
-use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::connection_state::{Verdict, ConnectionState};
 use crate::handshake::expected_host;
 use crate::libssl::queue::{self, Quiet, library, reason_text};
 use crate::libssl::{Conn, sys};
@@ -94,7 +94,7 @@ fn newest_reason(conn: Conn<'_>) -> Option<Reason> {
     let (from_libssl, code) = (ffi::ERR_GET_LIB(code) == ERR_LIB_SSL, ffi::ERR_GET_REASON(code));
     if from_libssl && code == RECORD_LAYER_FAILURE {
         // What was wrong with the record stands below this entry, where nothing can look; the alert says it too.
-        let alert = Watch::of(conn).and_then(|watch| watch.state().sent_alert);
+        let alert = ConnectionState::of(conn).and_then(|state| state.known().sent_alert);
         text = alert.map_or(text, |alert| alert::name(alert).replace('_', " "));
     }
     Some(Reason { from_libssl, code, text })
@@ -137,14 +137,14 @@ pub fn with_host(conn: Conn<'_>, error: Error) -> Error {
 
 /// The host that `conn` is to reach.
 fn host(conn: Conn<'_>) -> Option<String> {
-    let (guard, watch) = (Guard::of_conn(conn)?, Watch::of(conn));
-    if let Some(Verdict::Verified { host: Some(host) }) = watch.map(|watch| watch.state().verdict.clone()) {
+    let (guard, state) = (Guard::of_conn(conn)?, ConnectionState::of(conn));
+    if let Some(Verdict::Verified { host: Some(host) }) = state.map(|state| state.known().verdict.clone()) {
         return Some(host);
     }
     if guard.role_on(conn) != Role::Client {
         return None;
     }
-    let wanted = expected_host::of_connection(conn, guard, watch, &Quiet::begin()).ok()?;
+    let wanted = expected_host::of_connection(conn, guard, state, &Quiet::begin()).ok()?;
     wanted.first().map(|host| host.text().into_owned())
 }
 

@@ -3,7 +3,7 @@
 //! what ours last said about trying again.
 
 use crate::connection::transport::{Descriptor, Transport};
-use crate::handshake::connection_state::Watch;
+use crate::handshake::connection_state::ConnectionState;
 use crate::libssl::{Conn, transfer};
 use crate::os::socket;
 
@@ -14,7 +14,7 @@ pub type Lent<'a> = transfer::Lent<'a, Transport>;
 
 /// Puts our transport in place, where `conn` has a plain socket BIO over one stream socket and nothing else looks on.
 pub fn take(conn: Conn<'_>) -> Option<Lent<'_>> {
-    let watch = Watch::of(conn)?;
+    let state = ConnectionState::of(conn)?;
     let fd = conn.plain_socket()?;
     if conn.options() & SSL_OP_ENABLE_KTLS != 0 {
         return None;
@@ -22,7 +22,7 @@ pub fn take(conn: Conn<'_>) -> Option<Lent<'_>> {
     let is_finished = conn.is_init_finished();
     let is_afresh = !is_finished && conn.is_in_before();
     let fits = |transport: &Transport| transport.fd() == fd && !(is_afresh && transport.was_used());
-    let courier = match watch.courier.take::<Transport>().filter(|bio| bio.wire().is_some_and(fits)) {
+    let courier = match state.courier.take::<Transport>().filter(|bio| bio.wire().is_some_and(fits)) {
         Some(courier) => courier,
         None if socket::is_stream(fd).unwrap_or(false) => Transport::over(Descriptor::Callers(fd)).ok()?,
         None => return None,
@@ -33,5 +33,5 @@ pub fn take(conn: Conn<'_>) -> Option<Lent<'_>> {
         transport.settle();
     }
     transport.begin_call();
-    conn.lend(courier, &watch.courier)
+    conn.lend(courier, &state.courier)
 }

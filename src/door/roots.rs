@@ -6,13 +6,14 @@ use std::path::Path;
 use openssl::x509::X509;
 
 use crate::error::Result;
+use crate::trust::anchor_set::AnchorSet;
 pub use crate::trust::certdata::Purpose;
 use crate::trust::certdata::{self, Certdata, Trust};
-use crate::trust::decode::{AnchorSet, Broken, Reader};
+use crate::trust::decode::{Broken, Reader};
 pub use crate::trust::describe::Description as Root;
 use crate::trust::distrust::Distrust;
 use crate::trust::source::{self, Input};
-use crate::trust::{files, replace};
+use crate::trust::{one_file, replace};
 
 /// Where roots are.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +62,7 @@ pub fn list(source: Source<'_>, skip_broken: bool) -> Result<Listing> {
 
 fn file(path: &Path, broken: Broken) -> Result<(AnchorSet, Distrust)> {
     let origin = format!("{path:?}");
-    let bytes = files::read_whole(path, &origin)?;
+    let bytes = one_file::read_whole(path, &origin)?;
     if certdata::looks_like(&bytes) {
         return Certdata::parse(&bytes, &origin)?.anchors(Purpose::ServerAuth, &origin);
     }

@@ -9,7 +9,7 @@ use std::ptr;
 use super::boundary::{accessor, last};
 use super::{conn_of, hostlock_conn, hostlock_error};
 use crate::error::{Error, Status};
-use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::connection_state::{Verdict, ConnectionState};
 
 /// This thread's last failure, or NULL where none has failed yet. The pointer lives until the next failing hostlock
 /// call of the same thread; `_free` functions neither reset nor set it. Keep one with hostlock_error_dup.
@@ -28,10 +28,10 @@ pub unsafe extern "C" fn hostlock_conn_error(conn: *const hostlock_conn) -> *con
     accessor(ptr::null(), || {
         // SAFETY: the caller promises NULL or a live connection of any libssl.
         let Ok(conn) = (unsafe { conn_of(conn) }) else { return ptr::null() };
-        match Watch::of(conn).map(|watch| watch.state()) {
-            Some(state) => match &state.verdict {
+        match ConnectionState::of(conn).map(|state| state.known()) {
+            Some(known) => match &known.verdict {
                 Verdict::Refused(error) => error.as_ptr(),
-                _ => state.failure.as_ref().map_or(ptr::null(), Error::as_ptr),
+                _ => known.failure.as_ref().map_or(ptr::null(), Error::as_ptr),
             },
             None => ptr::null(),
         }

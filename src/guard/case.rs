@@ -7,7 +7,7 @@ use openssl::x509::{X509, X509Ref};
 use crate::chain::case::Case;
 use crate::chain::wishes::Wishes;
 use crate::guard::Guard;
-use crate::host::Wanted;
+use crate::host::ExpectedHost;
 use crate::role::Role;
 
 /// The case of a certificate shown to a context, by the context's own settings.
@@ -17,7 +17,7 @@ pub fn of<'a>(
     leaf: &'a X509Ref,
     untrusted: Option<&'a StackRef<X509>>,
     store: &'a X509StoreRef,
-    wanted: Option<&'a Wanted>,
+    wanted: Option<&'a ExpectedHost>,
     wishes: Wishes<'a>,
 ) -> Case<'a> {
     let settings = guard.settings();

@@ -42,18 +42,18 @@ pub enum Regime {
     /// A program made it and knows nothing of hostlock: what its servers ask of their clients stays as it was set up.
     Sealed,
     /// As above; and nothing is changed or refused, only looked at.
-    Watched,
+    ReportOnly,
 }
 
 impl Regime {
     fn of_byte(byte: u8) -> Regime {
         const HARDENED: u8 = Regime::Hardened as u8;
         const SEALED: u8 = Regime::Sealed as u8;
-        const WATCHED: u8 = Regime::Watched as u8;
+        const REPORT_ONLY: u8 = Regime::ReportOnly as u8;
         match byte {
             HARDENED => Regime::Hardened,
             SEALED => Regime::Sealed,
-            WATCHED => Regime::Watched,
+            REPORT_ONLY => Regime::ReportOnly,
             _ => Regime::Own,
         }
     }

@@ -4,7 +4,7 @@
 use openssl::x509::X509Ref;
 
 use crate::error::Error;
-use crate::host::Wanted;
+use crate::host::ExpectedHost;
 use crate::libssl::Conn;
 
 /// What stands over the contexts of a process.
@@ -23,7 +23,7 @@ pub struct Occasion<'a> {
     /// The peer's own certificate.
     pub leaf: Option<&'a X509Ref>,
     /// The hosts that were asked for, where any are known.
-    pub wanted: Option<&'a Wanted>,
+    pub wanted: Option<&'a ExpectedHost>,
 }
 
 /// A refusal that was set aside.

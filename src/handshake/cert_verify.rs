@@ -17,10 +17,10 @@ use crate::error::{Error, Result, Status};
 use crate::guard::case;
 use crate::guard::observer::{Excused, Occasion};
 use crate::guard::{Guard, Regime};
-use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::connection_state::{Verdict, ConnectionState};
 use crate::handshake::hooks::{self, Verify};
 use crate::handshake::{client_certificate, ech, expected_host, outcome, session, session_end, start};
-use crate::host::{Reference, Wanted};
+use crate::host::{Reference, ExpectedHost};
 use crate::libssl::callback::{self, Callback};
 use crate::libssl::layout::CertVerify;
 use crate::libssl::queue::{self, Quiet};
@@ -55,8 +55,8 @@ fn refuse(store_ctx: StoreCtx<'_>, refusal: Error) -> c_int {
     store_ctx.set_error(code_for_libssl(&refusal));
     queue::raise_refusal(&refusal);
     let Some(conn) = store_ctx.conn() else { return 0 };
-    if let Some(watch) = Watch::of(conn) {
-        watch.state().verdict = Verdict::Refused(refusal);
+    if let Some(state) = ConnectionState::of(conn) {
+        state.known().verdict = Verdict::Refused(refusal);
     }
     let _ = callback::stopped(|| outcome::tell_refusal(conn));
     0
@@ -88,22 +88,22 @@ fn verify(store_ctx: StoreCtx<'_>) -> Result<Answer> {
     let conn = store_ctx.conn().ok_or_else(|| {
         Error::new(Status::EState, "the certificate verify callback was called outside of a connection")
     })?;
-    let watch = Watch::ensure(conn)?;
+    let state = ConnectionState::ensure(conn)?;
     start::pin_info(conn);
     let guard = Guard::of_conn(conn)
         .ok_or_else(|| Error::new(Status::EState, "the context of this connection is not hostlock's any more"))?;
-    watch.state().guard = Some(guard.share());
+    state.known().guard = Some(guard.share());
     let role = guard.role_on(conn);
     match guard.regime() {
         Regime::Own | Regime::Hardened => {}
-        Regime::Sealed if role == Role::Server && !client_certificate::names_client(guard, Some(watch)) => {
+        Regime::Sealed if role == Role::Server && !client_certificate::names_client(guard, Some(state)) => {
             return Ok(Answer::Programs(as_program(store_ctx, guard)));
         }
         Regime::Sealed => {}
-        Regime::Watched => {
+        Regime::ReportOnly => {
             if role == Role::Client {
-                let verdict = judge(store_ctx, conn, guard, role, watch);
-                watch.state().verdict = match verdict {
+                let verdict = judge(store_ctx, conn, guard, role, state);
+                state.known().verdict = match verdict {
                     Ok(judged) => judged.verdict(),
                     Err(error) => Verdict::Refused(error),
                 };
@@ -111,9 +111,9 @@ fn verify(store_ctx: StoreCtx<'_>) -> Result<Answer> {
             return Ok(Answer::Programs(as_program(store_ctx, guard)));
         }
     }
-    let judged = judge(store_ctx, conn, guard, role, watch);
+    let judged = judge(store_ctx, conn, guard, role, state);
     if let Some(excused) = excused(store_ctx, conn, guard, &judged) {
-        watch.state().verdict = Verdict::Excused(excused);
+        state.known().verdict = Verdict::Excused(excused);
         return Ok(Answer::Programs(as_program(store_ctx, guard)));
     }
     let judged = judged?;
@@ -124,12 +124,12 @@ fn verify(store_ctx: StoreCtx<'_>) -> Result<Answer> {
         Ok(chain) => session_end::of(store_ctx, guard, &chain),
         Err(refusal) => return Err(refusal.error),
     };
-    watch.state().verdict = verdict;
+    state.known().verdict = verdict;
     if let (Role::Client, Some(wanted), true) = (role, &judged.wanted, judged.may_be_resumed) {
-        let generation = watch.state().generation;
+        let generation = state.known().generation;
         session::put(conn, &session::with_end(&session::compute(guard, generation, wanted), end));
     }
-    if role == Role::Server && !matches!(guard.regime(), Regime::Sealed | Regime::Watched) {
+    if role == Role::Server && !matches!(guard.regime(), Regime::Sealed | Regime::ReportOnly) {
         // A ticket of TLS 1.2 is written before the handshake is complete.
         client_certificate::mark_session(conn, guard);
     }
@@ -164,7 +164,7 @@ fn excused(store_ctx: StoreCtx<'_>, conn: Conn<'_>, guard: &Guard, judged: &Resu
 
 /// A certificate that has been judged.
 struct Judged {
-    wanted: Option<Wanted>,
+    wanted: Option<ExpectedHost>,
     /// Whether it is the program's host that was judged, and not the public name of Encrypted ClientHello.
     may_be_resumed: bool,
     answer: std::result::Result<Vec<X509>, Refusal>,
@@ -181,7 +181,7 @@ impl Judged {
     fn verdict(&self) -> Verdict {
         match &self.answer {
             Ok(_) => {
-                let host = self.wanted.as_ref().and_then(Wanted::first).map(|host| host.text().into_owned());
+                let host = self.wanted.as_ref().and_then(ExpectedHost::first).map(|host| host.text().into_owned());
                 Verdict::Verified { host }
             }
             Err(refusal) => Verdict::Refused(refusal.error.clone()),
@@ -190,22 +190,22 @@ impl Judged {
 }
 
 /// Judges what libssl was shown, and changes nothing.
-fn judge(store_ctx: StoreCtx<'_>, conn: Conn<'_>, guard: &Guard, role: Role, watch: &Watch) -> Result<Judged> {
+fn judge(store_ctx: StoreCtx<'_>, conn: Conn<'_>, guard: &Guard, role: Role, state: &ConnectionState) -> Result<Judged> {
     guard.check_not_poisoned()?;
     let quiet = Quiet::begin();
     let public_name = if role == Role::Client { ech::public_name(conn) } else { None };
     let wanted = match role {
         Role::Client if public_name.is_some() => {
             let name = Reference::parse_bytes(public_name.unwrap_or_default())?;
-            Some(Wanted::one(name, guard.settings().match_rules))
+            Some(ExpectedHost::one(name, guard.settings().match_rules))
         }
-        Role::Client => match expected_host::of_connection(conn, guard, Some(watch), &quiet) {
+        Role::Client => match expected_host::of_connection(conn, guard, Some(state), &quiet) {
             Ok(wanted) => Some(wanted),
             // Only a missing host is waived; one that could not be set still refuses.
             Err(error) if error.status() == Status::ENoHost && guard.settings().waivers.has(Waiver::HostName) => None,
             Err(error) => return Err(error),
         },
-        Role::Server => expected_host::of_client(conn, guard, Some(watch), &quiet)?,
+        Role::Server => expected_host::of_client(conn, guard, Some(state), &quiet)?,
     };
     let answer = decide(store_ctx, guard, role, wanted.as_ref());
     Ok(Judged { wanted, answer, may_be_resumed: public_name.is_none() })
@@ -215,7 +215,7 @@ fn decide(
     store_ctx: StoreCtx<'_>,
     guard: &Guard,
     role: Role,
-    wanted: Option<&Wanted>,
+    wanted: Option<&ExpectedHost>,
 ) -> std::result::Result<Vec<X509>, Refusal> {
     let leaf = store_ctx.leaf().ok_or_else(|| Error::new(Status::ENoCertificate, "the peer showed no certificate"))?;
     let store = guard.anchors.in_force(store_ctx.store(), role == Role::Client)?;

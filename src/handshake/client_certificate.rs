@@ -10,7 +10,7 @@ use openssl_sys as ffi;
 use crate::chain::waivers::Waiver;
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
-use crate::handshake::connection_state::Watch;
+use crate::handshake::connection_state::ConnectionState;
 use crate::handshake::{expected_host, hooks, id_context, refusals, session};
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, Ctx, certificate, sys};
@@ -19,17 +19,17 @@ use crate::role::Role;
 const REQUIRED: i32 = ffi::SSL_VERIFY_PEER | ffi::SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 
 /// Whether the client of `conn`, a server's connection, must show a certificate.
-pub fn of(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>) -> bool {
+pub fn of(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionState>) -> bool {
     let mode = conn.verify_mode();
-    mode & REQUIRED == REQUIRED || names_client(guard, watch)
+    mode & REQUIRED == REQUIRED || names_client(guard, state)
 }
 
 /// Whether a function of hostlock named the client, on the connection or on a context that only serves. A naming that
 /// failed counts: nobody may pass then.
-pub fn names_client(guard: &Guard, watch: Option<&Watch>) -> bool {
-    let by_connection = watch.is_some_and(|watch| {
-        let state = watch.state();
-        state.host.is_some() || state.poison.is_some()
+pub fn names_client(guard: &Guard, state: Option<&ConnectionState>) -> bool {
+    let by_connection = state.is_some_and(|state| {
+        let known = state.known();
+        known.host.is_some() || known.poison.is_some()
     });
     by_connection || guard.role == Role::Server && guard.settings().host.is_some()
 }
@@ -43,7 +43,7 @@ pub fn require(ctx: Ctx<'_>, guard: &Guard) {
 }
 
 /// Sets the verify mode of a server's connection whose handshake begins.
-pub fn arm(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>) {
+pub fn arm(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionState>) {
     let mut mode = conn.verify_mode();
     let before = mode;
     if guard.regime() == Regime::Own && hooks::mode_is_open_on(conn) {
@@ -54,7 +54,7 @@ pub fn arm(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>) {
             mode |= ffi::SSL_VERIFY_PEER;
         }
     }
-    if names_client(guard, watch) {
+    if names_client(guard, state) {
         mode |= REQUIRED;
     }
     if mode != before {
@@ -64,8 +64,8 @@ pub fn arm(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>) {
 
 /// A resumed session may come from a context that demanded nothing, where a servername callback has exchanged the context
 /// after libssl found the session (CVE-2025-23419): a certificate that is demanded must be there.
-pub fn review_presence(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>) -> Result<()> {
-    if !of(conn, guard, watch) || shows_who_it_is(conn) {
+pub fn review_presence(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionState>) -> Result<()> {
+    if !of(conn, guard, state) || shows_who_it_is(conn) {
         return Ok(());
     }
     Err(Error::new(Status::ENoCertificate, "the client showed no certificate, and one is demanded here")
@@ -94,18 +94,18 @@ const VERIFY_POST_HANDSHAKE: i32 = 0x08;
 /// that of the first one on it where a servername callback has exchanged the context. Another name's session then leads to
 /// a full handshake.
 pub fn mark_session(conn: Conn<'_>, guard: &Guard) {
-    let Some(watch) = Watch::of(conn) else { return };
-    if let Some(mark) = id_context::in_force(conn, guard, watch) {
+    let Some(state) = ConnectionState::of(conn) else { return };
+    if let Some(mark) = id_context::in_force(conn, guard, state) {
         session::put(conn, &mark);
     }
 }
 
 /// A certificate in a resumed session was verified by the context that the session is marked for, which must be the one in
 /// force.
-pub fn review_mark(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>) -> Result<()> {
+pub fn review_mark(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionState>) -> Result<()> {
     let has_certificate = conn.peer_certificate().is_some();
-    let (true, true, Some(watch)) = (conn.is_resumed(), has_certificate, watch) else { return Ok(()) };
-    let Some(mark) = id_context::in_force(conn, guard, watch) else { return Ok(()) };
+    let (true, true, Some(state)) = (conn.is_resumed(), has_certificate, state) else { return Ok(()) };
+    let Some(mark) = id_context::in_force(conn, guard, state) else { return Ok(()) };
     match session::session_bears(conn, &mark) {
         Some(true) => Ok(()),
         _ => Err(refusals::unverified("the client's session was verified for another of this server's names")
@@ -114,14 +114,14 @@ pub fn review_mark(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>) -> Resu
 }
 
 /// A resumed client shows no certificate: the one in its session must be for the names that are asked for now.
-pub fn review_names(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>) -> Result<()> {
+pub fn review_names(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionState>) -> Result<()> {
     if !conn.is_resumed() || guard.settings().waivers.has(Waiver::HostName) {
         return Ok(());
     }
-    if guard.regime() == Regime::Sealed && !names_client(guard, watch) {
+    if guard.regime() == Regime::Sealed && !names_client(guard, state) {
         return Ok(());
     }
-    let Some(wanted) = expected_host::of_client(conn, guard, watch, &Quiet::begin())? else {
+    let Some(wanted) = expected_host::of_client(conn, guard, state, &Quiet::begin())? else {
         return Ok(());
     };
     let Some(certificate) = conn.peer_certificate() else { return Ok(()) };

@@ -44,9 +44,9 @@ pub struct GivenId {
     pub of_context: bool,
 }
 
-/// The changeable part of a [`Watch`].
+/// The changeable part of a [`ConnectionState`].
 #[derive(Clone, Default)]
-pub struct State {
+pub struct Known {
     /// The guard of the context that the handshake began with, also when the program swaps the context later.
     pub guard: Option<Arc<Guard>>,
     /// The host that `hostlock_conn_set_host` named.
@@ -96,18 +96,18 @@ pub struct State {
 
 /// See the module's text. The lock is never held while foreign code runs.
 #[derive(Default)]
-pub struct Watch {
-    state: Mutex<State>,
+pub struct ConnectionState {
+    known: Mutex<Known>,
     /// Whether data may pass without a further question, as long as the handshake is complete.
     open: AtomicBool,
     /// A transport of ours that stands in for the program's socket BIO while a call of ours runs.
     pub courier: BioSlot,
 }
 
-impl Watch {
+impl ConnectionState {
     /// The state, locked.
-    pub fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether data may pass without a further question, as long as the handshake is complete.
@@ -116,47 +116,47 @@ impl Watch {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Sets what [`Watch::is_open`] answers; `conn` is the connection of this watch.
+    /// Sets what [`ConnectionState::is_open`] answers; `conn` is the connection of this state.
     pub fn set_open(&self, conn: Conn<'_>, open: bool) {
         self.open.store(open, Ordering::Relaxed);
         if open { open_connections::remember(conn) } else { open_connections::forget(conn.as_ptr().addr()) }
     }
 
-    /// The watch of `conn`, if there is one yet.
+    /// The state of `conn`, if there is one yet.
     #[inline]
-    pub fn of(conn: Conn<'_>) -> Option<&Watch> {
-        WATCHES.of_last(conn, &LAST)
+    pub fn of(conn: Conn<'_>) -> Option<&ConnectionState> {
+        STATES.of_last(conn, &LAST)
     }
 
-    /// The watch of `conn`, made where there is none yet. Not while an `SSL` is being constructed.
-    pub fn ensure(conn: Conn<'_>) -> Result<&Watch> {
-        if let Some(watch) = Watch::of(conn) {
-            return Ok(watch);
+    /// The state of `conn`, made where there is none yet. Not while an `SSL` is being constructed.
+    pub fn ensure(conn: Conn<'_>) -> Result<&ConnectionState> {
+        if let Some(state) = ConnectionState::of(conn) {
+            return Ok(state);
         }
-        WATCHES.hang(conn, Arc::default())?;
-        Watch::of(conn).ok_or_else(|| Error::new(Status::EInternal, "the connection lost its data"))
+        STATES.hang(conn, Arc::default())?;
+        ConnectionState::of(conn).ok_or_else(|| Error::new(Status::EInternal, "the connection lost its data"))
     }
 }
 
-static WATCHES: Place<ffi::SSL, Watch> = Place::copied(for_a_copy, open_connections::forget);
+static STATES: Place<ffi::SSL, ConnectionState> = Place::copied(for_a_copy, open_connections::forget);
 
 thread_local! {
     /// libssl asks the security callback some eighty times a handshake.
-    static LAST: Last<ffi::SSL, Watch> = const { Last::nothing() };
+    static LAST: Last<ffi::SSL, ConnectionState> = const { Last::nothing() };
 }
 
 /// What `SSL_dup` gives the copy: the host and the callbacks; but it must earn its own verdict.
-fn for_a_copy(original: &Watch) -> Watch {
-    let mut state = original.state().clone();
-    state.verdict = Verdict::Pending;
-    state.earlier = None;
-    state.staple_judged = false;
-    state.failure = None;
-    state.told = false;
-    (state.sent_alert, state.end_reported) = (None, false);
-    (state.in_app_info, state.in_app_security) = (false, false);
-    (state.ended, state.unfinished) = (None, None);
-    let copy = Watch::default();
-    *copy.state() = state;
+fn for_a_copy(original: &ConnectionState) -> ConnectionState {
+    let mut known = original.known().clone();
+    known.verdict = Verdict::Pending;
+    known.earlier = None;
+    known.staple_judged = false;
+    known.failure = None;
+    known.told = false;
+    (known.sent_alert, known.end_reported) = (None, false);
+    (known.in_app_info, known.in_app_security) = (false, false);
+    (known.ended, known.unfinished) = (None, None);
+    let copy = ConnectionState::default();
+    *copy.known() = known;
     copy
 }

@@ -3,15 +3,15 @@
 //! server for that, and ends the handshake; the names stay exchanged. They must never pass for the program's.
 
 use crate::error::{Error, Result, Status};
-use crate::handshake::connection_state::Watch;
+use crate::handshake::connection_state::ConnectionState;
 use crate::libssl::Conn;
 pub use crate::libssl::ech::{Progress, progress};
 
 /// Takes note of the names that the program has set, before libssl may exchange them; and refuses those that an earlier
 /// handshake of `conn` may have exchanged.
-pub fn note_names(conn: Conn<'_>, watch: &Watch) -> Result<()> {
+pub fn note_names(conn: Conn<'_>, state: &ConnectionState) -> Result<()> {
     let uses_it = progress(conn) != Progress::Unused;
-    let before = watch.state().ech_names.clone();
+    let before = state.known().ech_names.clone();
     if !uses_it && before.is_none() {
         return Ok(());
     }
@@ -24,13 +24,13 @@ pub fn note_names(conn: Conn<'_>, watch: &Watch) -> Result<()> {
         )
         .with_hint("make a new connection, and name its host"));
     }
-    watch.state().ech_names = Some(names);
+    state.known().ech_names = Some(names);
     Ok(())
 }
 
 /// The names are the program's own, and may be changed from here on.
-pub fn forget_names(watch: &Watch) {
-    watch.state().ech_names = None;
+pub fn forget_names(state: &ConnectionState) {
+    state.known().ech_names = None;
 }
 
 /// The hosts of the connection's parameters, and its SNI.

@@ -15,8 +15,8 @@ use openssl::x509::store::X509StoreRef;
 
 use crate::error::Result;
 use crate::guard::{Guard, Regime};
-use crate::handshake::connection_state::Watch;
-use crate::host::{Reference, Wanted, no_host};
+use crate::handshake::connection_state::ConnectionState;
+use crate::host::{Reference, ExpectedHost, no_host};
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, Ctx, Param, store};
 use crate::role::Role;
@@ -24,18 +24,18 @@ use crate::role::Role;
 const X509_CHECK_FLAG_NO_WILDCARDS: u32 = 0x2;
 
 /// What the connection `conn` is meant for. To look is to leave entries on OpenSSL's queue, which `quiet` takes away.
-pub fn of_connection(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>, quiet: &Quiet) -> Result<Wanted> {
+pub fn of_connection(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionState>, quiet: &Quiet) -> Result<ExpectedHost> {
     let (context_host, from_sni, rules) = {
         let settings = guard.settings();
         (settings.host.clone(), settings.host_from_sni, settings.match_rules)
     };
-    let mut wanted = Wanted { groups: Vec::new(), rules };
-    if let Some(watch) = watch {
-        let state = watch.state();
-        if let Some(error) = &state.poison {
+    let mut wanted = ExpectedHost { groups: Vec::new(), rules };
+    if let Some(state) = state {
+        let known = state.known();
+        if let Some(error) = &known.poison {
             return Err(error.clone());
         }
-        wanted.groups.extend(state.host.clone().map(|host| vec![host]));
+        wanted.groups.extend(known.host.clone().map(|host| vec![host]));
     }
     let of_store = add_parameters(conn.param(), conn.effective_store(), guard, &mut wanted, quiet)?;
     if wanted.groups.is_empty() {
@@ -45,7 +45,7 @@ pub fn of_connection(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>, quiet
     if let (true, Some(name)) = (is_nobody_named && from_sni, conn.server_name()) {
         wanted.groups.push(vec![Reference::parse_bytes(name)?]);
     }
-    let fallback = || watch.and_then(|watch| watch.state().fallback.clone());
+    let fallback = || state.and_then(|state| state.known().fallback.clone());
     if let (true, Some(host)) = (wanted.groups.is_empty() && of_store.is_empty(), fallback()) {
         wanted.groups.push(vec![host?]);
     }
@@ -53,25 +53,25 @@ pub fn of_connection(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>, quiet
     match guard.regime() {
         _ if !wanted.groups.is_empty() => Ok(wanted),
         Regime::Own | Regime::Hardened => Err(no_host()),
-        Regime::Sealed | Regime::Watched => Err(no_host().with_hint(
+        Regime::Sealed | Regime::ReportOnly => Err(no_host().with_hint(
             "have the program name it, by SNI or SSL_set1_host, or make an exception for the peer's address or certificate",
         )),
     }
 }
 
 /// Who the client of the server's connection `conn` must be; `None` where nobody is named.
-pub fn of_client(conn: Conn<'_>, guard: &Guard, watch: Option<&Watch>, quiet: &Quiet) -> Result<Option<Wanted>> {
+pub fn of_client(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionState>, quiet: &Quiet) -> Result<Option<ExpectedHost>> {
     let (context_host, rules) = {
         let settings = guard.settings();
         (settings.host.clone().filter(|_| guard.role == Role::Server), settings.match_rules)
     };
-    let mut wanted = Wanted { groups: Vec::new(), rules };
-    if let Some(watch) = watch {
-        let state = watch.state();
-        if let Some(error) = &state.poison {
+    let mut wanted = ExpectedHost { groups: Vec::new(), rules };
+    if let Some(state) = state {
+        let known = state.known();
+        if let Some(error) = &known.poison {
             return Err(error.clone());
         }
-        wanted.groups.extend(state.host.clone().map(|host| vec![host]));
+        wanted.groups.extend(known.host.clone().map(|host| vec![host]));
     }
     let of_store = add_parameters(conn.param(), conn.effective_store(), guard, &mut wanted, quiet)?;
     if wanted.groups.is_empty() {
@@ -90,12 +90,12 @@ pub fn named(conn: Conn<'_>) -> Option<String> {
 
 /// What a certificate shown to `ctx` without a connection is meant for: the host of the call, which stands for that of
 /// `hostlock_conn_set_host`, and whatever the context itself says.
-pub fn of_context(ctx: Ctx<'_>, store: &X509StoreRef, guard: &Guard, host: Option<Reference>) -> Result<Wanted> {
+pub fn of_context(ctx: Ctx<'_>, store: &X509StoreRef, guard: &Guard, host: Option<Reference>) -> Result<ExpectedHost> {
     let (context_host, rules) = {
         let settings = guard.settings();
         (settings.host.clone(), settings.match_rules)
     };
-    let mut wanted = Wanted { groups: host.map(|host| vec![host]).into_iter().collect(), rules };
+    let mut wanted = ExpectedHost { groups: host.map(|host| vec![host]).into_iter().collect(), rules };
     let of_store = add_parameters(ctx.param(), Some(store), guard, &mut wanted, &Quiet::begin())?;
     if wanted.groups.is_empty() {
         wanted.groups.extend(context_host.map(|host| vec![host]));
@@ -110,7 +110,7 @@ fn add_parameters(
     own: Param<'_>,
     store: Option<&X509StoreRef>,
     guard: &Guard,
-    wanted: &mut Wanted,
+    wanted: &mut ExpectedHost,
     _quiet: &Quiet,
 ) -> Result<Vec<Vec<Reference>>> {
     // They hold for a host that something else names, too.

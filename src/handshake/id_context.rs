@@ -9,9 +9,9 @@
 
 use crate::error::Result;
 use crate::guard::{Guard, Regime};
-use crate::handshake::connection_state::{GivenId, Watch};
+use crate::handshake::connection_state::{GivenId, ConnectionState};
 use crate::handshake::{expected_host, session};
-use crate::host::Wanted;
+use crate::host::ExpectedHost;
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, Ctx};
 
@@ -24,7 +24,7 @@ pub fn install(ctx: Ctx<'_>, guard: &Guard) -> bool {
 /// Whether sessions of this context bear a digest of ours. A program's own server keeps what it chose, until it names who
 /// the client must be or changes by our functions what is asked of certificates: libssl asks nothing of that again when a
 /// session is resumed.
-fn is_ours(guard: &Guard, wanted: &Result<Option<Wanted>>) -> bool {
+fn is_ours(guard: &Guard, wanted: &Result<Option<ExpectedHost>>) -> bool {
     if guard.regime() == Regime::Own || !matches!(wanted, Ok(None)) {
         return true;
     }
@@ -40,14 +40,14 @@ fn is_ours(guard: &Guard, wanted: &Result<Option<Wanted>>) -> bool {
 }
 
 /// Gives a server's connection whose handshake begins its id context, where that is [ours](is_ours).
-pub fn give(conn: Conn<'_>, guard: &Guard, watch: &Watch) {
-    let wanted = expected_host::of_client(conn, guard, Some(watch), &Quiet::begin());
+pub fn give(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) {
+    let wanted = expected_host::of_client(conn, guard, Some(state), &Quiet::begin());
     if !is_ours(guard, &wanted) {
-        watch.state().begun_as = (guard.regime() == Regime::Hardened).then(|| compute(conn, guard, None, &[]));
+        state.known().begun_as = (guard.regime() == Regime::Hardened).then(|| compute(conn, guard, None, &[]));
         return;
     }
     let Some(current) = conn.session_id_context() else { return };
-    let earlier = watch.state().id_context.clone().filter(|given| given.ours[..] == current[..]);
+    let earlier = state.known().id_context.clone().filter(|given| given.ours[..] == current[..]);
     let (of_program, of_context) = match earlier {
         Some(earlier) => (earlier.of_program, earlier.of_context),
         None => {
@@ -61,15 +61,15 @@ pub fn give(conn: Conn<'_>, guard: &Guard, watch: &Watch) {
         Err(_) => guard.unmatchable_mark(),
     };
     session::require(conn, &ours);
-    watch.state().id_context = Some(GivenId { ours, of_program, of_context });
+    state.known().id_context = Some(GivenId { ours, of_program, of_context });
 }
 
 /// The id context for a session of `conn` by the context in force: a servername callback may have exchanged it since
 /// [`give`], and OpenSSL leaves the first one's on the connection. `None` where it is the program's alone.
-pub fn in_force(conn: Conn<'_>, guard: &Guard, watch: &Watch) -> Option<[u8; 32]> {
-    let given = watch.state().id_context.clone();
-    let wanted = expected_host::of_client(conn, guard, Some(watch), &Quiet::begin());
-    if given.is_none() && !is_ours(guard, &wanted) && !is_another(conn, guard, watch) {
+pub fn in_force(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) -> Option<[u8; 32]> {
+    let given = state.known().id_context.clone();
+    let wanted = expected_host::of_client(conn, guard, Some(state), &Quiet::begin());
+    if given.is_none() && !is_ours(guard, &wanted) && !is_another(conn, guard, state) {
         return None;
     }
     let wanted = wanted.ok()?;
@@ -83,12 +83,12 @@ pub fn in_force(conn: Conn<'_>, guard: &Guard, watch: &Watch) -> Option<[u8; 32]
 
 /// Whether a servername callback has exchanged a hardened context for one that judges clients by something else. Sessions of
 /// it must not be taken for the first one's, nor the other way round, though the program gave both one id context.
-fn is_another(conn: Conn<'_>, guard: &Guard, watch: &Watch) -> bool {
-    let begun_as = watch.state().begun_as;
+fn is_another(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) -> bool {
+    let begun_as = state.known().begun_as;
     begun_as.is_some_and(|begun_as| begun_as != compute(conn, guard, None, &[]))
 }
 
-fn compute(conn: Conn<'_>, guard: &Guard, wanted: Option<&Wanted>, of_program: &[u8]) -> [u8; 32] {
+fn compute(conn: Conn<'_>, guard: &Guard, wanted: Option<&ExpectedHost>, of_program: &[u8]) -> [u8; 32] {
     let anchors = guard.anchors.digest(conn.effective_store());
     let mut hash = openssl::sha::Sha256::new();
     // Each part has its length before it, so that no two sets of parts read alike.

@@ -19,10 +19,10 @@ pub fn install(ctx: Ctx<'_>, guard: &Guard) -> Result<()> {
     let regime = guard.regime();
     if regime == Regime::Own && guard.role == Role::Server {
         ctx.set_verify(ffi::SSL_VERIFY_NONE, UNDECIDED);
-    } else if regime != Regime::Watched {
+    } else if regime != Regime::ReportOnly {
         set_verify(ctx, guard);
     }
-    if regime != Regime::Watched {
+    if regime != Regime::ReportOnly {
         ctx.param().take_every_name();
     }
     if guard.role == Role::Server {
@@ -36,7 +36,7 @@ pub fn install(ctx: Ctx<'_>, guard: &Guard) -> Result<()> {
         // On other contexts each connection does so, as they may hold a callback of the program.
         ocsp_status::install(ctx);
     }
-    if !guard.either_side && regime != Regime::Watched {
+    if !guard.either_side && regime != Regime::ReportOnly {
         // Every connection begins with a mark that no session bears, so that none is resumed unseen.
         if !ctx.set_session_id_context(&guard.unmatchable_mark()) {
             return Err(Error::new(Status::EInternal, "OpenSSL does not take the context's session mark"));

@@ -11,7 +11,7 @@ use crate::chain::waivers::Waiver;
 use crate::chain::wishes::Wishes;
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
-use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::connection_state::{Verdict, ConnectionState};
 use crate::handshake::hooks::{STAPLE, Staple};
 use crate::handshake::{outcome, session, session_end};
 use crate::libssl::callback::{self, Callback};
@@ -51,8 +51,8 @@ pub fn prepare(conn: Conn<'_>, guard: &Guard) {
 
 /// Judges the answer of a handshake whose certificate was judged good, where the callback has not done so: because a
 /// program replaced it during the handshake.
-pub fn judge_late(conn: Conn<'_>, guard: &Guard, watch: &Watch) -> Result<()> {
-    if watch.state().staple_judged || conn.is_resumed() {
+pub fn judge_late(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) -> Result<()> {
+    if state.known().staple_judged || conn.is_resumed() {
         return Ok(());
     }
     judge(conn, guard)
@@ -85,9 +85,9 @@ fn refuse(conn: Conn<'_>, refusal: Error) -> callback::Status {
     // The certificate was found good, and its session must not be used for that.
     session::spoil_session(conn);
     conn.set_verify_result(code);
-    if let Some(watch) = Watch::of(conn) {
+    if let Some(state) = ConnectionState::of(conn) {
         queue::raise_refusal(&refusal);
-        watch.state().verdict = Verdict::Refused(refusal);
+        state.known().verdict = Verdict::Refused(refusal);
     }
     let _ = callback::stopped(|| outcome::tell_refusal(conn));
     callback::Status::Refuse
@@ -98,13 +98,13 @@ fn decide(conn: Conn<'_>) -> Result<Option<sys::StatusCallback>> {
     crate::nets::here!("ocsp_status");
     let guard = Guard::of_conn(conn)
         .ok_or_else(|| Error::new(Status::EState, "the context of this connection is not hostlock's any more"))?;
-    let watch = Watch::ensure(conn)?;
+    let state = ConnectionState::ensure(conn)?;
     // On a server the callback chooses what to staple. A resumed handshake has no certificate.
     let (on_server, resumed) = (conn.is_server(), conn.is_resumed());
-    let is_judged = matches!(watch.state().verdict, Verdict::Verified { .. });
+    let is_judged = matches!(state.known().verdict, Verdict::Verified { .. });
     if guard.role == Role::Client && !on_server && !resumed && is_judged {
         judge(conn, guard)?;
-        watch.state().staple_judged = true;
+        state.known().staple_judged = true;
     }
     Ok(*guard.app_status())
 }

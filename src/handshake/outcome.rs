@@ -4,7 +4,7 @@ use std::ffi::c_int;
 
 use crate::guard::observer::{End, Observer};
 use crate::guard::{Guard, Regime};
-use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::connection_state::{Verdict, ConnectionState};
 use crate::handshake::libssl_error::{self, Found};
 use crate::handshake::report_only;
 use crate::libssl::{Conn, sys};
@@ -16,61 +16,61 @@ pub fn tell(conn: Conn<'_>, place: c_int, value: c_int) {
     if !(done || stopped) {
         return;
     }
-    tell_once(conn, |guard, watch, observer| end_of(conn, guard, watch, observer, done));
+    tell_once(conn, |guard, state, observer| end_of(conn, guard, state, observer, done));
 }
 
 /// Tells of a refusal as soon as it is known: libssl reads a connection's info callback when it is called, so that where a
 /// program's own stood there until then, ours does not hear how this call ends.
 pub fn tell_refusal(conn: Conn<'_>) {
     crate::nets::here!("observer hears of a refusal");
-    tell_once(conn, |guard, watch, _| match &watch.state().verdict {
-        Verdict::Refused(error) if guard.regime() != Regime::Watched => Some(End::Refused(error.clone())),
+    tell_once(conn, |guard, state, _| match &state.known().verdict {
+        Verdict::Refused(error) if guard.regime() != Regime::ReportOnly => Some(End::Refused(error.clone())),
         _ => None,
     });
 }
 
-fn tell_once(conn: Conn<'_>, end: impl FnOnce(&Guard, &Watch, &'static dyn Observer) -> Option<End>) {
-    let Some(watch) = Watch::of(conn) else { return };
-    let guard = watch.state().guard.clone();
+fn tell_once(conn: Conn<'_>, end: impl FnOnce(&Guard, &ConnectionState, &'static dyn Observer) -> Option<End>) {
+    let Some(state) = ConnectionState::of(conn) else { return };
+    let guard = state.known().guard.clone();
     let Some(guard) = guard.as_deref().or_else(|| Guard::of_conn(conn)) else { return };
     let Some(observer) = guard.observer() else { return };
-    if watch.state().told {
+    if state.known().told {
         return;
     }
-    let Some(end) = end(guard, watch, observer) else { return };
-    watch.state().told = true;
+    let Some(end) = end(guard, state, observer) else { return };
+    state.known().told = true;
     observer.ended(conn, &end);
 }
 
-fn end_of(conn: Conn<'_>, guard: &Guard, watch: &Watch, observer: &'static dyn Observer, done: bool) -> Option<End> {
-    let watched = guard.regime() == Regime::Watched;
+fn end_of(conn: Conn<'_>, guard: &Guard, state: &ConnectionState, observer: &'static dyn Observer, done: bool) -> Option<End> {
+    let is_report_only = guard.regime() == Regime::ReportOnly;
     if conn.is_server() {
         return done.then_some(End::Served);
     }
     // libssl also says "done" when a client may send early data.
     let complete = done && conn.is_init_finished();
-    if watched {
+    if is_report_only {
         return match (done, complete) {
-            (_, true) => Some(report_only::end_of_watched(conn, guard, watch, observer)),
+            (_, true) => Some(report_only::end(conn, guard, state, observer)),
             (true, false) => None,
-            (false, _) => failed(watch),
+            (false, _) => failed(state),
         };
     }
-    let state = watch.state();
-    match &state.verdict {
+    let known = state.known();
+    match &known.verdict {
         Verdict::Refused(error) => Some(End::Refused(error.clone())),
         Verdict::Excused(excused) if complete => Some(End::Excused(excused.clone())),
         Verdict::Verified { host } if complete => Some(End::Connected(host.clone())),
         _ if done => None,
         // The program's own verification, or the peer, said no.
         Verdict::Excused(excused) if libssl_error::is_on_queue() => Some(End::Failed(excused.refusal.clone())),
-        _ => state.failure.clone().map(End::Failed),
+        _ => known.failure.clone().map(End::Failed),
     }
 }
 
 /// Why a handshake that is only watched was ended by libssl or the program, if it was: it may only wait.
-fn failed(watch: &Watch) -> Option<End> {
-    match (libssl_error::of_handshake(), &watch.state().verdict) {
+fn failed(state: &ConnectionState) -> Option<End> {
+    match (libssl_error::of_handshake(), &state.known().verdict) {
         (Some(Found::Verdict(error) | Found::Libssl(error)), _) => Some(End::Failed(error)),
         // The program's own verification said no, and so do we.
         (None, Verdict::Refused(error)) if libssl_error::is_on_queue() => Some(End::Failed(error.clone())),

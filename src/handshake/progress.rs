@@ -10,12 +10,12 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
-use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::connection_state::{Verdict, ConnectionState};
 use crate::handshake::expected_host;
 use crate::handshake::hooks::{self, Observe, ObserveWithApplication};
 use crate::handshake::refusals::{CONTEXT_REPLACED, NOT_CALLED, foreign_session, unverified};
 use crate::handshake::{client_certificate, ech, libssl_error, ocsp_status, outcome, session, session_end, start};
-use crate::host::Wanted;
+use crate::host::ExpectedHost;
 use crate::libssl::callback::{Callback, Report};
 use crate::libssl::queue::{self, Quiet};
 use crate::libssl::{Conn, sys};
@@ -65,8 +65,8 @@ fn heed(report: Report<'_>, for_application: bool) {
         review_client(conn);
         finish(conn);
     }
-    if let (true, Some(watch)) = (place == sys::SSL_CB_WRITE_ALERT && value >> 8 == FATAL, Watch::of(conn)) {
-        watch.state().sent_alert = Some(value as u8);
+    if let (true, Some(state)) = (place == sys::SSL_CB_WRITE_ALERT && value >> 8 == FATAL, ConnectionState::of(conn)) {
+        state.known().sent_alert = Some(value as u8);
     }
     if place == sys::SSL_CB_CONNECT_EXIT && value <= 0 {
         stopped(conn);
@@ -77,8 +77,8 @@ fn heed(report: Report<'_>, for_application: bool) {
     }
     if let Some(application) = application_callback(conn) {
         report.pass_on(application);
-        if let Some(watch) = Watch::of(conn) {
-            watch.state().in_app_info = false;
+        if let Some(state) = ConnectionState::of(conn) {
+            state.known().in_app_info = false;
         }
     }
 }
@@ -101,17 +101,17 @@ fn context_has_another(conn: Conn<'_>) -> bool {
 
 /// The program's callback for this connection, if it does not run already.
 fn application_callback(conn: Conn<'_>) -> Option<sys::InfoCallback> {
-    let watch = Watch::of(conn);
-    let own = match watch {
-        Some(watch) if watch.state().in_app_info => return None,
-        Some(watch) => watch.state().app_info,
+    let state = ConnectionState::of(conn);
+    let own = match state {
+        Some(state) if state.known().in_app_info => return None,
+        Some(state) => state.known().app_info,
         None => None,
     };
     let context = || conn.ctx().info_callback();
     let displaced = || Guard::of_conn(conn).and_then(Guard::app_info);
     let context = || context().filter(|callback| !hooks::is_info(*callback)).or_else(displaced);
     let callback = own.filter(|callback| !hooks::is_info(*callback)).or_else(context)?;
-    watch?.state().in_app_info = true;
+    state?.known().in_app_info = true;
     Some(callback)
 }
 
@@ -126,9 +126,9 @@ fn finish(conn: Conn<'_>) {
         }
         return;
     }
-    let judged = Watch::ensure(conn).and_then(|watch| review(conn, watch).map(|verdict| (watch, verdict)));
+    let judged = ConnectionState::ensure(conn).and_then(|state| review(conn, state).map(|verdict| (state, verdict)));
     match judged {
-        Ok((watch, verdict)) => watch.state().verdict = verdict,
+        Ok((state, verdict)) => state.known().verdict = verdict,
         Err(error) => refuse(conn, error),
     }
 }
@@ -140,14 +140,14 @@ fn review_client(conn: Conn<'_>) {
     }
     let Some(guard) = Guard::of_conn(conn) else { return };
     let reviewed = guard.check_not_poisoned().and_then(|()| {
-        let watch = Watch::of(conn);
-        client_certificate::review_presence(conn, guard, watch)
-            .and_then(|()| client_certificate::review_names(conn, guard, watch))
+        let state = ConnectionState::of(conn);
+        client_certificate::review_presence(conn, guard, state)
+            .and_then(|()| client_certificate::review_names(conn, guard, state))
     });
     let reviewed = reviewed.and_then(|()| {
         if guard.regime() != Regime::Sealed {
             session_end::check_not_revoked(conn, guard)?;
-            client_certificate::review_mark(conn, guard, Watch::of(conn))?;
+            client_certificate::review_mark(conn, guard, ConnectionState::of(conn))?;
             client_certificate::mark_session(conn, guard);
         }
         session_end::keep(conn, guard);
@@ -159,10 +159,10 @@ fn review_client(conn: Conn<'_>) {
 }
 
 /// Whether the completed handshake of a client was verified, by us, for the host that was asked for.
-fn review(conn: Conn<'_>, watch: &Watch) -> Result<Verdict> {
+fn review(conn: Conn<'_>, state: &ConnectionState) -> Result<Verdict> {
     let (guard, verdict) = {
-        let state = watch.state();
-        (state.guard.clone(), state.verdict.clone())
+        let known = state.known();
+        (known.guard.clone(), known.verdict.clone())
     };
     let Some(guard) = guard else {
         return Err(unverified(CONTEXT_REPLACED));
@@ -171,14 +171,14 @@ fn review(conn: Conn<'_>, watch: &Watch) -> Result<Verdict> {
     if ech::public_name(conn).is_some() {
         return Err(ech::rejected());
     }
-    ech::forget_names(watch);
+    ech::forget_names(state);
     if conn.peer_certificate().is_none() {
         return Err(Error::new(Status::ENoCertificate, "the peer showed no certificate, so nothing says who it is")
             .with_hint("anonymous and pre-shared-key handshakes name no host; the server needs a certificate"));
     }
     match verdict {
         Verdict::Verified { .. } => {
-            ocsp_status::judge_late(conn, &guard, watch)?;
+            ocsp_status::judge_late(conn, &guard, state)?;
             return Ok(verdict);
         }
         // What was excused is not verified either: no staple is asked for, and its session bears no mark.
@@ -186,7 +186,7 @@ fn review(conn: Conn<'_>, watch: &Watch) -> Result<Verdict> {
         Verdict::Refused(error) => return Err(error),
         Verdict::Pending => {}
     }
-    if let Some(earlier) = earlier_verdict(conn, watch) {
+    if let Some(earlier) = earlier_verdict(conn, state) {
         return Ok(earlier);
     }
     if !conn.is_resumed() {
@@ -195,30 +195,30 @@ fn review(conn: Conn<'_>, watch: &Watch) -> Result<Verdict> {
     if conn.verify_result() != ffi::X509_V_OK as c_long {
         return Err(unverified("the resumed session carries a failed verification"));
     }
-    let wanted = own_session(conn, &guard, watch)?;
+    let wanted = own_session(conn, &guard, state)?;
     Ok(Verdict::Verified { host: wanted.first().map(|host| host.text().into_owned()) })
 }
 
 /// The verdict on the handshake before, where no other took place since: libssl reports a start and an end also where it
 /// declined a server's wish to renegotiate.
-fn earlier_verdict(conn: Conn<'_>, watch: &Watch) -> Option<Verdict> {
-    let (verdict, its_finished) = watch.state().earlier.take()?;
+fn earlier_verdict(conn: Conn<'_>, state: &ConnectionState) -> Option<Verdict> {
+    let (verdict, its_finished) = state.known().earlier.take()?;
     (!its_finished.is_empty() && its_finished == conn.finished()).then_some(verdict)
 }
 
 /// Early data goes to whoever holds the session's keys, so the session must be this host's own.
 fn review_early(conn: Conn<'_>) -> Result<()> {
-    let watch = Watch::ensure(conn)?;
+    let state = ConnectionState::ensure(conn)?;
     let guard = Guard::of_conn(conn).ok_or_else(|| unverified(CONTEXT_REPLACED))?;
     guard.check_not_poisoned()?;
-    own_session(conn, guard, watch).map(|_| ())
+    own_session(conn, guard, state).map(|_| ())
 }
 
 /// Refuses a session that was not verified for the host that is asked for now: it may have been changed since the
 /// handshake began.
-fn own_session(conn: Conn<'_>, guard: &Guard, watch: &Watch) -> Result<Wanted> {
-    let wanted = expected_host::of_connection(conn, guard, Some(watch), &Quiet::begin())?;
-    let generation = watch.state().generation;
+fn own_session(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) -> Result<ExpectedHost> {
+    let wanted = expected_host::of_connection(conn, guard, Some(state), &Quiet::begin())?;
+    let generation = state.known().generation;
     // Its end was looked at when the hello was built, and may lie within the handshake.
     match session::of_session(conn, &session::compute(guard, generation, &wanted), i64::MIN) {
         Some(_) => Ok(wanted),
@@ -228,29 +228,29 @@ fn own_session(conn: Conn<'_>, guard: &Guard, watch: &Watch) -> Result<Wanted> {
 
 /// A handshake has stopped: to wait, or for good.
 fn stopped(conn: Conn<'_>) {
-    let Some(watch) = Watch::of(conn) else { return };
-    if matches!(watch.state().verdict, Verdict::Refused(_)) || start::is_only_watched(conn) {
+    let Some(state) = ConnectionState::of(conn) else { return };
+    if matches!(state.known().verdict, Verdict::Refused(_)) || start::is_only_watched(conn) {
         return;
     }
     let Some(found) = libssl_error::of_handshake() else { return };
-    let mut state = watch.state();
+    let mut known = state.known();
     match found {
         libssl_error::Found::Verdict(error) => {
             queue::raise(&error);
-            state.verdict = Verdict::Refused(error);
+            known.verdict = Verdict::Refused(error);
         }
-        libssl_error::Found::Libssl(error) => state.failure = Some(error),
+        libssl_error::Found::Libssl(error) => known.failure = Some(error),
     }
 }
 
 /// Lets nothing pass any more and says why.
 fn refuse(conn: Conn<'_>, error: Error) {
-    if let Some(watch) = Watch::of(conn) {
-        let already = matches!(watch.state().verdict, Verdict::Refused(_));
+    if let Some(state) = ConnectionState::of(conn) {
+        let already = matches!(state.known().verdict, Verdict::Refused(_));
         if !already {
             queue::raise_whole_refusal(&error);
         }
-        watch.state().verdict = Verdict::Refused(error);
+        state.known().verdict = Verdict::Refused(error);
     }
     shut(conn);
 }

@@ -9,20 +9,20 @@ use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::guard::case;
 use crate::guard::observer::{End, Excused, Observer, Occasion};
-use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::connection_state::{Verdict, ConnectionState};
 use crate::handshake::expected_host;
-use crate::host::Wanted;
+use crate::host::ExpectedHost;
 use crate::libssl::Conn;
 use crate::libssl::queue::Quiet;
 use crate::policy::Policy;
 use crate::role::Role;
 
 /// The end of a handshake that is complete.
-pub fn end_of_watched(conn: Conn<'_>, guard: &Guard, watch: &Watch, observer: &'static dyn Observer) -> End {
+pub fn end(conn: Conn<'_>, guard: &Guard, state: &ConnectionState, observer: &'static dyn Observer) -> End {
     let quiet = Quiet::begin();
     let leaf = conn.peer_certificate();
-    let wanted = expected_host::of_connection(conn, guard, Some(watch), &quiet);
-    let verdict = watch.state().verdict.clone();
+    let wanted = expected_host::of_connection(conn, guard, Some(state), &quiet);
+    let verdict = state.known().verdict.clone();
     let judged = check_agreement(conn, guard.policy).and_then(|()| match (verdict, &wanted) {
         (Verdict::Refused(error), _) => Err(error),
         (Verdict::Verified { .. } | Verdict::Excused(_), _) => Ok(()),
@@ -32,7 +32,7 @@ pub fn end_of_watched(conn: Conn<'_>, guard: &Guard, watch: &Watch, observer: &'
     });
     let wanted = wanted.ok();
     let Err(refusal) = judged else {
-        return End::Connected(wanted.as_ref().and_then(Wanted::first).map(|host| host.text().into_owned()));
+        return End::Connected(wanted.as_ref().and_then(ExpectedHost::first).map(|host| host.text().into_owned()));
     };
     match observer.exception(&Occasion { conn, leaf: leaf.as_deref(), wanted: wanted.as_ref() }) {
         Some(by) => End::Excused(Excused { refusal, by }),
@@ -40,7 +40,7 @@ pub fn end_of_watched(conn: Conn<'_>, guard: &Guard, watch: &Watch, observer: &'
     }
 }
 
-fn judge(conn: Conn<'_>, guard: &Guard, leaf: Option<&X509>, wanted: &Wanted) -> Result<()> {
+fn judge(conn: Conn<'_>, guard: &Guard, leaf: Option<&X509>, wanted: &ExpectedHost) -> Result<()> {
     let Some(leaf) = leaf else {
         return Err(Error::new(Status::ENoCertificate, "the peer showed no certificate, so nothing says who it is"));
     };

@@ -9,7 +9,7 @@
 use std::ffi::c_int;
 
 use crate::guard::{Guard, Regime};
-use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::connection_state::{Verdict, ConnectionState};
 use crate::handshake::hooks::{self, Decide, DecideWithApplication};
 use crate::handshake::refusals::{NOT_CALLED, unverified};
 use crate::handshake::start;
@@ -51,7 +51,7 @@ fn permits(question: &Question<'_>) -> bool {
     };
     let Some(guard) = guard else { return false };
     let previous = || guard.previous_security.is_none_or(|callback| question.ask(callback));
-    if guard.regime() == Regime::Watched {
+    if guard.regime() == Regime::ReportOnly {
         return previous();
     }
     let goes_on = question.conn.is_none_or(|conn| only_lists(question) || on_course(conn, guard, question.operation));
@@ -90,18 +90,18 @@ fn is_above_floor(question: &Question<'_>, policy: &Policy) -> bool {
 /// Asks the callback that the program put in place of ours.
 fn application_permits(question: &Question<'_>) -> bool {
     crate::nets::here!("security asks the program");
-    let Some(watch) = question.conn.and_then(Watch::of) else { return true };
+    let Some(state) = question.conn.and_then(ConnectionState::of) else { return true };
     let replaced = {
-        let mut state = watch.state();
+        let mut known = state.known();
         // A program's callback that asks the one it replaced, which is ours, is not asked again by it.
-        if state.in_app_security {
+        if known.in_app_security {
             return true;
         }
-        state.in_app_security = state.app_security.is_some();
-        state.app_security
+        known.in_app_security = known.app_security.is_some();
+        known.app_security
     };
     let permitted = replaced.is_none_or(|callback| question.ask(callback));
-    watch.state().in_app_security = false;
+    state.known().in_app_security = false;
     permitted
 }
 
@@ -121,16 +121,16 @@ fn on_course(conn: Conn<'_>, guard: &Guard, operation: c_int) -> bool {
             start::pin_info(conn);
         }
     }
-    let Some(watch) = Watch::of(conn) else { return true };
+    let Some(state) = ConnectionState::of(conn) else { return true };
     let judges_servers = operation == sys::SSL_SECOP_SIGALG_CHECK && guard.role_on(conn) == Role::Client;
-    let mut state = watch.state();
-    match &state.verdict {
+    let mut known = state.known();
+    match &known.verdict {
         // Between two handshakes it is the verdict on the last one, and set-up calls go on.
         Verdict::Refused(_) => before && operation != sys::SSL_SECOP_VERSION,
         Verdict::Pending if judges_servers => {
             let error = unverified(NOT_CALLED);
             queue::raise(&error);
-            state.verdict = Verdict::Refused(error);
+            known.verdict = Verdict::Refused(error);
             false
         }
         _ => true,

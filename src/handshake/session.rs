@@ -8,12 +8,12 @@
 //! on `SSL_SESSION` objects, which programs own and duplicate in ways of their own.
 
 use crate::guard::Guard;
-use crate::host::Wanted;
+use crate::host::ExpectedHost;
 use crate::libssl::Conn;
 
 /// The mark of sessions that `guard` verified for `wanted`, in a handshake that began with this generation of settings:
 /// a change meanwhile neither refuses what has begun, nor lets its session outlive it.
-pub fn compute(guard: &Guard, generation: u64, wanted: &Wanted) -> [u8; 32] {
+pub fn compute(guard: &Guard, generation: u64, wanted: &ExpectedHost) -> [u8; 32] {
     let mut meaning = Vec::with_capacity(96);
     meaning.extend_from_slice(&generation.to_be_bytes());
     meaning.extend_from_slice(guard.policy.name.as_bytes());

@@ -4,7 +4,7 @@ use std::ffi::CString;
 
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
-use crate::handshake::connection_state::Watch;
+use crate::handshake::connection_state::ConnectionState;
 use crate::handshake::start;
 use crate::host::Reference;
 use crate::libssl::Conn;
@@ -16,7 +16,7 @@ use crate::role::Role;
 /// until a later call succeeds.
 pub fn set(conn: Conn<'_>, parse: impl FnOnce() -> Result<Reference>) -> Result<()> {
     let guard = guard_before_handshake(conn)?;
-    let watch = Watch::ensure(conn)?;
+    let state = ConnectionState::ensure(conn)?;
     // On the connection itself it still is there when the program gives the connection another context.
     start::pin_info(conn);
     let named = parse().and_then(|host| match guard.role {
@@ -24,16 +24,16 @@ pub fn set(conn: Conn<'_>, parse: impl FnOnce() -> Result<Reference>) -> Result<
         // Where the connection comes to serve in the end, libssl sends no name.
         Role::Client => send_name(conn, &host).map(|()| host),
     });
-    let mut state = watch.state();
+    let mut known = state.known();
     match named {
         Ok(host) => {
-            state.host = Some(host);
-            state.poison = None;
+            known.host = Some(host);
+            known.poison = None;
             Ok(())
         }
         Err(error) => {
             let why = format!("naming the host of this connection failed earlier: {}", error.message());
-            state.poison = Some(Error::new(Status::EPoisoned, why).with_hint(error.hint()));
+            known.poison = Some(Error::new(Status::EPoisoned, why).with_hint(error.hint()));
             Err(error)
         }
     }
@@ -46,15 +46,15 @@ pub fn set_fallback(conn: Conn<'_>, parse: impl FnOnce() -> Result<Reference>) -
         return Err(Error::new(Status::EState, "this connection is a server's: no fallback says who its client is")
             .with_hint("name the client with hostlock_conn_set_host, if it must be a certain one"));
     }
-    let watch = Watch::ensure(conn)?;
-    let earlier = watch.state().fallback.take();
+    let state = ConnectionState::ensure(conn)?;
+    let earlier = state.known().fallback.take();
     let earlier = earlier.as_ref().and_then(|host| host.as_ref().ok()).and_then(Reference::sni);
     let of_program = conn.server_name().is_some_and(|name| earlier.map(str::as_bytes) != Some(name));
     let named = parse().and_then(|host| match of_program {
         true => Ok(host),
         false => send_name(conn, &host).map(|()| host),
     });
-    watch.state().fallback = Some(named.clone());
+    state.known().fallback = Some(named.clone());
     named.map(|_| ())
 }
 

@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_long};
 
 use crate::error::{Error, Result};
 use crate::guard::{Guard, Regime};
-use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::connection_state::{Verdict, ConnectionState};
 use crate::handshake::refusals::{CONTEXT_REPLACED, foreign_session, unverified};
 use crate::handshake::{
     client_certificate, ech, expected_host, hooks, id_context, ocsp_status, open_connections, session,
@@ -28,102 +28,102 @@ pub fn prepare(conn: Conn<'_>) {
 
 /// [`prepare`]; `in_earnest`: whether a hello will be built or read, beyond doubt.
 fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
-    // What passed before passes no more, also where the watch is lost.
+    // What passed before passes no more, also where the connection state is lost.
     open_connections::forget(conn.as_ptr().addr());
-    let Ok(watch) = Watch::ensure(conn) else { return };
+    let Ok(state) = ConnectionState::ensure(conn) else { return };
     let guard = Guard::of_conn(conn);
     {
-        let mut state = watch.state();
-        let earlier = std::mem::take(&mut state.verdict);
-        state.earlier = match earlier {
+        let mut known = state.known();
+        let earlier = std::mem::take(&mut known.verdict);
+        known.earlier = match earlier {
             Verdict::Verified { .. } | Verdict::Excused(_) => Some((earlier, conn.finished())),
             _ => None,
         };
-        state.failure = None;
-        state.told = false;
-        (state.sent_alert, state.end_reported) = (None, false);
+        known.failure = None;
+        known.told = false;
+        (known.sent_alert, known.end_reported) = (None, false);
         // A renegotiation must not forget them.
         if conn.is_in_before() {
-            (state.ended, state.unfinished) = (None, None);
+            (known.ended, known.unfinished) = (None, None);
         }
-        watch.set_open(conn, false);
-        state.staple_judged = false;
-        state.generation = guard.map_or(0, Guard::generation);
-        state.guard = guard.map(Guard::share);
+        state.set_open(conn, false);
+        known.staple_judged = false;
+        known.generation = guard.map_or(0, Guard::generation);
+        known.guard = guard.map(Guard::share);
     }
     pin_info(conn);
-    pin_security(conn, watch);
+    pin_security(conn, state);
     let Some(guard) = guard else {
         // The security callback refuses everything on a connection without a guard, so no byte is sent.
-        return halt(watch, unverified(CONTEXT_REPLACED));
+        return halt(state, unverified(CONTEXT_REPLACED));
     };
     keep_cert_verify(conn.ctx(), guard);
-    if guard.regime() == Regime::Watched {
+    if guard.regime() == Regime::ReportOnly {
         return;
     }
-    if let (true, Err(error)) = (in_earnest, check_not_poisoned(guard, watch)) {
-        return halt(watch, error);
+    if let (true, Err(error)) = (in_earnest, check_not_poisoned(guard, state)) {
+        return halt(state, error);
     }
     enforce(conn, guard);
     if guard.role == Role::Client && !conn.is_server() {
-        if let Err(error) = ech::note_names(conn, watch) {
-            return halt(watch, error);
+        if let Err(error) = ech::note_names(conn, state) {
+            return halt(state, error);
         }
         ocsp_status::prepare(conn, guard);
         if in_earnest {
-            admit_session(conn, guard, watch);
+            admit_session(conn, guard, state);
         }
     } else {
-        client_certificate::arm(conn, guard, Some(watch));
-        id_context::give(conn, guard, watch);
+        client_certificate::arm(conn, guard, Some(state));
+        id_context::give(conn, guard, state);
     }
 }
 
 /// Refuses where a set-up call failed, on the context or on the connection, and nothing has cured it since.
-pub fn check_not_poisoned(guard: &Guard, watch: &Watch) -> Result<()> {
+pub fn check_not_poisoned(guard: &Guard, state: &ConnectionState) -> Result<()> {
     guard.check_not_poisoned()?;
-    watch.state().poison.clone().map_or(Ok(()), Err)
+    state.known().poison.clone().map_or(Ok(()), Err)
 }
 
 /// Looks again when the ClientHello is built, as a program's callbacks may have run since [`prepare`]; and does what
 /// `prepare` would have done where our info callback was replaced. `false` ends the handshake.
 pub fn review_hello(conn: Conn<'_>) -> bool {
     crate::nets::here!("client_hello");
-    let Ok(watch) = Watch::ensure(conn) else { return false };
+    let Ok(state) = ConnectionState::ensure(conn) else { return false };
     let seen = hooks::info_is_in_place(conn);
     if !seen {
         prepare_for(conn, true);
     } else {
         // A verdict belongs to an earlier handshake of this connection: this one has shown no certificate yet.
-        if matches!(watch.state().verdict, Verdict::Verified { .. } | Verdict::Excused(_)) {
-            let mut state = watch.state();
-            state.verdict = Verdict::Pending;
-            state.staple_judged = false;
-            state.told = false;
+        if matches!(state.known().verdict, Verdict::Verified { .. } | Verdict::Excused(_)) {
+            let mut known = state.known();
+            known.verdict = Verdict::Pending;
+            known.staple_judged = false;
+            known.told = false;
         }
-        pin_security(conn, watch);
+        pin_security(conn, state);
         if let Some(guard) = Guard::of_conn(conn) {
             keep_cert_verify(conn.ctx(), guard);
-            if guard.regime() == Regime::Watched {
+            if guard.regime() == Regime::ReportOnly {
                 return true;
             }
-            if let Err(error) = check_not_poisoned(guard, watch) {
-                halt(watch, error);
+            if let Err(error) = check_not_poisoned(guard, state) {
+                halt(state, error);
                 return false;
             }
             conn.drop_pre_shared_keys();
             // Most connections offer no session, and nothing is computed for them.
             if session::offers_session(conn) {
-                admit_session(conn, guard, watch);
+                admit_session(conn, guard, state);
             }
         }
     }
-    !matches!(watch.state().verdict, Verdict::Refused(_))
+    !matches!(state.known().verdict, Verdict::Refused(_))
 }
 
 /// Whether the context of `conn` is one where nothing is to be changed or refused.
 pub fn is_only_watched(conn: Conn<'_>) -> bool {
-    Guard::of_conn(conn).is_some_and(|guard| guard.regime() == Regime::Watched)
+    Guard::of_conn(conn).is_some_and(|guard| guard.regime() == Regime::ReportOnly)
 }
 
 /// A program's context keeps the certificate verify callback that the program gives it, however late: ours takes its
@@ -146,20 +146,20 @@ pub fn keep_cert_verify(ctx: Ctx<'_>, guard: &Guard) {
 /// Puts our info callback on the connection itself, where it stays when the context is replaced; a program's own is
 /// kept, and called by ours.
 pub fn pin_info(conn: Conn<'_>) {
-    let Ok(watch) = Watch::ensure(conn) else { return };
+    let Ok(state) = ConnectionState::ensure(conn) else { return };
     let current = conn.info_callback();
     if !current.is_some_and(hooks::is_info) {
-        watch.state().app_info = current;
+        state.known().app_info = current;
         let displaced = || Guard::of_conn(conn).and_then(Guard::app_info);
         conn.set_info_callback(hooks::info(current.or_else(displaced)));
     }
 }
 
 /// The same for the security callback.
-fn pin_security(conn: Conn<'_>, watch: &Watch) {
+fn pin_security(conn: Conn<'_>, state: &ConnectionState) {
     let current = conn.security_callback();
     if !current.is_some_and(hooks::is_security) {
-        watch.state().app_security = current;
+        state.known().app_security = current;
         let ours = if current.is_some() { hooks::DECIDE_WITH_APPLICATION } else { hooks::DECIDE };
         conn.set_security_callback(ours);
     }
@@ -207,10 +207,10 @@ fn widen(conn: Conn<'_>, policy: &Policy, least: c_long) {
 }
 
 /// A session of another host, policy or context is given up, or ends the handshake where it is too late for that.
-fn admit_session(conn: Conn<'_>, guard: &Guard, watch: &Watch) {
+fn admit_session(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) {
     if session::offers_session(conn) {
-        let own = expected_host::of_connection(conn, guard, Some(watch), &Quiet::begin()).ok();
-        let generation = watch.state().generation;
+        let own = expected_host::of_connection(conn, guard, Some(state), &Quiet::begin()).ok();
+        let generation = state.known().generation;
         let own = own.map(|wanted| session::compute(guard, generation, &wanted));
         let borne = own.and_then(|own| session::of_session(conn, &own, now()));
         if let Some(borne) = borne {
@@ -220,14 +220,14 @@ fn admit_session(conn: Conn<'_>, guard: &Guard, watch: &Watch) {
             // Nothing of the hello exists, and giving the session up leads to a full handshake.
             conn.give_up_session();
         } else {
-            halt(watch, foreign_session());
+            halt(state, foreign_session());
         }
     }
     session::require(conn, &guard.unmatchable_mark());
 }
 
 /// Ends the handshake: the security callback refuses whatever it is asked next.
-fn halt(watch: &Watch, error: Error) {
+fn halt(state: &ConnectionState, error: Error) {
     queue::raise(&error);
-    watch.state().verdict = Verdict::Refused(error);
+    state.known().verdict = Verdict::Refused(error);
 }

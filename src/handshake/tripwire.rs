@@ -8,7 +8,7 @@ use std::ptr;
 use openssl_sys as ffi;
 
 use crate::guard::Guard;
-use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::connection_state::{Verdict, ConnectionState};
 use crate::handshake::hooks::{Tripwire, UNDECIDED, Undecided};
 use crate::handshake::refusals::{CONTEXT_REPLACED, unverified};
 use crate::libssl::callback::Callback;
@@ -45,10 +45,10 @@ fn is_guarded(store_ctx: StoreCtx<'_>) -> bool {
     // libssl reads the mode only after this callback has returned.
     conn.set_verify_mode(ffi::SSL_VERIFY_PEER);
     store_ctx.set_error(sys::X509_V_ERR_APPLICATION_VERIFICATION);
-    if let Ok(watch) = Watch::ensure(conn) {
+    if let Ok(state) = ConnectionState::ensure(conn) {
         let error = unverified(CONTEXT_REPLACED);
         queue::raise_refusal(&error);
-        watch.state().verdict = Verdict::Refused(error);
+        state.known().verdict = Verdict::Refused(error);
     }
     false
 }

@@ -18,7 +18,7 @@ use crate::role::Role;
 /// What was undone on `ctx`; a report without findings where nothing was.
 pub fn check(ctx: Ctx<'_>) -> Result<Report> {
     check_known(ctx)?;
-    let guard = Guard::of(ctx).filter(|guard| guard.regime() != Regime::Watched).ok_or_else(|| {
+    let guard = Guard::of(ctx).filter(|guard| guard.regime() != Regime::ReportOnly).ok_or_else(|| {
         Error::new(
             Status::EState,
             "this SSL_CTX was neither made nor hardened by hostlock, so there is nothing to undo",

@@ -7,16 +7,16 @@ use crate::x509::Presented;
 
 /// What a certificate must be for: each group must hold, and one name of a group is enough for it.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct ExpectedHost {
     pub(crate) groups: Vec<Vec<Reference>>,
     /// How names are matched.
     pub rules: MatchRules,
 }
 
-impl Wanted {
+impl ExpectedHost {
     /// One host and nothing else.
-    pub fn one(reference: Reference, rules: MatchRules) -> Wanted {
-        Wanted { groups: vec![vec![reference]], rules }
+    pub fn one(reference: Reference, rules: MatchRules) -> ExpectedHost {
+        ExpectedHost { groups: vec![vec![reference]], rules }
     }
 
     /// The host that errors and facts name.

@@ -8,6 +8,6 @@ mod matching;
 mod mismatch;
 mod reference;
 
-pub use expected::{Wanted, no_host};
+pub use expected::{ExpectedHost, no_host};
 pub use matching::check;
 pub use reference::{MatchRules, Reference, normalize, to_ascii};

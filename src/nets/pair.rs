@@ -12,7 +12,7 @@ use crate::connection::transport::{Descriptor, Transport};
 use crate::context::Context;
 use crate::error::Error;
 use crate::guard::{Family, Guard};
-use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::host::Reference;
 use crate::libssl::{Conn, Ctx};
 use crate::policy::Policy;
@@ -190,8 +190,8 @@ impl Pair {
 /// Why a connection was refused.
 pub fn refusal_of(ssl: &Ssl) -> Option<Error> {
     // SAFETY: the connection is live.
-    let watch = unsafe { Watch::of(Conn::live(ssl.as_ptr())) }?;
-    match &watch.state().verdict {
+    let state = unsafe { ConnectionState::of(Conn::live(ssl.as_ptr())) }?;
+    match &state.known().verdict {
         Verdict::Refused(error) => Some(error.clone()),
         _ => None,
     }

@@ -10,7 +10,7 @@ use openssl::x509::{X509Crl, X509NameRef};
 use crate::error::{Error, Result, Status};
 use crate::libssl::crl::CrlStack;
 use crate::revocation::crl::{Crl, MAX_BYTES, parse};
-use crate::trust::files;
+use crate::trust::one_file;
 
 #[derive(Clone)]
 struct Source {
@@ -111,7 +111,7 @@ fn no_memory() -> Error {
 
 fn read(path: &Path) -> Result<Vec<Arc<Crl>>> {
     let what = format!("the CRL file {path:?}");
-    let data = files::read_regular(path, &what, MAX_BYTES)?.ok_or_else(|| {
+    let data = one_file::read_regular(path, &what, MAX_BYTES)?.ok_or_else(|| {
         Error::new(Status::EFileIo, format!("{what} is larger than CRLs can be"))
             .with_hint("CRLs may take up to 256 MiB; give the CRL itself, not an archive")
     })?;

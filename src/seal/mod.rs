@@ -140,7 +140,7 @@ fn put_on(ctx: Ctx<'_>, seal: &'static Seal, choice: Choice) -> Result<Side> {
     crate::nets::here!("seal constructor");
     let regime = match seal.mode {
         Mode::Enforce => Regime::Sealed,
-        Mode::ReportOnly(_) => Regime::Watched,
+        Mode::ReportOnly(_) => Regime::ReportOnly,
     };
     let (method, side) = harden::stream_method(ctx)?;
     let guard = harden::install_hooks(ctx, choice, regime, side)?;

@@ -86,7 +86,7 @@ impl Anchors {
     /// Adds anchors to those that our calls and the program's have named; from here on the system's roots stand back.
     #[cfg(any(test, feature = "internals"))]
     pub fn add(&self, ctx: Ctx<'_>, certificates: &[openssl::x509::X509]) -> Result<()> {
-        let set = crate::trust::decode::AnchorSet { certificates: certificates.to_vec(), ..Default::default() };
+        let set = crate::trust::anchor_set::AnchorSet { certificates: certificates.to_vec(), ..Default::default() };
         let index = Index::of_set(set, "the program")?;
         self.add_index(ctx, Arc::new(index))
     }

@@ -3,38 +3,16 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use openssl::x509::{X509, X509Crl};
+use openssl::x509::X509;
 
 use crate::error::{Error, Result, Status};
 use crate::libssl::crl::{DELTA_WITHOUT_NUMBER, is_delta_without_number};
 use crate::libssl::d2i;
 use crate::libssl::queue::Quiet;
+use crate::trust::anchor_set::AnchorSet;
 use crate::trust::certdata;
+use crate::trust::one_file::LARGEST_INPUT;
 use crate::trust::pem::{self, Damage};
-
-/// More than any bundle of roots needs, little enough to be read into memory.
-pub const LARGEST_INPUT: usize = 64 << 20;
-
-/// Trust anchors that were read together, and the CRLs that lay beside them.
-#[derive(Default)]
-pub struct AnchorSet {
-    /// The anchors; one from a TRUSTED CERTIFICATE block keeps its trust settings.
-    pub certificates: Vec<X509>,
-    /// Revocation lists; OpenSSL asks them where a program asks for CRL checking.
-    pub crls: Vec<X509Crl>,
-    /// The certificates that were left out because they are broken, in words.
-    pub skipped: Vec<String>,
-}
-
-impl AnchorSet {
-    /// Adds the anchors and CRLs of `other`.
-    pub fn absorb(&mut self, other: AnchorSet) {
-        // What two sets share is left out by X509_STORE_add_cert.
-        self.certificates.extend(other.certificates);
-        self.crls.extend(other.crls);
-        self.skipped.extend(other.skipped);
-    }
-}
 
 /// What becomes of a broken certificate among good ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

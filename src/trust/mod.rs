@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod anchor_set;
 pub mod anchors;
 pub mod bundled;
 pub mod certdata;
@@ -13,6 +14,7 @@ pub mod distrust;
 pub mod files;
 pub mod index;
 pub mod list;
+pub mod one_file;
 pub mod pem;
 pub mod replace;
 pub mod source;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::{Error, Result, Status};
 use crate::os::words;
-use crate::trust::files::kind;
+use crate::trust::one_file::kind;
 
 /// Puts `contents` into the file at `path`, which may be a link to one. A file that is there keeps its mode, and its
 /// owner where that is permitted.

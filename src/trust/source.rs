@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use crate::error::{Result, Status};
 use crate::trust::certdata::{self, Purpose};
-use crate::trust::decode::{AnchorSet, Broken, Reader};
+use crate::trust::anchor_set::AnchorSet;
+use crate::trust::decode::{Broken, Reader};
 use crate::trust::index::shared::{self, Identity};
-use crate::trust::{Index, bundled, files, system};
+use crate::trust::{Index, bundled, files, one_file, system};
 
 const MEMORY: &str = "the memory block";
 
@@ -53,7 +54,7 @@ pub fn read(input: Input<'_>, broken: Broken) -> Result<AnchorSet> {
     let origin = input.origin();
     let mut reader = Reader::new(broken);
     match input {
-        Input::File(path) => reader.read(&files::read_whole(path, &origin)?, &origin)?,
+        Input::File(path) => reader.read(&one_file::read_whole(path, &origin)?, &origin)?,
         Input::Directory(path) => return files::anchors_of(&files::read_directory(path, &origin)?, &origin, broken),
         Input::Memory(data) => reader.read(data, &origin)?,
     }
@@ -67,7 +68,7 @@ pub fn file(path: &Path) -> Result<Arc<Index>> {
 
 /// As [`file()`], under another name in errors and lists.
 pub fn named_file(path: &Path, origin: &str) -> Result<Arc<Index>> {
-    let read = || Index::read(&files::read_whole(path, origin)?, origin).map(Arc::new);
+    let read = || Index::read(&one_file::read_whole(path, origin)?, origin).map(Arc::new);
     shared::get_or_read(origin, || Identity::of_file(path), read)
 }
 

@@ -12,10 +12,12 @@ use rustls_native_certs::CertificateResult;
 
 use crate::error::{Error, Result, Status};
 use crate::os::privileges::is_privileged;
-use crate::trust::decode::{self, AnchorSet, Broken, Reader};
-use crate::trust::files::{self, Stamp};
+use crate::trust::anchor_set::AnchorSet;
+use crate::trust::decode::{self, Broken, Reader};
+use crate::trust::files;
+use crate::trust::one_file::{self, Stamp};
 use crate::trust::index::shared::{self, Identity, lock_soon};
-use crate::trust::{Index, source};
+use crate::trust::{Index, bundled};
 
 const FILE_VARIABLE: &str = "SSL_CERT_FILE";
 const DIRECTORY_VARIABLE: &str = "SSL_CERT_DIR";
@@ -141,7 +143,7 @@ impl Places {
     fn identity(&self) -> Identity {
         let mut stamps: Vec<(PathBuf, Stamp)> = self.file.iter().map(|path| (path.clone(), Stamp::of(path))).collect();
         for path in &self.directories {
-            let inside = if self.reads_directories() { Stamp::of_directory(path) } else { vec![Stamp::of(path)] };
+            let inside = if self.reads_directories() { files::stamps_of_directory(path) } else { vec![Stamp::of(path)] };
             stamps.extend(inside.into_iter().map(|stamp| (path.clone(), stamp)));
         }
         Identity::Places(stamps)
@@ -153,7 +155,7 @@ impl Places {
         let mut seen = files::Seen::default();
         if let Some(path) = &self.file {
             let origin = format!("{path:?} (named by {FILE_VARIABLE})");
-            let data = files::read_whole(path, &origin)?;
+            let data = one_file::read_whole(path, &origin)?;
             if self.directories.is_empty() {
                 return Index::read(&data, &origin).map(Arc::new);
             }
@@ -198,7 +200,7 @@ impl Places {
     /// there is no such file or it is in doubt, all is read, and what cannot be read is left out.
     fn load(&self) -> Result<Arc<Index>> {
         let indexed = self.file.as_ref().and_then(|path| {
-            let text = files::read_whole(path, &format!("{path:?}")).ok()?;
+            let text = one_file::read_whole(path, &format!("{path:?}")).ok()?;
             Index::of_common_pem(&text, &format!("{path:?}"))
         });
         let c_path = |path: &PathBuf| CString::new(path.as_os_str().as_encoded_bytes()).ok();
@@ -239,7 +241,7 @@ fn or_bundled(found: CertificateResult) -> Result<Arc<Index>> {
         return Index::of_set(set, ORIGIN).map(Arc::new);
     }
     match found.errors.first() {
-        None => Ok(source::bundled()),
+        None => Ok(bundled::roots()),
         Some(error) => Err(Error::new(Status::EFileIo, format!("the system's roots cannot be read: {error}"))
             .with_hint("repair them, or trust Mozilla's with hostlock_ctx_trust_bundled")),
     }

@@ -13,7 +13,7 @@ use hostlock::context::Context;
 use hostlock::error::{Error, Status};
 use hostlock::ffi::errors::{hostlock_error_message, hostlock_last_error};
 use hostlock::ffi::trust::*;
-use hostlock::handshake::connection_state::{Verdict, Watch};
+use hostlock::handshake::connection_state::{ConnectionState, Verdict};
 use hostlock::host::Reference;
 use hostlock::libssl::Conn;
 use hostlock::policy::Policy;
@@ -112,7 +112,7 @@ impl Client {
         let mut stream = SslStream::new(ssl, TcpStream::connect(("127.0.0.1", port)).unwrap()).unwrap();
         let outcome = stream.connect();
         // SAFETY: as above.
-        let verdict = Watch::of(Conn::from(stream.ssl())).unwrap().state().verdict.clone();
+        let verdict = ConnectionState::of(Conn::from(stream.ssl())).unwrap().known().verdict.clone();
         match verdict {
             Verdict::Refused(error) => {
                 outcome.expect_err("a refused handshake fails");

@@ -11,7 +11,7 @@ use std::thread;
 use foreign_types::{ForeignType, ForeignTypeRef};
 use hostlock::error::{Error, Status};
 use hostlock::ffi::{context, errors, host, hostlock_conn, hostlock_ctx};
-use hostlock::handshake::connection_state::{Verdict, Watch};
+use hostlock::handshake::connection_state::{ConnectionState, Verdict};
 use hostlock::libssl::{Conn, Ctx};
 use openssl::ssl::{Ssl, SslAcceptor, SslContext, SslMethod, SslRef, SslStream, SslVerifyMode, SslVersion};
 
@@ -193,7 +193,7 @@ impl Client {
         let (kept, verdict) = unsafe {
             (
                 errors::hostlock_conn_error(stream.ssl().as_ptr()),
-                Watch::of(Conn::from(stream.ssl())).unwrap().state().verdict.clone(),
+                ConnectionState::of(Conn::from(stream.ssl())).unwrap().known().verdict.clone(),
             )
         };
         match (outcome, verdict) {

@@ -52,7 +52,7 @@ fn index(count: usize) {
     let path = std::env::var(ROOTS_VARIABLE).expect("the parent names the roots");
     for _ in 0..count {
         counted(|| {
-            let text = files::read_whole(Path::new(&path), "the file").unwrap();
+            let text = one_file::read_whole(Path::new(&path), "the file").unwrap();
             drop(black_box(Index::read(&text, "the file").unwrap()));
         });
     }

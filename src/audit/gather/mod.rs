@@ -45,7 +45,7 @@ impl<'a> Place<'a> {
         let found = Guard::of(self.ctx());
         // Hooks that only watch change nothing: the context is what it would be without them.
         let (watching, guard) = match found {
-            Some(guard) if guard.regime() == Regime::Watched => (Some(guard), None),
+            Some(guard) if guard.regime() == Regime::ReportOnly => (Some(guard), None),
             other => (None, other),
         };
         let side = self.side(guard, side_of_method);

@@ -5,7 +5,7 @@ use crate::connection::failure::{self, Phase};
 use crate::connection::gather;
 use crate::connection::transport::Transport;
 use crate::error::{Error, Status};
-use crate::handshake::connection_state::{Verdict, Watch};
+use crate::handshake::connection_state::{Verdict, ConnectionState};
 use crate::libssl::queue;
 
 impl Drive<'_> {
@@ -19,10 +19,10 @@ impl Drive<'_> {
         if self.conn.is_in_before() {
             return None;
         }
-        let watch = Watch::of(self.conn)?;
-        let state = watch.state();
-        let of_libssl = || state.failure.clone().filter(|_| self.dead);
-        state.ended.clone().or_else(of_libssl).or_else(|| self.dead.then(failure::failed_earlier))
+        let state = ConnectionState::of(self.conn)?;
+        let known = state.known();
+        let of_libssl = || known.failure.clone().filter(|_| self.dead);
+        known.ended.clone().or_else(of_libssl).or_else(|| self.dead.then(failure::failed_earlier))
     }
 
     /// The verdict, where it is a refusal: it says more than libssl can. One from before SSL_clear counts no more.
@@ -30,7 +30,7 @@ impl Drive<'_> {
         if self.conn.is_in_before() {
             return None;
         }
-        match &Watch::of(self.conn)?.state().verdict {
+        match &ConnectionState::of(self.conn)?.known().verdict {
             Verdict::Refused(error) => Some(error.clone()),
             _ => None,
         }
@@ -38,8 +38,8 @@ impl Drive<'_> {
 
     /// The words for a call that failed just now.
     pub(super) fn failure(&self) -> Error {
-        let watch = Watch::of(self.conn);
-        let first = watch.is_some_and(|watch| !std::mem::replace(&mut watch.state().end_reported, true));
+        let state = ConnectionState::of(self.conn);
+        let first = state.is_some_and(|state| !std::mem::replace(&mut state.known().end_reported, true));
         gather::failure(self.conn, self.phase, self.transport, self.errno, first)
     }
 
@@ -63,8 +63,8 @@ impl Drive<'_> {
         if let Some(transport) = self.transport.filter(|_| self.lent.is_none()) {
             transport.fail_with(&error);
         }
-        if let Some(watch) = Watch::of(self.conn) {
-            watch.state().ended.get_or_insert_with(|| error.clone());
+        if let Some(state) = ConnectionState::of(self.conn) {
+            state.known().ended.get_or_insert_with(|| error.clone());
         }
         error
     }

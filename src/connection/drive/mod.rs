@@ -19,7 +19,7 @@ use crate::connection::lend::{self, Lent};
 use crate::connection::transport::{Limits, Transport};
 use crate::error::Result;
 use crate::guard::Guard;
-use crate::handshake::connection_state::Watch;
+use crate::handshake::connection_state::ConnectionState;
 use crate::handshake::start;
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, sys};
@@ -79,7 +79,7 @@ impl<'a> Drive<'a> {
     pub fn with(conn: Conn<'a>, phase: Phase, patience: Patience, lent: Option<Lent<'a>>) -> Result<Drive<'a>> {
         let errno = last_errno();
         let guard = gate::guard(conn)?;
-        Watch::ensure(conn)?;
+        ConnectionState::ensure(conn)?;
         let lent = lent.or_else(|| lend::take(conn));
         let (transport, dead) = (conn.wire::<Transport>(), conn.is_given_up());
         if let Some(transport) = transport.filter(|_| lent.is_some()) {
@@ -228,7 +228,7 @@ impl<'a> Drive<'a> {
     }
 
     fn check_host_not_poisoned(&self) -> Result<()> {
-        let poison = Watch::of(self.conn).and_then(|watch| watch.state().poison.clone());
+        let poison = ConnectionState::of(self.conn).and_then(|state| state.known().poison.clone());
         poison.map_or(Ok(()), Err)
     }
 

@@ -18,9 +18,9 @@ use crate::error::{Error, Result, Status};
 use crate::libssl::d2i;
 use crate::libssl::queue::Quiet;
 use crate::role::Role;
-use crate::trust::decode::AnchorSet;
+use crate::trust::anchor_set::AnchorSet;
 use crate::trust::distrust::{Distrust, Named, hash, serial_der};
-use crate::trust::{files, replace};
+use crate::trust::{one_file, replace};
 use lines::Damage;
 use object::{CertificateObject, Object, TrustObject, objects};
 
@@ -169,7 +169,7 @@ pub fn looks_like(text: &[u8]) -> bool {
 /// Reads the file at `path`.
 pub fn load(path: &Path) -> Result<Certdata> {
     let origin = format!("{path:?}");
-    Certdata::parse(&files::read_whole(path, &origin)?, &origin)
+    Certdata::parse(&one_file::read_whole(path, &origin)?, &origin)
 }
 
 /// Writes the roots of the certdata.txt at `input` that are trusted for `purpose` to `output`, as PEM with a header for

@@ -8,7 +8,7 @@ use std::thread;
 
 use crate::error::{Error, Result, Status};
 use crate::trust::certdata::Purpose;
-use crate::trust::files::Stamp;
+use crate::trust::one_file::Stamp;
 use crate::trust::index::Index;
 
 /// How many indexes are kept for contexts to come; others live as long as a context uses them.
