@@ -102,11 +102,14 @@ static void disarm(SSL *ssl)
 static const struct {
     const char *name;
     void (*habit)(SSL *);
-} habits[] = {{"", NULL},
-              {", with an info callback of the program's", own_info},
-              {", with a security callback of the program's", own_security},
-              {", with both of the program's", own_both},
-              {", with SSL_VERIFY_NONE", disarm}};
+    int only_the_hello; /* is left to judge in, where a session passes or the handshake ends */
+} habits[] = {
+    {"", NULL, 0},
+    {", with an info callback of the program's", own_info, 0},
+    {", with a security callback of the program's", own_security, 0},
+    {", with both of the program's", own_both, 1},
+    {", with SSL_VERIFY_NONE", disarm, 0},
+};
 
 static void honest(int version, int by_id)
 {
@@ -120,7 +123,6 @@ static void honest(int version, int by_id)
         resume(ctx, RIGHT_HOST, server, copy, habits[i].habit, &outcome);
         claim_passes(&outcome, "the session of the same host passes on %s%s%s", version_name(version),
                      by_id ? " by its id" : "", habits[i].name);
-        /* Where both callbacks are the program's only the hello is left, where a session passes or the handshake ends. */
         claim(outcome.resumed && outcome.server.resumed, "  and is resumed on both sides");
         SSL_SESSION_free(copy);
     }
@@ -138,8 +140,7 @@ static void of_another_host(int version)
     for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++) {
         SSL_SESSION *session = session_from(ctx, OTHER_HOST, server);
         resume(ctx, RIGHT_HOST, server, session, habits[i].habit, &outcome);
-        int late = habits[i].habit == own_both;
-        claim_refused(&outcome, late ? HOSTLOCK_E_UNVERIFIED : HOSTLOCK_E_HOST_MISMATCH,
+        claim_refused(&outcome, habits[i].only_the_hello ? HOSTLOCK_E_UNVERIFIED : HOSTLOCK_E_HOST_MISMATCH,
                       "a session of another host is refused on %s%s", version_name(version), habits[i].name);
         claim(outcome.connected != 1 && !outcome.server.resumed, "  inside the handshake");
         SSL_SESSION_free(session);
@@ -162,8 +163,7 @@ static void of_a_careless_context(int version, enum who who, int by_id)
         SSL_CTX *ctx = client_context();
         SSL_SESSION *session = careless_session(server);
         resume(ctx, RIGHT_HOST, server, session, habits[i].habit, &outcome);
-        int late = habits[i].habit == own_both;
-        claim_refused(&outcome, late ? HOSTLOCK_E_UNVERIFIED : who_status(who),
+        claim_refused(&outcome, habits[i].only_the_hello ? HOSTLOCK_E_UNVERIFIED : who_status(who),
                       "a session of a VERIFY_NONE context with %s is refused on %s%s%s", who_name(who),
                       version_name(version), by_id ? " by its id" : "", habits[i].name);
         claim(outcome.connected != 1 && !outcome.server.resumed, "  inside the handshake");
@@ -176,12 +176,21 @@ static void of_a_careless_context(int version, enum who who, int by_id)
 /* With the context's callbacks replaced too, before the connection is made. */
 static void with_replaced_context(int version)
 {
+    static const struct {
+        const char *replaced;
+        int info, security;
+        int status;
+    } contexts[] = {
+        {"info callback was", 1, 0, HOSTLOCK_E_HOST_MISMATCH},
+        {"security callback was", 0, 1, HOSTLOCK_E_HOST_MISMATCH},
+        {"two callbacks were", 1, 1, HOSTLOCK_E_UNVERIFIED},
+    };
     struct server *server = server_new(&(struct manner){.identity = identity(IMPOSTOR), .version = version});
-    for (int which = 1; which < 4; which++) {
+    for (size_t i = 0; i < sizeof(contexts) / sizeof(contexts[0]); i++) {
         SSL_CTX *ctx = client_context();
-        if (which & 1)
+        if (contexts[i].info)
             SSL_CTX_set_info_callback(ctx, look_away);
-        if (which & 2)
+        if (contexts[i].security)
             SSL_CTX_set_security_callback(ctx, permit);
         SSL *ssl = SSL_new(ctx);
         SSL_set1_host(ssl, RIGHT_HOST);
@@ -189,9 +198,9 @@ static void with_replaced_context(int version)
         SSL_set_session(ssl, session);
         struct outcome outcome;
         converse(ssl, server, &outcome);
-        claim_refused(&outcome, which == 3 ? HOSTLOCK_E_UNVERIFIED : HOSTLOCK_E_HOST_MISMATCH,
+        claim_refused(&outcome, contexts[i].status,
                       "a careless session is refused on %s where the context's %s replaced", version_name(version),
-                      which == 1 ? "info callback was" : which == 2 ? "security callback was" : "two callbacks were");
+                      contexts[i].replaced);
         SSL_SESSION_free(session);
         SSL_free(ssl);
         SSL_CTX_free(ctx);
