@@ -154,23 +154,31 @@ static void make_identities(void)
     cast[THE_CLIENT] = issue(&ca, p256(), "a client", "DNS:client.example", "clientAuth", -1, 10);
 }
 
+static const struct {
+    const char *name;
+    int status;
+} members[WHO_COUNT] = {
+    [RIGHT] = {"the right host", HOSTLOCK_OK},
+    [IMPOSTOR] = {"an impostor with a valid certificate of another host", HOSTLOCK_E_HOST_MISMATCH},
+    [EXPIRED] = {"an expired certificate", HOSTLOCK_E_EXPIRED},
+    [NOT_YET] = {"a certificate that is not yet valid", HOSTLOCK_E_NOT_YET_VALID},
+    [UNKNOWN] = {"a certificate of an unknown CA", HOSTLOCK_E_UNKNOWN_ISSUER},
+    [SELF_SIGNED] = {"a self-signed certificate", HOSTLOCK_E_SELF_SIGNED},
+    [CN_ONLY] = {"a certificate that names the host in its common name only", HOSTLOCK_E_HOST_MISMATCH},
+    [WRONG_USE] = {"a certificate for e-mail", HOSTLOCK_E_WRONG_PURPOSE},
+    [WEAK_KEY] = {"a weak key", HOSTLOCK_E_WEAK_KEY},
+    [ADDRESS] = {"a certificate of an address", HOSTLOCK_E_HOST_MISMATCH},
+    [THE_CLIENT] = {"a client's certificate", HOSTLOCK_E_WRONG_PURPOSE},
+};
+
 const char *who_name(enum who who)
 {
-    static const char *const names[WHO_COUNT] = {
-        "the right host", "an impostor with a valid certificate of another host", "an expired certificate",
-        "a certificate that is not yet valid", "a certificate of an unknown CA", "a self-signed certificate",
-        "a certificate that names the host in its common name only", "a certificate for e-mail", "a weak key",
-        "a certificate of an address", "a client's certificate"};
-    return names[who];
+    return members[who].name;
 }
 
 int who_status(enum who who)
 {
-    static const int statuses[WHO_COUNT] = {
-        HOSTLOCK_OK, HOSTLOCK_E_HOST_MISMATCH, HOSTLOCK_E_EXPIRED, HOSTLOCK_E_NOT_YET_VALID,
-        HOSTLOCK_E_UNKNOWN_ISSUER, HOSTLOCK_E_SELF_SIGNED, HOSTLOCK_E_HOST_MISMATCH, HOSTLOCK_E_WRONG_PURPOSE,
-        HOSTLOCK_E_WEAK_KEY, HOSTLOCK_E_HOST_MISMATCH, HOSTLOCK_E_WRONG_PURPOSE};
-    return statuses[who];
+    return members[who].status;
 }
 
 const struct identity *identity(enum who who)
