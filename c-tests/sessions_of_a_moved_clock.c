@@ -257,95 +257,115 @@ static void ends(SSL_CTX *server_ctx, SSL_CTX *ctx, long before, long after, int
     forget();
 }
 
-static void clients(enum kind kind, int version)
+static void a_crl(SSL_CTX *ctx)
 {
-    SSL_CTX *server_ctx = plain_server(&brief_one, version), *ctx = client(kind);
-    ends(server_ctx, ctx, 5 * HOUR, 7 * HOUR, HOSTLOCK_E_EXPIRED, "a certificate", kind, version);
-    SSL_CTX_free(ctx);
-    SSL_CTX_free(server_ctx);
+    add_list(ctx, 6 * HOUR, NULL);
+}
 
-    server_ctx = plain_server(&lasting, version);
-    ctx = client(kind);
-    ends(server_ctx, ctx, 23 * HOUR, 25 * HOUR, 0, "nothing that ends soon", kind, version);
-    /* Each renewal is of an hour, and none begins the day anew. */
+static void give_to_the_store(SSL_CTX *ctx, long seconds)
+{
+    X509_CRL *crl = list(seconds, NULL);
+    need(X509_STORE_add_crl(SSL_CTX_get_cert_store(ctx), crl) == 1, "X509_STORE_add_crl");
+    X509_CRL_free(crl);
+}
+
+static void a_crl_that_the_store_checks(SSL_CTX *ctx)
+{
+    give_to_the_store(ctx, 6 * HOUR);
+    X509_STORE_set_flags(SSL_CTX_get_cert_store(ctx), X509_V_FLAG_CRL_CHECK);
+}
+
+static void a_crl_of_the_store_and_an_older_one(SSL_CTX *ctx)
+{
+    give_to_the_store(ctx, 6 * HOUR);
+    give_to_the_store(ctx, -30);
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_CRL_CHECK);
+}
+
+static void a_crl_in_mode(SSL_CTX *ctx, const char *mode)
+{
+    a_crl(ctx);
+    need(hostlock_ctx_set_crl_mode(ctx, mode) == 0, "hostlock_ctx_set_crl_mode");
+}
+
+static void a_crl_that_might_be_missing(SSL_CTX *ctx)
+{
+    a_crl_in_mode(ctx, "leaf+soft");
+}
+
+static void a_crl_that_may_be_expired(SSL_CTX *ctx)
+{
+    a_crl_in_mode(ctx, "chain+expired");
+}
+
+static void a_moment(SSL_CTX *ctx)
+{
+    need(hostlock_ctx_set_verify_time(ctx, time(NULL)) == 0, "hostlock_ctx_set_verify_time");
+}
+
+static void no_date(SSL_CTX *ctx)
+{
+    need(hostlock_insecure_no_time(ctx, "a test") == 0, "hostlock_insecure_no_time");
+}
+
+/* What the session of a client rests on, when it ends, and how the full handshake in its place does. */
+static const struct {
+    const char *name;
+    const struct identity *server;
+    void (*set_up)(SSL_CTX *);
+    long before, after;
+    int status;
+    enum { EVERY_CLIENT, SEALED_ONLY, NOT_SEALED } whose;
+} grounds[] = {
+    {"a certificate", &brief_one, NULL, 5 * HOUR, 7 * HOUR, HOSTLOCK_E_EXPIRED, EVERY_CLIENT},
+    {"an intermediate certificate", &below_brief, NULL, 5 * HOUR, 7 * HOUR, HOSTLOCK_E_EXPIRED, NOT_SEALED},
+    {"nothing that ends soon", &lasting, NULL, 23 * HOUR, 25 * HOUR, 0, EVERY_CLIENT},
+    {"a CRL", &lasting, a_crl, 5 * HOUR, 6 * HOUR + 1, HOSTLOCK_E_REVOCATION_STALE, NOT_SEALED},
+    {"a CRL", &lasting, a_crl_that_the_store_checks, 5 * HOUR, 6 * HOUR + 1, HOSTLOCK_E_REVOCATION_STALE, SEALED_ONLY},
+    {"a CRL of the program's own store", &lasting, a_crl_of_the_store_and_an_older_one, 5 * HOUR, 6 * HOUR + 1,
+     HOSTLOCK_E_REVOCATION_STALE, NOT_SEALED},
+    {"a CRL that might be missing", &lasting, a_crl_that_might_be_missing, 5 * HOUR, 6 * HOUR + 1,
+     HOSTLOCK_E_REVOCATION_STALE, NOT_SEALED},
+    {"a CRL that may be expired", &lasting, a_crl_that_may_be_expired, 7 * HOUR, 25 * HOUR, 0, NOT_SEALED},
+    /* Judged by another moment than now, or by none: no date ends the session before its day. */
+    {"a moment that the program set", &brief_one, a_moment, 23 * HOUR, 25 * HOUR, 0, NOT_SEALED},
+    {"no date at all", &brief_one, no_date, 23 * HOUR, 25 * HOUR, 0, NOT_SEALED},
+};
+
+/* Each renewal is of an hour, and none begins the day anew. */
+static void is_renewed_for_a_day(enum kind kind, int version)
+{
+    SSL_CTX *server_ctx = plain_server(&lasting, version), *ctx = client(kind);
     long start = ahead;
     int renewed = 0;
+    forget();
     struct result result = talk(server_ctx, ctx);
     for (int hour = 1; hour < 24; hour++) {
         ahead = start + hour * HOUR;
         result = talk(server_ctx, ctx);
         renewed += result.resumed;
     }
-    claim(renewed == 23, "  it is renewed every hour");
+    claim(renewed == 23, "%s client has a session that is renewed every hour, on %s", kind_names[kind],
+          version_name(version));
     ahead = start + DAY;
     result = talk(server_ctx, ctx);
     claim(result.served && !result.resumed, "  and not after a day");
     ahead = start;
+    forget();
     SSL_CTX_free(ctx);
+    SSL_CTX_free(server_ctx);
+}
 
-    ctx = client(kind);
-    if (kind == SEALED) {
-        X509_CRL *crl = list(6 * HOUR, NULL);
-        X509_STORE_add_crl(SSL_CTX_get_cert_store(ctx), crl);
-        X509_STORE_set_flags(SSL_CTX_get_cert_store(ctx), X509_V_FLAG_CRL_CHECK);
-        X509_CRL_free(crl);
-    } else {
-        add_list(ctx, 6 * HOUR, NULL);
-    }
-    ends(server_ctx, ctx, 5 * HOUR, 6 * HOUR + 1, HOSTLOCK_E_REVOCATION_STALE, "a CRL", kind, version);
-    SSL_CTX_free(ctx);
-
-    if (kind == SEALED) {
-        SSL_CTX_free(server_ctx);
-        return;
-    }
-    ctx = client(kind);
-    X509_CRL *crl = list(6 * HOUR, NULL), *older = list(-30, NULL);
-    X509_STORE_add_crl(SSL_CTX_get_cert_store(ctx), crl);
-    X509_STORE_add_crl(SSL_CTX_get_cert_store(ctx), older);
-    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_CRL_CHECK);
-    X509_CRL_free(crl);
-    X509_CRL_free(older);
-    ends(server_ctx, ctx, 5 * HOUR, 6 * HOUR + 1, HOSTLOCK_E_REVOCATION_STALE, "a CRL of the program's own store", kind,
-         version);
-    SSL_CTX_free(ctx);
-
-    ctx = client(kind);
-    add_list(ctx, 6 * HOUR, NULL);
-    need(hostlock_ctx_set_crl_mode(ctx, "leaf+soft") == 0, "hostlock_ctx_set_crl_mode");
-    ends(server_ctx, ctx, 5 * HOUR, 6 * HOUR + 1, HOSTLOCK_E_REVOCATION_STALE, "a CRL that might be missing", kind, version);
-    SSL_CTX_free(ctx);
-
-    /* Judged by another moment than now, or by none: no date ends the session before its day. */
-    SSL_CTX *brief_ctx = plain_server(&brief_one, version);
-    ctx = client(kind);
-    need(hostlock_ctx_set_verify_time(ctx, time(NULL)) == 0, "hostlock_ctx_set_verify_time");
-    ends(brief_ctx, ctx, 23 * HOUR, 25 * HOUR, 0, "a moment that the program set", kind, version);
-    SSL_CTX_free(ctx);
-    ctx = client(kind);
-    need(hostlock_insecure_no_time(ctx, "a test") == 0, "hostlock_insecure_no_time");
-    ends(brief_ctx, ctx, 23 * HOUR, 25 * HOUR, 0, "no date at all", kind, version);
-    SSL_CTX_free(ctx);
-    SSL_CTX_free(brief_ctx);
-
-    brief_ctx = plain_server(&below_brief, version);
-    ctx = client(kind);
-    ends(brief_ctx, ctx, 5 * HOUR, 7 * HOUR, HOSTLOCK_E_EXPIRED, "an intermediate certificate", kind, version);
-    SSL_CTX_free(ctx);
-    SSL_CTX_free(brief_ctx);
-    ctx = client(kind);
-    add_list(ctx, 6 * HOUR, NULL);
-    need(hostlock_ctx_set_crl_mode(ctx, "chain+expired") == 0, "hostlock_ctx_set_crl_mode");
-    ends(server_ctx, ctx, 7 * HOUR, 25 * HOUR, 0, "a CRL that may be expired", kind, version);
-    SSL_CTX_free(ctx);
-
-    ctx = client(kind);
+/* An answer is good for some minutes longer than it says, and its session as long. */
+static void rests_on_an_answer(enum kind kind, int version)
+{
+    SSL_CTX *server_ctx = plain_server(&lasting, version), *ctx = client(kind);
     SSL_CTX_set_tlsext_status_cb(server_ctx, staple);
     need(hostlock_ctx_set_ocsp_mode(ctx, "require") == 0, "hostlock_ctx_set_ocsp_mode");
     long made = ahead;
     staple_lasts = 6 * HOUR;
     forget();
-    result = talk(server_ctx, ctx);
+    struct result result = talk(server_ctx, ctx);
     claim(result.served && !result.resumed, "%s client has a session that rests on a demanded OCSP answer, on %s",
           kind_names[kind], version_name(version));
     ahead = made + 5 * HOUR;
@@ -375,6 +395,23 @@ static void clients(enum kind kind, int version)
     forget();
     SSL_CTX_free(ctx);
     SSL_CTX_free(server_ctx);
+}
+
+static void clients(enum kind kind, int version)
+{
+    for (size_t i = 0; i < sizeof(grounds) / sizeof(grounds[0]); i++) {
+        if (grounds[i].whose == (kind == SEALED ? NOT_SEALED : SEALED_ONLY))
+            continue;
+        SSL_CTX *server_ctx = plain_server(grounds[i].server, version), *ctx = client(kind);
+        if (grounds[i].set_up != NULL)
+            grounds[i].set_up(ctx);
+        ends(server_ctx, ctx, grounds[i].before, grounds[i].after, grounds[i].status, grounds[i].name, kind, version);
+        SSL_CTX_free(ctx);
+        SSL_CTX_free(server_ctx);
+    }
+    is_renewed_for_a_day(kind, version);
+    if (kind != SEALED)
+        rests_on_an_answer(kind, version);
 }
 
 static SSL_CTX *server(enum kind kind, int version, int by_id)
