@@ -45,38 +45,38 @@ static void look_away(const SSL *ssl, int place, int value)
     (void)ssl, (void)place, (void)value;
 }
 
-enum effort {
-    PLAINLY,            /* only what such a program does */
-    SECURITY_REPLACED,  /* and security callbacks that permit everything, on context and connection */
-    INFO_REPLACED,      /* and info callbacks of its own, on context and connection */
-    BOTH_REPLACED,
-    EFFORTS
+/* What a program does beside what such programs do: callbacks of its own, on context and connection. */
+static const struct effort {
+    const char *name;
+    int security;   /* they permit everything */
+    int info;
+} efforts[] = {
+    {"", 0, 0},
+    {", security callbacks replaced", 1, 0},
+    {", info callbacks replaced", 0, 1},
+    {", security and info callbacks replaced", 1, 1},
 };
-static const char *const effort_names[EFFORTS] = {"", ", security callbacks replaced", ", info callbacks replaced",
-                                                  ", security and info callbacks replaced"};
 
 /* Where libssl itself ends the handshake, the info callback keeps the status; a program's own, set on the context, is
  * all that libssl calls then, and only the queue has the reason. */
-static int status_of_failure(enum effort effort)
+static int status_of_failure(const struct effort *effort)
 {
-    return effort == INFO_REPLACED || effort == BOTH_REPLACED ? 0 : HOSTLOCK_E_NO_COMMON_CIPHER;
+    return effort->info ? 0 : HOSTLOCK_E_NO_COMMON_CIPHER;
 }
 
-static SSL *connection(SSL_CTX **ctx, const char *ciphers, enum effort effort)
+static SSL *connection(SSL_CTX **ctx, const char *ciphers, const struct effort *effort)
 {
     *ctx = client_context();
     if (ciphers != NULL)
         need(SSL_CTX_set_cipher_list(*ctx, ciphers) == 1, "SSL_CTX_set_cipher_list");
-    int security = effort == SECURITY_REPLACED || effort == BOTH_REPLACED;
-    int info = effort == INFO_REPLACED || effort == BOTH_REPLACED;
-    if (security)
+    if (effort->security)
         SSL_CTX_set_security_callback(*ctx, permit);
-    if (info)
+    if (effort->info)
         SSL_CTX_set_info_callback(*ctx, look_away);
     SSL *ssl = client_connection(*ctx, RIGHT_HOST);
-    if (security)
+    if (effort->security)
         SSL_set_security_callback(ssl, permit);
-    if (info)
+    if (effort->info)
         SSL_set_info_callback(ssl, look_away);
     SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
     return ssl;
@@ -124,7 +124,7 @@ static void early_data_control(void)
     server_free(server);
 }
 
-static void anonymous(enum effort effort, const char *suites)
+static void anonymous(const struct effort *effort, const char *suites)
 {
     struct server *server = server_new(&(struct manner){.version = TLS1_2_VERSION, .ciphers = suites});
     SSL_CTX *ctx;
@@ -132,20 +132,20 @@ static void anonymous(enum effort effort, const char *suites)
     struct outcome outcome;
     converse(ssl, server, &outcome);
     claim_failed(&outcome, status_of_failure(effort), "a server with %s only is refused%s", suites,
-                 effort_names[effort]);
+                 effort->name);
     SSL_free(ssl);
     SSL_CTX_free(ctx);
     ssl = connection(&ctx, "aNULL:@SECLEVEL=0", effort);
     SSL_set_max_proto_version(ssl, TLS1_2_VERSION);
     converse(ssl, server, &outcome);
     claim_failed(&outcome, status_of_failure(effort), "  also where the client offers nothing else%s",
-                 effort_names[effort]);
+                 effort->name);
     SSL_free(ssl);
     SSL_CTX_free(ctx);
     server_free(server);
 }
 
-static void pre_shared(enum effort effort, int version, int by_session, enum who who)
+static void pre_shared(const struct effort *effort, int version, int by_session, enum who who)
 {
     int with_certificate = who != WHO_COUNT;
     struct server *server = server_new(&(struct manner){
@@ -161,15 +161,15 @@ static void pre_shared(enum effort effort, int version, int by_session, enum who
     converse(ssl, server, &outcome);
     const char *how = by_session ? "SSL_set_psk_use_session_callback" : "SSL_set_psk_client_callback";
     /* With everything replaced the suites of the key stand in the hello, and a server that prefers them is refused. */
-    if (!with_certificate || (version == TLS1_2_VERSION && effort == BOTH_REPLACED))
+    if (!with_certificate || (version == TLS1_2_VERSION && effort->security && effort->info))
         claim_failed(&outcome, status_of_failure(effort), "%s: a server that wants the key is refused on %s%s", how,
-                     version_name(version), effort_names[effort]);
+                     version_name(version), effort->name);
     else if (who == RIGHT)
         claim_passes(&outcome, "%s: the right host with the key connects by its certificate on %s%s", how,
-                     version_name(version), effort_names[effort]);
+                     version_name(version), effort->name);
     else
         claim_refused(&outcome, who_status(who), "%s: an impostor with the key is refused on %s%s", how,
-                      version_name(version), effort_names[effort]);
+                      version_name(version), effort->name);
     claim(!outcome.resumed, "  the key was not used");
     SSL_free(ssl);
     SSL_CTX_free(ctx);
@@ -177,7 +177,7 @@ static void pre_shared(enum effort effort, int version, int by_session, enum who
 }
 
 /* "ping" as early data under a pre-shared key must reach nobody, neither decrypted nor in the clear. */
-static void early_data(enum effort effort)
+static void early_data(const struct effort *effort)
 {
     struct server *server = server_new(&(struct manner){.version = TLS1_3_VERSION, .psk = "me", .early_data = 1});
     SSL_CTX *ctx;
@@ -194,7 +194,7 @@ static void early_data(enum effort effort)
     for (size_t i = 0; i + 4 <= report.raw_length; i++)
         in_the_clear |= memcmp(report.raw + i, "ping", 4) == 0;
     claim(done == 0 && report.received == 0 && !in_the_clear, "no early data goes out under a pre-shared key%s",
-          effort_names[effort]);
+          effort->name);
     SSL_free(ssl);
     SSL_CTX_free(ctx);
     server_free(server);
@@ -208,7 +208,8 @@ int main(void)
     control(TLS1_3_VERSION, NULL, "me", 0);
     control(TLS1_3_VERSION, NULL, "me", 1);
     early_data_control();
-    for (enum effort effort = 0; effort < EFFORTS; effort++) {
+    for (size_t i = 0; i < sizeof(efforts) / sizeof(efforts[0]); i++) {
+        const struct effort *effort = &efforts[i];
         anonymous(effort, "AECDH-AES128-SHA:@SECLEVEL=0");
         anonymous(effort, "ADH-AES128-GCM-SHA256:@SECLEVEL=0");
         pre_shared(effort, TLS1_2_VERSION, 0, WHO_COUNT);

@@ -11,8 +11,15 @@ enum { INDICES = 16 };
 
 static char datum[256];
 
-static void *const values[] = {(void *)0x5a5a5a5a5a5a5a5a, (void *)8, datum, NULL};
-static const char *const value_names[] = {"garbage", "a small number", "a pointer of the program's", "NULL"};
+static const struct {
+    const char *name;
+    void *value;
+} values[] = {
+    {"garbage", (void *)0x5a5a5a5a5a5a5a5a},
+    {"a small number", (void *)8},
+    {"a pointer of the program's", datum},
+    {"NULL", NULL},
+};
 enum { VALUES = sizeof(values) / sizeof(values[0]) };
 
 static SSL_CTX *own(void)
@@ -72,28 +79,29 @@ static const enum who peers[2] = {RIGHT, IMPOSTOR};
 static void one(const char *kind, SSL_CTX *(*make)(void), enum place place, int first, int last, int value, int whole)
 {
     char name[128];
-    snprintf(name, sizeof name, "%s: %s under %d to %d of an %s", kind, value_names[value], first, last, place_names[place]);
+    snprintf(name, sizeof name, "%s: %s under %d to %d of an %s", kind, values[value].name, first, last, place_names[place]);
+    void *put = values[value].value;
     for (int i = 0; i < 2; i++) {
         struct outcome outcome;
         SSL_CTX *ctx = trusting(make);
         if (place == OF_CTX || place == OF_STORE)
             for (int index = first; index <= last; index++)
-                spoil(place, ctx, NULL, index, values[value]);
+                spoil(place, ctx, NULL, index, put);
         SSL *ssl = SSL_new(ctx);
         need(ssl != NULL, "SSL_new");
         SSL_set_connect_state(ssl);
         if (place == OF_SSL_AT_ONCE)
             for (int index = first; index <= last; index++)
-                spoil(place, ctx, ssl, index, values[value]);
+                spoil(place, ctx, ssl, index, put);
         int named = hostlock_conn_set_host(ssl, RIGHT_HOST);
         claim(named == 0 || !whole, "%s: a host is named", name);
         if (place == OF_SSL_WITH_HOST)
             for (int index = first; index <= last; index++)
-                spoil(place, ctx, ssl, index, values[value]);
+                spoil(place, ctx, ssl, index, put);
         converse(ssl, servers[i], &outcome);
         if (place == OF_SSL_CONNECTED) {
             for (int index = first; index <= last; index++)
-                spoil(place, ctx, ssl, index, values[value]);
+                spoil(place, ctx, ssl, index, put);
             char buffer[4];
             (void)!hostlock_read(ssl, buffer, sizeof buffer);
             (void)hostlock_conn_error(ssl);
@@ -104,7 +112,7 @@ static void one(const char *kind, SSL_CTX *(*make)(void), enum place place, int 
             claim(outcome.got <= 0 && outcome.server.received == 0, "%s: an impostor gets nothing", name);
         int kept = 1;
         for (int index = first; index <= last; index++)
-            kept = kept && (values[value] == NULL || is_still_there(place, ctx, ssl, index, values[value]));
+            kept = kept && (put == NULL || is_still_there(place, ctx, ssl, index, put));
         claim(kept, "%s: the program finds its own value", name);
         SSL *copy = SSL_dup(ssl);
         SSL_free(copy);

@@ -75,11 +75,11 @@ static void ctx_persisting(SSL_CTX *ctx)
     SSL_CTX_set_info_callback(ctx, persist);
 }
 
-static const struct {
+static const struct info_habit {
     const char *name;
     void (*context)(SSL_CTX *);
     void (*connection)(SSL *);
-    int counts;
+    int is_called;
 } habits[] = {
     {"an info callback on the context", ctx_counting, NULL, 1},
     {"an info callback on the connection", NULL, ssl_counting, 1},
@@ -92,22 +92,22 @@ static const struct {
     {"an info callback on the context that sets itself again and again", ctx_persisting, NULL, 1},
 };
 
-static void called(int version, void (*context)(SSL_CTX *), void (*connection)(SSL *), const char *name)
+static void called(const struct info_habit *habit, int version)
 {
     struct server *server = server_new(&(struct manner){.identity = identity(RIGHT), .version = version});
     SSL_CTX *ctx = client_context();
-    if (context != NULL)
-        context(ctx);
+    if (habit->context != NULL)
+        habit->context(ctx);
     for (int named_by_hostlock = 0; named_by_hostlock < 2; named_by_hostlock++) {
         starts = ends = calls = 0;
         SSL *ssl = client_connection(ctx, named_by_hostlock ? RIGHT_HOST : NULL);
         SSL_set1_host(ssl, RIGHT_HOST);
-        if (connection != NULL)
-            connection(ssl);
+        if (habit->connection != NULL)
+            habit->connection(ssl);
         struct outcome outcome;
         converse(ssl, server, &outcome);
         claim(outcome.got == 4 && starts == 1 && ends == 1 && calls > 4,
-              "%s is called on %s: once at the start, once at the end", name, version_name(version));
+              "%s is called on %s: once at the start, once at the end", habit->name, version_name(version));
         if (starts != 1 || ends != 1)
             note("  starts %d, ends %d, calls %d", starts, ends, calls);
         SSL_free(ssl);
@@ -120,8 +120,8 @@ int main(void)
 {
     for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++) {
         try_habit(&(struct habit){habits[i].name, habits[i].context, habits[i].connection, NULL});
-        for (int version = 0; version < 2 && habits[i].counts; version++)
-            called(both_versions[version], habits[i].context, habits[i].connection, habits[i].name);
+        for (int version = 0; version < 2 && habits[i].is_called; version++)
+            called(&habits[i], both_versions[version]);
     }
     return finish();
 }

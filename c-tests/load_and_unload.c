@@ -17,11 +17,12 @@ static void claim(int holds, const char *name)
     failures += !holds;
 }
 
-static const char *const kinds[] = {"a context of hostlock_client_new", "a hardened context",
-                                    "a context of a sealed process"};
+enum kind { OWN, HARDENED, SEALED, KINDS };
+static const char *const kinds[KINDS] = {"a context of hostlock_client_new", "a hardened context",
+                                         "a context of a sealed process"};
 
 /* A context and a connection of it, by a library that is closed again. */
-static SSL *by_library(int kind)
+static SSL *by_library(enum kind kind)
 {
     void *library = dlopen("libhostlock.so.0", RTLD_NOW | RTLD_LOCAL);
     if (library == NULL) {
@@ -36,9 +37,9 @@ static SSL *by_library(int kind)
     *(void **)&harden = dlsym(library, "hostlock_harden");
     *(void **)&seal = dlsym(library, "hostlock_seal_process");
     *(void **)&set_host = dlsym(library, "hostlock_conn_set_host");
-    int done = kind != 2 || seal(NULL) == 0;
-    SSL_CTX *ctx = kind == 0 ? client_new(NULL) : SSL_CTX_new(TLS_method());
-    done = done && (kind != 1 || harden(ctx, NULL, NULL) == 0);
+    int done = kind != SEALED || seal(NULL) == 0;
+    SSL_CTX *ctx = kind == OWN ? client_new(NULL) : SSL_CTX_new(TLS_method());
+    done = done && (kind != HARDENED || harden(ctx, NULL, NULL) == 0);
     SSL *ssl = ctx != NULL ? SSL_new(ctx) : NULL;
     done = done && ssl != NULL && set_host(ssl, "right.example") == 0;
     SSL_CTX_free(ctx);
@@ -48,14 +49,14 @@ static SSL *by_library(int kind)
 
 int main(void)
 {
-    SSL *ssl[3];
-    for (int kind = 0; kind < 3; kind++) {
+    SSL *ssl[KINDS];
+    for (enum kind kind = OWN; kind < KINDS; kind++) {
         ssl[kind] = by_library(kind);
         claim(ssl[kind] != NULL, kinds[kind]);
         if (ssl[kind] == NULL)
             return 1;
     }
-    for (int kind = 0; kind < 3; kind++) {
+    for (enum kind kind = OWN; kind < KINDS; kind++) {
         /* Nobody answers: the hello is made, with all of the library's callbacks, after the library was closed. */
         BIO *to_peer = BIO_new(BIO_s_mem()), *from_peer = BIO_new(BIO_s_mem());
         SSL_set_bio(ssl[kind], from_peer, to_peer);

@@ -122,47 +122,31 @@ static int own_verify(X509_STORE_CTX *store_ctx)
     return 1;
 }
 
-static void try_store(int version, enum who who, void (*spoil)(SSL_CTX *), int status, const char *name)
-{
-    struct server *server = server_new(&(struct manner){.identity = identity(who), .version = version});
-    SSL_CTX *ctx = client_context();
-    spoil(ctx);
-    SSL *ssl = client_connection(ctx, RIGHT_HOST);
-    struct outcome outcome;
-    converse(ssl, server, &outcome);
-    if (status == 0)
-        claim_passes(&outcome, "%s: %s connects on %s", name, who_name(who), version_name(version));
-    else
-        claim_refused(&outcome, status, "%s: %s is refused on %s", name, who_name(who), version_name(version));
-    SSL_free(ssl);
-    SSL_CTX_free(ctx);
-    server_free(server);
-}
-
 static void empty_store(SSL_CTX *ctx)
 {
     SSL_CTX_set_cert_store(ctx, X509_STORE_new());
 }
 
-static void store_of_the_ca(SSL_CTX *ctx)
+static X509_STORE *store_of(X509 *anchor)
 {
     X509_STORE *store = X509_STORE_new();
-    X509_STORE_add_cert(store, trusted_ca());
-    SSL_CTX_set_cert_store(ctx, store);
+    X509_STORE_add_cert(store, anchor);
+    return store;
+}
+
+static void store_of_the_ca(SSL_CTX *ctx)
+{
+    SSL_CTX_set_cert_store(ctx, store_of(trusted_ca()));
 }
 
 static void store_of_another_ca(SSL_CTX *ctx)
 {
-    X509_STORE *store = X509_STORE_new();
-    X509_STORE_add_cert(store, untrusted_ca());
-    SSL_CTX_set_cert_store(ctx, store);
+    SSL_CTX_set_cert_store(ctx, store_of(untrusted_ca()));
 }
 
 static void verify_store_of_the_ca(SSL_CTX *ctx)
 {
-    X509_STORE *store = X509_STORE_new();
-    X509_STORE_add_cert(store, trusted_ca());
-    SSL_CTX_set0_verify_cert_store(ctx, store);
+    SSL_CTX_set0_verify_cert_store(ctx, store_of(trusted_ca()));
 }
 
 static void store_that_verifies(SSL_CTX *ctx)
@@ -175,26 +159,48 @@ static void store_that_knows_issuers(SSL_CTX *ctx)
     X509_STORE_set_check_issued(SSL_CTX_get_cert_store(ctx), own_check_issued);
 }
 
-/* A wish that makes it stricter counts: the chain here needs no intermediate, so depth 0 still is enough for it. */
-static void strict_wishes(int version)
+/* Who connects, and who is refused, where the program changes the store. */
+static const struct {
+    const char *name;
+    void (*change)(SSL_CTX *);
+    enum who who;
+    int status;
+} stores[] = {
+    {"an empty store", empty_store, RIGHT, HOSTLOCK_E_NO_TRUST_ANCHORS},
+    {"an empty store", empty_store, UNKNOWN, HOSTLOCK_E_NO_TRUST_ANCHORS},
+    {"the program's own store", store_of_the_ca, RIGHT, 0},
+    {"the program's own store", store_of_the_ca, IMPOSTOR, HOSTLOCK_E_HOST_MISMATCH},
+    {"the store of another CA", store_of_another_ca, RIGHT, HOSTLOCK_E_MISSING_INTERMEDIATE},
+    {"the store of another CA", store_of_another_ca, UNKNOWN, 0},
+    {"SSL_CTX_set0_verify_cert_store", verify_store_of_the_ca, RIGHT, 0},
+    {"SSL_CTX_set0_verify_cert_store", verify_store_of_the_ca, UNKNOWN, HOSTLOCK_E_UNKNOWN_ISSUER},
+    {"X509_STORE_set_verify", store_that_verifies, UNKNOWN, HOSTLOCK_E_UNSUPPORTED},
+    {"X509_STORE_set_check_issued", store_that_knows_issuers, UNKNOWN, HOSTLOCK_E_UNSUPPORTED},
+};
+
+static void stores_hold(int version)
 {
-    struct server *server = server_new(&(struct manner){.identity = identity(RIGHT), .version = version});
-    SSL_CTX *ctx = client_context();
-    struct outcome outcome;
-    SSL *ssl = client_connection(ctx, RIGHT_HOST);
-    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_CRL_CHECK);
-    converse(ssl, server, &outcome);
-    claim_refused(&outcome, HOSTLOCK_E_REVOCATION_UNKNOWN, "a program that wants CRLs checked, and has none, is heard on %s",
-                  version_name(version));
-    SSL_free(ssl);
-    ssl = client_connection(ctx, RIGHT_HOST);
+    for (size_t i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
+        const char *name = stores[i].name, *who = who_name(stores[i].who);
+        struct server *server = server_new(&(struct manner){.identity = identity(stores[i].who), .version = version});
+        SSL_CTX *ctx = client_context();
+        stores[i].change(ctx);
+        SSL *ssl = client_connection(ctx, RIGHT_HOST);
+        struct outcome outcome;
+        converse(ssl, server, &outcome);
+        if (stores[i].status == 0)
+            claim_passes(&outcome, "%s: %s connects on %s", name, who, version_name(version));
+        else
+            claim_refused(&outcome, stores[i].status, "%s: %s is refused on %s", name, who, version_name(version));
+        SSL_free(ssl);
+        SSL_CTX_free(ctx);
+        server_free(server);
+    }
+}
+
+static void level_four(SSL *ssl)
+{
     X509_VERIFY_PARAM_set_auth_level(SSL_get0_param(ssl), 4);
-    converse(ssl, server, &outcome);
-    claim_refused(&outcome, HOSTLOCK_E_WEAK_KEY, "a program that wants authentication level 4 is heard on %s",
-                  version_name(version));
-    SSL_free(ssl);
-    SSL_CTX_free(ctx);
-    server_free(server);
 }
 
 static void mail_purpose(SSL *ssl)
@@ -202,61 +208,40 @@ static void mail_purpose(SSL *ssl)
     SSL_set_purpose(ssl, X509_PURPOSE_SMIME_SIGN);
 }
 
-static void suite_b_192(SSL *ssl)
-{
-    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_SUITEB_192_LOS);
-}
-
-static void suite_b_128(SSL *ssl)
-{
-    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_SUITEB_128_LOS);
-}
-
 static void strange_policy(SSL *ssl)
 {
     X509_VERIFY_PARAM_add0_policy(SSL_get0_param(ssl), OBJ_txt2obj("1.3.6.1.4.1.55555.1", 1));
-    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_EXPLICIT_POLICY | X509_V_FLAG_POLICY_CHECK);
-}
-
-static void told_of_policies(SSL *ssl)
-{
-    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_NOTIFY_POLICY | X509_V_FLAG_POLICY_CHECK);
-}
-
-static void bare_crl_check_all(SSL *ssl)
-{
-    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_CRL_CHECK_ALL);
 }
 
 #ifdef X509_V_FLAG_OCSP_RESP_CHECK
-static void ocsp_by_openssl(SSL *ssl)
+static void ask_for_ocsp(SSL *ssl)
 {
     SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp);
-    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_OCSP_RESP_CHECK);
-}
-
-static void all_ocsp_by_openssl(SSL *ssl)
-{
-    ocsp_by_openssl(ssl);
-    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_OCSP_RESP_CHECK_ALL);
 }
 #endif
 
-/* What a program tightens refuses the server that it would refuse without hostlock. */
-static const struct wish {
-    const char *name;
-    void (*ask)(SSL *);
+/* What a program tightens, by flags or by a call, refuses the server that it would refuse without hostlock. */
+static const struct {
+    const char *claim;
+    unsigned long flags;
+    void (*call)(SSL *);
     int status;
 } wishes[] = {
-    {"the purpose of e-mail", mail_purpose, HOSTLOCK_E_WRONG_PURPOSE},
-    {"Suite B with 192 bits", suite_b_192, HOSTLOCK_E_WEAK_KEY},
-    {"Suite B with 128 bits", suite_b_128, 0},
-    {"a policy that the chain does not have", strange_policy, HOSTLOCK_E_BAD_CERTIFICATE},
-    {"X509_V_FLAG_NOTIFY_POLICY", told_of_policies, 0},
-    {"X509_V_FLAG_CRL_CHECK_ALL alone, which means nothing,", bare_crl_check_all, 0},
+    {"a program that wants CRLs checked, and has none, is heard", X509_V_FLAG_CRL_CHECK, NULL,
+     HOSTLOCK_E_REVOCATION_UNKNOWN},
+    {"a program that wants authentication level 4 is heard", 0, level_four, HOSTLOCK_E_WEAK_KEY},
+    {"the purpose of e-mail holds", 0, mail_purpose, HOSTLOCK_E_WRONG_PURPOSE},
+    {"Suite B with 192 bits holds", X509_V_FLAG_SUITEB_192_LOS, NULL, HOSTLOCK_E_WEAK_KEY},
+    {"Suite B with 128 bits: the right server connects", X509_V_FLAG_SUITEB_128_LOS, NULL, 0},
+    {"a policy that the chain does not have holds", X509_V_FLAG_EXPLICIT_POLICY | X509_V_FLAG_POLICY_CHECK,
+     strange_policy, HOSTLOCK_E_BAD_CERTIFICATE},
+    {"X509_V_FLAG_NOTIFY_POLICY: the right server connects", X509_V_FLAG_NOTIFY_POLICY | X509_V_FLAG_POLICY_CHECK, NULL,
+     0},
+    {"X509_V_FLAG_CRL_CHECK_ALL alone means nothing: the right server connects", X509_V_FLAG_CRL_CHECK_ALL, NULL, 0},
 #ifdef X509_V_FLAG_OCSP_RESP_CHECK
-    {"X509_V_FLAG_OCSP_RESP_CHECK", ocsp_by_openssl, HOSTLOCK_E_REVOCATION_UNKNOWN},
-    {"X509_V_FLAG_OCSP_RESP_CHECK_ALL", all_ocsp_by_openssl, HOSTLOCK_E_REVOCATION_UNKNOWN},
+    {"X509_V_FLAG_OCSP_RESP_CHECK holds", X509_V_FLAG_OCSP_RESP_CHECK, ask_for_ocsp, HOSTLOCK_E_REVOCATION_UNKNOWN},
+    {"X509_V_FLAG_OCSP_RESP_CHECK_ALL holds", X509_V_FLAG_OCSP_RESP_CHECK | X509_V_FLAG_OCSP_RESP_CHECK_ALL,
+     ask_for_ocsp, HOSTLOCK_E_REVOCATION_UNKNOWN},
 #endif
 };
 
@@ -267,12 +252,14 @@ static void wishes_hold(int version)
     struct outcome outcome;
     for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
         SSL *ssl = client_connection(ctx, RIGHT_HOST);
-        wishes[i].ask(ssl);
+        X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), wishes[i].flags);
+        if (wishes[i].call != NULL)
+            wishes[i].call(ssl);
         converse(ssl, server, &outcome);
         if (wishes[i].status == 0)
-            claim_passes(&outcome, "%s: the right server connects on %s", wishes[i].name, version_name(version));
+            claim_passes(&outcome, "%s on %s", wishes[i].claim, version_name(version));
         else
-            claim_refused(&outcome, wishes[i].status, "%s holds on %s", wishes[i].name, version_name(version));
+            claim_refused(&outcome, wishes[i].status, "%s on %s", wishes[i].claim, version_name(version));
         SSL_free(ssl);
     }
     SSL_CTX_free(ctx);
@@ -284,19 +271,8 @@ int main(void)
     for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++)
         try_habit(&habits[i]);
     for (int i = 0; i < 2; i++) {
-        int version = both_versions[i];
-        try_store(version, RIGHT, empty_store, HOSTLOCK_E_NO_TRUST_ANCHORS, "an empty store");
-        try_store(version, UNKNOWN, empty_store, HOSTLOCK_E_NO_TRUST_ANCHORS, "an empty store");
-        try_store(version, RIGHT, store_of_the_ca, 0, "the program's own store");
-        try_store(version, IMPOSTOR, store_of_the_ca, HOSTLOCK_E_HOST_MISMATCH, "the program's own store");
-        try_store(version, RIGHT, store_of_another_ca, HOSTLOCK_E_MISSING_INTERMEDIATE, "the store of another CA");
-        try_store(version, UNKNOWN, store_of_another_ca, 0, "the store of another CA");
-        try_store(version, RIGHT, verify_store_of_the_ca, 0, "SSL_CTX_set0_verify_cert_store");
-        try_store(version, UNKNOWN, verify_store_of_the_ca, HOSTLOCK_E_UNKNOWN_ISSUER, "SSL_CTX_set0_verify_cert_store");
-        try_store(version, UNKNOWN, store_that_verifies, HOSTLOCK_E_UNSUPPORTED, "X509_STORE_set_verify");
-        try_store(version, UNKNOWN, store_that_knows_issuers, HOSTLOCK_E_UNSUPPORTED, "X509_STORE_set_check_issued");
-        strict_wishes(version);
-        wishes_hold(version);
+        stores_hold(both_versions[i]);
+        wishes_hold(both_versions[i]);
     }
     return finish();
 }

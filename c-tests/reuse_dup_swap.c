@@ -102,46 +102,38 @@ static void duplicated(void)
 }
 
 /* The attack: a connection of ours is given a plain context that trusts the CA and verifies nothing. */
-static void to_plain(const char *name, SSL *(*connection)(SSL_CTX *), struct server *server)
-{
-    SSL_CTX *ctx = client_context(), *plain = plain_context();
-    X509_STORE_add_cert(SSL_CTX_get_cert_store(plain), trusted_ca());
-    SSL *ssl = connection(ctx);
-    need(SSL_set_SSL_CTX(ssl, plain) == plain, "SSL_set_SSL_CTX");
-    struct outcome outcome;
-    converse(ssl, server, &outcome);
-    claim_refused(&outcome, HOSTLOCK_E_UNVERIFIED, "SSL_set_SSL_CTX to a plain context, %s: refused on %s", name,
-                  version_name(version));
-    claim(outcome.connected != 1, "  inside the handshake");
-    SSL_free(ssl);
-    SSL_CTX_free(ctx);
-    SSL_CTX_free(plain);
-}
+static const struct {
+    const char *name;
+    int named_by_openssl, disarmed;
+    enum who who;
+} moved[] = {
+    {"host by hostlock_conn_set_host", 0, 0, IMPOSTOR},
+    {"host by hostlock_conn_set_host, the right host", 0, 0, RIGHT},
+    {"host by SSL_set1_host", 1, 0, IMPOSTOR},
+    {"host by SSL_set1_host, SSL_VERIFY_NONE", 1, 1, IMPOSTOR},
+    {"host by hostlock_conn_set_host, SSL_VERIFY_NONE", 0, 1, IMPOSTOR},
+};
 
-static SSL *named_by_hostlock(SSL_CTX *ctx)
+static void to_plain(void)
 {
-    return client_connection(ctx, RIGHT_HOST);
-}
-
-static SSL *named_by_openssl(SSL_CTX *ctx)
-{
-    SSL *ssl = SSL_new(ctx);
-    SSL_set1_host(ssl, RIGHT_HOST);
-    return ssl;
-}
-
-static SSL *disarmed(SSL_CTX *ctx)
-{
-    SSL *ssl = named_by_openssl(ctx);
-    SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
-    return ssl;
-}
-
-static SSL *disarmed_by_hostlock(SSL_CTX *ctx)
-{
-    SSL *ssl = client_connection(ctx, RIGHT_HOST);
-    SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
-    return ssl;
+    for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++) {
+        SSL_CTX *ctx = client_context(), *plain = plain_context();
+        X509_STORE_add_cert(SSL_CTX_get_cert_store(plain), trusted_ca());
+        SSL *ssl = moved[i].named_by_openssl ? SSL_new(ctx) : client_connection(ctx, RIGHT_HOST);
+        if (moved[i].named_by_openssl)
+            SSL_set1_host(ssl, RIGHT_HOST);
+        if (moved[i].disarmed)
+            SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+        need(SSL_set_SSL_CTX(ssl, plain) == plain, "SSL_set_SSL_CTX");
+        struct outcome outcome;
+        converse(ssl, moved[i].who == RIGHT ? right : impostor, &outcome);
+        claim_refused(&outcome, HOSTLOCK_E_UNVERIFIED, "SSL_set_SSL_CTX to a plain context, %s: refused on %s",
+                      moved[i].name, version_name(version));
+        claim(outcome.connected != 1, "  inside the handshake");
+        SSL_free(ssl);
+        SSL_CTX_free(ctx);
+        SSL_CTX_free(plain);
+    }
 }
 
 /* The honest twin: from a plain context, or from one of ours, to one of ours. */
@@ -226,11 +218,7 @@ int main(void)
         used_again();
         goes_on();
         duplicated();
-        to_plain("host by hostlock_conn_set_host", named_by_hostlock, impostor);
-        to_plain("host by hostlock_conn_set_host, the right host", named_by_hostlock, right);
-        to_plain("host by SSL_set1_host", named_by_openssl, impostor);
-        to_plain("host by SSL_set1_host, SSL_VERIFY_NONE", disarmed, impostor);
-        to_plain("host by hostlock_conn_set_host, SSL_VERIFY_NONE", disarmed_by_hostlock, impostor);
+        to_plain();
         to_ours(0);
         to_ours(1);
         meanwhile(SSL_CB_HANDSHAKE_START, "when the handshake starts");

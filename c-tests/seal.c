@@ -97,11 +97,15 @@ static int report_says(const char *words)
 static void habits(void)
 {
     static const struct {
-        void (*habit)(SSL_CTX *);
         const char *name;
-    } all[] = {{trust_nobody_in_particular, "VERIFY_NONE"}, {accept_all, "a callback that accepts everything"},
-               {verify_by_itself, "a certificate verify callback that says yes"},
-               {allow_every_suite, "every suite at level 0, from TLS 1.0 on"}};
+        void (*habit)(SSL_CTX *);
+        enum told by;
+    } all[] = {
+        {"VERIFY_NONE", trust_nobody_in_particular, BY_SNI},
+        {"a callback that accepts everything", accept_all, BY_PARAMETER},
+        {"a certificate verify callback that says yes", verify_by_itself, BY_SNI},
+        {"every suite at level 0, from TLS 1.0 on", allow_every_suite, BY_PARAMETER},
+    };
     static const enum who peers[] = {RIGHT, IMPOSTOR, EXPIRED, UNKNOWN, SELF_SIGNED, WEAK_KEY};
     char name[256];
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -114,7 +118,7 @@ static void habits(void)
                 struct server *server = server_new(&manner);
                 snprintf(name, sizeof(name), "%s, %s: %s", all[i].name, version_name(both_versions[version]),
                          who_name(peers[peer]));
-                against(server, all[i].habit, i % 2 == 0 ? BY_SNI : BY_PARAMETER, who_status(peers[peer]), name);
+                against(server, all[i].habit, all[i].by, who_status(peers[peer]), name);
                 server_free(server);
             }
 }

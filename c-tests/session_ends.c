@@ -105,8 +105,15 @@ static void prepare_answer(X509 *certificate, time_t next_update)
 }
 
 enum ground { CERTIFICATE, REVOCATION_LIST, STAPLE, NOTHING, GROUNDS };
-static const char *const ground_names[GROUNDS] = {"the server's certificate", "a CRL", "a demanded OCSP answer",
-                                                  "nothing"};
+static const struct {
+    const char *name;
+    int status; /* once it has ended */
+} grounds[GROUNDS] = {
+    [CERTIFICATE] = {"the server's certificate", HOSTLOCK_E_EXPIRED},
+    [REVOCATION_LIST] = {"a CRL", HOSTLOCK_E_REVOCATION_STALE},
+    [STAPLE] = {"a demanded OCSP answer", HOSTLOCK_E_REVOCATION_STALE},
+    [NOTHING] = {"nothing", 0},
+};
 enum kind { OWN, HARDENED, SEALED, KINDS };
 static const char *const kind_names[KINDS] = {"an own client", "a hardened client", "a sealed client"};
 
@@ -193,14 +200,13 @@ static void clients_begin(enum kind kind, const struct identity *lasting, const 
             int first = meet(pair), full = !pair->resumed, second = meet(pair), one = pair->resumed, third = meet(pair);
             claim(first && full && second && one && third && pair->resumed,
                   "%s, %s: a session that rests on %s is resumed, and the one that this made", kind_names[kind],
-                  version_name(both_versions[version]), ground_names[ground]);
+                  version_name(both_versions[version]), grounds[ground].name);
         }
     }
 }
 
 static void clients_end(void)
 {
-    static const int status[GROUNDS] = {HOSTLOCK_E_EXPIRED, HOSTLOCK_E_REVOCATION_STALE, HOSTLOCK_E_REVOCATION_STALE, 0};
     for (int kind = 0; kind < KINDS; kind++) {
         for (int version = 0; version < 2; version++) {
             for (int ground = 0; ground < GROUNDS; ground++) {
@@ -212,17 +218,27 @@ static void clients_end(void)
                     claim(arrived && pair->resumed, "%s, %s: where nothing ended it is resumed", kind_names[kind],
                           version_name(both_versions[version]));
                 else
-                    claim(!arrived && !pair->resumed && pair->status == status[ground],
+                    claim(!arrived && !pair->resumed && pair->status == grounds[ground].status,
                           "%s, %s: once %s has ended a full handshake is made, and refused (%d)", kind_names[kind],
-                          version_name(both_versions[version]), ground_names[ground], pair->status);
+                          version_name(both_versions[version]), grounds[ground].name, pair->status);
                 pair_free(pair);
             }
         }
     }
 }
 
-/* The session does not hold the intermediate that issued the certificate which a CRL of the store revokes. */
+/* What becomes of the client's certificate meanwhile. */
 enum client_ground { CLIENTS_CERTIFICATE, REVOKED, REVOKED_IN_STORE, LASTS, CLIENT_GROUNDS };
+static const struct {
+    const char *name;
+    int status;
+} client_grounds[CLIENT_GROUNDS] = {
+    [CLIENTS_CERTIFICATE] = {"has expired", HOSTLOCK_E_EXPIRED},
+    [REVOKED] = {"was revoked", HOSTLOCK_E_REVOKED},
+    /* The session does not hold the intermediate that issued this one. */
+    [REVOKED_IN_STORE] = {"was revoked by a CRL of the store", HOSTLOCK_E_REVOKED},
+    [LASTS] = {"lasts", 0},
+};
 static struct identity middle, below_middle;
 static struct pair servers[2][2][CLIENT_GROUNDS]; /* hardened or not, by version */
 
@@ -290,13 +306,9 @@ static void servers_end(X509 *revoked)
                 if (ground == LASTS)
                     claim(arrived && pair->resumed, "%s server, %s: a client whose certificate lasts is resumed", name, tls);
                 else
-                    claim(!arrived &&
-                              pair->status == (ground == CLIENTS_CERTIFICATE ? HOSTLOCK_E_EXPIRED : HOSTLOCK_E_REVOKED),
+                    claim(!arrived && pair->status == client_grounds[ground].status,
                           "%s server, %s: a client whose certificate %s meanwhile is refused, %s (%d)", name, tls,
-                          ground == CLIENTS_CERTIFICATE ? "has expired"
-                          : ground == REVOKED           ? "was revoked"
-                                                        : "was revoked by a CRL of the store", pair->resumed ? "resumed" : "in full",
-                          pair->status);
+                          client_grounds[ground].name, pair->resumed ? "resumed" : "in full", pair->status);
                 pair_free(pair);
             }
         }

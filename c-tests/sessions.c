@@ -2,35 +2,10 @@
  * Resumption skips certificates, so a session is worth what its own handshake was. One that hostlock verified is
  * resumed for the same host on the same context; any other is given up for a full handshake, or ends the handshake.
  */
-#include "support.h"
+#include "sessions.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include <openssl/err.h>
-
-/* A session from a conversation of ctx with server about host; NULL for host on a plain context. */
-static SSL_SESSION *session_from(SSL_CTX *ctx, const char *host, struct server *server)
-{
-    struct outcome outcome;
-    SSL *ssl = client_connection(ctx, host);
-    converse(ssl, server, &outcome);
-    if (outcome.got != 4)
-        show(&outcome);
-    need(outcome.got == 4, "the first conversation failed");
-    SSL_SESSION *session = SSL_get1_session(ssl);
-    SSL_free(ssl);
-    need(session != NULL, "no session");
-    return session;
-}
-
-static SSL_SESSION *careless_session(struct server *server)
-{
-    SSL_CTX *plain = plain_context();
-    SSL_SESSION *session = session_from(plain, NULL, server);
-    SSL_CTX_free(plain);
-    return session;
-}
 
 /* The attack works where nothing stops it: a plain connection to RIGHT_HOST resumes the impostor's session. */
 static void control(int version, int by_id)
@@ -66,48 +41,6 @@ static void resume(SSL_CTX *ctx, const char *host, struct server *server, SSL_SE
     SSL_free(ssl);
 }
 
-static void look_away(const SSL *ssl, int place, int value)
-{
-    (void)ssl, (void)place, (void)value;
-}
-
-static int permit(const SSL *ssl, const SSL_CTX *ctx, int operation, int bits, int nid, void *other, void *extra)
-{
-    (void)ssl, (void)ctx, (void)operation, (void)bits, (void)nid, (void)other, (void)extra;
-    return 1;
-}
-
-static void own_info(SSL *ssl)
-{
-    SSL_set_info_callback(ssl, look_away);
-}
-
-static void own_security(SSL *ssl)
-{
-    SSL_set_security_callback(ssl, permit);
-}
-
-static void own_both(SSL *ssl)
-{
-    own_info(ssl);
-    own_security(ssl);
-}
-
-static void disarm(SSL *ssl)
-{
-    SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
-    SSL_set_verify_result(ssl, X509_V_OK);
-}
-
-static const struct {
-    const char *name;
-    void (*habit)(SSL *);
-} habits[] = {{"", NULL},
-              {", with an info callback of the program's", own_info},
-              {", with a security callback of the program's", own_security},
-              {", with both of the program's", own_both},
-              {", with SSL_VERIFY_NONE", disarm}};
-
 static void honest(int version, int by_id)
 {
     struct server *server = server_new(
@@ -120,7 +53,6 @@ static void honest(int version, int by_id)
         resume(ctx, RIGHT_HOST, server, copy, habits[i].habit, &outcome);
         claim_passes(&outcome, "the session of the same host passes on %s%s%s", version_name(version),
                      by_id ? " by its id" : "", habits[i].name);
-        /* Where both callbacks are the program's only the hello is left, where a session passes or the handshake ends. */
         claim(outcome.resumed && outcome.server.resumed, "  and is resumed on both sides");
         SSL_SESSION_free(copy);
     }
@@ -138,8 +70,7 @@ static void of_another_host(int version)
     for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++) {
         SSL_SESSION *session = session_from(ctx, OTHER_HOST, server);
         resume(ctx, RIGHT_HOST, server, session, habits[i].habit, &outcome);
-        int late = habits[i].habit == own_both;
-        claim_refused(&outcome, late ? HOSTLOCK_E_UNVERIFIED : HOSTLOCK_E_HOST_MISMATCH,
+        claim_refused(&outcome, habits[i].only_the_hello ? HOSTLOCK_E_UNVERIFIED : HOSTLOCK_E_HOST_MISMATCH,
                       "a session of another host is refused on %s%s", version_name(version), habits[i].name);
         claim(outcome.connected != 1 && !outcome.server.resumed, "  inside the handshake");
         SSL_SESSION_free(session);
@@ -162,8 +93,7 @@ static void of_a_careless_context(int version, enum who who, int by_id)
         SSL_CTX *ctx = client_context();
         SSL_SESSION *session = careless_session(server);
         resume(ctx, RIGHT_HOST, server, session, habits[i].habit, &outcome);
-        int late = habits[i].habit == own_both;
-        claim_refused(&outcome, late ? HOSTLOCK_E_UNVERIFIED : who_status(who),
+        claim_refused(&outcome, habits[i].only_the_hello ? HOSTLOCK_E_UNVERIFIED : who_status(who),
                       "a session of a VERIFY_NONE context with %s is refused on %s%s%s", who_name(who),
                       version_name(version), by_id ? " by its id" : "", habits[i].name);
         claim(outcome.connected != 1 && !outcome.server.resumed, "  inside the handshake");
@@ -176,12 +106,21 @@ static void of_a_careless_context(int version, enum who who, int by_id)
 /* With the context's callbacks replaced too, before the connection is made. */
 static void with_replaced_context(int version)
 {
+    static const struct {
+        const char *replaced;
+        int info, security;
+        int status;
+    } contexts[] = {
+        {"info callback was", 1, 0, HOSTLOCK_E_HOST_MISMATCH},
+        {"security callback was", 0, 1, HOSTLOCK_E_HOST_MISMATCH},
+        {"two callbacks were", 1, 1, HOSTLOCK_E_UNVERIFIED},
+    };
     struct server *server = server_new(&(struct manner){.identity = identity(IMPOSTOR), .version = version});
-    for (int which = 1; which < 4; which++) {
+    for (size_t i = 0; i < sizeof(contexts) / sizeof(contexts[0]); i++) {
         SSL_CTX *ctx = client_context();
-        if (which & 1)
+        if (contexts[i].info)
             SSL_CTX_set_info_callback(ctx, look_away);
-        if (which & 2)
+        if (contexts[i].security)
             SSL_CTX_set_security_callback(ctx, permit);
         SSL *ssl = SSL_new(ctx);
         SSL_set1_host(ssl, RIGHT_HOST);
@@ -189,9 +128,9 @@ static void with_replaced_context(int version)
         SSL_set_session(ssl, session);
         struct outcome outcome;
         converse(ssl, server, &outcome);
-        claim_refused(&outcome, which == 3 ? HOSTLOCK_E_UNVERIFIED : HOSTLOCK_E_HOST_MISMATCH,
+        claim_refused(&outcome, contexts[i].status,
                       "a careless session is refused on %s where the context's %s replaced", version_name(version),
-                      which == 1 ? "info callback was" : which == 2 ? "security callback was" : "two callbacks were");
+                      contexts[i].replaced);
         SSL_SESSION_free(session);
         SSL_free(ssl);
         SSL_CTX_free(ctx);
@@ -441,44 +380,6 @@ static void with_application_data(int version)
     server_free(right);
 }
 
-/* "ping" as early data, under a session. */
-static void early_data(enum who who, int verified, void (*habit)(SSL *), const char *habit_name)
-{
-    struct server *server = server_new(
-        &(struct manner){.identity = identity(who), .version = TLS1_3_VERSION, .early_data = 1});
-    SSL_CTX *ctx = client_context();
-    SSL_SESSION *session = verified ? session_from(ctx, RIGHT_HOST, server) : careless_session(server);
-    need(SSL_SESSION_get_max_early_data(session) == 1024, "the server permits no early data");
-    SSL *ssl = client_connection(ctx, RIGHT_HOST);
-    SSL_set_session(ssl, session);
-    if (habit != NULL)
-        habit(ssl);
-    int fd;
-    struct report report;
-    struct line *line = line_open(server, &fd);
-    SSL_set_fd(ssl, fd);
-    size_t written = 0;
-    char buffer[8];
-    int done = SSL_write_early_data(ssl, "ping", 4, &written);
-    int connected = done ? SSL_connect(ssl) : -1;
-    if (verified && connected == 1)
-        (void)!SSL_read(ssl, buffer, 1);
-    line_close(line, &report);
-    int in_the_clear = 0;
-    for (size_t i = 0; i + 4 <= report.raw_length; i++)
-        in_the_clear |= memcmp(report.raw + i, "ping", 4) == 0;
-    if (verified)
-        claim(done == 1 && connected == 1 && report.early == 4 && !in_the_clear && hostlock_conn_error(ssl) == NULL,
-              "early data goes out under a verified session%s", habit_name);
-    else
-        claim(connected != 1 && report.received == 0 && !in_the_clear, "no early data goes out under a careless one%s",
-              habit_name);
-    SSL_SESSION_free(session);
-    SSL_free(ssl);
-    SSL_CTX_free(ctx);
-    server_free(server);
-}
-
 int main(void)
 {
     application_index = SSL_SESSION_get_ex_new_index(0, NULL, NULL, copy_data, free_data);
@@ -501,10 +402,6 @@ int main(void)
     control(TLS1_2_VERSION, 1);
     honest(TLS1_2_VERSION, 1);
     of_a_careless_context(TLS1_2_VERSION, IMPOSTOR, 1);
-    for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++) {
-        early_data(RIGHT, 1, habits[i].habit, habits[i].name);
-        early_data(IMPOSTOR, 0, habits[i].habit, habits[i].name);
-    }
     claim(copies > 0 && frees > 0, "the application's callbacks on sessions saw their own data only");
     return finish();
 }

@@ -172,6 +172,7 @@ static const struct setter {
     void (*set)(X509_STORE *);
     int refused;
 } setters[] = {
+    /* They judge in OpenSSL's place, or make anchors of what they give. */
     {"X509_STORE_set_get_issuer", set_get_issuer, 1},
     {"X509_STORE_set_lookup_certs", set_lookup_certs, 1},
     {"X509_STORE_set_verify", set_verify, 1},
@@ -181,6 +182,7 @@ static const struct setter {
     {"X509_STORE_set_check_crl", set_check_crl, 1},
     {"X509_STORE_set_cert_crl", set_cert_crl, 1},
     {"X509_STORE_set_check_policy", set_check_policy, 1},
+    /* They bring material, or are asked afterwards. */
     {"X509_STORE_set_verify_cb", set_verify_cb, 0},
     {"X509_STORE_set_cleanup", set_cleanup, 0},
     {"X509_STORE_set_depth", set_depth, 0},

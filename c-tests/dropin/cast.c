@@ -1,5 +1,5 @@
 /*
- * Writes the certificates of support.c as PEM files into a directory: cast DIRECTORY. Programs that are run more than
+ * Writes the certificates of support_identities.c as PEM files into a directory: cast DIRECTORY. Programs that are run more than
  * once, or that are no tests of ours, meet the same peers by them.
  */
 #include "../support.h"
