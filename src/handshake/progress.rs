@@ -146,7 +146,7 @@ fn review_client(conn: Conn<'_>) {
     });
     let reviewed = reviewed.and_then(|()| {
         if guard.regime() != Regime::Sealed {
-            session_end::check_not_revoked(conn, guard)?;
+            session_end::check_still_good(conn, guard)?;
             client_certificate::review_mark(conn, guard, ConnectionState::of(conn))?;
             client_certificate::mark_session(conn, guard);
         }

@@ -11,6 +11,7 @@ use openssl::x509::{X509, X509CrlRef};
 use openssl_sys as ffi;
 
 use crate::chain::evidence;
+use crate::chain::exact;
 use crate::chain::messages;
 use crate::chain::verdict;
 use crate::chain::waivers::Waiver;
@@ -116,26 +117,31 @@ pub fn keep(conn: Conn<'_>, guard: &Guard) {
     }
 }
 
-/// Refuses a client that resumes a session although its certificate has been revoked since.
+/// Refuses a client that resumes a session although its certificate has run out or been revoked since. A session ends with
+/// the certificate already, but libssl counts that end from the moment at which it writes the ticket.
 ///
 /// Judges the certificate as in a full handshake, by today's CRLs. Where the session does not hold what the chain is built
 /// of, those CRLs count that bear the issuer's name.
-pub fn check_not_revoked(conn: Conn<'_>, guard: &Guard) -> Result<()> {
+pub fn check_still_good(conn: Conn<'_>, guard: &Guard) -> Result<()> {
     if !conn.is_resumed() {
         return Ok(());
     }
-    let (revocation, flags) = {
+    let (revocation, flags, time, is_timeless) = {
         let settings = guard.settings();
         if settings.waivers.has(Waiver::Chain) {
             return Ok(());
         }
-        (settings.revocation.clone(), settings.verify_flags)
+        let is_timeless = settings.waivers.has(Waiver::Time);
+        (settings.revocation.clone(), settings.verify_flags, settings.verify_time, is_timeless)
     };
+    let Some(certificate) = conn.peer_certificate() else { return Ok(()) };
+    if !is_timeless {
+        exact::check_dates(&certificate, time)?;
+    }
     let wishes = Wishes::read(conn.param());
     if revocation.flags(wishes.flags() | flags) == 0 {
         return Ok(());
     }
-    let Some(certificate) = conn.peer_certificate() else { return Ok(()) };
     let _quiet = Quiet::begin();
     let store = guard.anchors.in_force(conn.effective_store(), false)?;
     let sent = conn.peer_chain();

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::path::Path;
 
-use hostlock::trust::{Index, files, source};
+use hostlock::trust::{Index, one_file, source};
 
 use super::{Bench, Subject};
 use crate::goal::Goal;
