@@ -21,12 +21,9 @@ pub enum Way {
     Ask,
 }
 
-/// The way for `conn`. It is asked before each read and write, so it does little.
+/// The way for `conn`, which is known to be open. It is asked before each read and write, so it does little.
 #[inline]
 pub fn way(conn: Conn<'_>) -> Way {
-    if !open_connections::knows(conn) && !is_open(conn) {
-        return Way::Ask;
-    }
     // After SSL_clear and after a fatal error libssl says no.
     if !conn.is_init_finished() {
         return Way::Ask;
@@ -35,9 +32,7 @@ pub fn way(conn: Conn<'_>) -> Way {
 }
 
 /// Whether `conn` is open though nobody remembers it: another connection may have taken its place in the memory.
-#[cold]
-#[inline(never)]
-fn is_open(conn: Conn<'_>) -> bool {
+pub fn recall(conn: Conn<'_>) -> bool {
     let is_open = ConnectionState::of(conn).is_some_and(ConnectionState::is_open);
     if is_open {
         open_connections::remember(conn);

@@ -24,6 +24,7 @@ use crate::connection::gate::{self, Way};
 use crate::connection::lend::{self, Lent};
 use crate::connection::open::Connection;
 use crate::error::{Error, Result, Status};
+use crate::handshake::open_connections::knows;
 use crate::host::Reference;
 use crate::libssl::Conn;
 
@@ -119,18 +120,10 @@ pub unsafe extern "C" fn hostlock_handshake(conn: *mut hostlock_conn) -> c_int {
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_read(conn: *mut hostlock_conn, buf: *mut c_void, len: usize) -> ssize_t {
-    if !conn.is_null() && !buf.is_null() && len.wrapping_sub(1) < c_int::MAX as usize {
+    if !buf.is_null() && len.wrapping_sub(1) < c_int::MAX as usize && knows(conn.addr()) {
         // SAFETY: neither is NULL, and the caller promises a live connection and so many writable bytes.
         let (conn, room) = unsafe { (Conn::live(conn), slice::from_raw_parts_mut(buf.cast(), len)) };
-        // No Rust code runs here that could panic.
-        return match gate::way(conn) {
-            Way::Direct => match conn.read(room) {
-                got @ 1.. => got as ssize_t,
-                got => read_slowly(conn, room, Some(got), None),
-            },
-            Way::Socket => read_over_socket(conn, room),
-            Way::Ask => read_slowly(conn, room, None, None),
-        };
+        return read_open(conn, room);
     }
     // SAFETY: what it asks for is what the caller promises.
     unsafe { read_oddly(conn, buf, len) }
@@ -148,10 +141,10 @@ pub unsafe extern "C" fn hostlock_read(conn: *mut hostlock_conn, buf: *mut c_voi
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_write(conn: *mut hostlock_conn, buf: *const c_void, len: usize) -> ssize_t {
-    if !conn.is_null() && !buf.is_null() && len.wrapping_sub(1) < c_int::MAX as usize {
+    if !buf.is_null() && len.wrapping_sub(1) < c_int::MAX as usize && knows(conn.addr()) {
         // SAFETY: neither is NULL, and the caller promises a live connection and so many bytes.
         let (conn, bytes) = unsafe { (Conn::live(conn), slice::from_raw_parts(buf.cast(), len)) };
-        return write_part(conn, bytes, Patience::Transport);
+        return write_open(conn, bytes, Patience::Transport);
     }
     // SAFETY: what it asks for is what the caller promises.
     unsafe { write_oddly(conn, buf, len) }
@@ -170,7 +163,12 @@ pub unsafe extern "C" fn hostlock_write_all(conn: *mut hostlock_conn, buf: *cons
         let part = (len - done).min(c_int::MAX as usize);
         // SAFETY: neither is NULL, and the caller promises a live connection and `len` bytes, of which `done` are behind us.
         let (conn, bytes) = unsafe { (Conn::live(conn), slice::from_raw_parts(buf.cast::<u8>().add(done), part)) };
-        let sent = write_part(conn, bytes, Patience::Wait);
+        // SAFETY: the caller promises a live connection of any libssl.
+        let is_open = knows(conn.as_ptr().addr()) || unsafe { recalled(conn.as_ptr()) }.is_some();
+        let sent = match is_open {
+            true => write_open(conn, bytes, Patience::Wait),
+            false => write_slowly(conn, bytes, None, Patience::Wait, None),
+        };
         match usize::try_from(sent) {
             Ok(sent @ 1..) => done += sent,
             Ok(0) => return fail(Error::new(Status::EInternal, "a write moved nothing")) as ssize_t,
@@ -308,15 +306,43 @@ pub unsafe extern "C" fn hostlock_conn_info(conn: *const hostlock_conn) -> *mut 
     pointer(|| string_for_c(unsafe { completed(conn)? }.to_json()))
 }
 
+/// Reads from a connection that is known to be open. No Rust code runs here that could panic.
+#[inline(always)]
+fn read_open(conn: Conn<'_>, room: &mut [MaybeUninit<u8>]) -> ssize_t {
+    match gate::way(conn) {
+        Way::Direct => match conn.read(room) {
+            got @ 1.. => got as ssize_t,
+            got => read_slowly(conn, room, Some(got), None),
+        },
+        Way::Socket => read_over_socket(conn, room),
+        Way::Ask => read_slowly(conn, room, None, None),
+    }
+}
+
 // What follows stands apart from the short way, which would else save registers for it.
 
-/// For hostlock_read, where an argument is NULL, 0 or huge.
+/// The connection, where it is open though nobody remembers it.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` of any libssl that no other thread uses.
+unsafe fn recalled<'a>(conn: *mut hostlock_conn) -> Option<Conn<'a>> {
+    // SAFETY: the caller's promise is the same.
+    let conn = accessor(None, || unsafe { conn_of(conn) }.ok())?;
+    accessor(false, || gate::recall(conn)).then_some(conn)
+}
+
+/// For hostlock_read, where nobody remembers the connection, or an argument is NULL, 0 or huge.
 ///
 /// # Safety
 /// As for hostlock_read.
 #[cold]
 #[inline(never)]
 unsafe fn read_oddly(conn: *mut hostlock_conn, buf: *mut c_void, len: usize) -> ssize_t {
+    // SAFETY: the caller promises NULL or a live connection of any libssl.
+    if let Some(conn) = unsafe { recalled(conn) }.filter(|_| !buf.is_null() && len > 0) {
+        // SAFETY: it is not NULL, and the caller promises so many writable bytes.
+        return read_open(conn, unsafe { slice::from_raw_parts_mut(buf.cast(), len) });
+    }
     io(|| {
         // SAFETY: the caller promises NULL or a live connection of any libssl.
         let conn = unsafe { conn_of(conn)? };
@@ -331,13 +357,18 @@ unsafe fn read_oddly(conn: *mut hostlock_conn, buf: *mut c_void, len: usize) -> 
     })
 }
 
-/// For hostlock_write, where an argument is NULL, 0 or huge.
+/// For hostlock_write, where nobody remembers the connection, or an argument is NULL, 0 or huge.
 ///
 /// # Safety
 /// As for hostlock_write.
 #[cold]
 #[inline(never)]
 unsafe fn write_oddly(conn: *mut hostlock_conn, buf: *const c_void, len: usize) -> ssize_t {
+    // SAFETY: the caller promises NULL or a live connection of any libssl.
+    if let Some(conn) = unsafe { recalled(conn) }.filter(|_| !buf.is_null() && len > 0) {
+        // SAFETY: it is not NULL, and the caller promises so many bytes.
+        return write_open(conn, unsafe { slice::from_raw_parts(buf.cast(), len) }, Patience::Transport);
+    }
     io(|| {
         // SAFETY: the caller promises NULL or a live connection of any libssl.
         let conn = unsafe { conn_of(conn)? };
@@ -372,9 +403,9 @@ fn read_slowly(conn: Conn<'_>, room: &mut [MaybeUninit<u8>], first: Option<c_int
     })
 }
 
+/// Writes to a connection that is known to be open. No Rust code runs here that could panic.
 #[inline(always)]
-fn write_part(conn: Conn<'_>, bytes: &[u8], patience: Patience) -> ssize_t {
-    // No Rust code runs here that could panic.
+fn write_open(conn: Conn<'_>, bytes: &[u8], patience: Patience) -> ssize_t {
     match gate::way(conn) {
         Way::Direct => match conn.write(bytes) {
             sent @ 1.. => sent as ssize_t,
