@@ -28,7 +28,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let purpose = Purpose::named(&arguments.purpose)?;
     let input = &arguments.input;
-    let (certdata, pem) = progress::during(&format!("reading {}", input.display()), || {
+    let (certdata, pem) = progress::during(&format!("reading {}", input.display()), || -> Result<_> {
         let certdata = certdata::load(input)?;
         let pem = certdata.pem(purpose, &format!("{input:?}"))?;
         Ok((certdata, pem))
