@@ -215,7 +215,10 @@ static void stays_failed(int as_server, int by_libssl, int memory)
     close(pair[1]);
 }
 
-/* What came before a write failed can be read; an end that follows is not called clean, as the peer has not got all. */
+/*
+ * What came before a write failed can be read, but not from OpenSSL 4.0 on, which ends the connection there. An end that
+ * follows is not called clean, as the peer has not got all.
+ */
 static void end_after_failed_write(void)
 {
     int pair[2];
@@ -230,7 +233,8 @@ static void end_after_failed_write(void)
     int failure = (int)hostlock_write(client, "lost", 4);
     claim(failure == HOSTLOCK_E_TRUNCATED && hostlock_write(client, "lost", 4) == failure,
           "a write to a peer who listens no more fails, and again (%d) on %s", failure, version_name(version));
-    claim(hostlock_read(client, buffer, sizeof buffer) == 5, "  what the peer had sent before is read");
+    if (OpenSSL_version_num() < 0x40000000L)
+        claim(hostlock_read(client, buffer, sizeof buffer) == 5, "  what the peer had sent before is read");
     claim(hostlock_read(client, buffer, sizeof buffer) == failure && hostlock_read(client, buffer, sizeof buffer) == failure,
           "  and the end, though the peer said goodbye, is that failure");
     SSL_free(client);

@@ -222,7 +222,8 @@ HOSTLOCK_MUST_USE int hostlock_handshake(hostlock_conn *conn);
  * HOSTLOCK_E_TRUNCATED: the connection was cut, and what was read may be incomplete. HOSTLOCK_E_TIMEOUT: nothing came
  * within the context's timeout (hostlock_ctx_set_timeout says on which connections it holds); the call may be repeated.
  * Before the handshake it makes the handshake first. len must not be 0. After a write that failed for good, what the peer
- * had sent before can be read; then the answer is that failure, also where the peer said goodbye: it has not got all.
+ * had sent before can be read, but not with OpenSSL 4.0; then the answer is that failure, also where the peer said goodbye:
+ * it has not got all.
  */
 HOSTLOCK_MUST_USE
 ssize_t hostlock_read(hostlock_conn *conn,

@@ -69,6 +69,8 @@ fn a_malformed_pin_is_an_argument_error_and_stops_every_handshake() {
 fn the_pin_of_the_openssl_command_is_the_same() {
     let root = Recipe { key: support::pki::rsa(2048), ..Recipe::ca("Root CA") }.self_signed();
     let mut command = std::process::Command::new("openssl")
+        // The command belongs to the system's libssl.
+        .env_remove("LD_LIBRARY_PATH")
         .args(["x509", "-pubkey", "-noout"])
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())

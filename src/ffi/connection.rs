@@ -113,7 +113,8 @@ pub unsafe extern "C" fn hostlock_handshake(conn: *mut hostlock_conn) -> c_int {
 /// HOSTLOCK_E_TRUNCATED: the connection was cut, and what was read may be incomplete. HOSTLOCK_E_TIMEOUT: nothing came
 /// within the context's timeout (hostlock_ctx_set_timeout says on which connections it holds); the call may be repeated.
 /// Before the handshake it makes the handshake first. `len` must not be 0. After a write that failed for good, what the peer
-/// had sent before can be read; then the answer is that failure, also where the peer said goodbye: it has not got all.
+/// had sent before can be read, but not with OpenSSL 4.0; then the answer is that failure, also where the peer said goodbye:
+/// it has not got all.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` that no other thread uses now; `buf` is NULL or `len` writable bytes.

@@ -41,8 +41,7 @@ mod of_libssl {
 
     use openssl_sys as ffi;
 
-    use super::Progress;
-    use crate::libssl::Conn;
+    use super::{Conn, Progress};
     use crate::libssl::library::Library;
     use crate::libssl::queue::Quiet;
 

@@ -106,6 +106,8 @@ impl OldServer {
         std::fs::write(&certificate, identity.pem()).unwrap();
         std::fs::write(&key, identity.key_pem()).unwrap();
         let mut child = Command::new("openssl")
+            // The command belongs to the system's libssl.
+            .env_remove("LD_LIBRARY_PATH")
             .args(["s_server", "-accept", "127.0.0.1:0", "-naccept", "4", "-cert"])
             .arg(&certificate)
             .arg("-key")
