@@ -96,19 +96,15 @@ struct Review<'a> {
 }
 
 impl Reviewer for Review<'_> {
-    fn review(&self, ok: c_int, context: StoreCtx<'_>) -> c_int {
-        // 2 tells of the policies that were found.
-        if ok == 2 || ok == 1 && context.parent().is_none() {
-            return ok;
-        }
-        let good = self.decide(ok == 1, context);
+    fn review(&self, ok: bool, context: StoreCtx<'_>) -> bool {
+        let good = self.decide(ok, context);
         // The code that stands there would otherwise be the outcome.
         match (ok, good) {
-            (0, true) => context.set_error(ffi::X509_V_OK),
-            (1, false) => context.set_error(ffi::X509_V_ERR_CERT_REVOKED),
+            (false, true) => context.set_error(ffi::X509_V_OK),
+            (true, false) => context.set_error(ffi::X509_V_ERR_CERT_REVOKED),
             _ => {}
         }
-        good.into()
+        good
     }
 }
 

@@ -36,7 +36,7 @@ pub fn check(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error,
     let mut is_constrained = false;
     for (depth, certificate) in chain.iter().enumerate() {
         let extent = if depth == 0 { Extent::Leaf } else { Extent::Anchor };
-        let bytes = signed.of(certificate).ok_or((OutOfMemory.into(), extent))?;
+        let bytes = signed.of(certificate).ok_or_else(|| (OutOfMemory.into(), extent))?;
         let place = place(depth, chain.len());
         if place == Place::Anchor && case.known_anchor.is(rules, bytes) {
             continue;

@@ -51,10 +51,11 @@ pub struct Outcome {
     pub chain: Vec<X509>,
 }
 
-/// What is asked about each thing that libcrypto finds wrong, and of each certificate that it finds right.
+/// What is asked about each thing that libcrypto finds wrong, and about each certificate that it finds right in the chain of
+/// a CRL's own issuer.
 pub trait Reviewer {
     /// Whether the verification goes on: `ok` says what libcrypto thinks. A panic stops it.
-    fn review(&self, ok: c_int, context: StoreCtx<'_>) -> c_int;
+    fn review(&self, ok: bool, context: StoreCtx<'_>) -> bool;
 }
 
 /// Verifies a chain. What `param` says counts, and nothing that the store says.
@@ -92,12 +93,16 @@ pub fn verify(material: &Material<'_>, param: OwnParam, reviewer: &dyn Reviewer)
 unsafe extern "C" fn review(ok: c_int, context: *mut ffi::X509_STORE_CTX) -> c_int {
     // SAFETY: OpenSSL hands its live context.
     let Some(view) = (unsafe { StoreCtx::new(context) }) else { return 0 };
+    // 2 tells of the policies that were found.
+    if ok == 2 || ok == 1 && view.parent().is_none() {
+        return ok;
+    }
     // The chain of a CRL's own issuer is verified in a context of its own. That lies on the stack: only its parent counts.
     let outermost = std::iter::successors(Some(view), |context| context.parent()).last().unwrap_or(view);
     let Some(notes) = running::notes_of(outermost.as_ptr()) else { return 0 };
     // SAFETY: `verify` lays a reviewer out as long as it verifies in this context, and it lives longer.
     let reviewer = unsafe { *notes.cast::<&dyn Reviewer>() };
-    stopped(|| reviewer.review(ok, view)).unwrap_or(0)
+    stopped(|| reviewer.review(ok == 1, view)).unwrap_or(false).into()
 }
 
 /// The certificates that `store` has under `name`, by whatever way it finds them.
