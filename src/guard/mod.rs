@@ -266,8 +266,8 @@ impl Guard {
         let _ = self.observer.set(observer);
     }
 
-    /// Whether it is asked for the first time: by the observer, when the context's first handshake has ended.
-    pub fn is_first_connection(&self) -> bool {
+    /// Says once that it is the first: to the observer, when the context's first handshake has ended.
+    pub fn claim_first_connection(&self) -> bool {
         !self.connected_before.swap(true, Ordering::Relaxed)
     }
 

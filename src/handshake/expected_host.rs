@@ -29,14 +29,7 @@ pub fn of_connection(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionSta
         let settings = guard.settings();
         (settings.host.clone(), settings.host_from_sni, settings.match_rules)
     };
-    let mut wanted = ExpectedHost { groups: Vec::new(), rules };
-    if let Some(state) = state {
-        let known = state.known();
-        if let Some(error) = &known.poison {
-            return Err(error.clone());
-        }
-        wanted.groups.extend(known.host.clone().map(|host| vec![host]));
-    }
+    let mut wanted = ExpectedHost { groups: named_by_call(state)?.into_iter().collect(), rules };
     let of_store = add_parameters(conn.param(), conn.effective_store(), guard, &mut wanted, quiet)?;
     if wanted.groups.is_empty() {
         wanted.groups.extend(context_host.map(|host| vec![host]));
@@ -65,20 +58,23 @@ pub fn of_client(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionState>,
         let settings = guard.settings();
         (settings.host.clone().filter(|_| guard.role == Role::Server), settings.match_rules)
     };
-    let mut wanted = ExpectedHost { groups: Vec::new(), rules };
-    if let Some(state) = state {
-        let known = state.known();
-        if let Some(error) = &known.poison {
-            return Err(error.clone());
-        }
-        wanted.groups.extend(known.host.clone().map(|host| vec![host]));
-    }
+    let mut wanted = ExpectedHost { groups: named_by_call(state)?.into_iter().collect(), rules };
     let of_store = add_parameters(conn.param(), conn.effective_store(), guard, &mut wanted, quiet)?;
     if wanted.groups.is_empty() {
         wanted.groups.extend(context_host.map(|host| vec![host]));
     }
     wanted.groups.extend(of_store);
     Ok((!wanted.groups.is_empty()).then_some(wanted))
+}
+
+/// What `hostlock_conn_set_host` named; an error where that failed.
+fn named_by_call(state: Option<&ConnectionState>) -> Result<Option<Vec<Reference>>> {
+    let Some(state) = state else { return Ok(None) };
+    let known = state.known();
+    match &known.poison {
+        Some(error) => Err(error.clone()),
+        None => Ok(known.host.clone().map(|host| vec![host])),
+    }
 }
 
 /// The first name by which a program says whom it wants, for a report: the host of its parameters, else the SNI.

@@ -83,7 +83,7 @@ impl Seal {
         if self.mode == Mode::Enforce || !journal::is_open() {
             return;
         }
-        let first = Guard::of_conn(conn).is_some_and(Guard::is_first_connection);
+        let first = Guard::of_conn(conn).is_some_and(Guard::claim_first_connection);
         if let (true, Ok(report)) = (first, audit::connection(conn)) {
             journal::write("audit", now(), |object| {
                 object.raw("report", &report.to_json()).text("text", &report.to_text());
