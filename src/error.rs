@@ -419,30 +419,14 @@ impl Error {
         Arc::as_ptr(&self.0)
     }
 
-    /// Gives one owner to C.
-    pub fn into_raw(self) -> *const Detail {
-        Arc::into_raw(self.0)
+    /// What the C ABI shares.
+    pub(crate) fn into_shared(self) -> Arc<Detail> {
+        self.0
     }
 
-    /// Takes an owner back from C.
-    ///
-    /// # Safety
-    /// `raw` came from [`Error::into_raw`] and is not used again.
-    pub unsafe fn from_raw(raw: *const Detail) -> Error {
-        // SAFETY: the caller gives up an owner that `into_raw` made.
-        Error(unsafe { Arc::from_raw(raw) })
-    }
-
-    /// One more owner of the error behind a pointer that C holds.
-    ///
-    /// # Safety
-    /// `raw` came from [`Error::as_ptr`] or [`Error::into_raw`], and the error still lives.
-    pub unsafe fn share_raw(raw: *const Detail) -> Error {
-        // SAFETY: the caller promises a live error; the count is raised for the owner that `from_raw` makes.
-        unsafe {
-            Arc::increment_strong_count(raw);
-            Error::from_raw(raw)
-        }
+    /// The error again.
+    pub(crate) fn from_shared(shared: Arc<Detail>) -> Error {
+        Error(shared)
     }
 }
 

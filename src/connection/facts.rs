@@ -7,7 +7,7 @@ use std::ptr;
 use crate::connection::{gate, gather};
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
-use crate::handshake::connection_state::{Verdict, ConnectionState};
+use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::json::Object;
 use crate::libssl::{Conn, Suite, certificate_words};
 use crate::moment;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
-use crate::handshake::connection_state::{Verdict, ConnectionState};
+use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::{open_connections, refusals};
 use crate::libssl::Conn;
 use crate::role::Role;

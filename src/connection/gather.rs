@@ -9,7 +9,7 @@ use crate::connection::transport::Transport;
 use crate::connection::{alert, resolve};
 use crate::error::{Error, Status};
 use crate::guard::Guard;
-use crate::handshake::connection_state::{Verdict, ConnectionState};
+use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::expected_host;
 use crate::libssl::queue::{self, Quiet, library, reason_text};
 use crate::libssl::{Conn, sys};

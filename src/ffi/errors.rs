@@ -5,11 +5,12 @@
 
 use std::ffi::{CString, c_char, c_int, c_long};
 use std::ptr;
+use std::sync::Arc;
 
 use super::boundary::{accessor, last};
 use super::{conn_of, hostlock_conn, hostlock_error};
 use crate::error::{Error, Status};
-use crate::handshake::connection_state::{Verdict, ConnectionState};
+use crate::handshake::connection_state::{ConnectionState, Verdict};
 
 /// This thread's last failure, or NULL where none has failed yet. The pointer lives until the next failing hostlock
 /// call of the same thread; `_free` functions neither reset nor set it. Keep one with hostlock_error_dup.
@@ -45,7 +46,7 @@ pub unsafe extern "C" fn hostlock_conn_error(conn: *const hostlock_conn) -> *con
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hostlock_error_dup(error: *const hostlock_error) -> *mut hostlock_error {
     // SAFETY: the caller promises NULL or a live error.
-    unsafe { read(error, ptr::null_mut(), |error| error.clone().into_raw() as *mut hostlock_error) }
+    unsafe { read(error, ptr::null_mut(), |error| Arc::into_raw(error.clone().into_shared()) as *mut hostlock_error) }
 }
 
 /// Frees a copy that hostlock_error_dup made. NULL is fine.
@@ -57,7 +58,7 @@ pub unsafe extern "C" fn hostlock_error_free(error: *mut hostlock_error) {
     accessor((), || {
         if !error.is_null() {
             // SAFETY: it is not NULL, and the caller gives up its owner.
-            drop(unsafe { Error::from_raw(error) });
+            drop(unsafe { Arc::from_raw(error) });
         }
     })
 }
@@ -177,14 +178,26 @@ pub unsafe extern "C" fn hostlock_error_json(error: *const hostlock_error) -> *c
     unsafe { lend(error, |error| Some(&error.rendered().json)) }.unwrap_or(c"{}".as_ptr())
 }
 
+/// One more owner of the error behind a pointer that C holds.
+///
+/// # Safety
+/// `error` is live.
+pub unsafe fn share(error: *const hostlock_error) -> Error {
+    // SAFETY: the caller promises that it lives; the count is raised for the owner that is made.
+    Error::from_shared(unsafe {
+        Arc::increment_strong_count(error);
+        Arc::from_raw(error)
+    })
+}
+
 /// # Safety
 /// `error` is NULL or live.
 unsafe fn read<T>(error: *const hostlock_error, fallback: T, body: impl FnOnce(&Error) -> T) -> T {
     if error.is_null() {
         return fallback;
     }
-    // SAFETY: the caller promises NULL or a live error.
-    let error = unsafe { Error::share_raw(error) };
+    // SAFETY: it is not NULL, and the caller promises that it lives.
+    let error = unsafe { share(error) };
     accessor(fallback, || body(&error))
 }
 

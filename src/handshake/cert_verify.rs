@@ -17,7 +17,7 @@ use crate::error::{Error, Result, Status};
 use crate::guard::case;
 use crate::guard::observer::{Excused, Occasion};
 use crate::guard::{Guard, Regime};
-use crate::handshake::connection_state::{Verdict, ConnectionState};
+use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::hooks::{self, Verify};
 use crate::handshake::{client_certificate, ech, expected_host, outcome, session, session_end, start};
 use crate::host::{Reference, ExpectedHost};

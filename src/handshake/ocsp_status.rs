@@ -11,7 +11,7 @@ use crate::chain::waivers::Waiver;
 use crate::chain::wishes::Wishes;
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
-use crate::handshake::connection_state::{Verdict, ConnectionState};
+use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::hooks::{STAPLE, Staple};
 use crate::handshake::{outcome, session, session_end};
 use crate::libssl::callback::{self, Callback};

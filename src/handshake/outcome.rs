@@ -4,7 +4,7 @@ use std::ffi::c_int;
 
 use crate::guard::observer::{End, Observer};
 use crate::guard::{Guard, Regime};
-use crate::handshake::connection_state::{Verdict, ConnectionState};
+use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::libssl_error::{self, Found};
 use crate::handshake::report_only;
 use crate::libssl::{Conn, sys};

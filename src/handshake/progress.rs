@@ -10,7 +10,7 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
-use crate::handshake::connection_state::{Verdict, ConnectionState};
+use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::expected_host;
 use crate::handshake::hooks::{self, Observe, ObserveWithApplication};
 use crate::handshake::refusals::{CONTEXT_REPLACED, NOT_CALLED, foreign_session, unverified};

@@ -9,7 +9,7 @@ use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::guard::case;
 use crate::guard::observer::{End, Excused, Observer, Occasion};
-use crate::handshake::connection_state::{Verdict, ConnectionState};
+use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::expected_host;
 use crate::host::ExpectedHost;
 use crate::libssl::Conn;

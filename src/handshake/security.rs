@@ -9,7 +9,7 @@
 use std::ffi::c_int;
 
 use crate::guard::{Guard, Regime};
-use crate::handshake::connection_state::{Verdict, ConnectionState};
+use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::hooks::{self, Decide, DecideWithApplication};
 use crate::handshake::refusals::{NOT_CALLED, unverified};
 use crate::handshake::start;

@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_long};
 
 use crate::error::{Error, Result};
 use crate::guard::{Guard, Regime};
-use crate::handshake::connection_state::{Verdict, ConnectionState};
+use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::refusals::{CONTEXT_REPLACED, foreign_session, unverified};
 use crate::handshake::{
     client_certificate, ech, expected_host, hooks, id_context, ocsp_status, open_connections, session,

@@ -8,7 +8,7 @@ use std::ptr;
 use openssl_sys as ffi;
 
 use crate::guard::Guard;
-use crate::handshake::connection_state::{Verdict, ConnectionState};
+use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::hooks::{Tripwire, UNDECIDED, Undecided};
 use crate::handshake::refusals::{CONTEXT_REPLACED, unverified};
 use crate::libssl::callback::Callback;

@@ -213,12 +213,10 @@ impl Client {
 }
 
 fn last_error() -> Error {
-    // SAFETY: the copy is taken over.
-    unsafe {
-        let copy = errors::hostlock_error_dup(errors::hostlock_last_error());
-        assert!(!copy.is_null());
-        Error::from_raw(copy)
-    }
+    let last = errors::hostlock_last_error();
+    assert!(!last.is_null());
+    // SAFETY: this thread's last error lives until its next failure.
+    unsafe { errors::share(last) }
 }
 
 /// A text that the C ABI lent.

@@ -5,7 +5,7 @@ use crate::connection::failure::{self, Phase};
 use crate::connection::gather;
 use crate::connection::transport::Transport;
 use crate::error::{Error, Status};
-use crate::handshake::connection_state::{Verdict, ConnectionState};
+use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::libssl::queue;
 
 impl Drive<'_> {
