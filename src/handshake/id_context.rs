@@ -5,7 +5,7 @@
 //! end every session: they are asked at resumption. It is never random, so that machines that are set up alike resume each
 //! other's sessions.
 //!
-//! Where OpenSSL does not show what the program set, that is left as it is.
+//! Where OpenSSL does not show what the program set, no session is resumed that rests on more than that.
 
 use crate::error::Result;
 use crate::guard::{Guard, Regime};
@@ -46,7 +46,10 @@ pub fn give(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) {
         state.known().begun_as = (guard.regime() == Regime::Hardened).then(|| compute(conn, guard, None, &[]));
         return;
     }
-    let Some(current) = conn.session_id_context() else { return };
+    let Some(current) = conn.session_id_context() else {
+        // What the program keeps apart is not known.
+        return session::require(conn, &guard.unmatchable_mark());
+    };
     let earlier = state.known().id_context.clone().filter(|given| given.ours[..] == current[..]);
     let (of_program, of_context) = match earlier {
         Some(earlier) => (earlier.of_program, earlier.of_context),

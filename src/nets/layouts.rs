@@ -88,6 +88,25 @@ fn where_purpose_trust_and_policies_cannot_be_seen_the_chain_is_refused() {
 }
 
 #[test]
+fn where_the_id_context_of_a_servers_sessions_cannot_be_seen_none_is_resumed() {
+    let world = World::new();
+    let (client, server) = (world.plain_client(SslVersion::TLS1_2), world.guarded_server());
+    let is_resumed = || {
+        let first = Pair::new(&client, &server);
+        assert!(first.run().complete);
+        first.shut_down();
+        let mut second = Pair::new(&client, &server);
+        // SAFETY: the session is of the same client's context.
+        unsafe { second.client.set_session(first.client.session().unwrap()).unwrap() };
+        assert!(second.run().complete);
+        second.client.session_reused()
+    };
+    assert!(is_resumed());
+    assert!(!unproven("id context", is_resumed));
+    assert!(is_resumed());
+}
+
+#[test]
 fn where_an_address_cannot_be_seen_it_is_asked_for() {
     let world = World::new();
     let (client, server) = (world.client(), world.plain_server(SslVersion::TLS1_3));
