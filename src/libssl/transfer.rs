@@ -217,6 +217,12 @@ impl<'a> Conn<'a> {
         unsafe { Bio::find(self.reader()) }
     }
 
+    /// The same, with an owner of its own: the connection may get another BIO meanwhile.
+    pub fn share_wire<W: Wire>(self) -> Option<Bio<W>> {
+        // SAFETY: NULL, or a BIO that the connection keeps alive for the length of this call.
+        unsafe { Bio::share(self.reader()) }
+    }
+
     /// Gives it a BIO for both directions, in place of those that it had.
     #[doc(alias = "SSL_set_bio")]
     pub fn set_bio<W: Wire>(self, bio: Bio<W>) {
