@@ -7,7 +7,9 @@
 #include "guarded_io.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -245,6 +247,107 @@ static void end_after_failed_write(void)
     close(pair[1]);
 }
 
+static int swap_at;
+
+/* Gives the connection another BIO over the same socket. */
+static void swap_bio(const SSL *ssl, int place, int value)
+{
+    (void)value;
+    if (!(place & swap_at)) return;
+    swap_at = 0;
+    BIO *bio = BIO_new_socket(dup(SSL_get_fd(ssl)), BIO_CLOSE);
+    SSL_set_bio((SSL *)ssl, bio, bio);
+}
+
+/* A callback of the program's takes our transport away from a connection of ours, in the middle of a call that uses it. */
+static void swapped_inside(int place)
+{
+    int pair[2];
+    char buffer[8];
+    SSL *client = NULL;
+    SSL_CTX *ctx = client_context(), *honest = plain_server(identity(RIGHT));
+    only(ctx);
+    SSL_CTX_set_info_callback(ctx, swap_bio);
+    pair_of_sockets(pair, 1);
+    SSL *server = over(honest, pair[1]);
+    need(hostlock_connect_fd(ctx, pair[0], RIGHT_HOST, &client) == 0, "hostlock_connect_fd");
+    swap_at = place;
+    int answer = HOSTLOCK_WANT_READ;
+    for (int i = 0; i < 50 && (answer == HOSTLOCK_WANT_READ || answer == HOSTLOCK_WANT_WRITE); i++) {
+        answer = hostlock_handshake(client);
+        SSL_accept(server);
+    }
+    claim(answer == 0 && swap_at == 0 && hostlock_write(client, "ping", 4) == 4 && SSL_read(server, buffer, 8) == 4,
+          "another BIO from an info callback, in the middle of hostlock_handshake (%d) on %s", answer, version_name(version));
+    SSL_free(client);
+    SSL_free(server);
+    SSL_CTX_free(ctx);
+    SSL_CTX_free(honest);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static BIO *own_bio[2];
+
+static void set_the_same(const SSL *ssl, int place, int value)
+{
+    (void)value;
+    if (!(place & swap_at)) return;
+    swap_at = 0;
+    SSL_set_bio((SSL *)ssl, own_bio[0], own_bio[1]);
+}
+
+/* A callback of the program's sets the BIOs that the connection has, as it sees it: OpenSSL takes no reference then. */
+static void set_again_inside(int apart)
+{
+    int pair[2];
+    char buffer[8];
+    SSL_CTX *ctx = client_context(), *honest = plain_server(identity(RIGHT));
+    only(ctx);
+    pair_of_sockets(pair, 1);
+    SSL *server = over(honest, pair[1]), *client = client_connection(ctx, RIGHT_HOST);
+    own_bio[0] = own_bio[1] = BIO_new_socket(pair[0], BIO_NOCLOSE);
+    if (apart) own_bio[1] = BIO_new_socket(pair[0], BIO_NOCLOSE);
+    SSL_set_bio(client, own_bio[0], own_bio[1]);
+    SSL_set_info_callback(client, set_the_same);
+    swap_at = SSL_CB_CONNECT_LOOP;
+    int answer = HOSTLOCK_WANT_READ;
+    for (int i = 0; i < 50 && (answer == HOSTLOCK_WANT_READ || answer == HOSTLOCK_WANT_WRITE); i++) {
+        answer = hostlock_handshake(client);
+        SSL_accept(server);
+    }
+    claim(answer == 0 && swap_at == 0 && SSL_get_rbio(client) == own_bio[0] && SSL_get_wbio(client) == own_bio[1]
+              && hostlock_write(client, "ping", 4) == 4 && SSL_read(server, buffer, 8) == 4,
+          "its own %s again from an info callback, in the middle of hostlock_handshake (%d) on %s",
+          apart ? "BIOs" : "BIO", answer, version_name(version));
+    SSL_free(client);
+    SSL_free(server);
+    SSL_CTX_free(ctx);
+    SSL_CTX_free(honest);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+/* More than libssl takes at once; a careless program gives -1 for a length. */
+static void huge_lengths(void)
+{
+    static char buffer[1 << 15];
+    SSL_CTX *ctx = client_context(), *honest = plain_server(identity(RIGHT));
+    only(ctx);
+    SSL *client = client_connection(ctx, RIGHT_HOST), *server = SSL_new(honest);
+    need(meet_in_memory(client, server), "an honest connection");
+    const size_t lengths[] = {(size_t)INT_MAX + 1, SIZE_MAX};
+    for (int i = 0; i < 2; i++) {
+        need(SSL_write(server, "pong", 4) == 4, "SSL_write");
+        long got = hostlock_read(client, buffer, lengths[i]);
+        claim(got == 4, "a read of %zu bytes gets what is there on %s (%ld)", lengths[i], version_name(version), got);
+    }
+    SSL_free(client);
+    SSL_free(server);
+    SSL_CTX_free(ctx);
+    SSL_CTX_free(honest);
+}
+
 static void poisoned(void)
 {
     for (int first = 0; first < 4; first++) {
@@ -286,6 +389,11 @@ int main(void)
         end_after_failed_write();
         retries(0);
         retries(1);
+        swapped_inside(SSL_CB_CONNECT_LOOP);
+        swapped_inside(SSL_CB_HANDSHAKE_DONE);
+        set_again_inside(0);
+        set_again_inside(1);
+        huge_lengths();
     }
     claim(infos > 0, "the program's info callback was called");
     return finish();

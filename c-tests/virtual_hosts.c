@@ -169,6 +169,33 @@ static void alike(int version)
     SSL_CTX_free(others);
 }
 
+/* The client is named on the connection; the other name's context, perhaps a plain one, demands nothing. */
+static void named_on_the_connection(enum kind kind, int plain, int version)
+{
+    SSL_CTX *first = server_context(kind, trusted_ca());
+    others = plain ? SSL_CTX_new(TLS_server_method()) : server_context(kind, NULL);
+    SSL_CTX_use_certificate(others, identity(RIGHT)->certificate);
+    SSL_CTX_use_PrivateKey(others, identity(RIGHT)->key);
+    SSL_CTX_set_tlsext_servername_callback(first, by_name);
+    int arrived[2], status = 0;
+    for (int named = 0; named < 2; named++) {
+        SSL *server = SSL_new(first), *client = SSL_new(clients[version == TLS1_3_VERSION][0]);
+        SSL_set_tlsext_host_name(client, "closed.example");
+        if (named)
+            need(hostlock_conn_set_host(server, "client.example") == 0, "hostlock_conn_set_host");
+        arrived[named] = meet_in_memory(client, server);
+        if (named)
+            status = hostlock_error_status(hostlock_conn_error(server));
+        SSL_free(server);
+        SSL_free(client);
+    }
+    claim(arrived[0] && !arrived[1] && status == (plain ? HOSTLOCK_E_UNVERIFIED : HOSTLOCK_E_NO_CERTIFICATE),
+          "%s, %s: a client that was named on the connection is not served without a certificate by %s context that demands "
+          "none (%d)", kind_names[kind], version_name(version), plain ? "a plain" : "another", status);
+    SSL_CTX_free(first);
+    SSL_CTX_free(others);
+}
+
 int main(void)
 {
     for (int version = 0; version < 2; version++)
@@ -183,6 +210,10 @@ int main(void)
         verified_elsewhere(HARDENED, 0, both_versions[i]);
         verified_elsewhere(HARDENED, 1, both_versions[i]);
         alike(both_versions[i]);
+        for (int plain = 0; plain < 2; plain++) {
+            named_on_the_connection(OWN, plain, both_versions[i]);
+            named_on_the_connection(HARDENED, plain, both_versions[i]);
+        }
     }
     need(hostlock_seal_process(NULL) == 0, "hostlock_seal_process");
     for (int i = 0; i < 2; i++)

@@ -191,6 +191,13 @@ fn the_crl_at_the_certificates_point_is_found_among_others() {
     world.hold("another revokes", vec![shard(b"http://c/2", world.revoking()), one()], REVOKED);
     let later = numbered(2, other());
     world.hold("another is newer", vec![shard(b"http://c/1", world.revoking()), later], REVOKED);
+    // Named relative to the CRL's issuer: CN=a, CN=b.
+    let relative = |letter: u8, crl: CrlRecipe| {
+        let name = wrap(0x30, &[&[0x06, 3, 0x55, 0x04, 0x03][..], &wrap(0x0c, &[letter])].concat());
+        with(extension("2.5.29.28", true, &wrap(0x30, &wrap(0xa0, &wrap(0xa1, &name)))), crl)
+    };
+    let (revokes, newer) = (|| relative(b'a', world.revoking()), || numbered(2, relative(b'b', world.good())));
+    world.hold("another is newer, by relative names", vec![world.good(), revokes(), newer()], REVOKED);
 }
 
 /// The entry's certificateIssuer.
@@ -242,6 +249,31 @@ fn an_indirect_crl_revokes_beside_a_clean_direct_one_if_its_issuer_is_named_or_s
     let by_sent = about(&world.middle, &world.leaf, CrlRecipe::of(&sent));
     world.sent.push(sent);
     assert_eq!(ask(&world, &by_sent), REVOKED, "by one that was sent and the root vouches for");
+}
+
+#[test]
+fn an_indirect_revocation_is_not_taken_back_by_a_newer_crl_that_is_silent_about_other_issuers_certificates() {
+    let world = world();
+    let ask = |crls: &[&X509Crl]| {
+        let outcomes: Vec<_> = PLACES
+            .into_iter()
+            .flat_map(|place| orders(crls.len()).into_iter().map(move |order| (place, order)))
+            .map(|(place, order)| {
+                let crls: Vec<&X509Crl> = order.iter().map(|&index| crls[index]).collect();
+                status(world.ask(place, &crls).map(|()| String::new()))
+            })
+            .collect();
+        assert!(outcomes.iter().all(|outcome| *outcome == outcomes[0]), "{outcomes:?}");
+        outcomes[0]
+    };
+    let clean = world.good().build();
+    let by_root = about(&world.middle, &world.leaf, CrlRecipe::of(&world.root));
+    let newer = || CrlRecipe { this_update: -60, ..numbered(2, CrlRecipe::of(&world.root)) };
+    // The root's CRL about what the root issued says nothing of what the CA below it issued.
+    let own = newer().build();
+    assert_eq!(ask(&[&clean, &by_root, &own]), REVOKED, "the root's own CRL is newer");
+    let indirect = with(scope(4), newer()).build();
+    assert_eq!(ask(&[&clean, &by_root, &indirect]), GOOD, "a newer indirect one is silent");
 }
 
 #[test]

@@ -221,7 +221,9 @@ impl<'a> Evidence<'a> {
     /// in force, and speak for all that the one does.
     fn is_superseded(&self, crl: &Crl, certificate: &X509Ref, signer: &X509Ref) -> bool {
         self.named(crl.list().issuer_name()).iter().any(|other| {
-            let silent = !other.is_delta() && other.is_silent_about(certificate);
+            // One that lists no certificates of other issuers is silent about them and says nothing by it.
+            let speaks = || other.is_indirect() || other.names_issuer_of(certificate);
+            let silent = !other.is_delta() && speaks() && other.is_silent_about(certificate);
             (silent || other.releases(certificate))
                 && other.is_newer_than(crl)
                 && other.speaks_for_all_of(crl)

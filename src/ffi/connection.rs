@@ -341,8 +341,8 @@ unsafe fn recalled<'a>(conn: *mut hostlock_conn) -> Option<Conn<'a>> {
 unsafe fn read_oddly(conn: *mut hostlock_conn, buf: *mut c_void, len: usize) -> ssize_t {
     // SAFETY: the caller promises NULL or a live connection of any libssl.
     if let Some(conn) = unsafe { recalled(conn) }.filter(|_| !buf.is_null() && len > 0) {
-        // SAFETY: it is not NULL, and the caller promises so many writable bytes.
-        return read_open(conn, unsafe { slice::from_raw_parts_mut(buf.cast(), len) });
+        // SAFETY: it is not NULL, and the caller promises so many writable bytes; libssl takes no more at once.
+        return read_open(conn, unsafe { slice::from_raw_parts_mut(buf.cast(), len.min(c_int::MAX as usize)) });
     }
     io(|| {
         // SAFETY: the caller promises NULL or a live connection of any libssl.
@@ -367,8 +367,9 @@ unsafe fn read_oddly(conn: *mut hostlock_conn, buf: *mut c_void, len: usize) -> 
 unsafe fn write_oddly(conn: *mut hostlock_conn, buf: *const c_void, len: usize) -> ssize_t {
     // SAFETY: the caller promises NULL or a live connection of any libssl.
     if let Some(conn) = unsafe { recalled(conn) }.filter(|_| !buf.is_null() && len > 0) {
-        // SAFETY: it is not NULL, and the caller promises so many bytes.
-        return write_open(conn, unsafe { slice::from_raw_parts(buf.cast(), len) }, Patience::Transport);
+        // SAFETY: it is not NULL, and the caller promises so many bytes; libssl takes no more at once.
+        let bytes = unsafe { slice::from_raw_parts(buf.cast(), len.min(c_int::MAX as usize)) };
+        return write_open(conn, bytes, Patience::Transport);
     }
     io(|| {
         // SAFETY: the caller promises NULL or a live connection of any libssl.

@@ -10,7 +10,7 @@ use openssl_sys as ffi;
 use crate::chain::waivers::Waiver;
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
-use crate::handshake::connection_state::ConnectionState;
+use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::{expected_host, hooks, id_context, refusals, session};
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, Ctx, certificate, sys};
@@ -27,11 +27,23 @@ pub fn of(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionState>) -> boo
 /// Whether a function of hostlock named the client, on the connection or on a context that only serves. A naming that
 /// failed counts: nobody may pass then.
 pub fn names_client(guard: &Guard, state: Option<&ConnectionState>) -> bool {
-    let by_connection = state.is_some_and(|state| {
+    state.is_some_and(is_named_on_connection) || guard.role == Role::Server && guard.settings().host.is_some()
+}
+
+fn is_named_on_connection(state: &ConnectionState) -> bool {
+    let known = state.known();
+    known.host.is_some() || known.poison.is_some()
+}
+
+/// A client that was named on the connection must have been verified also where a servername callback has exchanged the
+/// context for a plain one, by which nobody judges it.
+pub fn review_unguarded(state: &ConnectionState) -> Result<()> {
+    let was_judged = {
         let known = state.known();
-        known.host.is_some() || known.poison.is_some()
-    });
-    by_connection || guard.role == Role::Server && guard.settings().host.is_some()
+        let is_watched = known.guard.as_ref().is_none_or(|guard| guard.regime() == Regime::ReportOnly);
+        is_watched || matches!(known.verdict, Verdict::Verified { .. } | Verdict::Excused(_))
+    };
+    if was_judged || !is_named_on_connection(state) { Ok(()) } else { Err(refusals::unverified(refusals::CONTEXT_REPLACED)) }
 }
 
 /// The program has said on `ctx` whom it trusts, or who the client must be: a certificate is required from here on,
@@ -69,20 +81,25 @@ pub fn review_presence(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionS
         return Ok(());
     }
     Err(Error::new(Status::ENoCertificate, "the client showed no certificate, and one is demanded here")
-        .with_hint(
-            "it resumed a session of a server's name that demands none; it must connect anew, with its certificate",
-        )
+        .with_hint(if conn.is_resumed() {
+            "it resumed a session of a server's name that demands none; it must connect anew, with its certificate"
+        } else {
+            "a callback of the program's took back by SSL_set_verify that it is asked for one"
+        })
         .with_x509_code(sys::X509_V_ERR_APPLICATION_VERIFICATION))
 }
 
 /// Whether the client has shown who it is, or will be asked later, or need not be: it holds a key that the program shared
 /// with it.
 fn shows_who_it_is(conn: Conn<'_>) -> bool {
-    // In a full handshake libssl itself demands the certificate. A session that libssl made of a handshake notes a verdict,
-    // one that a program made for a pre-shared key notes none.
-    let by_shared_key = !conn.is_resumed() || conn.verify_result() == c_long::from(ffi::X509_V_ERR_UNSPECIFIED);
+    // In a full handshake libssl itself demands the certificate, unless a callback of the program's took the mode back, as
+    // servers' servername callbacks do. A session that libssl made of a handshake notes a verdict, one that a program made
+    // for a pre-shared key notes none.
+    let by_libssl = !conn.is_resumed() && conn.verify_mode() & REQUIRED == REQUIRED;
+    let by_shared_key = conn.is_resumed() && conn.verify_result() == c_long::from(ffi::X509_V_ERR_UNSPECIFIED);
     conn.peer_certificate().is_some()
         || conn.verify_mode() & VERIFY_POST_HANDSHAKE != 0
+        || by_libssl
         || by_shared_key
         || conn.has_raw_key()
 }

@@ -138,7 +138,10 @@ fn review_client(conn: Conn<'_>) {
     if !conn.is_server() || start::is_only_watched(conn) {
         return;
     }
-    let Some(guard) = Guard::of_conn(conn) else { return };
+    let Some(guard) = Guard::of_conn(conn) else {
+        let reviewed = ConnectionState::of(conn).map_or(Ok(()), client_certificate::review_unguarded);
+        return reviewed.unwrap_or_else(|error| refuse(conn, error));
+    };
     let reviewed = guard.check_not_poisoned().and_then(|()| {
         let state = ConnectionState::of(conn);
         client_certificate::review_presence(conn, guard, state)

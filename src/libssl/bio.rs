@@ -111,13 +111,29 @@ impl<W: Wire> Bio<W> {
     /// # Safety
     /// `bio` is NULL, or lives for `'a`.
     pub(super) unsafe fn find<'a>(bio: *mut ffi::BIO) -> Option<&'a W> {
+        // SAFETY: the caller's promise is the same; every BIO of the type holds a `W`, or NULL.
+        unsafe { ffi::BIO_get_data(Bio::<W>::place(bio)?.as_ptr()).cast::<W>().as_ref() }
+    }
+
+    /// One more reference to it.
+    ///
+    /// # Safety
+    /// `bio` is NULL or live.
+    pub(super) unsafe fn share(bio: *mut ffi::BIO) -> Option<Bio<W>> {
+        // SAFETY: the caller's promise is the same.
+        let found = unsafe { Bio::<W>::place(bio)? };
+        // SAFETY: it lives, and the count is raised for the new owner.
+        (unsafe { sys::BIO_up_ref(found.as_ptr()) } == 1).then_some(Bio(found, PhantomData))
+    }
+
+    /// # Safety
+    /// `bio` is NULL or live.
+    unsafe fn place(bio: *mut ffi::BIO) -> Option<NonNull<ffi::BIO>> {
         if bio.is_null() {
             return None;
         }
         // SAFETY: the caller promises that it lives; what stands behind it lives as long.
-        let found = unsafe { sys::BIO_find_type(bio, MethodSlot::of::<W>()?.1) };
-        // SAFETY: every BIO of the type holds a `W`, or NULL.
-        if found.is_null() { None } else { unsafe { ffi::BIO_get_data(found).cast::<W>().as_ref() } }
+        NonNull::new(unsafe { sys::BIO_find_type(bio, MethodSlot::of::<W>()?.1) })
     }
 }
 

@@ -217,6 +217,12 @@ impl<'a> Conn<'a> {
         unsafe { Bio::find(self.reader()) }
     }
 
+    /// The same, with an owner of its own: the connection may get another BIO meanwhile.
+    pub fn share_wire<W: Wire>(self) -> Option<Bio<W>> {
+        // SAFETY: NULL, or a BIO that the connection keeps alive for the length of this call.
+        unsafe { Bio::share(self.reader()) }
+    }
+
     /// Gives it a BIO for both directions, in place of those that it had.
     #[doc(alias = "SSL_set_bio")]
     pub fn set_bio<W: Wire>(self, bio: Bio<W>) {
@@ -273,19 +279,21 @@ impl<W> Drop for Lent<'_, W> {
                 break;
             }
         }
-        // A callback may have given the connection another BIO meanwhile.
+        // A callback may have given the connection another BIO meanwhile. Or its own again: for SSL_set_bio that changes
+        // nothing and brings no reference, as the callback sees it, but libssl has taken one. It has ours then.
+        let is_back = [self.conn.reader() == self.reader, self.conn.writer() == self.writer];
         if self.conn.reader() == self.courier.as_ptr() {
             // SAFETY: gives the connection our reference.
             unsafe { sys::SSL_set0_rbio(self.conn.as_ptr(), self.reader) };
-        } else {
+        } else if !is_back[0] {
             // SAFETY: gives up our reference.
             unsafe { ffi::BIO_free_all(self.reader) };
         }
         if self.conn.writer() == self.courier.as_ptr() {
             // SAFETY: gives the connection our reference.
             unsafe { sys::SSL_set0_wbio(self.conn.as_ptr(), self.writer) };
-        } else {
-            // SAFETY: gives up our reference.
+        } else if !is_back[1] || (is_back[0] && self.reader == self.writer) {
+            // SAFETY: gives up our reference; for one BIO in both directions libssl raises the count by itself.
             unsafe { ffi::BIO_free_all(self.writer) };
         }
         // SAFETY: it is taken out once, here.

@@ -90,7 +90,7 @@ impl Crl {
 
     /// Whether it speaks for all certificates and reasons that `other` speaks for.
     pub fn speaks_for_all_of(&self, other: &Crl) -> bool {
-        self.scope.is_none() || self.scope == other.scope
+        self.scope.as_ref().is_none_or(|scope| scope.is_understood() && self.scope == other.scope)
     }
 
     /// Whether it may list certificates of other issuers (RFC 5280 section 5.2.5, indirectCRL).

@@ -74,6 +74,11 @@ impl Scope {
         Ok(self)
     }
 
+    /// Whether all that it says is known: two that are alike here may else be for different certificates.
+    pub fn is_understood(&self) -> bool {
+        !self.odd && (!self.point || !self.names.is_empty())
+    }
+
     /// The reasons for which a CRL with this scope speaks for `certificate`, whose issuer also made the CRL. Whatever points
     /// a certificate names, its issuer's name is taken for one besides (RFC 5280 section 6.3.3).
     pub fn covers(&self, certificate: &X509Ref) -> u16 {

@@ -11,7 +11,7 @@ use crate::libssl::queue;
 impl Drive<'_> {
     /// The error after which this connection cannot go on, where there was one.
     pub(in crate::connection) fn ended_by(&self) -> Option<Error> {
-        self.refused().or_else(|| self.transport.and_then(Transport::failure)).or_else(|| self.remembered())
+        self.refused().or_else(|| self.transport().and_then(Transport::failure)).or_else(|| self.remembered())
     }
 
     /// The error that ended the connection in an earlier call, of ours or of libssl's own. SSL_clear ends it.
@@ -40,7 +40,7 @@ impl Drive<'_> {
     pub(super) fn failure(&self) -> Error {
         let state = ConnectionState::of(self.conn);
         let first = state.is_some_and(|state| !std::mem::replace(&mut state.known().end_reported, true));
-        gather::failure(self.conn, self.phase, self.transport, self.errno, first)
+        gather::failure(self.conn, self.phase, self.transport(), self.errno, first)
     }
 
     pub(super) fn peer(&self) -> String {
@@ -60,7 +60,7 @@ impl Drive<'_> {
         if passing {
             return error;
         }
-        if let Some(transport) = self.transport.filter(|_| self.lent.is_none()) {
+        if let Some(transport) = self.transport().filter(|_| self.lent.is_none()) {
             transport.fail_with(&error);
         }
         if let Some(state) = ConnectionState::of(self.conn) {

@@ -21,6 +21,7 @@ use crate::error::Result;
 use crate::guard::Guard;
 use crate::handshake::connection_state::ConnectionState;
 use crate::handshake::start;
+use crate::libssl::bio::Bio;
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, sys};
 use crate::role::Role;
@@ -55,7 +56,8 @@ pub struct Drive<'a> {
     conn: Conn<'a>,
     phase: Phase,
     guard: Arc<Guard>,
-    transport: Option<&'a Transport>,
+    /// Our transport. A callback of the program's may give the connection another BIO while the call runs, so this owns it, too.
+    transport: Option<Bio<Transport>>,
     /// Ends the loan of our transport when the call ends.
     lent: Option<Lent<'a>>,
     /// Whether this call made libssl take part of a long write, against the program's wish.
@@ -81,8 +83,8 @@ impl<'a> Drive<'a> {
         let guard = gate::guard(conn)?;
         ConnectionState::ensure(conn)?;
         let lent = lent.or_else(|| lend::take(conn));
-        let (transport, dead) = (conn.wire::<Transport>(), conn.is_given_up());
-        if let Some(transport) = transport.filter(|_| lent.is_some()) {
+        let (transport, dead) = (conn.share_wire::<Transport>(), conn.is_given_up());
+        if let Some(transport) = transport.as_ref().and_then(Bio::wire).filter(|_| lent.is_some()) {
             transport.be_patient_for(guard.settings().timeout_ms);
         }
         Ok(Drive {
@@ -98,6 +100,10 @@ impl<'a> Drive<'a> {
             idle: 0,
             errno,
         })
+    }
+
+    fn transport(&self) -> Option<&Transport> {
+        self.transport.as_ref().and_then(Bio::wire)
     }
 
     /// Makes the handshake, or goes on with it.
@@ -178,7 +184,7 @@ impl<'a> Drive<'a> {
 
     fn connect(&mut self) -> Result<Progress> {
         let guard = self.guard.clone();
-        if let Some(error) = self.transport.and_then(Transport::failure) {
+        if let Some(error) = self.transport().and_then(Transport::failure) {
             return Err(error);
         }
         if self.conn.is_init_finished() {
@@ -221,7 +227,7 @@ impl<'a> Drive<'a> {
     fn verified(&mut self) -> Result<Progress> {
         gate::verified(self.conn, &self.guard)?;
         gate::open(self.conn);
-        if let Some(transport) = self.transport {
+        if let Some(transport) = self.transport() {
             transport.settle();
         }
         Ok(Progress::Done(0))
@@ -233,7 +239,7 @@ impl<'a> Drive<'a> {
     }
 
     fn arm(&mut self) {
-        let Some(transport) = self.transport.filter(|transport| !transport.established.get()) else { return };
+        let Some(transport) = self.transport().filter(|transport| !transport.established.get()) else { return };
         let mut limits = transport.limits.get().unwrap_or_else(|| limits_of(&self.guard));
         if limits.deadline.is_never() {
             limits.deadline = deadline_of(&self.guard);
@@ -251,7 +257,7 @@ impl<'a> Drive<'a> {
         if let Some(error) = self.limit_passed() {
             return Err(error);
         }
-        if let Some(transport) = self.transport.filter(|_| finished) {
+        if let Some(transport) = self.transport().filter(|_| finished) {
             // A handshake may have come to its end inside of a read or write.
             transport.settle();
         }
@@ -272,7 +278,7 @@ impl<'a> Drive<'a> {
         if self.phase == Phase::Write && said_goodbye {
             return Err(failure::closed());
         }
-        let cut = self.transport.is_some_and(|transport| transport.ended.get());
+        let cut = self.transport().is_some_and(|transport| transport.ended.get());
         if self.phase == Phase::Read && finished && heard_goodbye && !cut {
             return Ok(Step::Return(Progress::End));
         }
@@ -284,12 +290,12 @@ impl<'a> Drive<'a> {
 
     /// Whether libssl returned because the socket had no more, and not after a record without application data.
     fn seen_all(&self) -> bool {
-        self.transport.is_none_or(|transport| transport.drained.get())
+        self.transport().is_none_or(|transport| transport.drained.get())
     }
 
     /// Whether the handshake was completed, as far as our transport knows.
     fn established(&self) -> bool {
-        self.transport.is_some_and(|transport| transport.established.get())
+        self.transport().is_some_and(|transport| transport.established.get())
     }
 
     /// Counts a record that brought nothing for the application.
@@ -303,7 +309,7 @@ impl<'a> Drive<'a> {
     }
 
     fn note_nothing_written(&self) {
-        if let Some(transport) = self.transport {
+        if let Some(transport) = self.transport() {
             transport.wrote.set(false);
         }
     }

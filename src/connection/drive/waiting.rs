@@ -20,7 +20,7 @@ impl Drive<'_> {
             Want::Read => Progress::WantRead,
             Want::Write => Progress::WantWrite,
         });
-        let wrote = self.transport.is_none_or(|transport| transport.wrote.get());
+        let wrote = self.transport().is_none_or(|transport| transport.wrote.get());
         // Without a try to write the wish is an old one.
         wish.filter(|wish| *wish == Progress::WantRead || wrote)
     }
@@ -34,7 +34,7 @@ impl Drive<'_> {
         let guard = &self.guard;
         let deadline = *self.deadline.get_or_insert_with(|| deadline_of(guard));
         if let Some(transport) =
-            self.transport.filter(|transport| self.lent.is_some() && transport.limits.get().is_none())
+            self.transport().filter(|transport| self.lent.is_some() && transport.limits.get().is_none())
         {
             // libssl may read on and on once there is something: the same deadline holds inside of it.
             transport.limits.set(Some(Limits { deadline, bytes: usize::MAX, allowed_bytes: usize::MAX }));
@@ -60,7 +60,7 @@ impl Drive<'_> {
 
     /// Waits until the transport takes bytes again: then, or where it does by now, `None`.
     pub(in crate::connection) fn wait_for_room(&mut self) -> Result<Option<Progress>> {
-        let Some(transport) = self.transport else { return Ok(None) };
+        let Some(transport) = self.transport() else { return Ok(None) };
         let now = Deadline::after(0).within(Duration::ZERO);
         if wait(&[(transport.fd(), Wish::Write)], &now).is_ok_and(|ready| ready.contains(&true)) {
             return Ok(None);
@@ -69,7 +69,7 @@ impl Drive<'_> {
     }
 
     pub(super) fn descriptor_to_wait_for(&self, wish: Progress) -> Result<Option<c_int>> {
-        if let Some(transport) = self.transport {
+        if let Some(transport) = self.transport() {
             return Ok((self.patience == Patience::Wait || transport.waits()).then(|| transport.fd()));
         }
         if self.patience == Patience::Transport {
@@ -84,7 +84,7 @@ impl Drive<'_> {
     }
 
     pub(super) fn limit_passed(&self) -> Option<Error> {
-        let transport = self.transport?;
+        let transport = self.transport()?;
         let limits = transport.limits.get()?;
         match transport.tripped.get()? {
             Tripped::Time => Some(self.timed_out(self.phase, limits.deadline.allowed_ms())),
@@ -98,7 +98,7 @@ impl Drive<'_> {
     /// The time is up. A peer that said nothing to a hello of more than one packet may never have seen it.
     pub(super) fn timed_out(&self, phase: Phase, allowed_ms: u32) -> Error {
         let silent =
-            self.transport.filter(|transport| phase == Phase::Handshake && transport.with_head(<[u8]>::is_empty));
+            self.transport().filter(|transport| phase == Phase::Handshake && transport.with_head(<[u8]>::is_empty));
         let client = !self.conn.is_server();
         let hello = silent.filter(|_| client).map_or(0, Transport::sent);
         failure::timed_out(phase, &self.peer(), allowed_ms, hello)
