@@ -45,6 +45,10 @@ impl Crl {
 
     /// One that a store has, which takes any.
     pub fn of_store(list: X509Crl) -> Crl {
+        // OpenSSL sorts the entries when it first looks for one, under a lock that no reader of all entries holds.
+        if let Ok(serial) = BigNum::new().and_then(|zero| zero.to_asn1_integer()) {
+            let _ = list.get_by_serial(&serial);
+        }
         let number = list.extension::<CrlNumber>().ok().flatten().and_then(|(_, number)| number.to_bn().ok());
         let delta = extension(&list, ffi::NID_delta_crl);
         let base = delta

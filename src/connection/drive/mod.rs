@@ -56,7 +56,7 @@ pub struct Drive<'a> {
     conn: Conn<'a>,
     phase: Phase,
     guard: Arc<Guard>,
-    /// Our transport. A callback of the program's may give the connection another BIO while the call runs, so this owns it, too.
+    /// Our transport. This owns it, too: a callback may give the connection another BIO while the call runs.
     transport: Option<Bio<Transport>>,
     /// Ends the loan of our transport when the call ends.
     lent: Option<Lent<'a>>,
