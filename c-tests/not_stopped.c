@@ -119,6 +119,29 @@ static void plain_context_and_own_callback(void)
     server_free(server);
 }
 
+/* A connection that was verified, and then makes a handshake of which none of our hooks hears. */
+static void plain_handshake_after_a_verified_one(void)
+{
+    struct server *right = server_new(&(struct manner){.identity = identity(RIGHT), .version = version});
+    struct server *server = impostor();
+    SSL_CTX *ctx = client_context(), *plain = plain_context();
+    struct outcome outcome;
+    SSL *ssl = client_connection(ctx, RIGHT_HOST);
+    converse(ssl, right, &outcome);
+    need(outcome.got == 4 && SSL_clear(ssl) == 1, "an honest connection");
+    SSL_set_SSL_CTX(ssl, plain);
+    SSL_set_info_callback(ssl, look_away);
+    SSL_set_verify(ssl, SSL_VERIFY_NONE, accept_anything);
+    converse(ssl, server, &outcome);
+    claim_open(&outcome, "SSL_clear after a verified handshake, SSL_set_SSL_CTX to a plain context, and callbacks of "
+                         "the program's own on the connection");
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    SSL_CTX_free(plain);
+    server_free(right);
+    server_free(server);
+}
+
 /* SSL_copy_session_id shares the other connection's certificate settings, our hook in the ClientHello included. */
 static void settings_of_a_plain_connection(void)
 {
@@ -275,6 +298,7 @@ int main(void)
         verify_callback_that_takes_hooks_away();
         shutdown_undone();
         plain_context_and_own_callback();
+        plain_handshake_after_a_verified_one();
         settings_of_a_plain_connection();
         forged_mark();
         past_the_tls();
