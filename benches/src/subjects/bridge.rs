@@ -60,7 +60,8 @@ fn rows(bench: &Bench) -> Vec<Row> {
                 ("bridge", "read-16"),
                 &[(HARDENED, 2000), (RAW, 2000)],
             )
-            .goal(Goal::of(RAW, 1.0)),
+            // Nothing; but what memory libssl gets, and so how libc copies to it, differs by an instruction or two.
+            .goal(Goal::of(RAW, 1.00001)),
     ];
     if bench.wants_all() {
         let contexts = |peer| [(peer, 300), (RAW, 300)];
