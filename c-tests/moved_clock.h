@@ -8,6 +8,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include "kept.h"
 #include "support.h"
 
 #include <stdlib.h>
@@ -108,16 +109,6 @@ static void add_list(SSL_CTX *ctx, long seconds, const struct identity *revoked)
     need(length > 0 && hostlock_ctx_add_crl_mem(ctx, der, (size_t)length) == 0, "hostlock_ctx_add_crl_mem");
     OPENSSL_free(der);
     X509_CRL_free(crl);
-}
-
-static SSL_SESSION *kept;
-
-static int keep(SSL *ssl, SSL_SESSION *session)
-{
-    (void)ssl;
-    SSL_SESSION_free(kept);
-    kept = session;
-    return 1;
 }
 
 static void forget(void)

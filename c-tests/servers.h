@@ -2,6 +2,7 @@
 #ifndef HOSTLOCK_TEST_SERVERS_H
 #define HOSTLOCK_TEST_SERVERS_H
 
+#include "kept.h"
 #include "support.h"
 
 #include <stdlib.h>
@@ -95,16 +96,6 @@ static int counts(SSL *ssl, X509 **certificate, EVP_PKEY **key)
     (void)ssl, (void)certificate, (void)key;
     asked++;
     return 0;
-}
-
-static SSL_SESSION *kept;
-
-static int keep(SSL *ssl, SSL_SESSION *session)
-{
-    (void)ssl;
-    SSL_SESSION_free(kept);
-    kept = session;
-    return 1;
 }
 
 typedef void preparation(SSL *ssl);

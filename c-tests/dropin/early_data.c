@@ -1,15 +1,6 @@
 /* Early data of TLS 1.3: what the client under test may send and when, and what the server under test accepts. */
 #include "dropin.h"
-
-static SSL_SESSION *kept;
-
-static int keep(SSL *ssl, SSL_SESSION *session)
-{
-    (void)ssl;
-    SSL_SESSION_free(kept);
-    kept = session;
-    return 1;
-}
+#include "../kept.h"
 
 static int allowed(SSL *ssl, void *argument)
 {
