@@ -192,6 +192,44 @@ static void meanwhile(int at, const char *when)
     SSL_CTX_free(swap_to);
 }
 
+/* A verified connection makes another handshake, in which the program has taken our hooks away. */
+static void look_away(const SSL *ssl, int place, int value)
+{
+    (void)ssl, (void)place, (void)value;
+}
+
+static int accept_anything(int ok, X509_STORE_CTX *store_ctx)
+{
+    (void)ok, (void)store_ctx;
+    return 1;
+}
+
+static void unheard(void)
+{
+    SSL_CTX *ctx = client_context(), *plain = plain_context();
+    SSL *ssl = client_connection(ctx, RIGHT_HOST);
+    struct outcome outcome;
+    char byte;
+    converse(ssl, right, &outcome);
+    const char *host = hostlock_conn_verified_host(ssl);
+    claim(host && strcmp(host, RIGHT_HOST) == 0, "the host of a first handshake is told on %s", version_name(version));
+    SSL_clear(ssl);
+    SSL_set_SSL_CTX(ssl, plain);
+    SSL_set_info_callback(ssl, look_away);
+    SSL_set_verify(ssl, SSL_VERIFY_NONE, accept_anything);
+    converse(ssl, impostor, &outcome);
+    need(outcome.connected == 1, "a handshake past all hooks");
+    claim(hostlock_conn_verified_host(ssl) == NULL && hostlock_conn_cipher(ssl) == NULL &&
+              hostlock_conn_info(ssl) == NULL && hostlock_conn_peer_chain(ssl) == NULL,
+          "no host is told of a later handshake that went past all hooks on %s", version_name(version));
+    claim(hostlock_handshake(ssl) == HOSTLOCK_E_UNVERIFIED, "  hostlock_handshake refuses it");
+    claim(hostlock_write(ssl, "x", 1) == HOSTLOCK_E_UNVERIFIED && hostlock_read(ssl, &byte, 1) == HOSTLOCK_E_UNVERIFIED,
+          "  and no data passes after that");
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    SSL_CTX_free(plain);
+}
+
 static void poisoned(void)
 {
     SSL_CTX *ctx = client_context();
@@ -223,6 +261,7 @@ int main(void)
         to_ours(1);
         meanwhile(SSL_CB_HANDSHAKE_START, "when the handshake starts");
         meanwhile(SSL_CB_LOOP, "when the first message was made");
+        unheard();
         poisoned();
         server_free(right);
         server_free(impostor);

@@ -33,7 +33,7 @@ pub fn way(conn: Conn<'_>) -> Way {
 
 /// Whether `conn` is open though nobody remembers it: another connection may have taken its place in the memory.
 pub fn recall(conn: Conn<'_>) -> bool {
-    let is_open = ConnectionState::of(conn).is_some_and(ConnectionState::is_open);
+    let is_open = ConnectionState::of(conn).is_some_and(ConnectionState::is_open) && guard(conn).is_ok();
     if is_open {
         open_connections::remember(conn);
     }
@@ -54,6 +54,12 @@ pub fn guard(conn: Conn<'_>) -> Result<Arc<Guard>> {
     }
     let Some(state) = state else { return Err(unguarded()) };
     let known = state.known();
+    let only_watched = known.guard.as_ref().is_some_and(|guard| guard.regime() == Regime::ReportOnly);
+    let another = |random| conn.is_init_finished() && random != conn.own_random();
+    if !only_watched && known.random.is_some_and(another) {
+        state.set_open(conn, false);
+        return Err(refusals::unverified(refusals::NOT_HEARD));
+    }
     match (&known.guard, &known.verdict) {
         (Some(guard), _) => Ok(guard.clone()),
         (None, Verdict::Refused(error)) => Err(error.clone()),

@@ -59,6 +59,8 @@ pub struct Known {
     pub verdict: Verdict,
     /// The verdict on the handshake before this one, and that handshake's Finished message.
     pub earlier: Option<(Verdict, Vec<u8>)>,
+    /// Our side's random value in the handshake that was seen to its end: it tells a later one of which no hook hears.
+    pub random: Option<[u8; 32]>,
     /// Whether the stapled OCSP answer, or its absence, has been judged.
     pub staple_judged: bool,
     /// The names that the program had set when a handshake with Encrypted ClientHello began that has not succeeded.
@@ -150,6 +152,7 @@ fn for_a_copy(original: &ConnectionState) -> ConnectionState {
     let mut known = original.known().clone();
     known.verdict = Verdict::Pending;
     known.earlier = None;
+    known.random = None;
     known.staple_judged = false;
     known.failure = None;
     known.told = false;

@@ -64,6 +64,7 @@ fn heed(report: Report<'_>, for_application: bool) {
     if place & sys::SSL_CB_HANDSHAKE_DONE != 0 {
         review_client(conn);
         finish(conn);
+        note_random(conn);
     }
     if let (true, Some(state)) = (place == sys::SSL_CB_WRITE_ALERT && value >> 8 == FATAL, ConnectionState::of(conn)) {
         state.known().sent_alert = Some(value as u8);
@@ -113,6 +114,13 @@ fn application_callback(conn: Conn<'_>) -> Option<sys::InfoCallback> {
     let callback = own.filter(|callback| !hooks::is_info(*callback)).or_else(context)?;
     state?.known().in_app_info = true;
     Some(callback)
+}
+
+/// From here on this handshake is told from a later one.
+fn note_random(conn: Conn<'_>) {
+    if let (true, Some(state)) = (conn.is_init_finished(), ConnectionState::of(conn)) {
+        state.known().random = Some(conn.own_random());
+    }
 }
 
 fn finish(conn: Conn<'_>) {

@@ -6,6 +6,9 @@ use crate::libssl::sys;
 /// For a handshake in which the peer's certificate went past us.
 pub const NOT_CALLED: &str = "hostlock's verification was not called: the certificate verify callback was replaced";
 
+/// For a handshake that was made after one that was judged, where the program took our hooks away in between.
+pub const NOT_HEARD: &str = "this handshake went past hostlock: the connection was used again without its callbacks";
+
 /// For a connection whose context is not hostlock's any more.
 pub const CONTEXT_REPLACED: &str = "the context of this connection was replaced, and with it the verification";
 

@@ -39,6 +39,7 @@ fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
             Verdict::Verified { .. } | Verdict::Excused(_) => Some((earlier, conn.finished())),
             _ => None,
         };
+        known.random = None;
         known.failure = None;
         known.told = false;
         (known.sent_alert, known.end_reported) = (None, false);

@@ -361,6 +361,16 @@ impl<'a> Conn<'a> {
         bytes
     }
 
+    /// The random value of its own hello (RFC 8446 4.1.2): another one in each handshake, and the peer has no say in it.
+    #[doc(alias("SSL_get_client_random", "SSL_get_server_random"))]
+    pub fn own_random(self) -> [u8; 32] {
+        let get = if self.is_server() { ffi::SSL_get_server_random } else { ffi::SSL_get_client_random };
+        let mut random = [0; 32];
+        // SAFETY: the view promises the connection; libssl writes at most as many bytes as it is told.
+        unsafe { get(self.as_ptr(), random.as_mut_ptr(), random.len()) };
+        random
+    }
+
     /// From here on `SSL_read` and `SSL_write` refuse.
     #[doc(alias = "SSL_set_shutdown")]
     pub fn close(self) {
