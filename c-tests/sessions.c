@@ -161,6 +161,72 @@ static void of_another_context(int version)
     server_free(server);
 }
 
+/* The session was verified with one store; the program says now that another decides. */
+static SSL *other_store_of_connection(SSL_CTX *ctx, X509_STORE *store)
+{
+    SSL *ssl = client_connection(ctx, RIGHT_HOST);
+    SSL_set1_verify_cert_store(ssl, store);
+    return ssl;
+}
+
+static SSL *other_store_of_context(SSL_CTX *ctx, X509_STORE *store)
+{
+    SSL_CTX_set1_cert_store(ctx, store);
+    return client_connection(ctx, RIGHT_HOST);
+}
+
+static SSL *other_verify_store_of_context(SSL_CTX *ctx, X509_STORE *store)
+{
+    SSL_CTX_set1_verify_cert_store(ctx, store);
+    return client_connection(ctx, RIGHT_HOST);
+}
+
+static const struct {
+    const char *name;
+    SSL *(*connection)(SSL_CTX *ctx, X509_STORE *store);
+} store_setters[] = {
+    {"SSL_set1_verify_cert_store", other_store_of_connection},
+    {"SSL_CTX_set1_cert_store", other_store_of_context},
+    {"SSL_CTX_set1_verify_cert_store", other_verify_store_of_context},
+};
+
+static void of_another_store(int version, int trusts_the_ca)
+{
+    struct server *server = server_new(&(struct manner){.identity = identity(RIGHT), .version = version});
+    for (size_t i = 0; i < sizeof(store_setters) / sizeof(store_setters[0]); i++) {
+        SSL_CTX *ctx = client_context();
+        SSL_SESSION *session = session_from(ctx, RIGHT_HOST, server);
+        X509_STORE *store = X509_STORE_new();
+        struct outcome outcome;
+        X509_STORE_add_cert(store, trusts_the_ca ? trusted_ca() : identity(SELF_SIGNED)->certificate);
+        SSL *ssl = store_setters[i].connection(ctx, store);
+        SSL_set_session(ssl, session);
+        converse(ssl, server, &outcome);
+        if (trusts_the_ca) {
+            claim_passes(&outcome, "%s: a session of the former store gives way to a full handshake on %s",
+                         store_setters[i].name, version_name(version));
+            claim(!outcome.resumed, "  and is not resumed");
+            SSL_SESSION *own = SSL_get1_session(ssl);
+            SSL *again = store_setters[i].connection(ctx, store);
+            SSL_set_session(again, own);
+            converse(again, server, &outcome);
+            claim_passes(&outcome, "  with the same store again it passes");
+            claim(outcome.resumed, "  and is resumed");
+            SSL_free(again);
+            SSL_SESSION_free(own);
+        } else {
+            claim(outcome.connected != 1 && outcome.status < 0 && !outcome.server.resumed,
+                  "%s to a store that does not trust the server: its session is not resumed on %s",
+                  store_setters[i].name, version_name(version));
+        }
+        SSL_free(ssl);
+        X509_STORE_free(store);
+        SSL_SESSION_free(session);
+        SSL_CTX_free(ctx);
+    }
+    server_free(server);
+}
+
 static SSL_SESSION *through_a_file(SSL_SESSION *session)
 {
     unsigned char *bytes = NULL;
@@ -392,6 +458,8 @@ int main(void)
         of_a_careless_context(version, SELF_SIGNED, 0);
         with_replaced_context(version);
         of_another_context(version);
+        of_another_store(version, 1);
+        of_another_store(version, 0);
         from_a_file(version);
         of_a_refused_connection(version);
         copied_from_a_careless_connection(version);

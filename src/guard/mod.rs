@@ -7,9 +7,11 @@ pub mod case;
 pub mod crls;
 pub mod last;
 pub mod observer;
+pub mod stores;
 
 use last::{LastMark, LastName};
 use observer::Observer;
+use stores::Stores;
 use std::ffi::{c_int, c_ulong};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -152,6 +154,8 @@ pub struct Guard {
     nonce: [u8; 32],
     /// The mark that was computed last.
     pub(crate) last_mark: LastMark,
+    /// The stores that verified its peers.
+    pub(crate) stores: Stores,
     /// The host of OpenSSL's parameters that was understood last.
     pub(crate) last_name: LastName,
     /// The anchor that kept the rules last.
@@ -200,6 +204,7 @@ impl Guard {
             connected_before: AtomicBool::new(false),
             nonce,
             last_mark: LastMark::default(),
+            stores: Stores::default(),
             last_name: LastName::default(),
             known_anchor: KnownAnchor::default(),
             unmatchable: AtomicU64::new(0),

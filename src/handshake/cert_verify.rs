@@ -127,7 +127,7 @@ fn verify(store_ctx: StoreCtx<'_>) -> Result<Answer> {
     state.known().verdict = verdict;
     if let (Role::Client, Some(wanted), true) = (role, &judged.wanted, judged.may_be_resumed) {
         let generation = state.known().generation;
-        session::put(conn, &session::with_end(&session::compute(guard, generation, wanted), end));
+        session::put(conn, &session::with_end(&session::compute(conn, guard, generation, wanted), end));
     }
     if role == Role::Server && !matches!(guard.regime(), Regime::Sealed | Regime::ReportOnly) {
         // A ticket of TLS 1.2 is written before the handshake is complete.

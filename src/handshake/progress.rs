@@ -231,7 +231,7 @@ fn own_session(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) -> Result
     let wanted = expected_host::of_connection(conn, guard, Some(state), &Quiet::begin())?;
     let generation = state.known().generation;
     // Its end was looked at when the hello was built, and may lie within the handshake.
-    match session::of_session(conn, &session::compute(guard, generation, &wanted), i64::MIN) {
+    match session::of_session(conn, &session::compute(conn, guard, generation, &wanted), i64::MIN) {
         Some(_) => Ok(wanted),
         None => Err(foreign_session()),
     }

@@ -44,7 +44,7 @@ fn judge(conn: Conn<'_>, guard: &Guard, leaf: Option<&X509>, wanted: &ExpectedHo
     let Some(leaf) = leaf else {
         return Err(Error::new(Status::ENoCertificate, "the peer showed no certificate, so nothing says who it is"));
     };
-    let store = guard.anchors.in_force(conn.ctx().effective_store(), true)?;
+    let store = guard.anchors.in_force(conn.effective_store(), true)?;
     let (untrusted, wishes) = (conn.peer_chain(), Wishes::read(conn.param()));
     let case = case::of(guard, Role::Client, leaf, untrusted, store, Some(wanted), wishes);
     verdict::judge(&case).map(|_| ()).map_err(|refusal| refusal.error)

@@ -1,4 +1,4 @@
-//! Sessions are bound to the host, the policy and the context that verified them.
+//! Sessions are bound to the host, the policy, the context and the store that verified them.
 //!
 //! Only a verified handshake puts the mark on its session. Until then the connection and its new session bear one that
 //! fits nothing, so that a handshake whose verification was missed leaves nothing that could be resumed.
@@ -11,11 +11,13 @@ use crate::guard::Guard;
 use crate::host::ExpectedHost;
 use crate::libssl::Conn;
 
-/// The mark of sessions that `guard` verified for `wanted`, in a handshake that began with this generation of settings:
-/// a change meanwhile neither refuses what has begun, nor lets its session outlive it.
-pub fn compute(guard: &Guard, generation: u64, wanted: &ExpectedHost) -> [u8; 32] {
+/// The mark of sessions that `guard` verified for `wanted` with the store of `conn`, in a handshake that began with this
+/// generation of settings: a change meanwhile neither refuses what has begun, nor lets its session outlive it.
+pub fn compute(conn: Conn<'_>, guard: &Guard, generation: u64, wanted: &ExpectedHost) -> [u8; 32] {
+    let store = conn.effective_store().map_or(0, |store| guard.stores.number(store));
     let mut meaning = Vec::with_capacity(96);
     meaning.extend_from_slice(&generation.to_be_bytes());
+    meaning.extend_from_slice(&store.to_be_bytes());
     meaning.extend_from_slice(guard.policy.name.as_bytes());
     wanted.describe(|bytes| meaning.extend_from_slice(bytes));
     // Where another thread looks just now, nobody waits.

@@ -212,7 +212,7 @@ fn admit_session(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) {
     if session::offers_session(conn) {
         let own = expected_host::of_connection(conn, guard, Some(state), &Quiet::begin()).ok();
         let generation = state.known().generation;
-        let own = own.map(|wanted| session::compute(guard, generation, &wanted));
+        let own = own.map(|wanted| session::compute(conn, guard, generation, &wanted));
         let borne = own.and_then(|own| session::of_session(conn, &own, now()));
         if let Some(borne) = borne {
             return session::require(conn, &borne);

@@ -301,9 +301,10 @@ impl<'a> Conn<'a> {
         unsafe { store::at(store) }
     }
 
-    /// The store that libssl verifies the peer with.
+    /// The store that libssl verifies the peer with. A context's verify store counts where the connection got it when it
+    /// was made.
     pub fn effective_store(self) -> Option<&'a X509StoreRef> {
-        self.own_store().or_else(|| self.ctx().effective_store())
+        self.own_store().or_else(|| self.ctx().cert_store())
     }
 
     /// Whether the peer has shown a raw public key (RFC 7250), which OpenSSL knows since 3.2.
