@@ -10,7 +10,7 @@ use crate::audit::hello::Hello;
 use crate::audit::versions::Spoken;
 use crate::audit::{gather, probe};
 use crate::libssl::method::Side;
-use crate::libssl::{Ctx, new_context, sys};
+use crate::libssl::{Ctx, new_context};
 
 struct Context(SslContext);
 
@@ -26,7 +26,7 @@ impl Context {
     }
 
     fn min_version(&self, version: c_int) {
-        self.view().control(sys::SSL_CTRL_SET_MIN_PROTO_VERSION, version.into());
+        self.view().control(ffi::SSL_CTRL_SET_MIN_PROTO_VERSION, version.into());
     }
 
     fn view(&self) -> Ctx<'_> {

@@ -21,7 +21,7 @@ use crate::revocation::scope::{self, ALL_REASONS};
 use crate::revocation::words;
 
 /// What asks libcrypto for stronger signatures than it checks for CRLs.
-const SUITE_B: c_ulong = 0x30000;
+const SUITE_B: c_ulong = ffi::X509_V_FLAG_SUITEB_128_LOS;
 
 /// A name in DER, and the CRLs that bear it.
 type Named = (Vec<u8>, Vec<Arc<Crl>>);

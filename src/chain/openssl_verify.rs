@@ -6,6 +6,7 @@ use std::ffi::{c_int, c_ulong};
 use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
+use crate::codes;
 use crate::chain::by_key::{self, Issuers};
 use crate::chain::case::{Case, SELF_ISSUED_ALLOWANCE};
 use crate::chain::evidence::Evidence;
@@ -130,10 +131,10 @@ impl Review<'_> {
         }
         match code {
             // Home-made CAs leave these out, and nothing is less certain for it.
-            sys::X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER
-            | sys::X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER
-            | sys::X509_V_ERR_CA_CERT_MISSING_KEY_USAGE => !strict && !case.policy.demands(Check::IdentifiersPresent),
-            sys::X509_V_ERR_CA_BCONS_NOT_CRITICAL => !strict && !case.policy.demands(Check::CriticalConstraints),
+            codes::X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER
+            | codes::X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER
+            | codes::X509_V_ERR_CA_CERT_MISSING_KEY_USAGE => !strict && !case.policy.demands(Check::IdentifiersPresent),
+            codes::X509_V_ERR_CA_BCONS_NOT_CRITICAL => !strict && !case.policy.demands(Check::CriticalConstraints),
             // Name constraints are evaluated once more, by our own rules, on the chain that is built.
             ffi::X509_V_ERR_PERMITTED_VIOLATION
             | ffi::X509_V_ERR_EXCLUDED_VIOLATION
@@ -155,13 +156,13 @@ fn is_form_of_anchor(context: StoreCtx<'_>, code: c_int, case: &Case<'_>) -> boo
         return false;
     };
     match code {
-        sys::X509_V_ERR_PATHLEN_INVALID_FOR_NON_CA..=sys::X509_V_ERR_EXTENSIONS_REQUIRE_VERSION_3
-        | sys::X509_V_ERR_SIGNATURE_ALGORITHM_INCONSISTENCY
-        | sys::X509_V_ERR_EMPTY_AUTHORITY_KEY_IDENTIFIER
-        | sys::X509_V_ERR_AKID_ISSUER_SERIAL_NOT_PAIRED => last > 0,
+        codes::X509_V_ERR_PATHLEN_INVALID_FOR_NON_CA..=codes::X509_V_ERR_EXTENSIONS_REQUIRE_VERSION_3
+        | codes::X509_V_ERR_SIGNATURE_ALGORITHM_INCONSISTENCY
+        | codes::X509_V_ERR_EMPTY_AUTHORITY_KEY_IDENTIFIER
+        | codes::X509_V_ERR_AKID_ISSUER_SERIAL_NOT_PAIRED => last > 0,
         // Beside basicConstraints OpenSSL takes version 1, the key usage or Netscape's type for a CA's word, by numbers
         // above 1; only X509_STRICT does not. A trusted leaf is its own anchor, and may be a CA's or not.
-        sys::X509_V_ERR_INVALID_CA => issuing::check_ca(certificate) > 0,
+        ffi::X509_V_ERR_INVALID_CA => issuing::check_ca(certificate) > 0,
         // The same numbers, where its extended key usages permit the purpose.
         ffi::X509_V_ERR_INVALID_PURPOSE if last > 0 => {
             let (purpose, _) = purpose_and_trust(case);

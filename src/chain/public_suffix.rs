@@ -23,7 +23,7 @@ pub fn check_wildcards(wanted: &ExpectedHost, presented: &Presented<'_>) -> Resu
             .with_hint(format!("ask the server's owner for a certificate that lists \"{reference}\""))
             .with_host(reference.text())
             .with_names(presented.names())
-            .with_x509_code(crate::libssl::sys::X509_V_ERR_HOSTNAME_MISMATCH));
+            .with_x509_code(openssl_sys::X509_V_ERR_HOSTNAME_MISMATCH));
         }
     }
     Ok(())

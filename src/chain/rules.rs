@@ -1,6 +1,9 @@
 //! What every certificate of a chain must keep beyond OpenSSL's own checks, one function for each rule of the policy's
 //! table. Each is pure: it reads the certificate's bytes and says which rule they break, by its section.
 
+use openssl_sys as ffi;
+
+use crate::codes;
 use crate::error::Status;
 use crate::policy::Check;
 use crate::x509::certificate::{Certificate, Known};
@@ -71,16 +74,6 @@ pub struct Breach {
     pub hint: String,
 }
 
-const INVALID_EXTENSION: i32 = 41;
-const INVALID_PURPOSE: i32 = 26;
-const INVALID_CA: i32 = 79;
-const EE_KEY_TOO_SMALL: i32 = 66;
-const CA_KEY_TOO_SMALL: i32 = 67;
-const ALGORITHM_MISMATCH: i32 = 78;
-const UNSPECIFIED: i32 = 1;
-const PATHLEN_INVALID_FOR_NON_CA: i32 = 80;
-const EMPTY_SUBJECT_SAN_NOT_CRITICAL: i32 = 88;
-const CA_BCONS_NOT_CRITICAL: i32 = 89;
 
 /// The remedy for what only the issuer can put right.
 pub const REISSUE: &str = "its issuer must issue it again without this fault";
@@ -160,7 +153,7 @@ pub fn well_formed(certificate: &Certificate<'_>) -> Result<(), Breach> {
 
 fn unique_extensions(certificate: &Certificate<'_>, _: Place) -> Result<(), Breach> {
     if certificate.repeats_extension {
-        return Err(breach(INVALID_EXTENSION, "has an extension twice", "RFC 5280 4.2"));
+        return Err(breach(ffi::X509_V_ERR_INVALID_EXTENSION, "has an extension twice", "RFC 5280 4.2"));
     }
     Ok(())
 }
@@ -182,7 +175,7 @@ fn extensions_parse(certificate: &Certificate<'_>, _: Place) -> Result<(), Breac
                 });
             }
         };
-        return Err(breach(INVALID_EXTENSION, what, known.section()));
+        return Err(breach(ffi::X509_V_ERR_INVALID_EXTENSION, what, known.section()));
     }
     Ok(())
 }
@@ -197,13 +190,13 @@ fn serial(certificate: &Certificate<'_>, place: Place) -> Result<(), Breach> {
         serial if serial.len() > 20 => "has a serial number of more than 20 octets",
         _ => return Ok(()),
     };
-    Err(breach(UNSPECIFIED, what, "RFC 5280 4.1.2.2"))
+    Err(breach(ffi::X509_V_ERR_UNSPECIFIED, what, "RFC 5280 4.1.2.2"))
 }
 
 fn algorithms_agree(certificate: &Certificate<'_>, _: Place) -> Result<(), Breach> {
     if certificate.inner_algorithm != certificate.outer_algorithm {
         return Err(breach(
-            ALGORITHM_MISMATCH,
+            codes::X509_V_ERR_SIGNATURE_ALGORITHM_INCONSISTENCY,
             "names one signature algorithm inside of what is signed and another outside",
             "RFC 5280 4.1.1.2",
         ));
@@ -216,7 +209,7 @@ fn criticality(certificate: &Certificate<'_>, place: Place) -> Result<(), Breach
     let not_critical = |known| certificate.extension(known).is_some_and(|extension| !extension.critical);
     if place != Place::TrustedLeaf && not_critical(Known::SubjectAltName) && certificate.has_empty_subject() {
         let what = "has an empty subject, but its subjectAltName is not critical";
-        return Err(breach(EMPTY_SUBJECT_SAN_NOT_CRITICAL, what, "RFC 5280 4.2.1.6"));
+        return Err(breach(codes::X509_V_ERR_EMPTY_SUBJECT_SAN_NOT_CRITICAL, what, "RFC 5280 4.2.1.6"));
     }
     for (known, extension) in certificate.extensions() {
         let must = match known {
@@ -232,7 +225,7 @@ fn criticality(certificate: &Certificate<'_>, place: Place) -> Result<(), Breach
         if extension.critical != must {
             let is = if must { "is not" } else { "is" };
             let what = format!("has a {} extension that {is} critical", known.name());
-            return Err(breach(INVALID_EXTENSION, what, known.section()));
+            return Err(breach(ffi::X509_V_ERR_INVALID_EXTENSION, what, known.section()));
         }
     }
     Ok(())
@@ -243,7 +236,7 @@ fn critical_constraints(certificate: &Certificate<'_>, place: Place) -> Result<(
     let constraints = certificate.extension(Known::BasicConstraints);
     if place != Place::TrustedLeaf && constraints.is_some_and(|it| !it.critical) && ca_and_length(certificate).0 {
         let what = "is a CA's, but its basicConstraints are not critical";
-        return Err(breach(CA_BCONS_NOT_CRITICAL, what, "RFC 5280 4.2.1.9"));
+        return Err(breach(codes::X509_V_ERR_CA_BCONS_NOT_CRITICAL, what, "RFC 5280 4.2.1.9"));
     }
     Ok(())
 }
@@ -258,7 +251,7 @@ fn key_kind(certificate: &Certificate<'_>, place: Place) -> Result<(), Breach> {
         Err(key::Flaw::Exponent) => "has an RSA key whose exponent is even or below 3".to_owned(),
         Err(key::Flaw::Malformed) => "has a damaged public key".to_owned(),
     };
-    let code = if place.is_leaf() { EE_KEY_TOO_SMALL } else { CA_KEY_TOO_SMALL };
+    let code = if place.is_leaf() { ffi::X509_V_ERR_EE_KEY_TOO_SMALL } else { ffi::X509_V_ERR_CA_KEY_TOO_SMALL };
     let hint = "it needs a new key: RSA with 2048 bits or more, P-256, P-384, P-521, Ed25519 or Ed448";
     Err(Breach { status: Status::EWeakKey, hint: hint.to_owned(), ..breach(code, what, "CA/B Forum BR 6.1.5") })
 }
@@ -272,7 +265,7 @@ fn ca_and_length<'a>(certificate: &Certificate<'a>) -> (bool, Option<&'a [u8]>) 
 fn basic_constraints(certificate: &Certificate<'_>, _: Place) -> Result<(), Breach> {
     if let (false, Some(_)) = ca_and_length(certificate) {
         return Err(breach(
-            PATHLEN_INVALID_FOR_NON_CA,
+            codes::X509_V_ERR_PATHLEN_INVALID_FOR_NON_CA,
             "is not a CA's but constrains the length of a path",
             "RFC 5280 4.2.1.9",
         ));
@@ -286,7 +279,7 @@ fn leaf_is_no_ca(certificate: &Certificate<'_>, place: Place) -> Result<(), Brea
         return Err(Breach {
             status: Status::EWrongPurpose,
             hint: "the server must show a certificate of its own, not that of its CA".to_owned(),
-            ..breach(INVALID_CA, "is that of a CA, but stands for a peer", "CA/B Forum BR 7.1.2.7.8")
+            ..breach(ffi::X509_V_ERR_INVALID_CA, "is that of a CA, but stands for a peer", "CA/B Forum BR 7.1.2.7.8")
         });
     }
     Ok(())
@@ -295,7 +288,7 @@ fn leaf_is_no_ca(certificate: &Certificate<'_>, place: Place) -> Result<(), Brea
 fn constraints_in_ca_only(certificate: &Certificate<'_>, place: Place) -> Result<(), Breach> {
     if place.is_leaf() && certificate.extension(Known::NameConstraints).is_some() && !ca_and_length(certificate).0 {
         let what = "has name constraints, but is not a CA's";
-        return Err(breach(INVALID_EXTENSION, what, "RFC 5280 4.2.1.10"));
+        return Err(breach(ffi::X509_V_ERR_INVALID_EXTENSION, what, "RFC 5280 4.2.1.10"));
     }
     Ok(())
 }
@@ -311,7 +304,7 @@ fn key_usage(certificate: &Certificate<'_>, place: Place, purpose: Option<Purpos
         return Err(Breach {
             status: Status::EWrongPurpose,
             hint: "a TLS certificate needs digitalSignature among its key usages".to_owned(),
-            ..breach(INVALID_PURPOSE, "is not issued for digital signatures (key usage)", "RFC 8446 4.4.2.2")
+            ..breach(ffi::X509_V_ERR_INVALID_PURPOSE, "is not issued for digital signatures (key usage)", "RFC 8446 4.4.2.2")
         });
     }
     Ok(())
@@ -344,7 +337,7 @@ fn wrong_purpose(what: String, rule: &'static str, purpose: Purpose) -> Breach {
         Purpose::Server => "a server needs a certificate with serverAuth among its extended key usages",
         Purpose::Client => "a client needs a certificate with clientAuth among its extended key usages",
     };
-    Breach { status: Status::EWrongPurpose, hint: hint.to_owned(), ..breach(INVALID_PURPOSE, what, rule) }
+    Breach { status: Status::EWrongPurpose, hint: hint.to_owned(), ..breach(ffi::X509_V_ERR_INVALID_PURPOSE, what, rule) }
 }
 
 fn stated_purpose(certificate: &Certificate<'_>, place: Place, purpose: Purpose) -> Result<(), Breach> {
@@ -369,7 +362,7 @@ fn names_not_critical(certificate: &Certificate<'_>, place: Place) -> Result<(),
     let critical = certificate.extension(Known::SubjectAltName).is_some_and(|names| names.critical);
     if place.is_leaf() && critical && !certificate.has_empty_subject() {
         let what = "has a critical subjectAltName beside a subject that is not empty";
-        return Err(breach(INVALID_EXTENSION, what, "CA/B Forum BR 7.1.2.7.12"));
+        return Err(breach(ffi::X509_V_ERR_INVALID_EXTENSION, what, "CA/B Forum BR 7.1.2.7.12"));
     }
     Ok(())
 }
@@ -380,7 +373,7 @@ fn plain_dns_names(certificate: &Certificate<'_>, place: Place) -> Result<(), Br
     let underscore = |name| matches!(name, Ok(GeneralName::Dns(name)) if name.contains(&b'_'));
     if names.into_iter().flatten().any(underscore) {
         let what = "has a dNSName with an underscore in it";
-        return Err(breach(INVALID_EXTENSION, what, "RFC 5280 4.2.1.6"));
+        return Err(breach(ffi::X509_V_ERR_INVALID_EXTENSION, what, "RFC 5280 4.2.1.6"));
     }
     Ok(())
 }
@@ -388,7 +381,7 @@ fn plain_dns_names(certificate: &Certificate<'_>, place: Place) -> Result<(), Br
 fn rsa_shape(certificate: &Certificate<'_>, place: Place) -> Result<(), Breach> {
     match key::rsa_bits(certificate) {
         Some(bits) if bits % 8 != 0 => {
-            let code = if place.is_leaf() { EE_KEY_TOO_SMALL } else { CA_KEY_TOO_SMALL };
+            let code = if place.is_leaf() { ffi::X509_V_ERR_EE_KEY_TOO_SMALL } else { ffi::X509_V_ERR_CA_KEY_TOO_SMALL };
             let what = format!("has an RSA key of {bits} bits, which is not a multiple of 8");
             Err(Breach { status: Status::EWeakKey, ..breach(code, what, "CA/B Forum BR 6.1.5") })
         }

@@ -3,6 +3,8 @@
 
 use std::ffi::{c_int, c_long};
 
+use openssl_sys as ffi;
+
 use crate::connection::drive::{Drive, Patience, Progress};
 use crate::connection::failure::Phase;
 use crate::connection::lend::Lent;
@@ -13,9 +15,9 @@ use crate::libssl::{Conn, sys};
 
 /// Makes libssl return after each record, and take any part of a long write: both give the deadline its say.
 pub fn prepare(conn: Conn<'_>) {
-    let modes: c_long = sys::SSL_MODE_ENABLE_PARTIAL_WRITE | sys::SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER;
+    let modes: c_long = ffi::SSL_MODE_ENABLE_PARTIAL_WRITE | ffi::SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER;
     conn.set_mode(modes);
-    conn.clear_mode(sys::SSL_MODE_AUTO_RETRY);
+    conn.clear_mode(ffi::SSL_MODE_AUTO_RETRY);
     conn.set_connect_state();
 }
 
@@ -69,7 +71,7 @@ fn check_retry(conn: Conn<'_>, bytes: &[u8]) -> Result<()> {
         let what = format!("a write of {begun} bytes is still under way, and this one has only {}", bytes.len());
         return Err(Error::new(Status::EArg, what).with_hint(hint));
     }
-    if conn.mode() & sys::SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER == 0 && bytes.as_ptr().addr() != begun_at {
+    if conn.mode() & ffi::SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER == 0 && bytes.as_ptr().addr() != begun_at {
         let what = "a write is still under way, and this one's data lies elsewhere in memory";
         return Err(Error::new(Status::EArg, what)
             .with_hint(format!("{hint}, from the same place, or set SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER")));

@@ -15,7 +15,7 @@ use crate::guard::{Displaced, Guard, Post, Regime};
 use crate::handshake::install;
 use crate::libssl::method::Side;
 use crate::libssl::queue::Quiet;
-use crate::libssl::{Ctx, new_context, sys};
+use crate::libssl::{Ctx, new_context};
 use crate::policy::{Choice, Policy, suite_list};
 use crate::role::Role;
 use crate::trust::Anchors;
@@ -77,10 +77,10 @@ impl Context {
 }
 
 fn apply(ctx: Ctx<'_>, policy: &Policy, role: Role) -> Result<()> {
-    let least = ctx.control(sys::SSL_CTRL_GET_MIN_PROTO_VERSION, 0).max(policy.min_version.into());
+    let least = ctx.control(ffi::SSL_CTRL_GET_MIN_PROTO_VERSION, 0).max(policy.min_version.into());
     let most = policy.max_version.into();
-    demand(ctx.control(sys::SSL_CTRL_SET_MAX_PROTO_VERSION, most) == 1, "maximum version")?;
-    demand(ctx.control(sys::SSL_CTRL_SET_MIN_PROTO_VERSION, least) == 1, "minimum version")?;
+    demand(ctx.control(ffi::SSL_CTRL_SET_MAX_PROTO_VERSION, most) == 1, "maximum version")?;
+    demand(ctx.control(ffi::SSL_CTRL_SET_MIN_PROTO_VERSION, least) == 1, "minimum version")?;
     ctx.set_options(policy.options_to_set(role == Role::Server));
     ctx.clear_options(policy.options_to_clear());
     ctx.set_security_level(ctx.security_level().max(policy.security_level));
@@ -93,14 +93,14 @@ fn apply(ctx: Ctx<'_>, policy: &Policy, role: Role) -> Result<()> {
 /// Sets the policy's groups. OpenSSL 3.0 refuses any list that names a hybrid group.
 pub fn set_groups(ctx: Ctx<'_>, policy: &Policy) -> Result<()> {
     static HYBRID: OnceLock<bool> = OnceLock::new();
-    let set = |list: &CStr| ctx.set_list(sys::SSL_CTRL_SET_GROUPS_LIST, list);
+    let set = |list: &CStr| ctx.set_list(ffi::SSL_CTRL_SET_GROUPS_LIST, list);
     demand(set_newer(&HYBRID, policy.groups_hybrid, policy.groups, set), "key exchange groups")
 }
 
 /// Sets the policy's signature algorithms. Before OpenSSL 3.3 no list may name one that is not known.
 pub fn set_signature_algorithms(ctx: Ctx<'_>, policy: &Policy) -> Result<()> {
     static MLDSA: OnceLock<bool> = OnceLock::new();
-    let set = |list: &CStr| ctx.set_list(sys::SSL_CTRL_SET_SIGALGS_LIST, list);
+    let set = |list: &CStr| ctx.set_list(ffi::SSL_CTRL_SET_SIGALGS_LIST, list);
     let done = set_newer(&MLDSA, policy.signature_algorithms_mldsa, policy.signature_algorithms, set);
     demand(done, "signature algorithms")
 }

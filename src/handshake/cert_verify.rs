@@ -24,7 +24,7 @@ use crate::host::{Reference, ExpectedHost};
 use crate::libssl::callback::{self, Callback};
 use crate::libssl::layout::CertVerify;
 use crate::libssl::queue::{self, Quiet};
-use crate::libssl::{Conn, StoreCtx, store, sys, verification};
+use crate::libssl::{Conn, StoreCtx, store, verification};
 use crate::role::Role;
 
 impl Callback for Verify {
@@ -71,7 +71,7 @@ enum Answer {
 }
 
 fn code_for_libssl(error: &Error) -> c_int {
-    if error.x509_code() == ffi::X509_V_OK { sys::X509_V_ERR_APPLICATION_VERIFICATION } else { error.x509_code() }
+    if error.x509_code() == ffi::X509_V_OK { ffi::X509_V_ERR_APPLICATION_VERIFICATION } else { error.x509_code() }
 }
 
 /// Turns verification on. libssl reads the mode only when it has the answer; a program's verify callback may have turned
@@ -261,7 +261,7 @@ fn ask_cert_verify(
     }
     let code = store_ctx.error();
     Err(Error::new(Status::EApplicationRefused, "the application's own certificate verify callback refused the chain")
-        .with_x509_code(if code == ffi::X509_V_OK { sys::X509_V_ERR_APPLICATION_VERIFICATION } else { code }))
+        .with_x509_code(if code == ffi::X509_V_OK { ffi::X509_V_ERR_APPLICATION_VERIFICATION } else { code }))
 }
 
 /// Shows the application's verify callback the chain as libssl would: from the anchor down, or at the failure.
@@ -280,7 +280,7 @@ fn ask_verify(store_ctx: StoreCtx<'_>, conn: Conn<'_>, answer: &std::result::Res
                         format!("the application's own verify callback refused the certificate at position {depth}"),
                     )
                     .with_x509_code(if code == ffi::X509_V_OK {
-                        sys::X509_V_ERR_APPLICATION_VERIFICATION
+                        ffi::X509_V_ERR_APPLICATION_VERIFICATION
                     } else {
                         code
                     }));

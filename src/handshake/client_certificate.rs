@@ -13,7 +13,7 @@ use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::{expected_host, hooks, id_context, refusals, session};
 use crate::libssl::queue::Quiet;
-use crate::libssl::{Conn, Ctx, certificate, sys};
+use crate::libssl::{Conn, Ctx, certificate};
 use crate::role::Role;
 
 const REQUIRED: i32 = ffi::SSL_VERIFY_PEER | ffi::SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
@@ -86,7 +86,7 @@ pub fn review_presence(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionS
         } else {
             "a callback of the program's took back by SSL_set_verify that it is asked for one"
         })
-        .with_x509_code(sys::X509_V_ERR_APPLICATION_VERIFICATION))
+        .with_x509_code(ffi::X509_V_ERR_APPLICATION_VERIFICATION))
 }
 
 /// Whether the client has shown who it is, or will be asked later, or need not be: it holds a key that the program shared
@@ -98,14 +98,12 @@ fn shows_who_it_is(conn: Conn<'_>) -> bool {
     let by_libssl = !conn.is_resumed() && conn.verify_mode() & REQUIRED == REQUIRED;
     let by_shared_key = conn.is_resumed() && conn.verify_result() == c_long::from(ffi::X509_V_ERR_UNSPECIFIED);
     conn.peer_certificate().is_some()
-        || conn.verify_mode() & VERIFY_POST_HANDSHAKE != 0
+        || conn.verify_mode() & ffi::SSL_VERIFY_POST_HANDSHAKE != 0
         || by_libssl
         || by_shared_key
         || conn.has_raw_key()
 }
 
-/// `SSL_VERIFY_POST_HANDSHAKE`: the certificate is asked for later (RFC 8446 4.6.2).
-const VERIFY_POST_HANDSHAKE: i32 = 0x08;
 
 /// Gives the session of an own server the id context of the context in force, before its ticket is written: OpenSSL leaves
 /// that of the first one on it where a servername callback has exchanged the context. Another name's session then leads to

@@ -79,7 +79,7 @@ impl Callback for Staple {
 
 fn refuse(conn: Conn<'_>, refusal: Error) -> callback::Status {
     let code = match refusal.x509_code() {
-        ffi::X509_V_OK => sys::X509_V_ERR_APPLICATION_VERIFICATION,
+        ffi::X509_V_OK => ffi::X509_V_ERR_APPLICATION_VERIFICATION,
         code => code,
     };
     // The certificate was found good, and its session must not be used for that.

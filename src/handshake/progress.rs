@@ -268,6 +268,6 @@ fn refuse(conn: Conn<'_>, error: Error) {
 
 fn shut(conn: Conn<'_>) {
     session::spoil_session(conn);
-    conn.set_verify_result(sys::X509_V_ERR_APPLICATION_VERIFICATION);
+    conn.set_verify_result(ffi::X509_V_ERR_APPLICATION_VERIFICATION);
     conn.close();
 }

@@ -1,7 +1,8 @@
 //! The refusals of handshakes that went past our verification.
 
+use openssl_sys as ffi;
+
 use crate::error::{Error, Status};
-use crate::libssl::sys;
 
 /// For a handshake in which the peer's certificate went past us.
 pub const NOT_CALLED: &str = "hostlock's verification was not called: the certificate verify callback was replaced";
@@ -20,5 +21,5 @@ pub fn foreign_session() -> Error {
 
 /// An error for a handshake that our verification did not see.
 pub fn unverified(why: &str) -> Error {
-    Error::new(Status::EUnverified, why).with_x509_code(sys::X509_V_ERR_APPLICATION_VERIFICATION)
+    Error::new(Status::EUnverified, why).with_x509_code(ffi::X509_V_ERR_APPLICATION_VERIFICATION)
 }

@@ -12,7 +12,7 @@ use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::hooks::{Tripwire, UNDECIDED, Undecided};
 use crate::handshake::refusals::{CONTEXT_REPLACED, unverified};
 use crate::libssl::callback::Callback;
-use crate::libssl::{StoreCtx, queue, sys};
+use crate::libssl::{StoreCtx, queue};
 
 impl Callback for Tripwire {
     type Question<'a> = (c_int, StoreCtx<'a>);
@@ -44,7 +44,7 @@ fn is_guarded(store_ctx: StoreCtx<'_>) -> bool {
     }
     // libssl reads the mode only after this callback has returned.
     conn.set_verify_mode(ffi::SSL_VERIFY_PEER);
-    store_ctx.set_error(sys::X509_V_ERR_APPLICATION_VERIFICATION);
+    store_ctx.set_error(ffi::X509_V_ERR_APPLICATION_VERIFICATION);
     if let Ok(state) = ConnectionState::ensure(conn) {
         let error = unverified(CONTEXT_REPLACED);
         queue::raise_refusal(&error);

@@ -3,10 +3,12 @@
 
 use std::ffi::c_int;
 
+use openssl_sys as ffi;
+
 use crate::context::{c_string, demand, set_groups, set_signature_algorithms};
 use crate::error::Result;
 use crate::libssl::method::{Method, Side};
-use crate::libssl::{Ctx, sys};
+use crate::libssl::{Ctx};
 use crate::policy::{Policy, is_of_tls13, suite_list};
 
 /// Makes every value of `ctx` at least the policy's.
@@ -38,14 +40,14 @@ pub fn lift_method(ctx: Ctx<'_>, policy: &Policy, method: Method, side: Side) ->
 }
 
 fn set_versions(ctx: Ctx<'_>, policy: &Policy, only: Option<c_int>) -> Result<()> {
-    let least = ctx.control(sys::SSL_CTRL_GET_MIN_PROTO_VERSION, 0).max(policy.min_version.into());
-    let most = match (only, ctx.control(sys::SSL_CTRL_GET_MAX_PROTO_VERSION, 0)) {
+    let least = ctx.control(ffi::SSL_CTRL_GET_MIN_PROTO_VERSION, 0).max(policy.min_version.into());
+    let most = match (only, ctx.control(ffi::SSL_CTRL_GET_MAX_PROTO_VERSION, 0)) {
         (Some(version), _) if version >= policy.min_version => version.into(),
         (None, most) if most >= least => most.min(policy.max_version.into()),
         _ => policy.max_version.into(),
     };
-    demand(ctx.control(sys::SSL_CTRL_SET_MAX_PROTO_VERSION, most) == 1, "maximum version")?;
-    demand(ctx.control(sys::SSL_CTRL_SET_MIN_PROTO_VERSION, least) == 1, "minimum version")?;
+    demand(ctx.control(ffi::SSL_CTRL_SET_MAX_PROTO_VERSION, most) == 1, "maximum version")?;
+    demand(ctx.control(ffi::SSL_CTRL_SET_MIN_PROTO_VERSION, least) == 1, "minimum version")?;
     let options = ctx.options();
     let switched_off = Policy::options_that_leave_no_version(least as c_int, most as c_int, options);
     if switched_off != 0 {

@@ -1,6 +1,7 @@
 //! What a program expects of a peer's certificate: the names of which one of each group must be in it.
 
-use crate::codes;
+use openssl_sys as ffi;
+
 use crate::error::{Error, Result, Status};
 use crate::host::{MatchRules, Reference, check};
 use crate::x509::Presented;
@@ -69,5 +70,5 @@ fn one_of(group: &[Reference], presented: &Presented<'_>, rules: MatchRules) -> 
 pub fn no_host() -> Error {
     Error::new(Status::ENoHost, "no host was named for this connection, so its certificate cannot be matched with one")
         .with_hint("call hostlock_conn_set_host or SSL_set1_host before the handshake, or hostlock_ctx_set_host once")
-        .with_x509_code(codes::X509_V_ERR_HOSTNAME_MISMATCH)
+        .with_x509_code(ffi::X509_V_ERR_HOSTNAME_MISMATCH)
 }

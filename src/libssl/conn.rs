@@ -218,22 +218,22 @@ impl<'a> Conn<'a> {
 
     /// The lowest version that may be spoken; 0 where none is set.
     pub fn min_version(self) -> c_long {
-        self.control(sys::SSL_CTRL_GET_MIN_PROTO_VERSION, 0)
+        self.control(ffi::SSL_CTRL_GET_MIN_PROTO_VERSION, 0)
     }
 
     /// Sets that.
     pub fn set_min_version(self, version: c_long) {
-        self.control(sys::SSL_CTRL_SET_MIN_PROTO_VERSION, version);
+        self.control(ffi::SSL_CTRL_SET_MIN_PROTO_VERSION, version);
     }
 
     /// The highest version that may be spoken; 0 for the highest that libssl knows.
     pub fn max_version(self) -> c_long {
-        self.control(sys::SSL_CTRL_GET_MAX_PROTO_VERSION, 0)
+        self.control(ffi::SSL_CTRL_GET_MAX_PROTO_VERSION, 0)
     }
 
     /// Sets that.
     pub fn set_max_version(self, version: c_long) {
-        self.control(sys::SSL_CTRL_SET_MAX_PROTO_VERSION, version);
+        self.control(ffi::SSL_CTRL_SET_MAX_PROTO_VERSION, version);
     }
 
     /// A control of libssl's that takes a number.

@@ -69,10 +69,6 @@ pub const TLS_ST_CW_CLNT_HELLO_3_2: c_int = 13;
 pub const SSL_NOTHING: c_int = 1;
 pub const SSL_WRITING: c_int = 2;
 pub const SSL_READING: c_int = 3;
-pub const SSL_MODE_ENABLE_PARTIAL_WRITE: c_long = 0x1;
-pub const SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER: c_long = 0x2;
-pub const SSL_MODE_AUTO_RETRY: c_long = 0x4;
-pub const SSL_CTRL_MODE: c_int = 33;
 pub const SSL_CTRL_CLEAR_MODE: c_int = 78;
 pub const SSL_CTRL_GET_NEGOTIATED_GROUP: c_int = 134;
 
@@ -82,12 +78,6 @@ pub const BIO_C_GET_FD: c_int = 105;
 /// What `SSL_set_fd` gives a connection.
 pub const BIO_TYPE_SOCKET: c_int = 5 | BIO_TYPE_SOURCE_SINK | BIO_TYPE_DESCRIPTOR;
 
-pub const SSL_CTRL_SET_MIN_PROTO_VERSION: c_int = 123;
-pub const SSL_CTRL_SET_MAX_PROTO_VERSION: c_int = 124;
-pub const SSL_CTRL_GET_MIN_PROTO_VERSION: c_int = 130;
-pub const SSL_CTRL_GET_MAX_PROTO_VERSION: c_int = 131;
-pub const SSL_CTRL_SET_GROUPS_LIST: c_int = 92;
-pub const SSL_CTRL_SET_SIGALGS_LIST: c_int = 98;
 pub const SSL_CTRL_GET_VERIFY_CERT_STORE: c_int = 137;
 pub const SSL_CTRL_GET_SESS_CACHE_MODE: c_int = 45;
 pub const SSL_CTRL_GET_CHAIN_CERTS: c_int = 115;
@@ -135,20 +125,6 @@ pub const NID_AUTH_NULL: c_int = 1053;
 pub const X509_TRUST_SSL_CLIENT: c_int = 2;
 pub const X509_TRUST_SSL_SERVER: c_int = 3;
 pub const CRYPTO_EX_INDEX_X509_STORE_CTX: c_int = 5;
-
-pub const X509_V_ERR_HOSTNAME_MISMATCH: c_int = 62;
-pub const X509_V_ERR_APPLICATION_VERIFICATION: c_int = 50;
-pub const X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER: c_int = 85;
-pub const X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER: c_int = 86;
-pub const X509_V_ERR_CA_CERT_MISSING_KEY_USAGE: c_int = 92;
-pub const X509_V_ERR_SIGNATURE_ALGORITHM_INCONSISTENCY: c_int = 78;
-pub const X509_V_ERR_INVALID_CA: c_int = 79;
-pub const X509_V_ERR_PATHLEN_INVALID_FOR_NON_CA: c_int = 80;
-pub const X509_V_ERR_CA_BCONS_NOT_CRITICAL: c_int = 89;
-pub const X509_V_ERR_EXTENSIONS_REQUIRE_VERSION_3: c_int = 93;
-/// Since OpenSSL 4.0, as the next.
-pub const X509_V_ERR_EMPTY_AUTHORITY_KEY_IDENTIFIER: c_int = 102;
-pub const X509_V_ERR_AKID_ISSUER_SERIAL_NOT_PAIRED: c_int = 103;
 
 pub type PskClientCallback = unsafe extern "C" fn(
     *mut SSL,

@@ -114,12 +114,12 @@ impl<'a> Conn<'a> {
 
     /// `SSL_MODE_*`.
     pub fn mode(self) -> c_long {
-        call!(self, ffi::SSL_ctrl, sys::SSL_CTRL_MODE, 0, ptr::null_mut())
+        call!(self, ffi::SSL_ctrl, ffi::SSL_CTRL_MODE, 0, ptr::null_mut())
     }
 
     /// Sets those bits.
     pub fn set_mode(self, bits: c_long) {
-        call!(self, ffi::SSL_ctrl, sys::SSL_CTRL_MODE, bits, ptr::null_mut());
+        call!(self, ffi::SSL_ctrl, ffi::SSL_CTRL_MODE, bits, ptr::null_mut());
     }
 
     /// Takes those bits away.

@@ -8,6 +8,7 @@ use openssl::sign::Verifier;
 use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
+use crate::codes;
 use crate::error::{Error, Result, Status};
 use crate::libssl::certificate;
 use crate::libssl::certificate_words;
@@ -17,7 +18,7 @@ use crate::revocation::crls::Crls;
 use crate::revocation::response::{Answer, Basic, CertStatus, Responder, Response};
 use crate::revocation::words::reason_text;
 use crate::x509::certificate::{Certificate, Known};
-use crate::x509::der::{Malformed, OID, Reader, SEQUENCE};
+use crate::x509::der::{BIT_STRING, INTEGER, Malformed, OID, Reader, SEQUENCE};
 use crate::x509::key;
 use crate::x509::same_name;
 
@@ -65,8 +66,6 @@ const SKEW: i64 = 300;
 /// could otherwise be shown for ever.
 const MOST_AGE_WITHOUT_END: i64 = 86_400;
 
-const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
 
 /// Whether the certificate demands a stapled answer: a TLS feature extension that lists status_request (RFC 7633 4.2.3).
 pub fn is_demanded_by(certificate: &X509Ref) -> bool {
@@ -102,12 +101,9 @@ pub fn missing(leaf: &X509Ref, demanded_by_certificate: bool) -> Error {
         },
     )
     .with_hint("switch OCSP stapling on in the server, and make sure that it can reach its CA");
-    blame(error, leaf, X509_V_ERR_OCSP_VERIFY_NEEDED)
+    blame(error, leaf, codes::X509_V_ERR_OCSP_VERIFY_NEEDED)
 }
 
-const X509_V_ERR_OCSP_VERIFY_NEEDED: i32 = 73;
-const X509_V_ERR_OCSP_VERIFY_FAILED: i32 = 74;
-const X509_V_ERR_OCSP_CERT_UNKNOWN: i32 = 75;
 
 /// Refuses unless `staple` says, with authority and now, that the leaf is good. Answers when that ends, in Unix seconds: with
 /// the answer, or with the certificate of the responder who signed it.
@@ -371,7 +367,7 @@ impl Answer<'_> {
                 let error =
                     Error::new(Status::ERevocationUnknown, format!("the CA's OCSP responder does not know {who}"))
                         .with_hint("the CA may never have issued it; if it is very new, try again later");
-                return Err(blame(error, question.leaf, X509_V_ERR_OCSP_CERT_UNKNOWN));
+                return Err(blame(error, question.leaf, codes::X509_V_ERR_OCSP_CERT_UNKNOWN));
             }
         }
         if self.critical_extension {
@@ -438,14 +434,14 @@ fn invalid(question: &Question<'_>, what: &str, hint: &str) -> Error {
     let who = certificate_words::position(0, &certificate_words::subject_of(question.leaf));
     let error =
         Error::new(Status::ERevocationInvalid, format!("the stapled OCSP answer for {who} {what}")).with_hint(hint);
-    blame(error, question.leaf, X509_V_ERR_OCSP_VERIFY_FAILED)
+    blame(error, question.leaf, codes::X509_V_ERR_OCSP_VERIFY_FAILED)
 }
 
 fn stale(question: &Question<'_>, what: &str, time: i64, hint: &str) -> Error {
     let who = certificate_words::position(0, &certificate_words::subject_of(question.leaf));
     let error =
         Error::new(Status::ERevocationStale, format!("the stapled OCSP answer for {who} {what}")).with_hint(hint);
-    blame(error, question.leaf, X509_V_ERR_OCSP_VERIFY_FAILED).with_time(time)
+    blame(error, question.leaf, codes::X509_V_ERR_OCSP_VERIFY_FAILED).with_time(time)
 }
 
 fn timed(error: Error, time: Option<i64>) -> Error {

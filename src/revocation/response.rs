@@ -3,14 +3,8 @@
 use openssl::hash::{MessageDigest, hash};
 
 use crate::x509::certificate::Certificate;
-use crate::x509::der::{Malformed, OID, Reader, SEQUENCE};
+use crate::x509::der::{BIT_STRING, BOOLEAN, ENUMERATED, GENERALIZED_TIME, INTEGER, Malformed, OCTET_STRING, OID, Reader, SEQUENCE};
 
-const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
-const OCTET_STRING: u8 = 0x04;
-const ENUMERATED: u8 = 0x0a;
-const GENERALIZED_TIME: u8 = 0x18;
-const BOOLEAN: u8 = 0x01;
 /// Context tags, constructed.
 const TAG_0: u8 = 0xa0;
 const TAG_1: u8 = 0xa1;

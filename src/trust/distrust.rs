@@ -5,13 +5,12 @@ use std::collections::{HashMap, HashSet};
 
 use openssl::hash::MessageDigest;
 use openssl::x509::X509Ref;
+use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::moment;
 use crate::x509::name_text;
 
-/// The number by which OpenSSL says that an anchor's own settings reject the purpose.
-const X509_V_ERR_CERT_REJECTED: i32 = 28;
 
 /// Everything that was said against certificates. Where two sources speak of the same one the stricter counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,7 +100,7 @@ pub fn check<'a>(chain: impl Iterator<Item = &'a X509Ref>, distrust: &Distrust) 
         let subject = subject(certificate);
         let refused = |message: String| {
             Error::new(Status::EDistrusted, message)
-                .with_x509_code(X509_V_ERR_CERT_REJECTED)
+                .with_x509_code(ffi::X509_V_ERR_CERT_REJECTED)
                 .with_certificate(u32::try_from(depth).unwrap_or(u32::MAX), subject.clone())
         };
         let Some(sha256) = hash(certificate, MessageDigest::sha256()) else {

@@ -16,7 +16,7 @@ use crate::libssl::queue::Quiet;
 use crate::moment;
 use crate::trust::distrust::Distrust;
 use crate::trust::index::hooks;
-use crate::x509::der::{Malformed, Reader, SEQUENCE};
+use crate::x509::der::{Malformed, Reader, SEQUENCE, UTC_TIME};
 
 /// One anchor.
 pub struct Listed {
@@ -133,7 +133,6 @@ fn sequence(contents: &[u8]) -> Vec<u8> {
 }
 
 fn seconds((tag, text): (u8, &[u8])) -> Option<i64> {
-    const UTC_TIME: u8 = 0x17;
     let text = std::str::from_utf8(text).ok()?;
     // RFC 5280 section 4.1.2.5.1: two digits below 50 are of this century.
     let century = match (tag, text.get(..2)?) {

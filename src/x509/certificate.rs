@@ -2,12 +2,8 @@
 //! read it, so that they see what was signed and not what a parser made of it. It must never panic on any bytes.
 
 use crate::x509::Presented;
-use crate::x509::der::{Malformed, OID, Reader, SEQUENCE};
+use crate::x509::der::{BIT_STRING, BOOLEAN, INTEGER, Malformed, OCTET_STRING, OID, Reader, SEQUENCE};
 
-const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
-const OCTET_STRING: u8 = 0x04;
-const BOOLEAN: u8 = 0x01;
 const VERSION: u8 = 0xa0;
 const ISSUER_UNIQUE_ID: u8 = 0x81;
 const SUBJECT_UNIQUE_ID: u8 = 0x82;

@@ -5,6 +5,8 @@ mod subtree;
 
 use subtree::{Form, Subject, Subtree, form_of};
 
+use openssl_sys as ffi;
+
 use crate::error::{Error, Result, Status};
 use crate::x509::der::{Reader, SEQUENCE};
 use crate::x509::dns::{MAX_NAME, check_labels};
@@ -15,14 +17,6 @@ use crate::x509::presented::{Presented, ip_address, ip_text, malformed_san, malf
 use crate::x509::uri::uri_host;
 use crate::x509::words::{list, quote};
 
-/// Of OpenSSL's X509_V_ERR_* numbers, in the order of x509_vfy.h.
-const X509_UNSPECIFIED: i32 = 1;
-const X509_PERMITTED_VIOLATION: i32 = 47;
-const X509_EXCLUDED_VIOLATION: i32 = 48;
-const X509_SUBTREE_MINMAX: i32 = 49;
-const X509_UNSUPPORTED_TYPE: i32 = 51;
-const X509_UNSUPPORTED_SYNTAX: i32 = 52;
-const X509_UNSUPPORTED_NAME: i32 = 53;
 
 /// GeneralSubtree's `minimum [0] BaseDistance DEFAULT 0`.
 const MINIMUM: u8 = 0x80;
@@ -51,7 +45,7 @@ impl Budget {
                     "the chain holds {names} names against {subtrees} name constraints, which is too much to compare"
                 ),
             )
-            .with_x509_code(X509_UNSPECIFIED)
+            .with_x509_code(ffi::X509_V_ERR_UNSPECIFIED)
             .with_hint("no honest chain is like this; do not trust its issuer")),
         }
     }
@@ -73,7 +67,7 @@ impl<'a> NameConstraints<'a> {
         if lists.is_empty() {
             return Err(unusable(
                 "permit nothing and exclude nothing, which RFC 5280 forbids",
-                X509_UNSUPPORTED_SYNTAX,
+                ffi::X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX,
             ));
         }
         let mut last = 0;
@@ -149,7 +143,7 @@ impl<'a> NameConstraints<'a> {
     fn judge(&self, name: &Subject<'_>, form: Form, words: &dyn Fn() -> String) -> Result<()> {
         if let Some(subtree) = self.excluded.iter().find(|subtree| subtree.touches(name)) {
             let message = format!("the {} is excluded by a CA's name constraint \"{}\"", words(), subtree.text());
-            return Err(violation(message, X509_EXCLUDED_VIOLATION));
+            return Err(violation(message, ffi::X509_V_ERR_EXCLUDED_VIOLATION));
         }
         let mut permitted = self.permitted.iter().filter(|subtree| subtree.form() == form).peekable();
         if permitted.peek().is_none() || permitted.any(|subtree| subtree.covers(name)) {
@@ -159,7 +153,7 @@ impl<'a> NameConstraints<'a> {
             self.permitted.iter().filter(|subtree| subtree.form() == form).map(|subtree| subtree.text()).collect();
         let bases = list(bases.iter().map(String::as_str));
         let message = format!("the {} is not within the names that a CA above it may certify: {bases}", words());
-        Err(violation(message, X509_PERMITTED_VIOLATION))
+        Err(violation(message, ffi::X509_V_ERR_PERMITTED_VIOLATION))
     }
 }
 
@@ -167,7 +161,7 @@ fn subtrees(list: &[u8]) -> Result<Vec<Subtree<'_>>> {
     let mut subtrees = Vec::new();
     let mut list = Reader::new(list);
     if list.is_empty() {
-        return Err(unusable("have an empty list, which RFC 5280 forbids", X509_UNSUPPORTED_SYNTAX));
+        return Err(unusable("have an empty list, which RFC 5280 forbids", ffi::X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX));
     }
     while !list.is_empty() {
         let mut subtree = Reader::new(list.expect(SEQUENCE).map_err(|_| not_der())?);
@@ -176,10 +170,10 @@ fn subtrees(list: &[u8]) -> Result<Vec<Subtree<'_>>> {
         let mut bounds = subtree;
         let is_default = subtree.is_empty() || (bounds.expect(MINIMUM) == Ok(&[0]) && bounds.is_empty());
         if !is_default {
-            return Err(unusable("use minimum or maximum, which RFC 5280 forbids", X509_SUBTREE_MINMAX));
+            return Err(unusable("use minimum or maximum, which RFC 5280 forbids", ffi::X509_V_ERR_SUBTREE_MINMAX));
         }
         let subtree =
-            Subtree::new(base).map_err(|what| unusable(&format!("are unusable: {what}"), X509_UNSUPPORTED_SYNTAX))?;
+            Subtree::new(base).map_err(|what| unusable(&format!("are unusable: {what}"), ffi::X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX))?;
         subtrees.push(subtree);
     }
     Ok(subtrees)
@@ -219,19 +213,19 @@ fn violation(message: String, code: i32) -> Error {
 fn unreadable(name: GeneralName<'_>) -> Error {
     let message =
         format!("the {} is malformed, so it cannot be held against a CA's name constraints", name_in_words(name));
-    violation(message, X509_UNSUPPORTED_NAME)
+    violation(message, ffi::X509_V_ERR_UNSUPPORTED_NAME_SYNTAX)
 }
 
 #[cold]
 fn incomparable(form: Form) -> Error {
     let message =
         format!("a CA's name constraint on {} cannot be checked, and the certificate has such a name", form.text());
-    violation(message, X509_UNSUPPORTED_TYPE)
+    violation(message, ffi::X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE)
 }
 
 #[cold]
 fn not_der() -> Error {
-    unusable("are not valid DER", X509_UNSUPPORTED_SYNTAX)
+    unusable("are not valid DER", ffi::X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX)
 }
 
 #[cold]

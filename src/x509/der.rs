@@ -1,9 +1,21 @@
 //! A reader of DER that borrows what it reads. It accepts only what X.690 calls DER in lengths and tags (definite,
 //! minimal, low tag numbers), allocates nothing and never reads past its input.
 
+// The universal tags (X.680 section 8.6), the constructed ones with their bit.
+pub(crate) const BOOLEAN: u8 = 0x01;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const BIT_STRING: u8 = 0x03;
+pub(crate) const OCTET_STRING: u8 = 0x04;
+pub(crate) const OID: u8 = 0x06;
+pub(crate) const ENUMERATED: u8 = 0x0a;
+pub(crate) const UTF8_STRING: u8 = 0x0c;
+pub(crate) const PRINTABLE_STRING: u8 = 0x13;
+pub(crate) const TELETEX_STRING: u8 = 0x14;
+pub(crate) const IA5_STRING: u8 = 0x16;
+pub(crate) const UTC_TIME: u8 = 0x17;
+pub(crate) const GENERALIZED_TIME: u8 = 0x18;
 pub(crate) const SEQUENCE: u8 = 0x30;
 pub(crate) const SET: u8 = 0x31;
-pub(crate) const OID: u8 = 0x06;
 
 /// The bytes are not the DER that was expected. The caller knows what they should have been and says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,13 +4,9 @@
 use crate::error::Error;
 use crate::x509::NameConstraints;
 use crate::x509::certificate::Known;
-use crate::x509::der::{Malformed, OID, Reader, SEQUENCE, SET};
+use crate::x509::der::{BIT_STRING, BOOLEAN, INTEGER, Malformed, OCTET_STRING, OID, Reader, SEQUENCE, SET};
 use crate::x509::general_name::{GeneralName, GeneralNames};
 
-const BOOLEAN: u8 = 0x01;
-const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
-const OCTET_STRING: u8 = 0x04;
 
 /// What is wrong with an extension.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The names inside a subjectAltName extension and inside a subject, as they lie in the DER: borrowed, in order, not
 //! interpreted. Malformed DER is an error here and never a name that is merely left out.
 
-use crate::x509::der::{Malformed, OID, Reader, SEQUENCE, SET};
+use crate::x509::der::{IA5_STRING, Malformed, OID, PRINTABLE_STRING, Reader, SEQUENCE, SET, TELETEX_STRING, UTF8_STRING};
 
 /// One GeneralName (RFC 5280 4.2.1.6) by its contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,11 +139,7 @@ impl Attribute<'_> {
 
     /// Whether the value is of a string type in which ASCII text is its own encoding.
     pub(crate) fn is_ascii_compatible(&self) -> bool {
-        const UTF8: u8 = 0x0c;
-        const PRINTABLE: u8 = 0x13;
-        const TELETEX: u8 = 0x14;
-        const IA5: u8 = 0x16;
-        matches!(self.tag, UTF8 | PRINTABLE | TELETEX | IA5)
+        matches!(self.tag, UTF8_STRING | PRINTABLE_STRING | TELETEX_STRING | IA5_STRING)
     }
 }
 

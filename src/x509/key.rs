@@ -1,9 +1,8 @@
 //! What kind of public key a certificate holds, read from its SubjectPublicKeyInfo without building the key.
 
 use crate::x509::certificate::Certificate;
-use crate::x509::der::{Malformed, OID, Reader, SEQUENCE};
+use crate::x509::der::{INTEGER, Malformed, OID, Reader, SEQUENCE};
 
-const INTEGER: u8 = 0x02;
 
 /// The least RSA modulus, in bits (CA/B Forum BR 6.1.5); 112 bits of strength.
 pub const LEAST_RSA_BITS: usize = 2048;

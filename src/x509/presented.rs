@@ -3,12 +3,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use openssl_sys as ffi;
+
 use crate::error::{Error, Result, Status};
 use crate::x509::general_name::{Attribute, COMMON_NAME, GeneralName, GeneralNames, attributes};
 use crate::x509::words::escape;
 
-/// X509_V_ERR_INVALID_EXTENSION.
-const X509_INVALID_EXTENSION: i32 = 41;
 
 /// id-on-dnsSRV (RFC 4985), header included.
 const SRV_NAME: &[u8] = &[0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x08, 0x07];
@@ -112,6 +112,6 @@ pub(crate) fn malformed_subject() -> Error {
 #[cold]
 pub(crate) fn bad_certificate(message: impl Into<String>) -> Error {
     Error::new(Status::EBadCertificate, message)
-        .with_x509_code(X509_INVALID_EXTENSION)
+        .with_x509_code(ffi::X509_V_ERR_INVALID_EXTENSION)
         .with_hint("ask the certificate's issuer for a new one; this one breaks RFC 5280")
 }

@@ -149,7 +149,7 @@ fn a_server_without_a_certificate_is_told() {
         unsafe {
             SSL_CTX_set_security_level(plain.0, 0);
             ffi::SSL_CTX_set_cipher_list(plain.0, c"AECDH-AES128-SHA".as_ptr());
-            plain.control(sys::SSL_CTRL_SET_MAX_PROTO_VERSION, ffi::TLS1_2_VERSION);
+            plain.control(ffi::SSL_CTRL_SET_MAX_PROTO_VERSION, ffi::TLS1_2_VERSION);
         }
         plain
     };

@@ -134,21 +134,21 @@ const PROTOCOL: &[Row] = &[
     (&["old-versions", "security-level-zero"], |c| unsafe {
         at_level_0(c);
         ffi::SSL_CTX_clear_options(c.0, ffi::SSL_OP_NO_TLSv1 | ffi::SSL_OP_NO_TLSv1_1);
-        c.control(sys::SSL_CTRL_SET_MIN_PROTO_VERSION, ffi::TLS1_VERSION);
+        c.control(ffi::SSL_CTRL_SET_MIN_PROTO_VERSION, ffi::TLS1_VERSION);
     }),
     (&["old-versions", "security-level-zero"], |c| unsafe {
         at_level_0(c);
         ffi::SSL_CTX_clear_options(c.0, ffi::SSL_OP_NO_TLSv1_1);
-        c.control(sys::SSL_CTRL_SET_MIN_PROTO_VERSION, ffi::TLS1_1_VERSION);
+        c.control(ffi::SSL_CTRL_SET_MIN_PROTO_VERSION, ffi::TLS1_1_VERSION);
     }),
     (&["old-versions", "security-level-zero", "version-hole"], |c| unsafe {
         at_level_0(c);
         ffi::SSL_CTX_clear_options(c.0, ffi::SSL_OP_NO_TLSv1);
-        c.control(sys::SSL_CTRL_SET_MIN_PROTO_VERSION, ffi::TLS1_VERSION);
+        c.control(ffi::SSL_CTRL_SET_MIN_PROTO_VERSION, ffi::TLS1_VERSION);
     }),
     (&["no-version"], |c| unsafe { options(c, ffi::SSL_OP_NO_TLSv1_2 | ffi::SSL_OP_NO_TLSv1_3) }),
     (&["no-tls13"], |c| unsafe { options(c, ffi::SSL_OP_NO_TLSv1_3) }),
-    (&["no-tls13"], |c| c.control(sys::SSL_CTRL_SET_MAX_PROTO_VERSION, ffi::TLS1_2_VERSION)),
+    (&["no-tls13"], |c| c.control(ffi::SSL_CTRL_SET_MAX_PROTO_VERSION, ffi::TLS1_2_VERSION)),
     (&["compression"], |c| unsafe {
         ffi::SSL_CTX_clear_options(c.0, ffi::SSL_OP_NO_COMPRESSION);
     }),
@@ -248,14 +248,14 @@ const OFFERS: &[Row] = &[
     }),
     (&["security-level-zero", "weak-groups"], |c| unsafe {
         at_level_0(c);
-        c.list(sys::SSL_CTRL_SET_GROUPS_LIST, c"X25519:prime192v1");
+        c.list(ffi::SSL_CTRL_SET_GROUPS_LIST, c"X25519:prime192v1");
     }),
-    (&["other-groups"], |c| c.list(sys::SSL_CTRL_SET_GROUPS_LIST, c"X25519:X448")),
+    (&["other-groups"], |c| c.list(ffi::SSL_CTRL_SET_GROUPS_LIST, c"X25519:X448")),
     (&["security-level-zero", "weak-signature-algorithms"], |c| unsafe {
         at_level_0(c);
-        c.list(sys::SSL_CTRL_SET_SIGALGS_LIST, c"ECDSA+SHA256:RSA+SHA1");
+        c.list(ffi::SSL_CTRL_SET_SIGALGS_LIST, c"ECDSA+SHA256:RSA+SHA1");
     }),
-    (&["other-signature-algorithms"], |c| c.list(sys::SSL_CTRL_SET_SIGALGS_LIST, c"ECDSA+SHA256:RSA+SHA224")),
+    (&["other-signature-algorithms"], |c| c.list(ffi::SSL_CTRL_SET_SIGALGS_LIST, c"ECDSA+SHA256:RSA+SHA224")),
 ];
 
 #[test]

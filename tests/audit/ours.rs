@@ -95,7 +95,7 @@ fn what_the_program_undid_in_vain_is_told_as_such() {
         ffi::SSL_CTX_set_verify(client.0, ffi::SSL_VERIFY_NONE, None);
         ffi::SSL_CTX_set_cipher_list(client.0, c"ALL:COMPLEMENTOFALL:@SECLEVEL=0".as_ptr());
         ffi::SSL_CTX_clear_options(client.0, ffi::SSL_OP_NO_TLSv1 | ffi::SSL_OP_NO_TLSv1_1);
-        client.control(sys::SSL_CTRL_SET_MIN_PROTO_VERSION, ffi::TLS1_VERSION);
+        client.control(ffi::SSL_CTRL_SET_MIN_PROTO_VERSION, ffi::TLS1_VERSION);
     }
     let report = client.audit();
     assert_eq!(found(&report), ["enforced-anyway"], "{}", report.to_text());

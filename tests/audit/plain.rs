@@ -76,12 +76,12 @@ impl Plain {
         unsafe {
             ffi::SSL_CTX_set_options(ctx, policy.options_to_set(false));
             ffi::SSL_CTX_clear_options(ctx, policy.options_to_clear());
-            self.control(sys::SSL_CTRL_SET_MIN_PROTO_VERSION, policy.min_version);
+            self.control(ffi::SSL_CTRL_SET_MIN_PROTO_VERSION, policy.min_version);
             SSL_CTX_set_security_level(ctx, policy.security_level);
             assert_eq!(ffi::SSL_CTX_set_cipher_list(ctx, suites.as_ptr()), 1);
             assert_eq!(ffi::SSL_CTX_set_ciphersuites(ctx, suites13.as_ptr()), 1);
-            self.list(sys::SSL_CTRL_SET_GROUPS_LIST, policy.groups);
-            self.list(sys::SSL_CTRL_SET_SIGALGS_LIST, policy.signature_algorithms);
+            self.list(ffi::SSL_CTRL_SET_GROUPS_LIST, policy.groups);
+            self.list(ffi::SSL_CTRL_SET_SIGALGS_LIST, policy.signature_algorithms);
             ffi::SSL_CTX_set_verify(ctx, ffi::SSL_VERIFY_PEER, None);
             let param = ffi::SSL_CTX_get0_param(ctx);
             ffi::X509_VERIFY_PARAM_set_flags(param, policy.verify_flags);

@@ -10,14 +10,7 @@ use crate::audit::report::Finding;
 use crate::host::Reference;
 use crate::policy::Policy;
 
-const ALWAYS_CHECK_SUBJECT: u32 = 0x1;
-const NO_WILDCARDS: u32 = 0x2;
-const NO_PARTIAL_WILDCARDS: u32 = 0x4;
-const MULTI_LABEL_WILDCARDS: u32 = 0x8;
-const NEVER_CHECK_SUBJECT: u32 = 0x20;
 
-const PURPOSE_SSL_CLIENT: i32 = 1;
-const PURPOSE_SSL_SERVER: i32 = 2;
 
 /// OpenSSL's limit where nobody sets one.
 const DEFAULT_DEPTH: i32 = 100;
@@ -94,16 +87,16 @@ pub fn names(facts: &Facts) -> Vec<Finding> {
         found.push(kinds::LAX_HOST.found().with_items(lax));
     }
     let flags = verification.host_flags;
-    if flags & ALWAYS_CHECK_SUBJECT != 0 {
+    if flags & ffi::X509_CHECK_FLAG_ALWAYS_CHECK_SUBJECT != 0 {
         found.push(kinds::COMMON_NAME_ALWAYS.found());
-    } else if flags & NEVER_CHECK_SUBJECT == 0 {
+    } else if flags & ffi::X509_CHECK_FLAG_NEVER_CHECK_SUBJECT == 0 {
         found.push(kinds::COMMON_NAME.found());
     }
-    if flags & NO_WILDCARDS == 0 {
-        if flags & NO_PARTIAL_WILDCARDS == 0 {
+    if flags & ffi::X509_CHECK_FLAG_NO_WILDCARDS == 0 {
+        if flags & ffi::X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS == 0 {
             found.push(kinds::PARTIAL_WILDCARDS.found());
         }
-        if flags & MULTI_LABEL_WILDCARDS != 0 {
+        if flags & ffi::X509_CHECK_FLAG_MULTI_LABEL_WILDCARDS != 0 {
             found.push(kinds::MULTI_LABEL_WILDCARDS.found());
         }
     }
@@ -161,13 +154,13 @@ pub fn parameters(facts: &Facts, policy: &Policy) -> Vec<Finding> {
 fn purpose(facts: &Facts) -> Option<Finding> {
     let purpose = facts.verification.purpose.filter(|purpose| *purpose != 0)?;
     let is_right = match facts.side {
-        Side::Client => purpose == PURPOSE_SSL_SERVER,
-        Side::Server => purpose == PURPOSE_SSL_CLIENT,
-        Side::Either => matches!(purpose, PURPOSE_SSL_CLIENT | PURPOSE_SSL_SERVER),
+        Side::Client => purpose == ffi::X509_PURPOSE_SSL_SERVER,
+        Side::Server => purpose == ffi::X509_PURPOSE_SSL_CLIENT,
+        Side::Either => matches!(purpose, ffi::X509_PURPOSE_SSL_CLIENT | ffi::X509_PURPOSE_SSL_SERVER),
     };
     let name = match purpose {
-        PURPOSE_SSL_CLIENT => "TLS clients",
-        PURPOSE_SSL_SERVER => "TLS servers",
+        ffi::X509_PURPOSE_SSL_CLIENT => "TLS clients",
+        ffi::X509_PURPOSE_SSL_SERVER => "TLS servers",
         3 => "Netscape's servers",
         4 | 5 => "e-mail",
         6 => "signing CRLs",

@@ -3,7 +3,7 @@
 
 mod verification;
 
-use std::ffi::{CStr, c_int, c_long};
+use std::ffi::{CStr, c_int};
 
 use openssl::x509::store::X509StoreRef;
 use openssl_sys as ffi;
@@ -19,7 +19,6 @@ use crate::os::clock;
 use crate::role::Role;
 use crate::trust::store;
 
-const SESSION_CACHE_CLIENT: c_long = 0x1;
 
 /// A context, or a connection with its context. It is only read.
 #[derive(Clone, Copy)]
@@ -97,8 +96,8 @@ impl<'a> Place<'a> {
     fn protocol(self) -> Protocol {
         let (min, max, options, level, callback) = match self {
             Place::Context(ctx) => (
-                ctx.control(sys::SSL_CTRL_GET_MIN_PROTO_VERSION, 0),
-                ctx.control(sys::SSL_CTRL_GET_MAX_PROTO_VERSION, 0),
+                ctx.control(ffi::SSL_CTRL_GET_MIN_PROTO_VERSION, 0),
+                ctx.control(ffi::SSL_CTRL_GET_MAX_PROTO_VERSION, 0),
                 ctx.options(),
                 ctx.security_level(),
                 ctx.security_callback(),
@@ -164,7 +163,7 @@ impl<'a> Place<'a> {
     fn habits(self) -> Habits {
         let cache = self.ctx().control(sys::SSL_CTRL_GET_SESS_CACHE_MODE, 0);
         Habits {
-            client_sessions: cache & SESSION_CACHE_CLIENT != 0,
+            client_sessions: cache & ffi::SSL_SESS_CACHE_CLIENT != 0,
             key_log: self.ctx().keylog_callback().is_some(),
             quiet_shutdown: match self {
                 Place::Context(ctx) => ctx.is_quiet_at_shutdown(),

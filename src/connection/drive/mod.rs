@@ -12,6 +12,8 @@ use std::ffi::c_int;
 use std::io;
 use std::sync::Arc;
 
+use openssl_sys as ffi;
+
 use crate::connection::deadline::Deadline;
 use crate::connection::failure::{self, Phase};
 use crate::connection::gate;
@@ -23,7 +25,7 @@ use crate::handshake::connection_state::ConnectionState;
 use crate::handshake::start;
 use crate::libssl::bio::Bio;
 use crate::libssl::queue::Quiet;
-use crate::libssl::{Conn, sys};
+use crate::libssl::{Conn};
 use crate::role::Role;
 
 /// How far a call came.
@@ -318,7 +320,7 @@ impl<'a> Drive<'a> {
 impl Drop for Drive<'_> {
     fn drop(&mut self) {
         if self.partial {
-            self.conn.clear_mode(sys::SSL_MODE_ENABLE_PARTIAL_WRITE);
+            self.conn.clear_mode(ffi::SSL_MODE_ENABLE_PARTIAL_WRITE);
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::ffi::c_int;
 use std::time::Duration;
 
+use openssl_sys as ffi;
+
 use super::{Drive, Patience, Progress, deadline_of};
 use crate::connection::deadline::{Deadline, wait};
 use crate::connection::failure::{self, Phase};
 use crate::connection::transport::{Limits, Transport, Tripped};
 use crate::error::{Error, Result, Status};
-use crate::libssl::sys;
 use crate::libssl::transfer::Want;
 use crate::os::poll::Wish;
 use crate::os::words;
@@ -41,8 +42,8 @@ impl Drive<'_> {
         }
         if self.phase == Phase::Write && self.lent.is_some() && !self.partial {
             // Each part of a long write has its own time, as the answer of hostlock_write may be a part of it.
-            self.partial = self.conn.mode() & sys::SSL_MODE_ENABLE_PARTIAL_WRITE == 0;
-            self.conn.set_mode(sys::SSL_MODE_ENABLE_PARTIAL_WRITE);
+            self.partial = self.conn.mode() & ffi::SSL_MODE_ENABLE_PARTIAL_WRITE == 0;
+            self.conn.set_mode(ffi::SSL_MODE_ENABLE_PARTIAL_WRITE);
         }
         let event = if wish == Progress::WantRead { Wish::Read } else { Wish::Write };
         self.idle = 0;

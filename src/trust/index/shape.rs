@@ -2,16 +2,10 @@
 //! d2i_X509 will read it later. It is stricter than d2i_X509: where it doubts, the certificate is parsed at once instead.
 
 use crate::trust::index::name;
-use crate::x509::der::{Malformed, OID, Reader, SEQUENCE};
+use crate::x509::der::{BIT_STRING, BOOLEAN, GENERALIZED_TIME, INTEGER, Malformed, OCTET_STRING, OID, Reader, SEQUENCE, UTC_TIME};
 
-const BOOLEAN: u8 = 0x01;
-const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
-const OCTET_STRING: u8 = 0x04;
 const NULL: u8 = 0x05;
 const UTF8_STRING: u8 = 0x0c;
-const UTC_TIME: u8 = 0x17;
-const GENERALIZED_TIME: u8 = 0x18;
 const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
 /// Far more than any certificate; OpenSSL bounds a name at 1 MiB.

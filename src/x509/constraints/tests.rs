@@ -36,12 +36,12 @@ fn codes(base: &[u8], san: &[u8]) -> (i32, i32) {
     (code(extension(&[base.to_vec()], &[])), code(extension(&[], &[base.to_vec()])))
 }
 
-const INSIDE: (i32, i32) = (OK, X509_EXCLUDED_VIOLATION);
-const OUTSIDE: (i32, i32) = (X509_PERMITTED_VIOLATION, OK);
+const INSIDE: (i32, i32) = (OK, ffi::X509_V_ERR_EXCLUDED_VIOLATION);
+const OUTSIDE: (i32, i32) = (ffi::X509_V_ERR_PERMITTED_VIOLATION, OK);
 /// Not permitted, because part of what the name stands for is outside; excluded, because part of it is inside.
-const ACROSS: (i32, i32) = (X509_PERMITTED_VIOLATION, X509_EXCLUDED_VIOLATION);
-const BAD_NAME: (i32, i32) = (X509_UNSUPPORTED_NAME, X509_UNSUPPORTED_NAME);
-const BAD_BASE: (i32, i32) = (X509_UNSUPPORTED_SYNTAX, X509_UNSUPPORTED_SYNTAX);
+const ACROSS: (i32, i32) = (ffi::X509_V_ERR_PERMITTED_VIOLATION, ffi::X509_V_ERR_EXCLUDED_VIOLATION);
+const BAD_NAME: (i32, i32) = (ffi::X509_V_ERR_UNSUPPORTED_NAME_SYNTAX, ffi::X509_V_ERR_UNSUPPORTED_NAME_SYNTAX);
+const BAD_BASE: (i32, i32) = (ffi::X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX, ffi::X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX);
 /// A name of another form than the subtree's.
 const FREE: (i32, i32) = (OK, OK);
 
@@ -243,11 +243,11 @@ fn the_emails_of_the_subject_count_where_the_certificate_has_no_rfc822_name() {
     let code = |san: &[Vec<u8>], subject: &[u8]| {
         verdict(&constraints, san, subject).map_or_else(|error| error.x509_code(), |()| OK)
     };
-    assert_eq!(code(&[], &subject), X509_PERMITTED_VIOLATION);
-    assert_eq!(code(&[dns("a.example")], &subject), X509_PERMITTED_VIOLATION);
+    assert_eq!(code(&[], &subject), ffi::X509_V_ERR_PERMITTED_VIOLATION);
+    assert_eq!(code(&[dns("a.example")], &subject), ffi::X509_V_ERR_PERMITTED_VIOLATION);
     assert_eq!(code(&[email("user@example.com")], &subject), OK);
     assert_eq!(code(&[], &name(&[(EMAIL_ADDRESS, "user@example.com")])), OK);
-    assert_eq!(code(&[], &name(&[(EMAIL_ADDRESS, "nobody")])), X509_UNSUPPORTED_NAME);
+    assert_eq!(code(&[], &name(&[(EMAIL_ADDRESS, "nobody")])), ffi::X509_V_ERR_UNSUPPORTED_NAME_SYNTAX);
     let elsewhere = extension(&[dns("example.com")], &[]);
     assert!(verdict(&elsewhere, &[], &name(&[(EMAIL_ADDRESS, "nobody")])).is_ok());
 }
@@ -257,9 +257,9 @@ fn every_name_must_be_permitted_and_none_excluded() {
     let both = extension(&[dns("example.com"), dns("example.org")], &[dns("bad.example.com")]);
     for (names, expected) in [
         (vec![dns("a.example.com"), dns("b.example.org")], OK),
-        (vec![dns("a.example.com"), dns("b.example.net")], X509_PERMITTED_VIOLATION),
-        (vec![dns("a.example.com"), dns("bad.example.com")], X509_EXCLUDED_VIOLATION),
-        (vec![dns("*.example.com")], X509_EXCLUDED_VIOLATION),
+        (vec![dns("a.example.com"), dns("b.example.net")], ffi::X509_V_ERR_PERMITTED_VIOLATION),
+        (vec![dns("a.example.com"), dns("bad.example.com")], ffi::X509_V_ERR_EXCLUDED_VIOLATION),
+        (vec![dns("*.example.com")], ffi::X509_V_ERR_EXCLUDED_VIOLATION),
         (vec![dns("a.example.com"), ip(&[192, 0, 2, 1]), email("u@b.example")], OK),
         (vec![], OK),
     ] {
@@ -275,7 +275,7 @@ fn a_constraint_that_cannot_be_compared_refuses_only_certificates_with_names_of_
     let other_name = element(0xa0, &[0x06, 0x01, 0x2a, 0xa0, 0x02, 0x0c, 0x00]);
     let registered = element(0x88, &[0x2a]);
     for (base, san) in [(&other_name, &other_name), (&registered, &registered)] {
-        assert_eq!(codes(base, san), (X509_UNSUPPORTED_TYPE, X509_UNSUPPORTED_TYPE));
+        assert_eq!(codes(base, san), (ffi::X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE, ffi::X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE));
         assert_eq!(codes(base, &dns("a.example")), FREE);
         assert_eq!(codes(&dns("example.com"), san), FREE);
     }
