@@ -12,8 +12,8 @@ mod table;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use commands::{Outcome, audit as audit_command, diff, expiring, from_certdata, list, run};
+use clap::{CommandFactory, Parser, Subcommand};
+use commands::{Outcome, audit as audit_command, diff, expiring, from_certdata, list, papers, run};
 
 const EXIT_CODES: &str = "Exit codes:
   0  all is well
@@ -50,6 +50,9 @@ enum Noun {
     /// Runs a program under the seal: every TLS connection that it makes with OpenSSL is verified
     #[command(after_help = RUN_CODES)]
     Run(run::Arguments),
+    /// Writes the manual pages and the shells' completions of this command, for those who install it
+    #[command(hide = true)]
+    Papers(papers::Arguments),
 }
 
 #[derive(Subcommand)]
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Noun::Roots(Roots::Diff(arguments)) => diff::run(&arguments),
         Noun::Roots(Roots::Expiring(arguments)) => expiring::run(&arguments),
         Noun::Audit(arguments) => audit_command::run(&arguments),
+        Noun::Papers(arguments) => papers::run(&arguments, Arguments::command()),
         Noun::Run(arguments) => return run::run(&arguments),
     };
     match outcome {

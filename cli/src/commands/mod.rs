@@ -6,6 +6,7 @@ pub mod diff;
 pub mod expiring;
 pub mod from_certdata;
 pub mod list;
+pub mod papers;
 pub mod run;
 
 /// How a command ended that could do its work.
