@@ -1,4 +1,5 @@
-"""Runs every suite, goes on after a failure, and ends with one line of totals: N passed, N failed, N skipped.
+"""Runs every suite, goes on after a failure, says how each went and how long it took, and how to repeat each failure
+alone, and ends with one line of totals: N passed, N failed, N skipped.
 
 usage: run_tests.py [--long] [SUITE ...]
 """
@@ -9,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,8 +70,37 @@ def count(lines: Iterable[str]) -> Tally:
     return tally
 
 
-def run(name: str, command: list[str]) -> Tally:
-    """One suite: shows what it prints. Ending badly, or without a single test, is a failure of its own."""
+def repeat(lines: Iterable[str]) -> list[str]:
+    """For each failed test that cargo, TAP or unittest reported: the command that runs it alone."""
+    found: dict[str, None] = {}
+    binary = program = ""
+    for line in lines:
+        if running := re.match(r" +Running (?:unittests )?(\S+)\.rs \(", line):
+            path = running[1].removesuffix("/main")
+            kinds = {"src/lib": "--lib", "src": "--bins"}
+            binary = kinds.get(path, f"--test {path.rsplit('/', 1)[-1]}")
+        elif line.startswith("   Doc-tests"):
+            binary = "--doc"
+        elif test := re.match(r"test (\S+)(?: - .*)? \.\.\. FAILED", line):
+            found[f"cargo test --workspace {binary} {test[1]}"] = None
+        elif (heading := re.match(r"# (\w+)\b", line)) and (ROOT / "c-tests" / f"{heading[1]}.c").exists():
+            program = heading[1]
+        elif re.match(r"not ok\b", line) and program:
+            found[f"cargo build && c-tests/run {program}"] = None
+        elif test := re.match(r"(?:FAIL|ERROR): \w+ \((test_[\w.]+)\)", line):
+            found[f"cd tests/python && python3 -m unittest -v {test[1]}"] = None
+    return list(found)
+
+
+def spell(seconds: float) -> str:
+    """A length of time as one reads it."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def run(name: str, command: list[str]) -> tuple[Tally, list[str]]:
+    """One suite: shows what it prints. Ending badly, or without a single test, is a failure of its own. With the tally
+    come the commands that repeat what failed."""
     print(f"\n== {name}: {' '.join(command)}", flush=True)
     lines: list[str] = []
     try:
@@ -88,7 +119,7 @@ def run(name: str, command: list[str]) -> Tally:
     if tally.failed == 0 and (ended != 0 or tally.passed == 0):
         print(f"the {name} suite ended with status {ended} after {tally.passed} tests")
         tally.failed = 1
-    return tally
+    return tally, repeat(lines) if tally.failed else []
 
 
 def main(arguments: list[str]) -> int:
@@ -106,11 +137,18 @@ def main(arguments: list[str]) -> int:
         return 2
     total = Tally()
     parts = []
+    commands = []
+    begun = time.monotonic()
     for name in chosen:
-        tally = run(name, suites[name])
-        parts.append(f"{name}: {tally}")
+        before = time.monotonic()
+        tally, again = run(name, suites[name])
+        parts.append(f"{name}: {tally}, in {spell(time.monotonic() - before)}")
+        print(f"\n{parts[-1]}", flush=True)
         total += tally
-    print("\n" + "\n".join(parts) if len(parts) > 1 else "")
+        commands += again
+    if commands:
+        print("\nto repeat what failed:\n    " + "\n    ".join(commands))
+    print("\n" + "\n".join([*parts, f"in all {spell(time.monotonic() - begun)}"]) if len(parts) > 1 else "")
     print(total)
     return 1 if total.failed else 0
 
