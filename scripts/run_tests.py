@@ -21,7 +21,7 @@ SUITES = {
     "c": ["sh", "-c", "cargo build --quiet && c-tests/run"],
     "drop-in": ["sh", "-c", "cargo build --quiet && c-tests/dropin/run"],
     "textbook": ["sh", "-c", "cargo build --quiet && c-tests/textbook/run"],
-    "python": [sys.executable, "-W", "error", "-m", "unittest", "discover", "-v", "-s", "tests/python"],
+    "python": [sys.executable, "scripts/python_tests.py", "tests/python"],
 }
 # These take minutes. Whether they ended well is the one claim of those that are no test runners.
 LONG_SUITES = {
