@@ -114,6 +114,18 @@ class Docs(unittest.TestCase):
         words = re.findall(r"^the certificate is for .*\nhint: .*$", README.read_text(), re.MULTILINE)[0]
         self.assertIn(words.replace("\n", "\n    "), printed)
 
+    def test_every_test_that_a_page_names_is_there(self) -> None:
+        tests = {
+            file.name for pattern in ("c-tests/**/*.c", "tests/**/*.rs", "tests/**/*.py") for file in ROOT.glob(pattern)
+        }
+        named = 0
+        for page in (ROOT / "docs/migrating.md", ROOT / "docs/not-stopped.md"):
+            for row in re.findall(r"^\| .*\| (.*?) \|$", page.read_text(), re.MULTILINE):
+                for name in re.findall(r"`(\w+\.(?:c|rs|py))`", row):
+                    named += 1
+                    self.assertIn(name, tests, page.name)
+        self.assertGreater(named, 50)
+
     def test_every_local_link_leads_somewhere(self) -> None:
         for page in [README, *ROOT.glob("docs/*.md")]:
             for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
