@@ -557,10 +557,12 @@ int hostlock_conn_set_host(hostlock_conn *conn,
                            const char *host);
 
 /**
- * Names the host of conn for the case that nothing else does: hostlock_conn_set_host, SSL_set1_host, the context's
- * host and, where it counts, the SNI that the program sets all come before it. A DNS name is sent as SNI unless the
- * program has set another. HOSTLOCK_E_STATE once the handshake has begun, and for a server's connection. For code that
- * knows where a connection leads, but not whether the program has a better name for it.
+ * Names the host of conn where nothing else does. For code that knows where a connection leads, but not whether the
+ * program has a better name for it. Every other source comes before it: hostlock_conn_set_host, SSL_set1_host, the
+ * context's host, and the SNI of the program where an SNI counts as the host (hostlock_ctx_set_host_from_sni).
+ *
+ * A DNS name is sent as SNI unless the program has set another. HOSTLOCK_E_STATE once the handshake has begun, and for a
+ * server's connection.
  */
 HOSTLOCK_MUST_USE
 int hostlock_conn_set_fallback_host(hostlock_conn *conn,
@@ -1130,8 +1132,8 @@ int hostlock_insecure_seal_report_only(const char *policy,
                                        const char *reason);
 
 /**
- * Makes an exception: connections of sealed contexts that what fits are judged as the program set them up, where
- * hostlock would refuse the certificate or knows no host. Versions, suites and keys keep the policy's floor.
+ * Makes an exception in a sealed process. Where hostlock would refuse the certificate, or knows no host, a connection that
+ * fits what is judged as the program itself set it up. Versions, suites and keys keep the policy's floor.
  *
  * what is "host:NAME" (the host that the program asks for), "address:IP" (where the socket leads) or "sha256:HEX"
  * (of the peer's own certificate in DER). Anything else is HOSTLOCK_E_ARG. Each use is in the report. It may be called

@@ -35,10 +35,12 @@ pub unsafe extern "C" fn hostlock_conn_set_host(conn: *mut hostlock_conn, host: 
     })
 }
 
-/// Names the host of `conn` for the case that nothing else does: hostlock_conn_set_host, SSL_set1_host, the context's
-/// host and, where it counts, the SNI that the program sets all come before it. A DNS name is sent as SNI unless the
-/// program has set another. HOSTLOCK_E_STATE once the handshake has begun, and for a server's connection. For code that
-/// knows where a connection leads, but not whether the program has a better name for it.
+/// Names the host of `conn` where nothing else does. For code that knows where a connection leads, but not whether the
+/// program has a better name for it. Every other source comes before it: hostlock_conn_set_host, SSL_set1_host, the
+/// context's host, and the SNI of the program where an SNI counts as the host (hostlock_ctx_set_host_from_sni).
+///
+/// A DNS name is sent as SNI unless the program has set another. HOSTLOCK_E_STATE once the handshake has begun, and for a
+/// server's connection.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` that no other thread uses now; `host` is NULL or NUL-terminated.

@@ -98,8 +98,8 @@ pub unsafe extern "C" fn hostlock_insecure_seal_report_only(policy: *const c_cha
     })
 }
 
-/// Makes an exception: connections of sealed contexts that `what` fits are judged as the program set them up, where
-/// hostlock would refuse the certificate or knows no host. Versions, suites and keys keep the policy's floor.
+/// Makes an exception in a sealed process. Where hostlock would refuse the certificate, or knows no host, a connection that
+/// fits `what` is judged as the program itself set it up. Versions, suites and keys keep the policy's floor.
 ///
 /// `what` is "host:NAME" (the host that the program asks for), "address:IP" (where the socket leads) or "sha256:HEX"
 /// (of the peer's own certificate in DER). Anything else is HOSTLOCK_E_ARG. Each use is in the report. It may be called
