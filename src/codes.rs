@@ -2,5 +2,5 @@
 
 use std::ffi::c_int;
 
-/// The certificate is not for the host.
-pub const X509_V_ERR_HOSTNAME_MISMATCH: c_int = 62;
+/// The program's own verification refused.
+pub const X509_V_ERR_APPLICATION_VERIFICATION: c_int = 50;
