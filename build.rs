@@ -66,7 +66,7 @@ fn header(root: &Path, out: &Path, private: bool) {
         writeln!(contents, " *   {:<36} {}", banner.title, banner.subject).expect("a String takes all text");
         sections.push_str(&(banner.comment() + "\n"));
         if *section == "statuses" {
-            sections.push_str(&(declarations(root, "src/error.rs") + "\n"));
+            sections.push_str(&(declarations(root, "src/error/status.rs") + "\n"));
         }
         sections.push_str(&(declarations(root, &path) + "\n"));
     }

@@ -59,7 +59,7 @@ static const struct {
     int demands;
 } namings[] = {
     {"SSL_set1_host", openssl_name, &other_device, HOSTLOCK_E_HOST_MISMATCH, 0},
-    {"SSL_add1_host", two_openssl_names, &stranger, HOSTLOCK_E_MISSING_INTERMEDIATE, 0},
+    {"SSL_add1_host", two_openssl_names, &stranger, HOSTLOCK_E_UNKNOWN_ISSUER, 0},
     {"an address in the parameters", openssl_address, &other_device, HOSTLOCK_E_HOST_MISMATCH, 0},
     {"an e-mail address in the parameters", openssl_email, &other_device, HOSTLOCK_E_HOST_MISMATCH, 0},
     {"hostlock_conn_set_host", our_name, &other_device, HOSTLOCK_E_HOST_MISMATCH, 1},

@@ -63,16 +63,36 @@ fn a_self_signed_certificate_is_told_from_an_unknown_issuer() {
 }
 
 #[test]
-fn a_missing_intermediate_is_told_from_an_unknown_ca_above_one_that_was_sent() {
+fn an_issuer_that_may_be_unknown_or_an_intermediate_is_called_unknown_with_both_remedies() {
     let root = Raw::ca("Root").self_signed();
     let other = Raw::ca("Other root").self_signed();
     let middle = Raw::ca("Middle").issued_by(&other);
     let leaf = Raw::leaf(HOST).issued_by(&middle);
-    let words = ["the chain stops at", "issuer \"CN=Middle\" was not sent", "full chain"];
-    says(verdict(&[&root], &[&leaf], HOST), Status::EMissingIntermediate, 0, &words);
+    let words = ["the chain stops at", "issuer \"CN=Middle\" was not sent", "full chain", "hostlock_ctx_trust_file"];
+    says(verdict(&[&root], &[&leaf], HOST), Status::EUnknownIssuer, 0, &words);
+    says(verdict(&[&other], &[&leaf], HOST), Status::EUnknownIssuer, 0, &words);
     let words =
         ["the chain stops at the CA certificate of \"CN=Middle\"", "\"CN=Other root\" is not one of the trust anchors"];
     says(verdict(&[&root], &[&leaf, &middle], HOST), Status::EUnknownIssuer, 1, &words);
+    let words = ["issuer \"CN=Middle\" was not sent; what was sent is \"CN=Other root\"", "full chain"];
+    says(verdict(&[&other], &[&leaf, &other], HOST), Status::EMissingIntermediate, 0, &words);
+    let stranger = Raw::ca("Stranger").self_signed();
+    says(verdict(&[&other], &[&leaf, &stranger], HOST), Status::EUnknownIssuer, 0, &["\"CN=Middle\" was not sent"]);
+}
+
+#[test]
+fn a_namesake_that_was_sent_is_told_and_does_not_hide_the_one_who_signed() {
+    let root = Raw::ca("Root").self_signed();
+    let (ours, theirs) =
+        (Raw::ca("Middle").issued_by(&root), Raw::ca("Middle").issued_by(&Raw::ca("Far").self_signed()));
+    let leaf = Raw { authority_key: false, ..Raw::leaf(HOST) }.issued_by(&theirs);
+    let words = ["its issuer \"CN=Far\" is not one of the trust anchors"];
+    for sent in [[&leaf, &ours, &theirs], [&leaf, &theirs, &ours]] {
+        says(verdict(&[&root], &sent, HOST), Status::EUnknownIssuer, 1, &words);
+    }
+    let told = Raw::leaf(HOST).issued_by(&theirs);
+    let words = ["its issuer \"CN=Middle\" was sent, but the key of what was sent did not sign it"];
+    says(verdict(&[&root], &[&told, &ours], HOST), Status::EUnknownIssuer, 0, &words);
 }
 
 #[test]

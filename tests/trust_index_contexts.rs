@@ -86,9 +86,9 @@ fn an_anchor_that_one_context_is_given_is_not_trusted_by_another_with_the_same_f
     }
     add(store(&one), &private.ca.certificate);
     one.connect(private.port).unwrap();
-    assert_eq!(other.status(private.port), Status::EMissingIntermediate);
+    assert_eq!(other.status(private.port), Status::EUnknownIssuer);
     materialize(&other);
-    assert_eq!(other.status(private.port), Status::EMissingIntermediate);
+    assert_eq!(other.status(private.port), Status::EUnknownIssuer);
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn what_a_handshake_may_find_in_hashed_directories_is_counted_and_listed_once() 
         // OpenSSL finds the second in the directory, and it stands in the store from then on.
         client.connect(first.port).unwrap();
         client.connect(second.port).unwrap();
-        assert_eq!(client.status(unnamed.port), Status::EMissingIntermediate);
+        assert_eq!(client.status(unnamed.port), Status::EUnknownIssuer);
     }
 }
 
@@ -222,7 +222,7 @@ fn old_code_that_verifies_with_the_contexts_store_finds_the_systems_roots_until_
     assert_eq!(store(&client).all_certificates().len(), 0, "the context's own store stays as it was");
     assert_eq!(client.trust_count(), Ok(1));
     let private = World::new("Private CA");
-    assert_eq!(client.status(private.port), Status::EMissingIntermediate);
+    assert_eq!(client.status(private.port), Status::EUnknownIssuer);
     add(store(&client), &private.ca.certificate);
     client.connect(private.port).unwrap();
     assert_eq!(verify(store(&client), &leaf), UNABLE_TO_GET_ISSUER_CERT_LOCALLY);

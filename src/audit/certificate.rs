@@ -24,9 +24,9 @@ pub fn read(own: &libssl::OwnCertificate<'_>) -> OwnCertificate {
 
 fn shown(certificate: &X509Ref) -> Shown {
     // Peers do not look at the signature of a root, for they have it already or do not trust it.
-    let is_root = certificate_words::subject_of(certificate) == certificate_words::issuer_of(certificate);
+    let is_root = certificate_words::subject_text(certificate) == certificate_words::issuer_of(certificate);
     Shown {
-        subject: certificate_words::subject_of(certificate),
+        subject: certificate_words::subject_text(certificate),
         not_before: moment::unix_seconds(certificate.not_before()),
         not_after: moment::unix_seconds(certificate.not_after()),
         key_flaw: key_flaw(certificate),

@@ -63,8 +63,8 @@ fn from_der(bytes: &[u8]) -> Result<X509> {
 }
 
 fn damaged(damage: Damage) -> Error {
-    Error::new(Status::EBadPem, format!("the chain is damaged: {}", damage.0))
-        .with_hint("pass all of it, up to and including the last -----END CERTIFICATE-----")
+    Error::new(Status::EBadPem, format!("the chain is damaged: {}", damage.what))
+        .with_hint(damage.hint_or("pass all of it, up to and including the last -----END CERTIFICATE-----"))
 }
 
 fn without_certificate(key: bool) -> Error {

@@ -19,6 +19,7 @@ use crate::moment::unix_seconds;
 use crate::revocation::crl::Crl;
 use crate::revocation::scope::{self, ALL_REASONS};
 use crate::revocation::words;
+use crate::role::Role;
 
 /// What asks libcrypto for stronger signatures than it checks for CRLs.
 const SUITE_B: c_ulong = ffi::X509_V_FLAG_SUITEB_128_LOS;
@@ -30,7 +31,7 @@ type Named = (Vec<u8>, Vec<Arc<Crl>>);
 pub fn revoked_by(case: &Case<'_>, certificate: &X509Ref) -> Result<()> {
     let revoking = Evidence::of(case).known(certificate).into_iter();
     match revoking.filter(|crl| crl.names_issuer_of(certificate)).find(|crl| crl.lists(certificate)) {
-        Some(crl) => Err(words::revoked(certificate, 0, Some(crl.list()))),
+        Some(crl) => Err(words::revoked(case.role, certificate, 0, Some(crl.list()))),
         None => Ok(()),
     }
 }
@@ -45,6 +46,11 @@ pub struct Evidence<'a> {
 }
 
 impl<'a> Evidence<'a> {
+    /// The side that judges.
+    pub fn role(&self) -> Role {
+        self.case.role
+    }
+
     /// The evidence in `case`.
     pub fn of(case: &'a Case<'a>) -> Evidence<'a> {
         let wished = case.wishes.flags();
@@ -55,7 +61,7 @@ impl<'a> Evidence<'a> {
     pub fn check_revoked(&self, chain: &[X509]) -> Result<()> {
         for (depth, certificate) in chain.iter().enumerate().take(self.asked(chain.len())) {
             if let Some(crl) = self.revoking(chain, depth) {
-                return Err(words::revoked(certificate, depth, Some(crl.list())));
+                return Err(words::revoked(self.case.role, certificate, depth, Some(crl.list())));
             }
         }
         Ok(())
@@ -70,7 +76,7 @@ impl<'a> Evidence<'a> {
             if !self.answers(chain, depth) && !self.case.revocation.forgives(code, depth as c_int, chain.len() as c_int)
             {
                 let known = self.known(certificate);
-                return Err(words::refusal(code, certificate, depth, Some(delta.list()), &known, None));
+                return Err(words::refusal(self.case.role, code, certificate, depth, Some(delta.list()), &known, None));
             }
         }
         Ok(())
@@ -85,12 +91,12 @@ impl<'a> Evidence<'a> {
         let complete = crls.iter().filter(|crl| !crl.is_delta() && crl.covers(certificate) != 0);
         let own: Vec<&Arc<Crl>> = complete.filter(|crl| crl.is_signed_by(issuer)).collect();
         if let Some(crl) = own.iter().find(|crl| crl.lists(certificate)) {
-            return Some(words::revoked(certificate, depth, Some(crl.list())));
+            return Some(words::revoked(self.case.role, certificate, depth, Some(crl.list())));
         }
         let crl = own.into_iter().find(|crl| !self.is_in_force(crl))?;
         let code =
             if self.has_run_out(crl) { ffi::X509_V_ERR_CRL_HAS_EXPIRED } else { ffi::X509_V_ERR_CRL_NOT_YET_VALID };
-        Some(words::refusal(code, certificate, depth, Some(crl.list()), &crls, None))
+        Some(words::refusal(self.case.role, code, certificate, depth, Some(crl.list()), &crls, None))
     }
 
     /// Whether CRLs say that the certificate at `depth` is not revoked for any reason: each of them is complete, speaks for it,

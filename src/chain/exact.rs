@@ -4,11 +4,12 @@
 use openssl::x509::X509Ref;
 use openssl_sys as ffi;
 
-use crate::chain::messages;
+use crate::chain::messages::{self, Shown};
 use crate::error::{Error, Result, Status};
 use crate::libssl::certificate_words;
 use crate::libssl::issuing::compare_time;
 use crate::os::clock;
+use crate::role::Role;
 
 /// The DER of each.
 #[derive(Clone, Debug, Default)]
@@ -39,9 +40,9 @@ impl ExactCertificates {
 }
 
 /// Whether `leaf` is valid at `time`, in Unix seconds; `None` is now. Both ends are inclusive (RFC 5280 4.1.2.5).
-pub fn check_dates(leaf: &X509Ref, time: Option<i64>) -> Result<()> {
+pub fn check_dates(judge: Role, leaf: &X509Ref, time: Option<i64>) -> Result<()> {
     let now = time.unwrap_or_else(clock::now);
-    let refuse = |code| Err(messages::x509_error(code, 0, &[], leaf));
+    let refuse = |code| Err(messages::x509_error(code, 0, &Shown { judge, chain: &[], leaf, anchor: None }));
     match (compare_time(leaf.not_before(), now), compare_time(leaf.not_after(), now.saturating_sub(1))) {
         (-1, 1) => Ok(()),
         (1, _) => refuse(ffi::X509_V_ERR_CERT_NOT_YET_VALID),
@@ -52,12 +53,12 @@ pub fn check_dates(leaf: &X509Ref, time: Option<i64>) -> Result<()> {
 
 /// The error for a certificate that is none of those trusted, where nothing else is.
 pub fn another(leaf: &X509Ref) -> Error {
-    let subject = certificate_words::subject_of(leaf);
+    let subject = certificate_words::subject_text(leaf);
     Error::new(
         Status::EUnknownIssuer,
         format!("the certificate of {subject} is none of those that are trusted as they are"),
     )
     .with_hint("if the device has a new certificate, trust that one with hostlock_ctx_trust_exact")
     .with_x509_code(ffi::X509_V_ERR_CERT_UNTRUSTED)
-    .with_certificate(0, subject)
+    .with_certificate(0, certificate_words::subject_of(leaf))
 }

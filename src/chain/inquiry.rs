@@ -72,7 +72,7 @@ impl<'a> Inquiry<'a> {
                 let reported = known.iter().find(|crl| crl.is_at(context.current_crl()));
                 // Where none was found the place may be that of one that OpenSSL has freed.
                 let crl = reported.filter(|_| code != ffi::X509_V_ERR_UNABLE_TO_GET_CRL).map(|crl| crl.list());
-                notes.refusal = Some(words::refusal(code, certificate, depth, crl, &known, finding));
+                notes.refusal = Some(words::refusal(self.evidence.role(), code, certificate, depth, crl, &known, finding));
             }
         }
         false

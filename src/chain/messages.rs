@@ -9,11 +9,14 @@ use openssl_sys as ffi;
 
 use crate::chain::rules::{Breach, REISSUE};
 use crate::error::{Error, Status};
-use crate::libssl::certificate_words::{code_text, issuer_of, name_text, position, subject_of};
+use crate::libssl::certificate_words::{code_text, name_text, position, subject_of, subject_text};
+use crate::libssl::issuing::says_ca;
+use crate::libssl::verification::OutOfMemory;
 pub use crate::moment::unix_seconds;
+use crate::role::Role;
 
 /// Whether the code means that no chain to an anchor was found, rather than that one was found wanting.
-pub fn is_incomplete_chain(code: c_int) -> bool {
+fn is_incomplete_chain(code: c_int) -> bool {
     matches!(
         code,
         ffi::X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT
@@ -28,33 +31,80 @@ pub fn is_untrusted(code: c_int) -> bool {
         || matches!(code, ffi::X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT | ffi::X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN)
 }
 
-/// The error for OpenSSL's `code` at `depth` of `chain`.
-pub fn x509_error(code: c_int, depth: usize, chain: &[X509], leaf: &X509Ref) -> Error {
-    let certificate = chain.get(depth).map_or(leaf, |certificate| certificate);
-    let subject = subject_of(certificate);
-    let who = position(depth, &subject);
+/// Whose chain it is, and who stands in it.
+#[derive(Clone, Copy)]
+pub struct Shown<'a> {
+    /// The side that judges.
+    pub judge: Role,
+    /// The chain as far as it was built.
+    pub chain: &'a [X509],
+    /// The peer's own certificate.
+    pub leaf: &'a X509Ref,
+    /// Where the last of the chain is a trust anchor, what the program loaded it from.
+    pub anchor: Option<&'a str>,
+}
+
+impl Shown<'_> {
+    fn peer(&self) -> &'static str {
+        match self.judge {
+            Role::Client => "server",
+            Role::Server => "client",
+        }
+    }
+
+    /// The source of the certificate at `depth`, where that is the anchor and no peer's own.
+    fn source(&self, depth: usize) -> Option<&str> {
+        self.anchor.filter(|_| depth > 0 && depth + 1 == self.chain.len())
+    }
+
+    /// Which certificate it is, in words.
+    fn who(&self, depth: usize, certificate: &X509Ref) -> String {
+        match self.source(depth) {
+            Some(source) => format!("the trust anchor {} (from {source})", subject_text(certificate)),
+            None => position(self.judge, depth, certificate),
+        }
+    }
+
+    /// Who has to see to it that the certificate at `depth` is replaced.
+    fn renewal(&self, depth: usize) -> String {
+        match (self.source(depth), depth) {
+            (Some(_), _) => {
+                format!("no {} can mend that: load the CA's new certificate in place of this one", self.peer())
+            }
+            (None, 0) => format!("the {}'s owner must renew it", self.peer()),
+            (None, _) => format!("the {}'s owner must install the CA's new intermediate certificate", self.peer()),
+        }
+    }
+}
+
+/// The error for OpenSSL's `code` at `depth` of what was shown.
+pub fn x509_error(code: c_int, depth: usize, shown: &Shown<'_>) -> Error {
+    let certificate = shown.chain.get(depth).map_or(shown.leaf, |certificate| certificate);
+    let who = shown.who(depth, certificate);
     let issuer = name_text(certificate.issuer_name());
     let error = match code {
+        ffi::X509_V_ERR_OUT_OF_MEM => OutOfMemory.into(),
         ffi::X509_V_ERR_CERT_HAS_EXPIRED => {
             let until = time_text(certificate.not_after());
-            dated(Status::EExpired, format!("{who} expired on {until}"), certificate.not_after())
-                .with_hint("the server's owner must renew it; if it should still be valid, check this machine's clock")
+            dated(Status::EExpired, format!("{who} expired on {until}"), certificate.not_after()).with_hint(format!(
+                "{}; if it should still be valid, check this machine's clock",
+                shown.renewal(depth)
+            ))
         }
         ffi::X509_V_ERR_CERT_NOT_YET_VALID => {
             let from = time_text(certificate.not_before());
             dated(Status::ENotYetValid, format!("{who} is valid only from {from}"), certificate.not_before())
                 .with_hint("check this machine's clock first: it may be behind")
         }
-        ffi::X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT => {
-            Error::new(Status::ESelfSigned, format!("{who} is self-signed and not one of the trust anchors"))
-                .with_hint("use a certificate from a CA, or trust this one's CA by its file")
+        code if is_untrusted(code) => {
+            Error::new(Status::EUnknownIssuer, format!("no trust anchor stands above {who}: {}", code_text(code)))
         }
-        ffi::X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN => Error::new(
-            Status::EUnknownIssuer,
-            format!("the chain ends at {subject}, which is not one of the trust anchors"),
+        ffi::X509_V_ERR_CERT_REJECTED | ffi::X509_V_ERR_CERT_UNTRUSTED => untrusted_for_this(certificate, depth, shown),
+        INVALID_CA if says_ca(certificate) => Error::new(
+            Status::EWrongPurpose,
+            format!("{who} may not sign certificates (key usage, RFC 5280 4.2.1.3), but signed another"),
         )
-        .with_hint("if that CA is yours, load its certificate with hostlock_ctx_trust_file"),
-        code if is_incomplete_chain(code) => incomplete(certificate, depth, &who, &issuer),
+        .with_hint("the CA needs a certificate with keyCertSign among its key usages"),
         ffi::X509_V_ERR_INVALID_PURPOSE => Error::new(
             Status::EWrongPurpose,
             format!("{who} is not issued for this purpose (RFC 5280 4.2.1.3, 4.2.1.12)"),
@@ -66,8 +116,12 @@ pub fn x509_error(code: c_int, depth: usize, chain: &[X509], leaf: &X509Ref) -> 
         )
         .with_hint("only a certificate whose basicConstraints say so may issue others; do not trust what it issued"),
         EE_KEY_TOO_SMALL | CA_KEY_TOO_SMALL => {
-            Error::new(Status::EWeakKey, format!("{who} has {}", key_text(certificate)))
-                .with_hint("it needs a new key: RSA with 2048 bits or more, P-256, P-384, P-521, Ed25519 or Ed448")
+            const KEYS: &str = "it needs a new key: RSA with 2048 bits or more, P-256, P-384, P-521, Ed25519 or Ed448";
+            let error = Error::new(Status::EWeakKey, format!("{who} has {}", key_text(certificate)));
+            match shown.source(depth) {
+                Some(_) => error.with_hint(format!("{}; {KEYS}", shown.renewal(depth))),
+                None => error.with_hint(KEYS),
+            }
         }
         CA_MD_TOO_WEAK => {
             Error::new(Status::EWeakSignature, format!("{who} is signed with {}", signature_text(certificate)))
@@ -93,8 +147,6 @@ pub fn x509_error(code: c_int, depth: usize, chain: &[X509], leaf: &X509Ref) -> 
         SUITE_B_FIRST..=SUITE_B_LAST => {
             Error::new(Status::EWeakKey, format!("{who} is outside of Suite B: {}", code_text(code)))
                 .with_hint("the program asked for it with X509_V_FLAG_SUITEB_*; clear that where Suite B is not wanted")
-                .with_x509_code(code)
-                .with_certificate(depth as u32, subject.clone())
         }
         code if is_openssls_ocsp(code) => Error::new(
             Status::ERevocationUnknown,
@@ -109,7 +161,21 @@ pub fn x509_error(code: c_int, depth: usize, chain: &[X509], leaf: &X509Ref) -> 
         }
         .with_hint(REISSUE),
     };
-    error.with_x509_code(code).with_certificate(depth as u32, subject)
+    error.with_x509_code(code).with_certificate(depth as u32, subject_of(certificate))
+}
+
+/// The error for an anchor whose own trust settings do not name this use, or reject it.
+fn untrusted_for_this(certificate: &X509Ref, depth: usize, shown: &Shown<'_>) -> Error {
+    let who = shown.who(depth, certificate);
+    let source = shown.anchor.unwrap_or("the program's file");
+    Error::new(
+        Status::EWrongPurpose,
+        format!("{who} may not vouch for {}s, by the trust settings that stand beside it", shown.peer()),
+    )
+    .with_hint(format!(
+        "the block in {source} is a TRUSTED CERTIFICATE, which lists what it is trusted for; openssl x509 -text shows it, and \
+         openssl x509 -clrtrust gives the certificate without that"
+    ))
 }
 
 /// X509_V_ERR_EE_KEY_TOO_SMALL.
@@ -162,9 +228,9 @@ pub fn is_form(code: c_int) -> bool {
 }
 
 /// The error for a rule that the certificate at `depth` breaks.
-pub fn breach(breach: Breach, depth: usize, certificate: &X509Ref) -> Error {
+pub fn breach(judge: Role, breach: Breach, depth: usize, certificate: &X509Ref) -> Error {
     let subject = subject_of(certificate);
-    let message = format!("{} {} ({})", position(depth, &subject), breach.what, breach.rule);
+    let message = format!("{} {} ({})", position(judge, depth, certificate), breach.what, breach.rule);
     Error::new(breach.status, message)
         .with_hint(breach.hint)
         .with_x509_code(breach.code)
@@ -172,18 +238,18 @@ pub fn breach(breach: Breach, depth: usize, certificate: &X509Ref) -> Error {
 }
 
 /// The error for a certificate that OpenSSL read but that is not DER.
-pub fn not_der(depth: usize, certificate: &X509Ref) -> Error {
-    let subject = subject_of(certificate);
-    Error::new(Status::EBadCertificate, format!("{} is not valid DER (RFC 5280 4.1)", position(depth, &subject)))
+pub fn not_der(judge: Role, depth: usize, certificate: &X509Ref) -> Error {
+    let who = position(judge, depth, certificate);
+    Error::new(Status::EBadCertificate, format!("{who} is not valid DER (RFC 5280 4.1)"))
         .with_x509_code(ffi::X509_V_ERR_UNSPECIFIED)
-        .with_certificate(depth as u32, subject)
+        .with_certificate(depth as u32, subject_of(certificate))
         .with_hint(REISSUE)
 }
 
 /// The error for a certificate that is not for the purpose which the program chose.
-pub fn asked_purpose(purpose: c_int, depth: usize, certificate: &X509Ref) -> Error {
+pub fn asked_purpose(judge: Role, purpose: c_int, depth: usize, certificate: &X509Ref) -> Error {
     let subject = subject_of(certificate);
-    let who = position(depth, &subject);
+    let who = position(judge, depth, certificate);
     Error::new(Status::EWrongPurpose, format!("{who} is not issued for the purpose that the program chose ({purpose})"))
         .with_hint("TLS needs no call of SSL_CTX_set_purpose or X509_VERIFY_PARAM_set_purpose; see <openssl/x509v3.h>")
         .with_x509_code(ffi::X509_V_ERR_INVALID_PURPOSE)
@@ -191,9 +257,9 @@ pub fn asked_purpose(purpose: c_int, depth: usize, certificate: &X509Ref) -> Err
 }
 
 /// The error for an anchor whose own settings reject the use which the program chose.
-pub fn asked_trust(depth: usize, certificate: &X509Ref) -> Error {
+pub fn asked_trust(judge: Role, depth: usize, certificate: &X509Ref) -> Error {
     let subject = subject_of(certificate);
-    let who = position(depth, &subject);
+    let who = position(judge, depth, certificate);
     Error::new(Status::EWrongPurpose, format!("{who} is rejected for the trust setting that the program chose"))
         .with_hint("TLS needs no call of SSL_CTX_set_trust or X509_VERIFY_PARAM_set_trust")
         .with_x509_code(ffi::X509_V_ERR_CERT_REJECTED)
@@ -214,68 +280,9 @@ pub fn too_deep(intermediates: usize, most: usize, chain: &[X509]) -> Error {
     }
 }
 
-/// The error for an issuer whose name a trust anchor has, but with another key.
-pub fn namesake(depth: usize, certificate: &X509Ref, code: c_int) -> Error {
-    let (subject, issuer) = (subject_of(certificate), issuer_of(certificate));
-    let who = position(depth, &subject);
-    Error::new(
-        Status::EUnknownIssuer,
-        format!("the chain stops at {who}: its issuer {issuer} has the name of a trust anchor, but another key"),
-    )
-    .with_hint("if the CA has a new certificate, trust that one; else somebody else uses its name")
-    .with_x509_code(code)
-    .with_certificate(depth as u32, subject)
-}
-
-/// The error for a leaf that bears the name of its issuer but was signed with another key than its own.
-pub fn named_like_its_ca(leaf: &X509Ref, by_anchor: bool) -> Error {
-    let subject = subject_of(leaf);
-    let who = position(0, &subject);
-    let error = match by_anchor {
-        true => Error::new(
-            Status::EBadCertificate,
-            format!("{who} bears its CA's name and no key identifiers that tell the two apart: OpenSSL takes it for self-signed"),
-        )
-        .with_hint("it must be issued again: with another subject, or with a subjectKeyIdentifier and an authorityKeyIdentifier"),
-        false => Error::new(
-            Status::EUnknownIssuer,
-            format!("{who} bears its CA's name, and the key of that CA is not one of the trust anchors"),
-        )
-        .with_hint("if that CA is yours, load its certificate with hostlock_ctx_trust_file"),
-    };
-    error.with_x509_code(ffi::X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT).with_certificate(0, subject)
-}
-
-/// The error for a certificate that an anchor's key signed, but whose authorityKeyIdentifier names another certificate.
-pub fn other_identifier(depth: usize, certificate: &X509Ref, code: c_int) -> Error {
-    let (subject, issuer) = (subject_of(certificate), issuer_of(certificate));
-    let who = position(depth, &subject);
-    let why = "but its authorityKeyIdentifier names another certificate of that CA";
-    Error::new(Status::EUnknownIssuer, format!("the chain stops at {who}: the trust anchor {issuer} signed it, {why}"))
-        .with_hint("trust the certificate that the CA had when it issued this one, or have this one issued again")
-        .with_x509_code(code)
-        .with_certificate(depth as u32, subject)
-}
-
 /// Says of which certificate a finding of `error` speaks.
 pub fn at(error: Error, depth: usize, certificate: &X509Ref) -> Error {
     error.with_certificate(depth as u32, subject_of(certificate))
-}
-
-fn incomplete(certificate: &X509Ref, depth: usize, who: &str, issuer: &str) -> Error {
-    if depth == 0 {
-        return Error::new(
-            Status::EMissingIntermediate,
-            format!("the chain stops at {who}: its issuer {issuer} was not sent and is not one of the trust anchors"),
-        )
-        .with_hint("the server should send its intermediate certificates too (the full chain); if the issuer is a CA of yours, trust it");
-    }
-    let _ = certificate;
-    Error::new(
-        Status::EUnknownIssuer,
-        format!("the chain stops at {who}: its issuer {issuer} is not one of the trust anchors"),
-    )
-    .with_hint("if that CA is yours, load its certificate with hostlock_ctx_trust_file")
 }
 
 fn dated(status: Status, message: String, time: &Asn1TimeRef) -> Error {

@@ -3,7 +3,7 @@
 //! [`case`] is what is judged. [`verdict`] decides: `openssl_verify` lets OpenSSL verify one chain, `path_search` searches
 //! others (`by_key` where key identifiers fit nobody), `whole_chain` and `rules` are what it must keep. `evidence` is what
 //! all CRLs say together, `signers` whose count, and `inquiry` answers OpenSSL's reports with it. [`messages`] puts the
-//! verdict into words, `tree` draws it. [`exact`] says which certificates need no chain, [`pins`] which keys must be in it,
+//! verdict into words, `unknown_issuer` finds them where nobody who is trusted issued the chain, `tree` draws it. [`exact`] says which certificates need no chain, [`pins`] which keys must be in it,
 //! [`waivers`] what a program gave up; [`wishes`] and [`stricter`] what it asked for beyond the policy.
 #![forbid(unsafe_code)]
 
@@ -23,6 +23,7 @@ pub(crate) mod rules;
 pub(crate) mod signers;
 pub mod stricter;
 pub(crate) mod tree;
+pub(crate) mod unknown_issuer;
 pub mod verdict;
 pub mod waivers;
 pub(crate) mod whole_chain;

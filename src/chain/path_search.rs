@@ -210,7 +210,7 @@ fn address(certificate: &X509Ref) -> usize {
 }
 
 /// About how many microseconds a check with `issuer`'s key takes.
-fn cost(issuer: &X509Ref) -> u64 {
+pub(super) fn cost(issuer: &X509Ref) -> u64 {
     let Ok(key) = issuer.public_key() else { return 1 };
     let bits = u64::from(key.bits());
     match key.id() {

@@ -52,7 +52,7 @@ pub fn check(chain: &[X509], pins: &[Pin]) -> Result<()> {
     let seen: Vec<String> = chain
         .iter()
         .filter_map(|certificate| {
-            Some(format!("{} of {}", Pin::of(certificate)?.text(), certificate_words::subject_of(certificate)))
+            Some(format!("{} of {}", Pin::of(certificate)?.text(), certificate_words::subject_text(certificate)))
         })
         .collect();
     Err(Error::new(Status::EPinMismatch, "the chain is valid, but none of its keys is pinned").with_hint(format!(

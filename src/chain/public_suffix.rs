@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result, Status};
 use crate::host::ExpectedHost;
-use crate::host::{MatchRules, Reference, check};
+use crate::host::{MatchRules, Reference, ask_owner, check};
 use crate::x509::Presented;
 
 /// Refuses where a host is matched by nothing but a wildcard directly under a public suffix.
@@ -20,7 +20,7 @@ pub fn check_wildcards(wanted: &ExpectedHost, presented: &Presented<'_>) -> Resu
                      belong to different owners (CA/B Forum BR 3.2.2.6)"
                 ),
             )
-            .with_hint(format!("ask the server's owner for a certificate that lists \"{reference}\""))
+            .with_hint(ask_owner(reference))
             .with_host(reference.text())
             .with_names(presented.names())
             .with_x509_code(openssl_sys::X509_V_ERR_HOSTNAME_MISMATCH));

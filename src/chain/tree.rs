@@ -28,7 +28,7 @@ pub fn draw(case: &Case<'_>, built: &[X509], reached_anchor: bool, error: &Error
     let leaf = [case.leaf.to_owned()];
     let chain = if built.is_empty() { &leaf[..] } else { built };
     for (depth, certificate) in chain.iter().enumerate().take(MOST_LINES) {
-        branch(&mut text, depth, &certificate_words::subject_of(certificate));
+        branch(&mut text, depth, &certificate_words::subject_text(certificate));
         if reached_anchor && depth + 1 == chain.len() {
             text.push_str(" (trust anchor)");
         }
@@ -51,7 +51,7 @@ fn sent<'a>(case: &Case<'a>) -> Vec<&'a X509Ref> {
 }
 
 fn presented(text: &mut String, index: usize, certificate: &X509Ref) {
-    let (subject, issuer) = (certificate_words::subject_of(certificate), certificate_words::issuer_of(certificate));
+    let (subject, issuer) = (certificate_words::subject_text(certificate), certificate_words::issuer_of(certificate));
     let _ = match subject == issuer {
         true => writeln!(text, "  {index}: {subject}, self-issued"),
         false => writeln!(text, "  {index}: {subject}, issued by {issuer}"),

@@ -5,24 +5,27 @@
 
 use std::ffi::c_ulong;
 
-use openssl::x509::X509;
+use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
 use crate::chain::by_key::Issuers;
 use crate::chain::case::Case;
 use crate::chain::exact;
-use crate::chain::messages;
+use crate::chain::messages::{self, Shown};
 use crate::chain::openssl_verify::{self, Material};
 use crate::chain::path_search::{self, Ends};
 use crate::chain::pins;
 use crate::chain::public_suffix;
 use crate::chain::tree;
+use crate::chain::unknown_issuer;
 use crate::chain::waivers::Waiver;
 use crate::chain::whole_chain::{self, Extent};
 use crate::error::{Error, Result};
 use crate::libssl::{certificate, certificate_words};
+use crate::host::mismatch_of_client;
 use crate::policy::Check;
-use crate::trust::store;
+use crate::role::Role;
+use crate::trust::{list, store};
 
 /// A refusal, with the chain as far as it was built.
 pub struct Refusal {
@@ -55,11 +58,11 @@ fn decide(case: &Case<'_>) -> Verdict {
         vec![case.leaf.to_owned()]
     } else if case.exact.accept(case.leaf) {
         if !case.waivers.has(Waiver::Time) {
-            exact::check_dates(case.leaf, case.time)?;
+            exact::check_dates(case.role, case.leaf, case.time)?;
         }
         vec![case.leaf.to_owned()]
     } else {
-        find_chain(case).map_err(|refusal| nothing_trusted(case, refusal))?
+        find_chain(case).map_err(|refusal| nothing_trusted(case, signed_only(case, refusal)))?
     };
     match check_host(case).and_then(|()| pins::check(&chain, &case.pins)) {
         Ok(()) => Ok(chain),
@@ -77,6 +80,21 @@ fn nothing_trusted(case: &Case<'_>, refusal: Refusal) -> Refusal {
         true => Refusal { error: store::nothing_in_it(), ..refusal },
         false => refusal,
     }
+}
+
+/// OpenSSL may have taken a namesake for an issuer: where another certificate that was sent did sign, its chain is the one
+/// to speak of. Every chain that reaches an anchor has been tried by now.
+fn signed_only(case: &Case<'_>, refusal: Refusal) -> Refusal {
+    if refusal.error.x509_code() != ffi::X509_V_ERR_CERT_SIGNATURE_FAILURE {
+        return refusal;
+    }
+    let found = unknown_issuer::explain(case, ffi::X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+    let signed = signed_length(&refusal.chain);
+    let is_longer = found.chain.len() > signed && found.chain.get(..signed) == refusal.chain.get(..signed);
+    if !is_longer {
+        return refusal;
+    }
+    Refusal { error: found.error, chain: found.chain, extent: Extent::Nowhere, reached_anchor: false }
 }
 
 /// OpenSSL's chain where it is good; else another to a self-signed anchor; where none leads to such an anchor at all,
@@ -122,10 +140,16 @@ fn find_chain(case: &Case<'_>) -> Verdict {
 
 /// Whether the key of each certificate of the chain signed the one before it.
 fn is_signed(chain: &[X509]) -> bool {
-    chain
-        .iter()
-        .zip(chain.iter().skip(1))
-        .all(|(certificate, issuer)| issuer.public_key().is_ok_and(|key| certificate.verify(&key).unwrap_or(false)))
+    signed_length(chain) == chain.len()
+}
+
+/// How many certificates of the chain, from the leaf upwards, each were signed by the next.
+fn signed_length(chain: &[X509]) -> usize {
+    let is_signed = |(certificate, issuer): &(&X509, &X509)| {
+        issuer.public_key().is_ok_and(|key| certificate.verify(&key).unwrap_or(false))
+    };
+    let links = chain.iter().zip(chain.iter().skip(1)).take_while(is_signed).count();
+    if chain.is_empty() { 0 } else { links + 1 }
 }
 
 fn search(case: &Case<'_>, ends: Ends, issuers: Issuers) -> Result<path_search::Found<Vec<X509>, Refusal>> {
@@ -145,11 +169,20 @@ fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong) -> Result<V
         });
     }
     let untrusted = messages::is_untrusted(outcome.code);
-    let error = outcome
-        .refusal
-        .clone()
-        .or_else(|| whole_chain::reason(case, &outcome))
-        .unwrap_or_else(|| messages::x509_error(outcome.code, outcome.depth, &outcome.chain, case.leaf));
+    let reached_anchor = !untrusted && outcome.code != ffi::X509_V_ERR_CERT_CHAIN_TOO_LONG;
+    let known = outcome.refusal.clone().or_else(|| whole_chain::reason(case, &outcome));
+    let (error, chain) = match known {
+        Some(error) => (error, outcome.chain),
+        None if untrusted => {
+            let found = unknown_issuer::explain(case, outcome.code);
+            (found.error, found.chain)
+        }
+        None => {
+            let source = outcome.chain.last().filter(|_| reached_anchor).map(|anchor| source_of(case, anchor));
+            let shown = Shown { judge: case.role, chain: &outcome.chain, leaf: case.leaf, anchor: source.as_deref() };
+            (messages::x509_error(outcome.code, outcome.depth, &shown), outcome.chain)
+        }
+    };
     let leaf_alone = outcome.depth == 0
         && matches!(
             outcome.code,
@@ -163,8 +196,13 @@ fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong) -> Result<V
         (_, true) => Extent::Nowhere,
         _ => Extent::Anchor,
     };
-    let reached_anchor = !untrusted && outcome.code != ffi::X509_V_ERR_CERT_CHAIN_TOO_LONG;
-    Ok(Err(Refusal { error, chain: outcome.chain, extent, reached_anchor }))
+    Ok(Err(Refusal { error, chain, extent, reached_anchor }))
+}
+
+/// What the program loaded `anchor` from, in words.
+fn source_of(case: &Case<'_>, anchor: &X509Ref) -> String {
+    let der = anchor.to_der().unwrap_or_default();
+    list::source_of(case.store, &der).unwrap_or_else(|| "the certificates that the program trusts".to_owned())
 }
 
 fn check_host(case: &Case<'_>) -> Result<()> {
@@ -173,6 +211,7 @@ fn check_host(case: &Case<'_>) -> Result<()> {
         wanted.check(&names)?;
         if case.policy.demands(Check::PublicSuffix) { public_suffix::check_wildcards(wanted, &names) } else { Ok(()) }
     });
+    let matched = matched.map_err(|error| if case.role == Role::Server { mismatch_of_client(error) } else { error });
     matched.map_err(|error| {
         let subject = certificate_words::subject_of(case.leaf);
         error.with_certificate(0, subject)

@@ -1,7 +1,7 @@
 //! Our rules for a whole chain that OpenSSL finds good: each certificate's own, the depth, and the name constraints. And
 //! better reasons than OpenSSL's code for one that it does not. Every function looks at bytes and decides nothing twice.
 
-use openssl::x509::{X509, X509Ref};
+use openssl::x509::X509;
 use openssl_sys as ffi;
 
 use crate::chain::case::Case;
@@ -41,8 +41,8 @@ pub fn check(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Error,
         if place == Place::Anchor && case.known_anchor.is(rules, bytes) {
             continue;
         }
-        let parsed = Certificate::parse_signed(bytes).map_err(|_| (messages::not_der(depth, certificate), extent))?;
-        rules.check(&parsed, place).map_err(|breach| (messages::breach(breach, depth, certificate), extent))?;
+        let parsed = Certificate::parse_signed(bytes).map_err(|_| (messages::not_der(case.role, depth, certificate), extent))?;
+        rules.check(&parsed, place).map_err(|breach| (messages::breach(case.role, breach, depth, certificate), extent))?;
         let constrains = depth > 0 && parsed.extension(Known::NameConstraints).is_some();
         if place == Place::Anchor && !constrains {
             case.known_anchor.remember(rules, bytes);
@@ -68,13 +68,13 @@ fn check_asked(case: &Case<'_>, chain: &[X509]) -> std::result::Result<(), (Erro
         for (depth, certificate) in chain.iter().enumerate() {
             if issuing::check_purpose(certificate, asked.purpose, depth > 0) != 1 {
                 let extent = if depth == 0 { Extent::Leaf } else { Extent::Anchor };
-                return Err((messages::asked_purpose(asked.purpose, depth, certificate), extent));
+                return Err((messages::asked_purpose(case.role, asked.purpose, depth, certificate), extent));
             }
         }
     }
     match chain.last() {
         Some(anchor) if ![0, trust].contains(&asked.trust) && issuing::rejects_trust(anchor, asked.trust) => {
-            Err((messages::asked_trust(chain.len() - 1, anchor), Extent::Anchor))
+            Err((messages::asked_trust(case.role, chain.len() - 1, anchor), Extent::Anchor))
         }
         _ => Ok(()),
     }
@@ -88,7 +88,7 @@ fn check_together(case: &Case<'_>, chain: &[X509]) -> Result<()> {
     }
     let mut certificates = Vec::with_capacity(chain.len());
     for (depth, (certificate, der)) in chain.iter().zip(&encoded).enumerate() {
-        certificates.push(Certificate::parse(der).map_err(|_| messages::not_der(depth, certificate))?);
+        certificates.push(Certificate::parse(der).map_err(|_| messages::not_der(case.role, depth, certificate))?);
     }
     check_depth(case, &certificates, chain)?;
     check_name_constraints(&certificates, chain)
@@ -143,12 +143,7 @@ fn check_name_constraints(certificates: &[Certificate<'_>], chain: &[X509]) -> R
 
 /// A better reason for `outcome` than its code, where there is one.
 pub fn reason(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
-    if messages::is_untrusted(outcome.code) {
-        return find_broken(case, &outcome.chain)
-            .or_else(|| find_named_like_its_ca(case, outcome))
-            .or_else(|| find_namesake(case, outcome));
-    }
-    find_breach(case, outcome)
+    if messages::is_untrusted(outcome.code) { find_broken(case, &outcome.chain) } else { find_breach(case, outcome) }
 }
 
 /// OpenSSL takes no certificate for an issuer or a subject if one of its extensions is damaged, and then says only that
@@ -161,8 +156,8 @@ fn find_broken(case: &Case<'_>, chain: &[X509]) -> Option<Error> {
     let above = above.iter().map(|anchor| (chain.len().max(1), anchor));
     below.chain(above).find_map(|(depth, certificate)| {
         let der = certificate.to_der().ok()?;
-        let Ok(parsed) = Certificate::parse(&der) else { return Some(messages::not_der(depth, certificate)) };
-        rules::well_formed(&parsed).err().map(|breach| messages::breach(breach, depth, certificate))
+        let Ok(parsed) = Certificate::parse(&der) else { return Some(messages::not_der(case.role, depth, certificate)) };
+        rules::well_formed(&parsed).err().map(|breach| messages::breach(case.role, breach, depth, certificate))
     })
 }
 
@@ -173,28 +168,5 @@ fn find_breach(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
     let place = place(outcome.depth, outcome.chain.len());
     let breach = case.rules().find(&Certificate::parse(&der).ok()?, place).err()?;
     let is_purpose = outcome.code == ffi::X509_V_ERR_INVALID_PURPOSE;
-    (is_purpose || breach.status != Status::EWrongPurpose).then(|| messages::breach(breach, outcome.depth, culprit))
-}
-
-/// A leaf that OpenSSL takes for self-signed because it bears the name of its issuer, and no key identifiers say otherwise.
-fn find_named_like_its_ca(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
-    let signed = |issuer: &X509Ref| issuer.public_key().is_ok_and(|key| case.leaf.verify(&key).unwrap_or(false));
-    if outcome.code != ffi::X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT || signed(case.leaf) {
-        return None;
-    }
-    let named = certificates_named(case.store, case.leaf.issuer_name()).unwrap_or_default();
-    Some(messages::named_like_its_ca(case.leaf, named.iter().any(|anchor| signed(anchor))))
-}
-
-/// A CA that has the issuer's name, but not the key that the chain was signed with.
-fn find_namesake(case: &Case<'_>, outcome: &Outcome) -> Option<Error> {
-    let last = outcome.chain.last()?;
-    let named = certificates_named(case.store, last.issuer_name()).unwrap_or_default();
-    let other = named.iter().any(|anchor| anchor != last);
-    let signed = |anchor: &X509| anchor.public_key().is_ok_and(|key| last.verify(&key).unwrap_or(false));
-    if messages::is_incomplete_chain(outcome.code) && named.iter().any(|anchor| anchor != last && signed(anchor)) {
-        return Some(messages::other_identifier(outcome.chain.len().saturating_sub(1), last, outcome.code));
-    }
-    (other && messages::is_incomplete_chain(outcome.code))
-        .then(|| messages::namesake(outcome.chain.len().saturating_sub(1), last, outcome.code))
+    (is_purpose || breach.status != Status::EWrongPurpose).then(|| messages::breach(case.role, breach, outcome.depth, culprit))
 }

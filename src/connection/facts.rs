@@ -90,7 +90,7 @@ impl<'a> Agreed<'a> {
         let certificate = self.0.peer_certificate().map(|leaf| {
             let mut certificate = Object::new();
             certificate.text("subject", &certificate_words::subject_of(&leaf));
-            certificate.text("issuer", &certificate_words::name_text(leaf.issuer_name()));
+            certificate.text("issuer", &certificate_words::name_line(leaf.issuer_name()));
             for (key, time) in [("not_before", leaf.not_before()), ("not_after", leaf.not_after())] {
                 if let Some(seconds) = moment::unix_seconds(time) {
                     certificate.number(key, seconds);

@@ -1,31 +1,17 @@
 //! The border between C and Rust: every export passes here. A panic stops here and becomes a refusal, NULL is an error
 //! and not a crash, and a failure is kept as this thread's last error.
 
-use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::slice;
 
 use crate::connection::drive::Progress;
-use crate::error::{Detail, Error, Result, Status};
-
-thread_local! {
-    static LAST: RefCell<Option<Error>> = const { RefCell::new(None) };
-}
-
-/// Keeps `error` as the thread's last one.
-pub fn remember(error: Error) {
-    // A thread that is being torn down has no place for it; the status code still says what happened.
-    let _ = LAST.try_with(|last| {
-        let previous = last.replace(Some(error));
-        drop(previous);
-    });
-}
+use crate::error::{self, Detail, Error, Result, Status, remember};
 
 /// The thread's last error, or NULL.
 pub fn last() -> *const Detail {
-    LAST.try_with(|last| last.borrow().as_ref().map_or(ptr::null(), Error::as_ptr)).unwrap_or(ptr::null())
+    error::last(Error::as_ptr).unwrap_or(ptr::null())
 }
 
 /// Runs an export that answers 0 or a negative status.

@@ -12,8 +12,10 @@ use super::{conn_of, hostlock_conn, hostlock_error};
 use crate::error::{Error, Status};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
 
-/// This thread's last failure, or NULL where none has failed yet. The pointer lives until the next failing hostlock
-/// call of the same thread; `_free` functions neither reset nor set it. Keep one with hostlock_error_dup.
+/// This thread's last failure, or NULL where none has failed yet: of a hostlock call, or of a handshake on a hostlock
+/// context that plain OpenSSL calls drove (SSL_connect, SSL_do_handshake, a first SSL_read), so that a caller who has lost
+/// the `SSL` still finds why it was refused. The pointer lives until the thread's next failure of either kind; `_free`
+/// functions neither reset nor set it. Keep one with hostlock_error_dup.
 #[unsafe(no_mangle)]
 pub extern "C" fn hostlock_last_error() -> *const hostlock_error {
     accessor(ptr::null(), last)
@@ -167,8 +169,8 @@ pub unsafe extern "C" fn hostlock_error_chain_text(error: *const hostlock_error)
 }
 
 /// All of it as one JSON object: "status" (its name, as hostlock_status_name gives it), "code" (its number), "message",
-/// "hint", and where they are known "host", "names", "x509_code", "time" and "certificate" ("depth", "subject"). "{}"
-/// for NULL.
+/// "hint", and where they are known "host", "names", "x509_code", "time" and "certificate" ("depth", "subject",
+/// which has no quotes of its own). "{}" for NULL.
 ///
 /// # Safety
 /// `error` is NULL or a live error.

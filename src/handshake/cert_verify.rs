@@ -13,7 +13,7 @@ use openssl_sys as ffi;
 use crate::chain::verdict::{self, Refusal};
 use crate::chain::waivers::Waiver;
 use crate::chain::wishes::Wishes;
-use crate::error::{Error, Result, Status};
+use crate::error::{self, Error, Result, Status};
 use crate::guard::case;
 use crate::guard::observer::{Excused, Occasion};
 use crate::guard::{Guard, Regime};
@@ -54,6 +54,7 @@ fn refuse(store_ctx: StoreCtx<'_>, refusal: Error) -> c_int {
     // libssl derives the alert from this code, so it must not say "ok".
     store_ctx.set_error(code_for_libssl(&refusal));
     queue::raise_refusal(&refusal);
+    error::remember(refusal.clone());
     let Some(conn) = store_ctx.conn() else { return 0 };
     if let Some(state) = ConnectionState::of(conn) {
         state.known().verdict = Verdict::Refused(refusal);

@@ -11,6 +11,7 @@ use crate::chain::waivers::Waiver;
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
+use crate::host::mismatch_of_client;
 use crate::handshake::{expected_host, hooks, id_context, refusals, session};
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, Ctx, certificate};
@@ -140,5 +141,5 @@ pub fn review_names(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionStat
         return Ok(());
     };
     let Some(certificate) = conn.peer_certificate() else { return Ok(()) };
-    certificate::presented(&certificate).and_then(|names| wanted.check(&names)).map(|_| ())
+    certificate::presented(&certificate).and_then(|names| wanted.check(&names)).map(|_| ()).map_err(mismatch_of_client)
 }

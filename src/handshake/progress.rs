@@ -8,7 +8,7 @@ use std::ffi::{c_int, c_long};
 
 use openssl_sys as ffi;
 
-use crate::error::{Error, Result, Status};
+use crate::error::{self, Error, Result, Status};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::expected_host;
@@ -248,9 +248,13 @@ fn stopped(conn: Conn<'_>) {
     match found {
         libssl_error::Found::Verdict(error) => {
             queue::raise(&error);
+            error::remember(error.clone());
             known.verdict = Verdict::Refused(error);
         }
-        libssl_error::Found::Libssl(error) => known.failure = Some(error),
+        libssl_error::Found::Libssl(error) => {
+            error::remember(error.clone());
+            known.failure = Some(error);
+        }
     }
 }
 
@@ -261,6 +265,7 @@ fn refuse(conn: Conn<'_>, error: Error) {
         if !already {
             queue::raise_whole_refusal(&error);
         }
+        error::remember(error.clone());
         state.known().verdict = Verdict::Refused(error);
     }
     shut(conn);

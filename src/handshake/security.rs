@@ -130,6 +130,7 @@ fn on_course(conn: Conn<'_>, guard: &Guard, operation: c_int) -> bool {
         Verdict::Pending if judges_servers => {
             let error = unverified(NOT_CALLED);
             queue::raise(&error);
+            crate::error::remember(error.clone());
             known.verdict = Verdict::Refused(error);
             false
         }

@@ -136,7 +136,7 @@ pub fn check_still_good(conn: Conn<'_>, guard: &Guard) -> Result<()> {
     };
     let Some(certificate) = conn.peer_certificate() else { return Ok(()) };
     if !is_timeless {
-        exact::check_dates(&certificate, time)?;
+        exact::check_dates(Role::Server, &certificate, time)?;
     }
     let wishes = Wishes::read(conn.param());
     if revocation.flags(wishes.flags() | flags) == 0 {

@@ -3,7 +3,7 @@
 
 use std::ffi::{c_int, c_long};
 
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::refusals::{CONTEXT_REPLACED, foreign_session, unverified};
@@ -230,5 +230,6 @@ fn admit_session(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) {
 /// Ends the handshake: the security callback refuses whatever it is asked next.
 fn halt(state: &ConnectionState, error: Error) {
     queue::raise(&error);
+    error::remember(error.clone());
     state.known().verdict = Verdict::Refused(error);
 }

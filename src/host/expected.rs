@@ -70,5 +70,6 @@ fn one_of(group: &[Reference], presented: &Presented<'_>, rules: MatchRules) -> 
 pub fn no_host() -> Error {
     Error::new(Status::ENoHost, "no host was named for this connection, so its certificate cannot be matched with one")
         .with_hint("call hostlock_conn_set_host or SSL_set1_host before the handshake, or hostlock_ctx_set_host once")
-        .with_x509_code(ffi::X509_V_ERR_HOSTNAME_MISMATCH)
+        // Not that of a mismatch, of which CPython, Ruby and curl make that the certificate is for another host.
+        .with_x509_code(ffi::X509_V_ERR_APPLICATION_VERIFICATION)
 }

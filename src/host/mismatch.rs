@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use crate::error::{Error, Status};
-use crate::host::reference::{MatchRules, Reference};
+use crate::host::reference::{MatchRules, Reference, to_ascii};
 use crate::x509::general_name::{GeneralName, GeneralNames};
 use crate::x509::presented::{Presented, ip_address, ip_text};
 use crate::x509::words::{list, quote};
@@ -22,7 +22,9 @@ pub(crate) fn mismatch(reference: &Reference, presented: &Presented<'_>, rules: 
         Reference::Ip(_) => (X509_IP, presented.names(), "host"),
         Reference::Email(_) => (X509_EMAIL, presented.emails(), "e-mail address"),
     };
-    let message = if names.is_empty() {
+    let message = if let Some(near) = near_miss(reference, presented, rules) {
+        format!("the certificate lists {near}, so it is not for \"{reference}\"")
+    } else if names.is_empty() {
         format!("the certificate names no {kind} in a subjectAltName, so it is not for \"{reference}\"")
     } else {
         // A few addresses among a hundred names would be cut from the list just when they are what matters.
@@ -32,51 +34,80 @@ pub(crate) fn mismatch(reference: &Reference, presented: &Presented<'_>, rules: 
         first.extend(rest);
         format!("the certificate is for {}, not for \"{reference}\"", list(first.into_iter().map(String::as_str)))
     };
-    let hint = hint(reference, presented, rules, names.len());
     Error::new(Status::EHostMismatch, message)
-        .with_hint(hint)
+        .with_hint(hint(reference, presented, rules))
         .with_host(reference.text())
         .with_names(names)
         .with_x509_code(code)
 }
 
-fn hint(reference: &Reference, presented: &Presented<'_>, rules: MatchRules, names: usize) -> String {
-    let ask = format!("ask the server's owner for a certificate that lists \"{reference}\"");
-    let special = match reference {
-        Reference::Dns(name) => dns_hint(name.as_str(), presented, rules, &ask),
-        Reference::Ip(address) => ip_hint(*address, presented, &ask),
-        Reference::Email(_) => Some(ask.replace("server", "address")),
+/// What stands in front of every remedy. None of the names in the certificate is ever one: whoever shows it chose them.
+const IMPOSTOR: &str = "this may be an impostor; if it is not, ";
+
+/// The hint for a certificate that does not match `reference`.
+pub(crate) fn ask_owner(reference: &Reference) -> String {
+    let form = if matches!(reference, Reference::Ip(_)) { " as an iPAddress" } else { "" };
+    let owner = if matches!(reference, Reference::Email(_)) { "address" } else { "server" };
+    format!("{IMPOSTOR}ask the {owner}'s owner for a certificate that lists \"{reference}\"{form}")
+}
+
+/// The error again, for a client that a server took for somebody else.
+pub fn of_client(error: Error) -> Error {
+    match (error.status(), error.host()) {
+        (Status::EHostMismatch, Some(host)) => {
+            let hint = format!(
+                "this may be another client than the one that the server is to serve; if it is not, that client needs a \
+                 certificate that lists \"{host}\""
+            );
+            error.with_hint(hint)
+        }
+        _ => error,
+    }
+}
+
+fn hint(reference: &Reference, presented: &Presented<'_>, rules: MatchRules) -> String {
+    let ask = ask_owner(reference);
+    let more = match reference {
+        Reference::Dns(name) if !presented.names_a_server() => common_name_hint(name.as_str(), presented, rules),
+        Reference::Ip(address) => ip_hint(*address, presented),
+        Reference::Dns(_) | Reference::Email(_) => None,
     };
-    special.unwrap_or_else(|| match names {
-        0 => ask,
-        1 => format!("connect with that name, or {ask}"),
-        _ => format!("connect with one of these names, or {ask}"),
+    more.map_or_else(|| ask.clone(), |more| format!("{ask}{more}"))
+}
+
+/// A name that a reader takes for the one asked for, and why it does not count.
+fn near_miss(reference: &Reference, presented: &Presented<'_>, rules: MatchRules) -> Option<String> {
+    general_names(presented).find_map(|name| match (reference, name) {
+        (Reference::Dns(host), GeneralName::Dns(name)) => near_name(host.as_str(), name, rules),
+        (Reference::Ip(address), GeneralName::Dns(name)) if is_address(name, *address) => {
+            Some(format!("{} as a dNSName, which stands for no address, and not as an iPAddress", quote(name)))
+        }
+        _ => None,
     })
 }
 
-fn dns_hint(host: &str, presented: &Presented<'_>, rules: MatchRules, ask: &str) -> Option<String> {
-    if !presented.names_a_server() {
-        return common_name_hint(host, presented, rules, ask);
+fn near_name(host: &str, name: &[u8], rules: MatchRules) -> Option<String> {
+    if name.strip_suffix(b".").is_some_and(|name| name.eq_ignore_ascii_case(host.as_bytes())) {
+        return Some(format!("{} with a trailing dot, which makes it count for no host", quote(name)));
     }
-    let mut addresses_only = true;
-    for name in general_names(presented) {
-        let GeneralName::Dns(name) = name else { continue };
-        addresses_only = false;
-        if name.strip_suffix(b".").is_some_and(|name| name.eq_ignore_ascii_case(host.as_bytes())) {
-            let why = "a name in a certificate has no trailing dot, so this one counts for no host";
-            return Some(format!("{}: {why}; {ask}", quote(name)));
-        }
-        if let Some(why) = wildcard_hint(host, name, rules) {
-            return Some(format!("{}: {why}; {ask}", quote(name)));
-        }
+    if let Some(why) = wildcard_miss(host, name, rules) {
+        return Some(format!("{}, but {why}", quote(name)));
     }
-    let addresses = addresses_only && !presented.names().is_empty();
-    addresses.then(|| format!("connect with an address that the certificate lists, or {ask}"))
+    let text = std::str::from_utf8(name).ok().filter(|text| !text.is_ascii())?;
+    let is_same = to_ascii(text).is_ok_and(|ascii| ascii == host);
+    is_same.then(|| format!("{} in letters beyond ASCII, which make it count for no host (RFC 5280 7.2)", quote(name)))
+}
+
+fn is_address(text: &[u8], address: IpAddr) -> bool {
+    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()) == Some(address)
 }
 
 /// Why the wildcard `name` does not cover `host` although a reader may think so.
-fn wildcard_hint(host: &str, name: &[u8], rules: MatchRules) -> Option<&'static str> {
+fn wildcard_miss(host: &str, name: &[u8], rules: MatchRules) -> Option<&'static str> {
     let star = name.iter().position(|&byte| byte == b'*')?;
+    if name == b"*" {
+        return Some("a star counts only with two labels or more after it");
+    }
     let (label, base) = match name.iter().position(|&byte| byte == b'.') {
         Some(dot) if dot > star => name.split_at_checked(dot)?,
         _ => return None,
@@ -94,7 +125,7 @@ fn wildcard_hint(host: &str, name: &[u8], rules: MatchRules) -> Option<&'static 
         return Some("a star counts only with two labels or more after it");
     }
     if !rules.wildcards {
-        return Some("this policy takes no wildcards");
+        return Some("wildcards are switched off");
     }
     if host.contains('_') {
         return Some("a star does not stand for a name with an underscore");
@@ -102,7 +133,7 @@ fn wildcard_hint(host: &str, name: &[u8], rules: MatchRules) -> Option<&'static 
     Some("a star stands for exactly one label")
 }
 
-fn common_name_hint(host: &str, presented: &Presented<'_>, rules: MatchRules, ask: &str) -> Option<String> {
+fn common_name_hint(host: &str, presented: &Presented<'_>, rules: MatchRules) -> Option<String> {
     let common_name = presented.common_name().ok()??.value;
     let covered = common_name.eq_ignore_ascii_case(host.as_bytes())
         || common_name.strip_prefix(b"*").is_some_and(|base| {
@@ -115,17 +146,15 @@ fn common_name_hint(host: &str, presented: &Presented<'_>, rules: MatchRules, as
     }
     let stands = format!("{} stands only in the common name, which is no longer read (RFC 9525)", quote(common_name));
     Some(if rules.cn_fallback {
-        format!("{stands} and counts in the fallback for old devices only without a wildcard; {ask} as subjectAltName")
+        format!(" as subjectAltName; {stands} and counts in the fallback for old devices only without a wildcard")
     } else {
-        format!("{stands}: {ask} as subjectAltName, or for an old device choose a policy with \"+cn-fallback\"")
+        format!(" as subjectAltName, or for an old device choose a policy with \"+cn-fallback\"; {stands}")
     })
 }
 
-fn ip_hint(address: IpAddr, presented: &Presented<'_>, ask: &str) -> Option<String> {
-    let ask = format!("{ask} as an iPAddress");
-    let is_address = |text: &[u8]| std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()) == Some(address);
-    if presented.common_name().ok().flatten().is_some_and(|common_name| is_address(common_name.value)) {
-        return Some(format!("the address stands only in the common name, which is not read; {ask}"));
+fn ip_hint(address: IpAddr, presented: &Presented<'_>) -> Option<String> {
+    if presented.common_name().ok().flatten().is_some_and(|common_name| is_address(common_name.value, address)) {
+        return Some("; the address stands only in the common name, which is not read".to_owned());
     }
     let other_form = match address {
         IpAddr::V4(address) => Some(IpAddr::V6(address.to_ipv6_mapped())),
@@ -134,26 +163,15 @@ fn ip_hint(address: IpAddr, presented: &Presented<'_>, ask: &str) -> Option<Stri
     let mut has_dns = false;
     for name in general_names(presented) {
         match name {
-            GeneralName::Dns(name) if is_address(name) => {
-                return Some(format!(
-                    "the certificate lists the address as text, as a dNSName, which counts for nothing; {ask}"
-                ));
-            }
             GeneralName::Dns(_) => has_dns = true,
             GeneralName::Ip(octets) if other_form.is_some() && ip_address(octets) == other_form => {
                 let text = ip_text(octets);
-                return Some(format!(
-                    "to a certificate \"{text}\" is another address; connect with \"{text}\", or {ask}"
-                ));
+                return Some(format!(", or connect with \"{text}\", which to a certificate is another address"));
             }
             _ => {}
         }
     }
-    Some(if has_dns {
-        format!("connect with a name that the certificate lists in place of the address, or {ask}")
-    } else {
-        ask
-    })
+    has_dns.then(|| ", or connect with the name by which you know the server".to_owned())
 }
 
 fn general_names<'a>(presented: &Presented<'a>) -> impl Iterator<Item = GeneralName<'a>> {

@@ -10,4 +10,6 @@ mod reference;
 
 pub use expected::{ExpectedHost, no_host};
 pub use matching::check;
+pub(crate) use mismatch::ask_owner;
+pub use mismatch::of_client as mismatch_of_client;
 pub use reference::{MatchRules, Reference, normalize, to_ascii};

@@ -5,16 +5,26 @@ use std::ffi::{CStr, c_int};
 use openssl::x509::{X509NameRef, X509Ref};
 use openssl_sys as ffi;
 
-/// Which certificate it is, in words.
-pub fn position(depth: usize, subject: &str) -> String {
-    match depth {
-        0 => format!("the certificate of {subject}"),
-        _ => format!("the CA certificate of {subject} (position {depth} of the chain)"),
+use crate::role::Role;
+
+/// Which certificate of the chain that `judge` was shown it is, in words.
+pub fn position(judge: Role, depth: usize, certificate: &X509Ref) -> String {
+    let subject = subject_text(certificate);
+    match (judge, depth) {
+        (Role::Client, 0) => format!("the certificate of {subject}"),
+        (Role::Client, _) => format!("the CA certificate of {subject} (position {depth} of the chain)"),
+        (Role::Server, 0) => format!("the client's certificate ({subject})"),
+        (Role::Server, _) => format!("the CA certificate of {subject} (position {depth} of the client's chain)"),
     }
 }
 
-/// The subject as one line that is safe to print.
+/// The subject as one line that is safe to print; nothing where it is empty.
 pub fn subject_of(certificate: &X509Ref) -> String {
+    name_line(certificate.subject_name())
+}
+
+/// The subject in quotation marks, for a text.
+pub fn subject_text(certificate: &X509Ref) -> String {
     name_text(certificate.subject_name())
 }
 

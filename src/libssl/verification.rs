@@ -23,7 +23,8 @@ pub struct OutOfMemory;
 
 impl From<OutOfMemory> for Error {
     fn from(_: OutOfMemory) -> Error {
-        Error::new(Status::EInternal, "OpenSSL has no memory left for the verification")
+        Error::new(Status::ENoMemory, "this process has no memory left for the verification")
+            .with_hint("the peer is not to blame; give the process more memory here, and try again")
     }
 }
 

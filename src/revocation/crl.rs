@@ -200,8 +200,8 @@ pub fn parse(data: &[u8], what: &str) -> Result<Vec<Arc<Crl>>> {
 /// Takes the CRL blocks and passes over the others (RFC 7468).
 fn parse_pem(data: &[u8], what: &str) -> Result<Vec<Arc<Crl>>> {
     let damaged = |damage: Damage| {
-        Error::new(Status::EBadPem, format!("{what} is damaged: {}", damage.0))
-            .with_hint("if the file was not written to its end, fetch it again")
+        Error::new(Status::EBadPem, format!("{what} is damaged: {}", damage.what))
+            .with_hint(damage.hint_or("if the file was not written to its end, fetch it again"))
     };
     let mut crls = Vec::new();
     let mut others: Vec<&str> = Vec::new();

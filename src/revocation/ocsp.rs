@@ -17,6 +17,7 @@ use crate::moment;
 use crate::revocation::crls::Crls;
 use crate::revocation::response::{Answer, Basic, CertStatus, Responder, Response};
 use crate::revocation::words::reason_text;
+use crate::role::Role;
 use crate::x509::certificate::{Certificate, Known};
 use crate::x509::der::{BIT_STRING, INTEGER, Malformed, OID, Reader, SEQUENCE};
 use crate::x509::key;
@@ -92,7 +93,7 @@ pub fn is_demanded_by(certificate: &X509Ref) -> bool {
 
 /// The error where an answer is needed and none was stapled.
 pub fn missing(leaf: &X509Ref, demanded_by_certificate: bool) -> Error {
-    let who = certificate_words::position(0, &certificate_words::subject_of(leaf));
+    let who = certificate_words::position(Role::Client, 0, leaf);
     let error = Error::new(
         Status::ERevocationUnknown,
         match demanded_by_certificate {
@@ -350,8 +351,7 @@ impl Answer<'_> {
     }
 
     fn check(&self, question: &Question<'_>) -> Result<()> {
-        let subject = certificate_words::subject_of(question.leaf);
-        let who = certificate_words::position(0, &subject);
+        let who = certificate_words::position(Role::Client, 0, question.leaf);
         match self.status {
             CertStatus::Good => {}
             CertStatus::Revoked { time, reason } => {
@@ -431,14 +431,14 @@ fn forged(question: &Question<'_>) -> Error {
 }
 
 fn invalid(question: &Question<'_>, what: &str, hint: &str) -> Error {
-    let who = certificate_words::position(0, &certificate_words::subject_of(question.leaf));
+    let who = certificate_words::position(Role::Client, 0, question.leaf);
     let error =
         Error::new(Status::ERevocationInvalid, format!("the stapled OCSP answer for {who} {what}")).with_hint(hint);
     blame(error, question.leaf, codes::X509_V_ERR_OCSP_VERIFY_FAILED)
 }
 
 fn stale(question: &Question<'_>, what: &str, time: i64, hint: &str) -> Error {
-    let who = certificate_words::position(0, &certificate_words::subject_of(question.leaf));
+    let who = certificate_words::position(Role::Client, 0, question.leaf);
     let error =
         Error::new(Status::ERevocationStale, format!("the stapled OCSP answer for {who} {what}")).with_hint(hint);
     blame(error, question.leaf, codes::X509_V_ERR_OCSP_VERIFY_FAILED).with_time(time)

@@ -11,13 +11,14 @@ use crate::libssl::certificate_words;
 use crate::libssl::crl::entry_about;
 use crate::moment;
 use crate::revocation::crl::Crl;
+use crate::role::Role;
 
 /// The error for a certificate that `crl` lists as revoked.
-pub fn revoked(certificate: &X509Ref, depth: usize, crl: Option<&X509CrlRef>) -> Error {
+pub fn revoked(judge: Role, certificate: &X509Ref, depth: usize, crl: Option<&X509CrlRef>) -> Error {
     let subject = certificate_words::subject_of(certificate);
     let mut message = format!(
         "{} has been revoked by {}",
-        certificate_words::position(depth, &subject),
+        certificate_words::position(judge, depth, certificate),
         certificate_words::name_text(certificate.issuer_name())
     );
     let entry = crl.and_then(|crl| entry(crl, certificate));
@@ -28,7 +29,10 @@ pub fn revoked(certificate: &X509Ref, depth: usize, crl: Option<&X509CrlRef>) ->
         }
     }
     let error = Error::new(Status::ERevoked, message)
-        .with_hint("do not use this certificate; its owner needs a new one from the CA")
+        .with_hint(match judge {
+            Role::Client => "do not use this certificate; its owner needs a new one from the CA",
+            Role::Server => "the client needs a new certificate from its CA",
+        })
         .with_x509_code(ffi::X509_V_ERR_CERT_REVOKED)
         .with_certificate(depth as u32, subject);
     timed(error, entry.and_then(|entry| moment::unix_seconds(entry.revocation_date())))
@@ -59,6 +63,7 @@ pub fn reason_text(code: i64) -> Option<&'static str> {
 /// The error for OpenSSL's `code` about revocation. `known` are all CRLs that may be about it; `finding` is what is wrong with
 /// the chain of the CRL's own issuer.
 pub fn refusal(
+    judge: Role,
     code: c_int,
     certificate: &X509Ref,
     depth: usize,
@@ -67,7 +72,7 @@ pub fn refusal(
     finding: Option<String>,
 ) -> Error {
     let subject = certificate_words::subject_of(certificate);
-    let who = certificate_words::position(depth, &subject);
+    let who = certificate_words::position(judge, depth, certificate);
     let issuer = certificate_words::name_text(certificate.issuer_name());
     let whose = crl.map_or_else(|| issuer.clone(), |crl| certificate_words::name_text(crl.issuer_name()));
     let refetch = "fetch the newest CRL and load it with hostlock_ctx_crl_reload; check this machine's clock";
@@ -76,7 +81,7 @@ pub fn refusal(
             // Where a delta revokes OpenSSL names its base, and none where the CRL's dates were reported before.
             let listing = crl.filter(|crl| entry(crl, certificate).is_some());
             let other = || known.iter().find(|crl| crl.lists(certificate)).map(|crl| crl.list());
-            return revoked(certificate, depth, listing.or_else(other));
+            return revoked(judge, certificate, depth, listing.or_else(other));
         }
         (ffi::X509_V_ERR_CRL_HAS_EXPIRED, Some(crl)) => {
             let until = crl.next_update().map_or_else(|| "?".to_owned(), ToString::to_string);

@@ -91,9 +91,9 @@ impl Reader {
     }
 
     fn read_pem(&mut self, data: &[u8], origin: &str) -> Result<()> {
-        let damaged = |Damage(what): Damage| {
-            Error::new(Status::EBadPem, format!("{origin}: {what}"))
-                .with_hint("nothing was loaded from it; fetch it again or take the damaged block out")
+        let damaged = |damage: Damage| {
+            let hint = damage.hint_or("nothing was loaded from it; fetch it again or take the damaged block out");
+            Error::new(Status::EBadPem, format!("{origin}: {}", damage.what)).with_hint(hint)
         };
         let quiet = Quiet::begin();
         let mut has_certificate = false;
@@ -101,7 +101,7 @@ impl Reader {
         let mut others = BTreeSet::new();
         for block in pem::blocks(data) {
             let block = block.map_err(damaged)?;
-            let broken = |kind: &str, why: String| damaged(Damage(format!("{block} is not {kind}: {why}")));
+            let broken = |kind: &str, why: String| damaged(Damage::new(format!("{block} is not {kind}: {why}")));
             match block.label {
                 "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => {
                     let read = match block.label {

@@ -149,12 +149,12 @@ fn candidates(
     is_wanted: impl Fn(&str) -> bool,
     seen: &mut Seen,
 ) -> Result<Vec<PathBuf>> {
-    let metadata = fs::metadata(directory).map_err(|error| unreachable(&error, "directory", &origin))?;
+    let metadata = fs::metadata(directory).map_err(|error| unreachable(&error, "directory", directory, &origin))?;
     if !metadata.is_dir() {
         return Err(Error::new(Status::EWrongFileType, format!("{origin} is {}, not a directory", kind(&metadata)))
             .with_hint("hostlock_ctx_trust_file takes a file"));
     }
-    let failed = |error: io::Error| unreachable(&error, "directory", &origin);
+    let failed = |error: io::Error| unreachable(&error, "directory", directory, &origin);
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();

@@ -46,6 +46,15 @@ pub fn of(store: &X509StoreRef) -> Result<Vec<Listed>> {
     Ok(listed)
 }
 
+/// What the anchor `der` of `store` was loaded from, where an index of ours holds it.
+pub fn source_of(store: &X509StoreRef, der: &[u8]) -> Option<String> {
+    hooks::indexes(store).iter().find_map(|index| {
+        let is_there = index.certificates().any(|one| one == der);
+        let in_directory = || index.certificates_in_directories().into_iter().find(|(_, one)| one == der);
+        if is_there { Some(index.origin().to_owned()) } else { in_directory().map(|(directory, _)| directory) }
+    })
+}
+
 /// A digest of the anchors' keys, each once, in an order of their own. One that cannot be read counts as it stands.
 pub fn digest_of_keys(anchors: &[Listed]) -> [u8; 32] {
     let key = |anchor: &Listed| openssl::sha::sha256(public_key(&anchor.der).unwrap_or(&anchor.der));

@@ -34,7 +34,7 @@ pub(super) fn read_file(path: &Path, origin: &dyn fmt::Display, left: &mut usize
 
 /// The bytes of a regular file, called `origin` in errors; `None` where it has more than `most`.
 pub fn read_regular(path: &Path, origin: &dyn fmt::Display, most: usize) -> Result<Option<Vec<u8>>> {
-    let failed = |error: io::Error| unreachable(&error, "file", origin);
+    let failed = |error: io::Error| unreachable(&error, "file", path, origin);
     // Looked at before it is opened, for opening a device can have effects; and after, for it may have been exchanged.
     regular(&fs::metadata(path).map_err(failed)?, origin)?;
     let mut options = OpenOptions::new();
@@ -44,12 +44,18 @@ pub fn read_regular(path: &Path, origin: &dyn fmt::Display, most: usize) -> Resu
     let file = options.open(path).map_err(failed)?;
     let before = file.metadata().map_err(failed)?;
     regular(&before, origin)?;
-    read_settled(file, &before, origin, most)
+    read_settled(file, &before, path, origin, most)
 }
 
 /// The bytes of `file`, which must stay as it was `before`: half of an old file and half of a new one are neither.
-fn read_settled(mut file: File, before: &Metadata, origin: &dyn fmt::Display, most: usize) -> Result<Option<Vec<u8>>> {
-    let failed = |error: io::Error| unreachable(&error, "file", origin);
+fn read_settled(
+    mut file: File,
+    before: &Metadata,
+    path: &Path,
+    origin: &dyn fmt::Display,
+    most: usize,
+) -> Result<Option<Vec<u8>>> {
+    let failed = |error: io::Error| unreachable(&error, "file", path, origin);
     if before.len() > most as u64 {
         return Ok(None);
     }
@@ -94,10 +100,14 @@ pub(super) fn kind(metadata: &Metadata) -> &'static str {
     "neither a file nor a directory"
 }
 
-pub(super) fn unreachable(error: &io::Error, what: &str, origin: &dyn fmt::Display) -> Error {
+pub(super) fn unreachable(error: &io::Error, what: &str, path: &Path, origin: &dyn fmt::Display) -> Error {
     match error.kind() {
         ErrorKind::NotFound => Error::new(Status::ENotFound, format!("there is no {what} {origin}"))
-            .with_hint("a relative path starts at the working directory of the process"),
+            .with_hint(if path.is_relative() {
+                "a relative path starts at the working directory of the process"
+            } else {
+                "check the spelling of the path, and whether this machine has what it names"
+            }),
         ErrorKind::NotADirectory => {
             Error::new(Status::ENotFound, format!("there is no {what} {origin}: a part of the path is not a directory"))
         }
@@ -158,7 +168,7 @@ mod tests {
             if let Some(new) = change {
                 fs::write(&path, new).unwrap();
             }
-            match read_settled(file, &before, &"the file", LARGEST_INPUT) {
+            match read_settled(file, &before, &path, &"the file", LARGEST_INPUT) {
                 Ok(data) => assert!(is_same && data.as_deref() == Some(b"old")),
                 Err(error) => {
                     assert!(!is_same);

@@ -8,6 +8,7 @@ use hostlock::error::Status;
 use hostlock::ffi::connection::*;
 use hostlock::ffi::context::*;
 use hostlock::ffi::errors::*;
+use hostlock::ffi::hostlock_error;
 use hostlock::ffi::library::hostlock_string_free;
 use hostlock::guard::Guard;
 use hostlock::libssl;
@@ -29,11 +30,20 @@ impl Failure {
         let error = hostlock_last_error();
         assert!(!error.is_null(), "a failing call leaves an error");
         // SAFETY: the pointer lives until the next failing call of this thread.
+        let failure = unsafe { Failure::of(error) };
+        assert_eq!(i64::from(failure.status.code()), answer.into());
+        failure
+    }
+
+    /// What an error says.
+    ///
+    /// # Safety
+    /// `error` is live.
+    pub unsafe fn of(error: *const hostlock_error) -> Failure {
+        // SAFETY: the caller promises that it is live.
         unsafe {
-            let status = hostlock_error_status(error);
-            assert_eq!(i64::from(status), answer.into());
             Failure {
-                status: Status::from_code(status).unwrap(),
+                status: Status::from_code(hostlock_error_status(error)).unwrap(),
                 message: text(hostlock_error_message(error)).unwrap(),
                 hint: text(hostlock_error_hint(error)).unwrap(),
                 host: text(hostlock_error_host(error)),
@@ -67,10 +77,14 @@ pub struct Ctx(pub *mut ffi::SSL_CTX);
 unsafe impl Send for Ctx {}
 
 impl Ctx {
+    /// One that trusts these; the system's, where there are none.
     pub fn trusting(anchors: &[&X509]) -> Ctx {
         // SAFETY: NULL asks for the default policy.
         let ctx = unsafe { hostlock_client_new(ptr::null()) };
         assert!(!ctx.is_null());
+        if anchors.is_empty() {
+            return Ctx(ctx);
+        }
         let anchors: Vec<X509> = anchors.iter().map(|anchor| (*anchor).clone()).collect();
         // SAFETY: the context is live and not in use.
         unsafe { Guard::of(libssl::Ctx::live(ctx)).unwrap().anchors.add(libssl::Ctx::live(ctx), &anchors).unwrap() };

@@ -143,7 +143,7 @@ class Ruby(unittest.TestCase):
         return [
             (right(), None),
             (impostor(), "HOSTLOCK_E_HOST_MISMATCH"),
-            (self.stranger, "HOSTLOCK_E_MISSING_INTERMEDIATE"),
+            (self.stranger, "HOSTLOCK_E_UNKNOWN_ISSUER"),
         ]
 
     def hardened(self, code: str, port: int) -> str:

@@ -29,7 +29,7 @@ impl<'a> Block<'a> {
                 return Ok(body);
             }
             if line.windows(9).any(|word| word == b"ENCRYPTED") {
-                return Err(Damage(format!("{self} is encrypted (line {})", self.line_of(rest))));
+                return Err(Damage::new(format!("{self} is encrypted (line {})", self.line_of(rest))));
             }
             rest = after;
             if line.is_empty() {
@@ -59,12 +59,12 @@ impl<'a> Block<'a> {
                     0 => "a NUL byte",
                     _ => "a character that is not base64",
                 };
-                return Damage(format!("{self}: {what} in line {}", self.line_of(rest)));
+                return Damage::new(format!("{self}: {what} in line {}", self.line_of(rest)));
             }
             rest = after;
         }
         let what = if (digits, padding) == (0, 0) { "it is empty" } else { "its base64 is incomplete" };
-        Damage(format!("{self}: {what}"))
+        Damage::new(format!("{self}: {what}"))
     }
 
     /// The number of the line at which what is left of the body starts.

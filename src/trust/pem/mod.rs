@@ -31,7 +31,27 @@ pub struct Block<'a> {
 
 /// What is wrong with PEM text, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage(pub String);
+pub struct Damage {
+    /// Which block, and what is wrong with it.
+    pub what: String,
+    is_joined: bool,
+}
+
+impl Damage {
+    /// A block that is damaged.
+    pub fn new(what: impl Into<String>) -> Damage {
+        Damage { what: what.into(), is_joined: false }
+    }
+
+    /// What can be done about it; `usual` is what mends most damage of such a text.
+    pub fn hint_or(&self, usual: &'static str) -> &'static str {
+        if self.is_joined {
+            "a line break is missing between the two: files were joined of which one had none at its end; nothing was loaded"
+        } else {
+            usual
+        }
+    }
+}
 
 impl fmt::Display for Block<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -126,14 +146,14 @@ impl<'a> Blocks<'a> {
         let text = self.text;
         let number_of = |boundary: Boundary<'_>| line_number(text, boundary.start);
         let Some(rest) = begin.line.strip_prefix(BEGIN) else {
-            return Err(Damage(format!("line {} ends a block that never began", number_of(begin))));
+            return Err(Damage::new(format!("line {} ends a block that never began", number_of(begin))));
         };
         let Some(label) = label_of(rest) else {
-            return Err(Damage(format!("line {} is not a well-formed BEGIN line", number_of(begin))));
+            return Err(Damage::new(format!("line {} is not a well-formed BEGIN line", number_of(begin))));
         };
         self.number += 1;
         let block = Block { number: self.number, label, text, begin, end: begin };
-        let cut_off = |why: String| Err(Damage(format!("{block} is cut off: {why}")));
+        let cut_off = |why: String| Err(Damage::new(format!("{block} is cut off: {why}")));
         let mut position = begin.next;
         loop {
             let Some(end) = Boundary::find(text, position) else {
@@ -148,7 +168,14 @@ impl<'a> Blocks<'a> {
                 continue;
             }
             if rest.strip_suffix(HYPHENS) != Some(label.as_bytes()) {
-                return cut_off(format!("line {} ends another kind of block", number_of(end)));
+                return match rest.strip_prefix(label.as_bytes()).and_then(|rest| rest.strip_prefix(HYPHENS)) {
+                    Some(behind) if behind.starts_with(BEGIN) => {
+                        let what = format!("{block}: END and BEGIN stand on one line (line {})", number_of(end));
+                        Err(Damage { what, is_joined: true })
+                    }
+                    Some(_) => Err(Damage::new(format!("{block}: text stands behind its END (line {})", number_of(end)))),
+                    None => cut_off(format!("line {} ends another kind of block", number_of(end))),
+                };
             }
             self.position = position;
             return Ok(Block { end, ..block });
@@ -173,8 +200,8 @@ mod tests {
     fn read(text: &str) -> Vec<Result<(String, Vec<u8>), String>> {
         blocks(text.as_bytes())
             .map(|block| {
-                let block = block.map_err(|damage| damage.0)?;
-                Ok((block.to_string(), block.decode().map_err(|damage| damage.0)?))
+                let block = block.map_err(|damage| damage.what)?;
+                Ok((block.to_string(), block.decode().map_err(|damage| damage.what)?))
             })
             .collect()
     }
