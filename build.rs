@@ -14,6 +14,7 @@ const SECTIONS: &[&str] = &[
     "trust",
     "certdata",
     "pins",
+    "own_side",
     "revocation",
     "verify",
     "insecure",

@@ -35,6 +35,7 @@
  *   Trust anchors                        which CAs count
  *   Mozilla's certdata.txt               roots with the dates up to which they are trusted
  *   Pinned keys and exact certificates   one server's own key, or its own certificate
+ *   Own certificates                     what this side shows and speaks
  *   Revocation                           CRLs and stapled OCSP answers
  *   Verification                         at which moment, how strictly, and without a connection
  *   Giving up a check                    each with a reason, under the compiler's warning
@@ -432,6 +433,11 @@ enum hostlock_status {
     HOSTLOCK_E_UNSUPPORTED = -7,
     /** The object belongs to another copy of libssl than the one that hostlock uses. */
     HOSTLOCK_E_FOREIGN_LIBSSL = -8,
+    /**
+     * It comes too late: a connection of the context was made already, and OpenSSL keeps without a lock what the call would
+     * change. Nothing was changed, and the context goes on as it was.
+     */
+    HOSTLOCK_E_FROZEN = -9,
     /** The host asked for is not a DNS name or an IP address that can be verified. */
     HOSTLOCK_E_BAD_HOST = -10,
     /** No host is known for this connection, so its certificate cannot be matched with one. */
@@ -446,7 +452,10 @@ enum hostlock_status {
     HOSTLOCK_E_SELF_SIGNED = -22,
     /** The chain ends at an issuer that is not a trust anchor. */
     HOSTLOCK_E_UNKNOWN_ISSUER = -23,
-    /** The peer did not send the intermediate certificate that links its own to a trust anchor. */
+    /**
+     * The peer did not send the intermediate certificate that links its own to a trust anchor; or one is missing in an own
+     * chain.
+     */
     HOSTLOCK_E_MISSING_INTERMEDIATE = -24,
     /** A certificate may not be used for this purpose (extended key usage, key usage or CA flag). */
     HOSTLOCK_E_WRONG_PURPOSE = -25,
@@ -492,6 +501,10 @@ enum hostlock_status {
     HOSTLOCK_E_BAD_PEM = -45,
     /** The input is well-formed PEM, but holds nothing of the kind that is needed (a key where certificates belong, for example). */
     HOSTLOCK_E_WRONG_PEM = -46,
+    /** The private key does not belong to the certificate. */
+    HOSTLOCK_E_KEY_MISMATCH = -47,
+    /** The private key is encrypted, and the passphrase is missing or wrong. */
+    HOSTLOCK_E_PASSPHRASE = -48,
     /** The source of the roots distrusts a certificate of the chain, or distrusts a root for certificates as new as this. */
     HOSTLOCK_E_DISTRUSTED = -50,
     /** The host name could not be resolved to an address. */
@@ -518,6 +531,8 @@ enum hostlock_status {
     HOSTLOCK_E_PLAINTEXT = -73,
     /** The peer broke the TLS protocol. */
     HOSTLOCK_E_PROTOCOL = -74,
+    /** The two sides have no application protocol in common (ALPN, RFC 7301). */
+    HOSTLOCK_E_NO_COMMON_PROTOCOL = -75,
 };
 
 /**
@@ -783,6 +798,86 @@ HOSTLOCK_MUST_USE
 int hostlock_ctx_trust_exact(hostlock_ctx *ctx,
                              const uint8_t *cert,
                              size_t len);
+
+/*
+ * ====================================================================================================================
+ * Own certificates: what this side shows and speaks
+ * ====================================================================================================================
+ * For clients and servers alike. A chain is PEM, this side's own certificate first and those of the CAs above it in any
+ * order (the root may be there); or one certificate in DER; or PKCS#12, key included. A key is PKCS#8, SEC1 or PKCS#1 in
+ * PEM or DER, and may be encrypted. Nobody is asked for a passphrase at a terminal.
+ *
+ * A context shows one certificate for each kind of key: call twice for an RSA and an EC certificate, and each peer gets
+ * the one that it can verify. All of it is checked before the context has any, so that what no peer could accept is an
+ * error here:
+ *
+ * - HOSTLOCK_E_KEY_MISMATCH: the key belongs to another certificate
+ * - HOSTLOCK_E_PASSPHRASE: the key is encrypted, and the passphrase is missing or wrong
+ * - HOSTLOCK_E_WRONG_PEM: no certificate, or no key, in what was named
+ * - HOSTLOCK_E_MISSING_INTERMEDIATE: the chain has a gap
+ * - HOSTLOCK_E_BAD_CERTIFICATE: a stranger in the chain; or the first certificate is a CA's
+ * - HOSTLOCK_E_WEAK_KEY, HOSTLOCK_E_WEAK_SIGNATURE: too weak for the policy
+ * - HOSTLOCK_E_STATE: there is a certificate for this kind of key already
+ * - HOSTLOCK_E_FROZEN: connections of the context were made already
+ * - HOSTLOCK_E_NOT_FOUND, _WRONG_FILE_TYPE, _FILE_IO, _EMPTY, _BAD_PEM, _UNSUPPORTED: as for trust anchors
+ *
+ * A failure leaves what was shown before, and poisons the context until a certificate is added; HOSTLOCK_E_STATE and
+ * HOSTLOCK_E_FROZEN do not. An expired certificate is taken: hostlock_ctx_info warns of it.
+ */
+
+/**
+ * Shows the certificate in the file chain, whose private key is in the file key: NULL where chain holds the key too,
+ * as PKCS#12 does. password opens the key, NULL where it is not encrypted. Links are followed; 4 MiB are the most.
+ *
+ * A client shows it to servers that ask for one, also after the handshake (RFC 8446 4.6.2), and only once the server's
+ * certificate has been verified.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_add_cert_file(hostlock_ctx *ctx,
+                               const char *chain,
+                               const char *key,
+                               const char *password);
+
+/**
+ * The same from memory: chain and key are what the files would hold. A NULL key means that chain holds the key
+ * too.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_add_cert_mem(hostlock_ctx *ctx,
+                              const uint8_t *chain,
+                              size_t chain_len,
+                              const uint8_t *key,
+                              size_t key_len,
+                              const char *password);
+
+/**
+ * Names the application protocols that this side speaks (ALPN, RFC 7301), the best first: "h2,http/1.1". Clients offer
+ * them. Servers choose the first of theirs that the client offers; where it offers others only, the handshake ends with
+ * the alert no_application_protocol (HOSTLOCK_E_NO_COMMON_PROTOCOL here, HOSTLOCK_E_ALERT there), and a client that offers
+ * nothing is served without. It replaces what was named before.
+ *
+ * A name is printable ASCII without spaces and commas, of 255 bytes at most. HOSTLOCK_E_ARG: an empty name, or one that
+ * stands there twice. HOSTLOCK_E_FROZEN: connections of the context were made already.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_set_alpn(hostlock_ctx *ctx,
+                          const char *protocols);
+
+/**
+ * The application protocol that the two sides agreed on, such as "h2"; NULL where they agreed on none, and before the
+ * handshake is complete. It belongs to the connection, until its next handshake.
+ */
+const char *hostlock_conn_alpn(const hostlock_conn *conn);
+
+/**
+ * What the context is set up to be, as one JSON object: "role" ("client", "server", "either"), "policy", "certificates"
+ * (those that hostlock loaded: "subject", "issuer", "names", "key", "chain" (how many CA certificates are sent along),
+ * "not_before" and "not_after" in seconds since 1970, "days_left" (negative once it has expired), "sha256", "source"),
+ * "alpn", "timeout_ms" and "warnings": in words, what peers will complain of, and what is careless. Ask it at each start,
+ * and once a day. Free it with hostlock_string_free; NULL on failure.
+ */
+HOSTLOCK_MUST_USE
+char *hostlock_ctx_info(hostlock_ctx *ctx);
 
 /*
  * ====================================================================================================================

@@ -52,6 +52,18 @@ impl<'a> Agreed<'a> {
         known.lent_host.as_ref().map_or(ptr::null(), |host| host.as_ptr())
     }
 
+    /// The application protocol that was agreed on, for C; what is not printable is escaped. The connection owns the text,
+    /// until its next handshake.
+    pub fn lend_alpn(self) -> *const c_char {
+        let protocol = self.0.alpn().and_then(|protocol| CString::new(protocol.escape_ascii().to_string()).ok());
+        let Some(state) = ConnectionState::of(self.0) else { return ptr::null() };
+        let mut known = state.known();
+        if known.lent_alpn != protocol {
+            known.lent_alpn = protocol;
+        }
+        known.lent_alpn.as_ref().map_or(ptr::null(), |protocol| protocol.as_ptr())
+    }
+
     /// The certificates that the peer sent, its own first, as PEM.
     pub fn peer_chain_pem(self) -> Result<String> {
         let chain = self.0.peer_chain();

@@ -12,6 +12,7 @@ pub mod drive;
 pub mod exchange;
 pub mod facts;
 pub mod failure;
+pub mod failure_of_server;
 pub mod gate;
 pub mod gather;
 pub mod lend;

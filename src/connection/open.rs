@@ -70,6 +70,9 @@ impl Connection {
     }
 
     fn over(ctx: Ctx<'_>, descriptor: Descriptor, host: Reference) -> Result<Connection> {
+        if let Some(guard) = Guard::of(ctx) {
+            guard.freeze();
+        }
         let quiet = Quiet::begin();
         let connection = ctx.new_connection().map(|ssl| Connection(ssl, PhantomData)).ok_or_else(|| {
             let why = quiet.newest_reason().unwrap_or_else(|| "no reason given".to_owned());
