@@ -15,6 +15,7 @@ const SECTIONS: &[&str] = &[
     "certdata",
     "pins",
     "own_side",
+    "server",
     "revocation",
     "verify",
     "insecure",

@@ -36,6 +36,7 @@
  *   Mozilla's certdata.txt               roots with the dates up to which they are trusted
  *   Pinned keys and exact certificates   one server's own key, or its own certificate
  *   Own certificates                     what this side shows and speaks
+ *   Servers                              connections that clients opened
  *   Revocation                           CRLs and stapled OCSP answers
  *   Verification                         at which moment, how strictly, and without a connection
  *   Giving up a check                    each with a reason, under the compiler's warning
@@ -878,6 +879,43 @@ const char *hostlock_conn_alpn(const hostlock_conn *conn);
  */
 HOSTLOCK_MUST_USE
 char *hostlock_ctx_info(hostlock_ctx *ctx);
+
+/*
+ * ====================================================================================================================
+ * Servers: connections that clients opened
+ * ====================================================================================================================
+ * A server's context comes from hostlock_server_new, and its certificate from hostlock_ctx_add_cert_file. Listening and
+ * accept(2) are the program's; hostlock takes over the descriptor that accept gives. After the handshake, hostlock_read,
+ * hostlock_write, hostlock_shutdown and all else are the same as on a client.
+ */
+
+/**
+ * Serves the client at the other end of fd, a connected stream socket of the caller's, which hostlock_conn_free leaves
+ * open.
+ *
+ * Where fd is in blocking mode the handshake is made. Where it is in non-blocking mode nothing is read yet: 0 then
+ * means that *conn is there, and hostlock_handshake makes the handshake (a read or write does it too, before anything
+ * else). In both the handshake must be complete within the context's timeout, which starts with this call; a client that
+ * is silent or sends a byte now and then gets HOSTLOCK_E_TIMEOUT, one that sends more than a handshake can need
+ * HOSTLOCK_E_FLOOD. An event loop asks hostlock_conn_time_left when to look after a client that says nothing.
+ *
+ * HOSTLOCK_E_STATE: the context is for clients; or, by the handshake, the server has no certificate to show.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_accept_fd(hostlock_ctx *ctx,
+                       int fd,
+                       hostlock_conn **conn);
+
+/**
+ * Writes to *milliseconds how long the handshake under way may still take, 0 where its time is over, and -1 where
+ * nothing limits it or none is under way: what poll(2) and epoll_wait(2) take as their timeout. It holds on clients and
+ * servers. When that time has passed, call hostlock_handshake, which then answers HOSTLOCK_E_TIMEOUT.
+ *
+ * On a client's connection over a descriptor of the caller's the time starts with the first hostlock_handshake.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_time_left(const hostlock_conn *conn,
+                            int *milliseconds);
 
 /*
  * ====================================================================================================================

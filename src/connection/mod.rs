@@ -6,6 +6,7 @@
 //! connections may be used at all. [`gather`] collects the facts of a failure and [`failure`] puts them into words ([`alert`] those of the peer). [`facts`] tells what was agreed.
 #![forbid(unsafe_code)]
 
+pub mod accept;
 pub mod alert;
 pub mod deadline;
 pub mod drive;

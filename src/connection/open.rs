@@ -70,6 +70,20 @@ impl Connection {
     }
 
     fn over(ctx: Ctx<'_>, descriptor: Descriptor, host: Reference) -> Result<Connection> {
+        let connection = Connection::made(ctx, descriptor)?;
+        exchange::prepare(connection.as_conn(), Role::Client);
+        set_host::set(connection.as_conn(), || Ok(host))?;
+        Ok(connection)
+    }
+
+    /// A server's, over `descriptor`.
+    pub(super) fn serving(ctx: Ctx<'_>, descriptor: Descriptor) -> Result<Connection> {
+        let connection = Connection::made(ctx, descriptor)?;
+        exchange::prepare(connection.as_conn(), Role::Server);
+        Ok(connection)
+    }
+
+    fn made(ctx: Ctx<'_>, descriptor: Descriptor) -> Result<Connection> {
         if let Some(guard) = Guard::of(ctx) {
             guard.freeze();
         }
@@ -80,8 +94,6 @@ impl Connection {
         })?;
         drop(quiet);
         connection.as_conn().set_bio(Transport::over(descriptor)?);
-        exchange::prepare(connection.as_conn());
-        set_host::set(connection.as_conn(), || Ok(host))?;
         Ok(connection)
     }
 
@@ -97,13 +109,13 @@ impl Connection {
         raw
     }
 
-    fn limit(&self, limits: Limits) {
+    pub(super) fn limit(&self, limits: Limits) {
         if let Some(transport) = self.as_conn().wire::<Transport>() {
             transport.limits.set(Some(limits));
         }
     }
 
-    fn handshake(&self) -> Result<()> {
+    pub(super) fn handshake(&self) -> Result<()> {
         match Drive::new(self.as_conn(), Phase::Handshake, Patience::Wait)?.handshake()? {
             Progress::Done(_) => Ok(()),
             other => Err(Error::new(Status::EInternal, format!("a handshake that waits ended with {other:?}"))),
@@ -121,7 +133,8 @@ fn check_client(guard: &Guard) -> Result<()> {
     }
 }
 
-fn check_stream_socket(fd: c_int) -> Result<()> {
+/// Refuses what TLS cannot go over.
+pub(super) fn check_stream_socket(fd: c_int) -> Result<()> {
     let is_stream = socket::is_stream(fd)
         .map_err(|error| Error::new(Status::EArg, format!("descriptor {fd} is not a socket: {}", words::of(&error))))?;
     if !is_stream {

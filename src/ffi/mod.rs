@@ -14,6 +14,7 @@ pub mod library;
 pub mod own_side;
 pub mod pins;
 pub mod revocation;
+pub mod server;
 pub mod seal;
 pub mod statuses;
 pub mod trust;
