@@ -566,7 +566,7 @@ const char *hostlock_status_text(int status);
  *
  * Works on any SSL of a hostlock context, before its handshake, and again after SSL_clear; once the handshake has begun
  * it is HOSTLOCK_E_STATE, and changes nothing. On a server's connection it names the client: a certificate is demanded, and
- * must be for that name. No SNI is sent then.
+ * must be for that name, and for one of the context's names where it has any. No SNI is sent then.
  */
 HOSTLOCK_MUST_USE
 int hostlock_conn_set_host(hostlock_conn *conn,
@@ -584,7 +584,8 @@ int hostlock_conn_set_fallback_host(hostlock_conn *conn,
 
 /**
  * Names the host of every connection of this context that names none of its own. On a context that only serves it names
- * the client: a certificate is demanded, and must be for that name. Where a context serves either side it binds the
+ * the client: a certificate is demanded, and must be for that name; it begins the list of hostlock_server_set_client_names
+ * anew. Where a context serves either side it binds the
  * connections that go out.
  */
 HOSTLOCK_MUST_USE
@@ -916,6 +917,66 @@ int hostlock_accept_fd(hostlock_ctx *ctx,
 HOSTLOCK_MUST_USE
 int hostlock_conn_time_left(const hostlock_conn *conn,
                             int *milliseconds);
+
+/**
+ * Whether this server's clients are asked for a certificate: "off"; "optional", where one that is shown must be valid, and a
+ * client without any is served; "require". It holds for all names of the server alike.
+ *
+ * Without this call naming whom to trust (hostlock_ctx_trust_*, hostlock_ctx_trust_exact, hostlock_ctx_add_pin) or who a
+ * client must be means "require". Names of clients demand a certificate in every mode. What a client's certificate must be
+ * is said by the same functions as a server's: trust anchors, CRLs, pins, depth. The names of the trust anchors are sent
+ * along, so that a client can choose its certificate by them: of those that were named before the first connection, unless
+ * they are more than 100, or there are exact certificates.
+ *
+ * HOSTLOCK_E_ARG: an unknown word. HOSTLOCK_E_STATE: the context is not for servers only. HOSTLOCK_E_FROZEN: connections of
+ * the context were made already.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_set_client_auth(hostlock_ctx *ctx,
+                                    const char *mode);
+
+/**
+ * Names who this server's clients may be: a certificate is demanded, and one of names must be in its subjectAltName.
+ * names is a list between commas of DNS names, IP addresses and "email:user@example.org". It replaces what was named
+ * before, also while connections are served: handshakes that begin later, and sessions that are resumed later, keep to the
+ * new list. A name that hostlock_conn_set_host gives a connection must be in the certificate too.
+ *
+ * HOSTLOCK_E_BAD_HOST: one of them is no name; handshakes are refused until a good list is named. HOSTLOCK_E_STATE: the
+ * context is not for servers only.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_set_client_names(hostlock_ctx *ctx,
+                                     const char *names);
+
+/**
+ * The name by which a server knows its client: the one of those that were asked for (hostlock_conn_set_host,
+ * hostlock_server_set_client_names) that its certificate has, else the first name in its certificate: the DNS names and IP
+ * addresses come before e-mail addresses. It was verified in this handshake, or in that of the session that was resumed.
+ *
+ * NULL where the client showed no certificate, or one without names; on a client; and before the handshake is complete. It
+ * belongs to the connection, until its next handshake.
+ */
+const char *hostlock_conn_client_name(const hostlock_conn *conn);
+
+/**
+ * Writes the SHA-256 of the peer's certificate (of its DER) to out, which has room for 32 bytes: to find a device in a
+ * table of one's own. HOSTLOCK_E_NO_CERTIFICATE: the peer showed none. HOSTLOCK_E_STATE: the handshake is not complete.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_peer_sha256(const hostlock_conn *conn,
+                              uint8_t *out);
+
+/**
+ * Asks the client for its certificate after the handshake, which TLS 1.3 permits (RFC 8446 4.6.2): 0 once the question is
+ * sent, else HOSTLOCK_WANT_WRITE or a negative status. The answer is met by a later hostlock_read, which fails where the
+ * client shows none, or one that is refused. Until hostlock_conn_client_name or hostlock_conn_peer_sha256 tells who it is,
+ * nobody has been shown: what is read meanwhile may be older than the answer.
+ *
+ * Clients of hostlock answer where they have a certificate. HOSTLOCK_E_UNSUPPORTED: TLS 1.2, or a client that did not offer
+ * to answer. HOSTLOCK_E_STATE: on a client; before the handshake is complete; a question is under way.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_request_cert(hostlock_conn *conn);
 
 /*
  * ====================================================================================================================

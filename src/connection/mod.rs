@@ -16,6 +16,7 @@ pub mod failure;
 pub mod failure_of_server;
 pub mod gate;
 pub mod gather;
+pub mod late_certificate;
 pub mod lend;
 pub mod open;
 pub mod owned;

@@ -102,6 +102,8 @@ pub enum Family {
 pub struct Settings {
     /// The host of connections that name none of their own.
     pub host: Option<Reference>,
+    /// Whom a server's clients must be: one of these; anybody where there is none.
+    pub client_names: Vec<Reference>,
     /// Whether the SNI that a program set stands for the host where nothing else names one.
     pub host_from_sni: bool,
     /// How names are matched.
@@ -216,6 +218,7 @@ impl Guard {
             unmatchable: AtomicU64::new(0),
             settings: RwLock::new(Settings {
                 host: None,
+                client_names: Vec::new(),
                 host_from_sni: post.regime != Regime::Own,
                 match_rules: MatchRules { cn_fallback: choice.cn_fallback, ..MatchRules::default() },
                 timeout_ms: DEFAULT_TIMEOUT_MS,

@@ -7,8 +7,10 @@
 //! [`connection_state`] is what a connection knows.
 #![forbid(unsafe_code)]
 
+mod acceptable_cas;
 pub mod alpn;
 mod cert_verify;
+pub mod client_auth;
 pub mod client_certificate;
 pub mod client_hello;
 pub mod connection_state;

@@ -1,12 +1,13 @@
 //! What a context shows and offers of its own: certificates with their keys, and application protocols (RFC 7301).
 
 use std::ffi::{c_int, c_uchar, c_uint, c_void};
+use std::mem;
 use std::ptr;
 
-use foreign_types::ForeignTypeRef;
+use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::pkey::{PKeyRef, Private};
-use openssl::stack::StackRef;
-use openssl::x509::{X509, X509Ref};
+use openssl::stack::{Stack, StackRef};
+use openssl::x509::{X509, X509Name, X509Ref};
 use openssl_sys as ffi;
 
 use crate::libssl::callback::{Callback, stopped};
@@ -32,6 +33,16 @@ impl Ctx<'_> {
         unsafe { ffi::SSL_CTX_set_post_handshake_auth(self.as_ptr(), 1) };
     }
 
+    /// Names the CAs whose certificates clients are asked for (RFC 8446 4.2.4). A list that the program sets by
+    /// SSL_CTX_set_client_CA_list comes before it. Not while connections of the context are made or used.
+    #[doc(alias = "SSL_CTX_set0_CA_list")]
+    pub fn ask_for_certificates_of(self, names: Stack<X509Name>) {
+        let raw = names.as_ptr();
+        mem::forget(names);
+        // SAFETY: the view promises the context, which becomes the owner of the names.
+        unsafe { sys::SSL_CTX_set0_CA_list(self.as_ptr(), raw) };
+    }
+
     /// What new connections that go out offer: names with their length before each.
     #[doc(alias = "SSL_CTX_set_alpn_protos")]
     pub fn offer_protocols(self, list: &[u8]) -> bool {
@@ -50,6 +61,16 @@ impl Ctx<'_> {
         unsafe {
             ffi::SSL_CTX_set_alpn_select_cb__fixed_rust(self.as_ptr(), Some(choose::<C>), ptr::null_mut());
         }
+    }
+}
+
+impl Conn<'_> {
+    /// Prepares a server's question for the client's certificate after the handshake (RFC 8446 4.6.2); the next handshake
+    /// call sends it.
+    #[doc(alias = "SSL_verify_client_post_handshake")]
+    pub fn ask_for_certificate(self) -> bool {
+        // SAFETY: the view promises the connection.
+        unsafe { sys::SSL_verify_client_post_handshake(self.as_ptr()) == 1 }
     }
 }
 

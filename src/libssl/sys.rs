@@ -194,6 +194,8 @@ unsafe extern "C" {
         chain: *mut stack_st_X509,
         replace: c_int,
     ) -> c_int;
+    pub fn SSL_CTX_set0_CA_list(ctx: *mut SSL_CTX, names: *mut stack_st_X509_NAME);
+    pub fn SSL_verify_client_post_handshake(ssl: *mut SSL) -> c_int;
     pub fn OPENSSL_cleanse(at: *mut c_void, len: usize);
 
     pub fn SSL_CTX_get_ssl_method(ctx: *const SSL_CTX) -> *const SSL_METHOD;
