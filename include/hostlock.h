@@ -37,6 +37,7 @@
  *   Pinned keys and exact certificates   one server's own key, or its own certificate
  *   Own certificates                     what this side shows and speaks
  *   Servers                              connections that clients opened
+ *   STARTTLS                             connections that begin in the clear
  *   Revocation                           CRLs and stapled OCSP answers
  *   Verification                         at which moment, how strictly, and without a connection
  *   Giving up a check                    each with a reason, under the compiler's warning
@@ -977,6 +978,44 @@ int hostlock_conn_peer_sha256(const hostlock_conn *conn,
  */
 HOSTLOCK_MUST_USE
 int hostlock_conn_request_cert(hostlock_conn *conn);
+
+/*
+ * ====================================================================================================================
+ * STARTTLS: connections that begin in the clear
+ * ====================================================================================================================
+ * protocol is "smtp" (RFC 3207), "imap" (RFC 9051), "pop3" (RFC 2595), "ftp" (RFC 4217, the control connection) or
+ * "postgres". hostlock says what must be said before TLS, reads the answers byte by byte, and makes the handshake. Nothing
+ * of what was said in the clear is kept or shown to be true: after the handshake ask the server anew (EHLO, CAPABILITY).
+ *
+ * HOSTLOCK_E_PLAINTEXT: the server does not offer TLS, or declines it. HOSTLOCK_E_PROTOCOL: it speaks another protocol, or
+ * says more in the clear after it has agreed to begin TLS (response injection). HOSTLOCK_E_TRUNCATED, _TIMEOUT, _FLOOD: it
+ * goes away, is silent, or has no end. HOSTLOCK_E_ARG: an unknown protocol; the hint lists those that are known.
+ */
+
+/**
+ * Connects to port of host, asks the server to begin TLS, and makes the handshake: with 0 the certificate is valid and
+ * belongs to host. All of it together takes no longer than the context's timeout. Everything else is as for
+ * hostlock_connect.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_starttls(hostlock_ctx *ctx,
+                      const char *protocol,
+                      const char *host,
+                      uint16_t port,
+                      hostlock_conn **conn);
+
+/**
+ * The same over fd, a connected stream socket of the caller's on which nothing has been read or said yet;
+ * hostlock_conn_free leaves it open. What is said before TLS is waited for in either mode of the descriptor. The handshake
+ * is made where it is in blocking mode, else by hostlock_handshake, as for hostlock_connect_fd; the time that the first part
+ * took counts. After a failure close fd: the server may wait for TLS, or for anything else.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_starttls_fd(hostlock_ctx *ctx,
+                         const char *protocol,
+                         int fd,
+                         const char *host,
+                         hostlock_conn **conn);
 
 /*
  * ====================================================================================================================

@@ -22,4 +22,5 @@ pub mod open;
 pub mod owned;
 pub mod race;
 pub mod resolve;
+pub mod starttls;
 pub mod transport;

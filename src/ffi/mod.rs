@@ -16,6 +16,7 @@ pub mod pins;
 pub mod revocation;
 pub mod server;
 pub mod seal;
+pub mod starttls;
 pub mod statuses;
 pub mod trust;
 pub mod verify;
