@@ -35,6 +35,9 @@
  *   Trust anchors                        which CAs count
  *   Mozilla's certdata.txt               roots with the dates up to which they are trusted
  *   Pinned keys and exact certificates   one server's own key, or its own certificate
+ *   Own certificates                     what this side shows and speaks
+ *   Servers                              connections that clients opened
+ *   STARTTLS                             connections that begin in the clear
  *   Revocation                           CRLs and stapled OCSP answers
  *   Verification                         at which moment, how strictly, and without a connection
  *   Giving up a check                    each with a reason, under the compiler's warning
@@ -321,8 +324,10 @@ char *hostlock_conn_info(const hostlock_conn *conn);
  */
 
 /**
- * This thread's last failure, or NULL where none has failed yet. The pointer lives until the next failing hostlock
- * call of the same thread; _free functions neither reset nor set it. Keep one with hostlock_error_dup.
+ * This thread's last failure, or NULL where none has failed yet: of a hostlock call, or of a handshake on a hostlock
+ * context that plain OpenSSL calls drove (SSL_connect, SSL_do_handshake, a first SSL_read), so that a caller who has lost
+ * the SSL still finds why it was refused. The pointer lives until the thread's next failure of either kind; _free
+ * functions neither reset nor set it. Keep one with hostlock_error_dup.
  */
 const hostlock_error *hostlock_last_error(void);
 
@@ -398,8 +403,8 @@ const char *hostlock_error_chain_text(const hostlock_error *error);
 
 /**
  * All of it as one JSON object: "status" (its name, as hostlock_status_name gives it), "code" (its number), "message",
- * "hint", and where they are known "host", "names", "x509_code", "time" and "certificate" ("depth", "subject"). "{}"
- * for NULL.
+ * "hint", and where they are known "host", "names", "x509_code", "time" and "certificate" ("depth", "subject",
+ * which has no quotes of its own). "{}" for NULL.
  */
 const char *hostlock_error_json(const hostlock_error *error);
 
@@ -432,6 +437,11 @@ enum hostlock_status {
     HOSTLOCK_E_UNSUPPORTED = -7,
     /** The object belongs to another copy of libssl than the one that hostlock uses. */
     HOSTLOCK_E_FOREIGN_LIBSSL = -8,
+    /**
+     * It comes too late: a connection of the context was made already, and OpenSSL keeps without a lock what the call would
+     * change. Nothing was changed, and the context goes on as it was.
+     */
+    HOSTLOCK_E_FROZEN = -9,
     /** The host asked for is not a DNS name or an IP address that can be verified. */
     HOSTLOCK_E_BAD_HOST = -10,
     /** No host is known for this connection, so its certificate cannot be matched with one. */
@@ -444,9 +454,12 @@ enum hostlock_status {
     HOSTLOCK_E_NOT_YET_VALID = -21,
     /** The peer's own certificate is self-signed and not trusted. */
     HOSTLOCK_E_SELF_SIGNED = -22,
-    /** The chain ends at an issuer that is not a trust anchor. */
+    /** The chain ends at an issuer that is not a trust anchor: a CA that is not trusted, or an intermediate that was not sent. */
     HOSTLOCK_E_UNKNOWN_ISSUER = -23,
-    /** The peer did not send the intermediate certificate that links its own to a trust anchor. */
+    /**
+     * The peer did not send the intermediate certificate that links its own to a trust anchor, as other certificates show; or
+     * one is missing in an own chain.
+     */
     HOSTLOCK_E_MISSING_INTERMEDIATE = -24,
     /** A certificate may not be used for this purpose (extended key usage, key usage or CA flag). */
     HOSTLOCK_E_WRONG_PURPOSE = -25,
@@ -470,7 +483,7 @@ enum hostlock_status {
     HOSTLOCK_E_NO_CERTIFICATE = -34,
     /** The connection was made without hostlock's verification (resumed, anonymous, pre-shared key, or a replaced callback). */
     HOSTLOCK_E_UNVERIFIED = -35,
-    /** The application's own verify callback refused the chain. */
+    /** A callback of the application's own refused the chain, or ended the handshake. */
     HOSTLOCK_E_APPLICATION_REFUSED = -36,
     /** The chain does not contain any of the pinned keys. */
     HOSTLOCK_E_PIN_MISMATCH = -37,
@@ -492,6 +505,10 @@ enum hostlock_status {
     HOSTLOCK_E_BAD_PEM = -45,
     /** The input is well-formed PEM, but holds nothing of the kind that is needed (a key where certificates belong, for example). */
     HOSTLOCK_E_WRONG_PEM = -46,
+    /** The private key does not belong to the certificate. */
+    HOSTLOCK_E_KEY_MISMATCH = -47,
+    /** The private key is encrypted, and the passphrase is missing or wrong. */
+    HOSTLOCK_E_PASSPHRASE = -48,
     /** The source of the roots distrusts a certificate of the chain, or distrusts a root for certificates as new as this. */
     HOSTLOCK_E_DISTRUSTED = -50,
     /** The host name could not be resolved to an address. */
@@ -514,10 +531,14 @@ enum hostlock_status {
     HOSTLOCK_E_NO_COMMON_CIPHER = -71,
     /** The peer ended the connection with a TLS alert. */
     HOSTLOCK_E_ALERT = -72,
-    /** The peer answered in plain text: this port does not speak TLS. */
+    /** The peer does not speak TLS: a server on the wrong port, or a client that sent a plain request. */
     HOSTLOCK_E_PLAINTEXT = -73,
     /** The peer broke the TLS protocol. */
     HOSTLOCK_E_PROTOCOL = -74,
+    /** The two sides have no application protocol in common (ALPN, RFC 7301). */
+    HOSTLOCK_E_NO_COMMON_PROTOCOL = -75,
+    /** This process has no memory left. The peer is not to blame, and the same call may succeed later. */
+    HOSTLOCK_E_NO_MEMORY = -76,
 };
 
 /**
@@ -550,7 +571,7 @@ const char *hostlock_status_text(int status);
  *
  * Works on any SSL of a hostlock context, before its handshake, and again after SSL_clear; once the handshake has begun
  * it is HOSTLOCK_E_STATE, and changes nothing. On a server's connection it names the client: a certificate is demanded, and
- * must be for that name. No SNI is sent then.
+ * must be for that name, and for one of the context's names where it has any. No SNI is sent then.
  */
 HOSTLOCK_MUST_USE
 int hostlock_conn_set_host(hostlock_conn *conn,
@@ -570,7 +591,8 @@ int hostlock_conn_set_fallback_host(hostlock_conn *conn,
 
 /**
  * Names the host of every connection of this context that names none of its own. On a context that only serves it names
- * the client: a certificate is demanded, and must be for that name. Where a context serves either side it binds the
+ * the client: a certificate is demanded, and must be for that name; it begins the list of hostlock_server_set_client_names
+ * anew. Where a context serves either side it binds the
  * connections that go out.
  */
 HOSTLOCK_MUST_USE
@@ -785,6 +807,221 @@ HOSTLOCK_MUST_USE
 int hostlock_ctx_trust_exact(hostlock_ctx *ctx,
                              const uint8_t *cert,
                              size_t len);
+
+/*
+ * ====================================================================================================================
+ * Own certificates: what this side shows and speaks
+ * ====================================================================================================================
+ * For clients and servers alike. A chain is PEM, this side's own certificate first and those of the CAs above it in any
+ * order (the root may be there); or one certificate in DER; or PKCS#12, key included. A key is PKCS#8, SEC1 or PKCS#1 in
+ * PEM or DER, and may be encrypted. Nobody is asked for a passphrase at a terminal.
+ *
+ * A context shows one certificate for each kind of key: call twice for an RSA and an EC certificate, and each peer gets
+ * the one that it can verify. All of it is checked before the context has any, so that what no peer could accept is an
+ * error here:
+ *
+ * - HOSTLOCK_E_KEY_MISMATCH: the key belongs to another certificate
+ * - HOSTLOCK_E_PASSPHRASE: the key is encrypted, and the passphrase is missing or wrong
+ * - HOSTLOCK_E_WRONG_PEM: no certificate, or no key, in what was named
+ * - HOSTLOCK_E_MISSING_INTERMEDIATE: the chain has a gap
+ * - HOSTLOCK_E_BAD_CERTIFICATE: a stranger in the chain; or the first certificate is a CA's
+ * - HOSTLOCK_E_WEAK_KEY, HOSTLOCK_E_WEAK_SIGNATURE: too weak for the policy
+ * - HOSTLOCK_E_STATE: there is a certificate for this kind of key already
+ * - HOSTLOCK_E_FROZEN: connections of the context were made already
+ * - HOSTLOCK_E_NOT_FOUND, _WRONG_FILE_TYPE, _FILE_IO, _EMPTY, _BAD_PEM, _UNSUPPORTED: as for trust anchors
+ *
+ * A failure leaves what was shown before, and poisons the context until a certificate is added; HOSTLOCK_E_STATE and
+ * HOSTLOCK_E_FROZEN do not. An expired certificate is taken: hostlock_ctx_info warns of it.
+ */
+
+/**
+ * Shows the certificate in the file chain, whose private key is in the file key: NULL where chain holds the key too,
+ * as PKCS#12 does. password opens the key, NULL where it is not encrypted. Links are followed; 4 MiB are the most.
+ *
+ * A client shows it to servers that ask for one, also after the handshake (RFC 8446 4.6.2), and only once the server's
+ * certificate has been verified.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_add_cert_file(hostlock_ctx *ctx,
+                               const char *chain,
+                               const char *key,
+                               const char *password);
+
+/**
+ * The same from memory: chain and key are what the files would hold. A NULL key means that chain holds the key
+ * too.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_add_cert_mem(hostlock_ctx *ctx,
+                              const uint8_t *chain,
+                              size_t chain_len,
+                              const uint8_t *key,
+                              size_t key_len,
+                              const char *password);
+
+/**
+ * Names the application protocols that this side speaks (ALPN, RFC 7301), the best first: "h2,http/1.1". Clients offer
+ * them. Servers choose the first of theirs that the client offers; where it offers others only, the handshake ends with
+ * the alert no_application_protocol (HOSTLOCK_E_NO_COMMON_PROTOCOL here, HOSTLOCK_E_ALERT there), and a client that offers
+ * nothing is served without. It replaces what was named before.
+ *
+ * A name is printable ASCII without spaces and commas, of 255 bytes at most. HOSTLOCK_E_ARG: an empty name, or one that
+ * stands there twice. HOSTLOCK_E_FROZEN: connections of the context were made already.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_set_alpn(hostlock_ctx *ctx,
+                          const char *protocols);
+
+/**
+ * The application protocol that the two sides agreed on, such as "h2"; NULL where they agreed on none, and before the
+ * handshake is complete. It belongs to the connection, until its next handshake.
+ */
+const char *hostlock_conn_alpn(const hostlock_conn *conn);
+
+/**
+ * What the context is set up to be, as one JSON object: "role" ("client", "server", "either"), "policy", "certificates"
+ * (those that hostlock loaded: "subject", "issuer", "names", "key", "chain" (how many CA certificates are sent along),
+ * "not_before" and "not_after" in seconds since 1970, "days_left" (negative once it has expired), "sha256", "source"),
+ * "alpn", "timeout_ms" and "warnings": in words, what peers will complain of, and what is careless. Ask it at each start,
+ * and once a day. Free it with hostlock_string_free; NULL on failure.
+ */
+HOSTLOCK_MUST_USE
+char *hostlock_ctx_info(hostlock_ctx *ctx);
+
+/*
+ * ====================================================================================================================
+ * Servers: connections that clients opened
+ * ====================================================================================================================
+ * A server's context comes from hostlock_server_new, and its certificate from hostlock_ctx_add_cert_file. Listening and
+ * accept(2) are the program's; hostlock takes over the descriptor that accept gives. After the handshake, hostlock_read,
+ * hostlock_write, hostlock_shutdown and all else are the same as on a client.
+ */
+
+/**
+ * Serves the client at the other end of fd, a connected stream socket of the caller's, which hostlock_conn_free leaves
+ * open.
+ *
+ * Where fd is in blocking mode the handshake is made. Where it is in non-blocking mode nothing is read yet: 0 then
+ * means that *conn is there, and hostlock_handshake makes the handshake (a read or write does it too, before anything
+ * else). In both the handshake must be complete within the context's timeout, which starts with this call; a client that
+ * is silent or sends a byte now and then gets HOSTLOCK_E_TIMEOUT, one that sends more than a handshake can need
+ * HOSTLOCK_E_FLOOD. An event loop asks hostlock_conn_time_left when to look after a client that says nothing.
+ *
+ * HOSTLOCK_E_STATE: the context is for clients; or, by the handshake, the server has no certificate to show.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_accept_fd(hostlock_ctx *ctx,
+                       int fd,
+                       hostlock_conn **conn);
+
+/**
+ * Writes to *milliseconds how long the handshake under way may still take, 0 where its time is over, and -1 where
+ * nothing limits it or none is under way: what poll(2) and epoll_wait(2) take as their timeout. It holds on clients and
+ * servers. When that time has passed, call hostlock_handshake, which then answers HOSTLOCK_E_TIMEOUT.
+ *
+ * On a client's connection over a descriptor of the caller's the time starts with the first hostlock_handshake.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_time_left(const hostlock_conn *conn,
+                            int *milliseconds);
+
+/**
+ * Whether this server's clients are asked for a certificate: "off"; "optional", where one that is shown must be valid, and a
+ * client without any is served; "require". It holds for all names of the server alike.
+ *
+ * Without this call naming whom to trust (hostlock_ctx_trust_*, hostlock_ctx_trust_exact, hostlock_ctx_add_pin) or who a
+ * client must be means "require". Names of clients demand a certificate in every mode. What a client's certificate must be
+ * is said by the same functions as a server's: trust anchors, CRLs, pins, depth. The names of the trust anchors are sent
+ * along, so that a client can choose its certificate by them: of those that were named before the first connection, unless
+ * they are more than 100, or there are exact certificates.
+ *
+ * HOSTLOCK_E_ARG: an unknown word. HOSTLOCK_E_STATE: the context is not for servers only. HOSTLOCK_E_FROZEN: connections of
+ * the context were made already.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_set_client_auth(hostlock_ctx *ctx,
+                                    const char *mode);
+
+/**
+ * Names who this server's clients may be: a certificate is demanded, and one of names must be in its subjectAltName.
+ * names is a list between commas of DNS names, IP addresses and "email:user@example.org". It replaces what was named
+ * before, also while connections are served: handshakes that begin later, and sessions that are resumed later, keep to the
+ * new list. A name that hostlock_conn_set_host gives a connection must be in the certificate too.
+ *
+ * HOSTLOCK_E_BAD_HOST: one of them is no name; handshakes are refused until a good list is named. HOSTLOCK_E_STATE: the
+ * context is not for servers only.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_set_client_names(hostlock_ctx *ctx,
+                                     const char *names);
+
+/**
+ * The name by which a server knows its client: the one of those that were asked for (hostlock_conn_set_host,
+ * hostlock_server_set_client_names) that its certificate has, else the first name in its certificate: the DNS names and IP
+ * addresses come before e-mail addresses. It was verified in this handshake, or in that of the session that was resumed.
+ *
+ * NULL where the client showed no certificate, or one without names; on a client; and before the handshake is complete. It
+ * belongs to the connection, until its next handshake.
+ */
+const char *hostlock_conn_client_name(const hostlock_conn *conn);
+
+/**
+ * Writes the SHA-256 of the peer's certificate (of its DER) to out, which has room for 32 bytes: to find a device in a
+ * table of one's own. HOSTLOCK_E_NO_CERTIFICATE: the peer showed none. HOSTLOCK_E_STATE: the handshake is not complete.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_peer_sha256(const hostlock_conn *conn,
+                              uint8_t *out);
+
+/**
+ * Asks the client for its certificate after the handshake, which TLS 1.3 permits (RFC 8446 4.6.2): 0 once the question is
+ * sent, else HOSTLOCK_WANT_WRITE or a negative status. The answer is met by a later hostlock_read, which fails where the
+ * client shows none, or one that is refused. Until hostlock_conn_client_name or hostlock_conn_peer_sha256 tells who it is,
+ * nobody has been shown: what is read meanwhile may be older than the answer.
+ *
+ * Clients of hostlock answer where they have a certificate. HOSTLOCK_E_UNSUPPORTED: TLS 1.2, or a client that did not offer
+ * to answer. HOSTLOCK_E_STATE: on a client; before the handshake is complete; a question is under way.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_request_cert(hostlock_conn *conn);
+
+/*
+ * ====================================================================================================================
+ * STARTTLS: connections that begin in the clear
+ * ====================================================================================================================
+ * protocol is "smtp" (RFC 3207), "imap" (RFC 9051), "pop3" (RFC 2595), "ftp" (RFC 4217, the control connection) or
+ * "postgres". hostlock says what must be said before TLS, reads the answers byte by byte, and makes the handshake. Nothing
+ * of what was said in the clear is kept or shown to be true: after the handshake ask the server anew (EHLO, CAPABILITY).
+ *
+ * HOSTLOCK_E_PLAINTEXT: the server does not offer TLS, or declines it. HOSTLOCK_E_PROTOCOL: it speaks another protocol, or
+ * says more in the clear after it has agreed to begin TLS (response injection). HOSTLOCK_E_TRUNCATED, _TIMEOUT, _FLOOD: it
+ * goes away, is silent, or has no end. HOSTLOCK_E_ARG: an unknown protocol; the hint lists those that are known.
+ */
+
+/**
+ * Connects to port of host, asks the server to begin TLS, and makes the handshake: with 0 the certificate is valid and
+ * belongs to host. All of it together takes no longer than the context's timeout. Everything else is as for
+ * hostlock_connect.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_starttls(hostlock_ctx *ctx,
+                      const char *protocol,
+                      const char *host,
+                      uint16_t port,
+                      hostlock_conn **conn);
+
+/**
+ * The same over fd, a connected stream socket of the caller's on which nothing has been read or said yet;
+ * hostlock_conn_free leaves it open. What is said before TLS is waited for in either mode of the descriptor. The handshake
+ * is made where it is in blocking mode, else by hostlock_handshake, as for hostlock_connect_fd; the time that the first part
+ * took counts. After a failure close fd: the server may wait for TLS, or for anything else.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_starttls_fd(hostlock_ctx *ctx,
+                         const char *protocol,
+                         int fd,
+                         const char *host,
+                         hostlock_conn **conn);
 
 /*
  * ====================================================================================================================

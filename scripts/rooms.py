@@ -27,6 +27,7 @@ FLOORS = (
     ("context",),
     ("handshake",),
     ("guard",),
+    ("credential",),
     ("chain",),
     ("revocation",),
     ("trust",),

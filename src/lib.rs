@@ -30,6 +30,7 @@
 //! - `context`: an `SSL_CTX` made from a policy.
 //! - `handshake`: what runs inside libssl's callbacks, and the state of one connection.
 //! - `guard`: what a context knows.
+//! - `credential`: the certificate that one side shows, with its key.
 //! - `chain`: the one function that judges a chain.
 //! - `revocation`: CRLs, OCSP, staples.
 //! - `trust`: trust anchors and where they come from.
@@ -56,6 +57,6 @@ macro_rules! rooms {
 }
 
 rooms! {
-    audit chain codes connection context error ffi guard handshake harden host json libssl moment os policy revocation role
+    audit chain codes connection context credential error ffi guard handshake harden host json libssl moment os policy revocation role
     seal trust x509
 }

@@ -12,13 +12,17 @@ use crate::error::{Error, Result, Status};
 use crate::handshake::connection_state::ConnectionState;
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, sys};
+use crate::role::Role;
 
 /// Makes libssl return after each record, and take any part of a long write: both give the deadline its say.
-pub fn prepare(conn: Conn<'_>) {
+pub fn prepare(conn: Conn<'_>, role: Role) {
     let modes: c_long = ffi::SSL_MODE_ENABLE_PARTIAL_WRITE | ffi::SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER;
     conn.set_mode(modes);
     conn.clear_mode(ffi::SSL_MODE_AUTO_RETRY);
-    conn.set_connect_state();
+    match role {
+        Role::Client => conn.set_connect_state(),
+        Role::Server => conn.set_accept_state(),
+    }
 }
 
 /// Reads by `call`. `first` is what it answered just now, where it was made.

@@ -1,15 +1,20 @@
 //! What a completed handshake agreed on. Before it is complete, and after a failure, there is nothing to tell: no host
 //! is ever reported as verified that a later message could still disprove.
 
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, c_char, c_long};
 use std::ptr;
+
+use openssl_sys::X509_V_OK;
 
 use crate::connection::{gate, gather};
 use crate::error::{Error, Result, Status};
-use crate::guard::Guard;
+use crate::chain::waivers::Waiver;
+use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
+use crate::handshake::expected_host;
 use crate::json::Object;
-use crate::libssl::{Conn, Suite, certificate_words};
+use crate::libssl::queue::Quiet;
+use crate::libssl::{Conn, Suite, certificate, certificate_words};
 use crate::moment;
 
 /// A completed connection.
@@ -50,6 +55,54 @@ impl<'a> Agreed<'a> {
             known.lent_host = host;
         }
         known.lent_host.as_ref().map_or(ptr::null(), |host| host.as_ptr())
+    }
+
+    /// The application protocol that was agreed on, for C; what is not printable is escaped. The connection owns the text,
+    /// until its next handshake.
+    pub fn lend_alpn(self) -> *const c_char {
+        let protocol = self.0.alpn().and_then(|protocol| CString::new(protocol.escape_ascii().to_string()).ok());
+        let Some(state) = ConnectionState::of(self.0) else { return ptr::null() };
+        let mut known = state.known();
+        if known.lent_alpn != protocol {
+            known.lent_alpn = protocol;
+        }
+        known.lent_alpn.as_ref().map_or(ptr::null(), |protocol| protocol.as_ptr())
+    }
+
+    /// By which name the client of a server is known: the one of those that it must have, else the first that its verified
+    /// certificate presents. `None` on a client, and where the client showed no certificate.
+    pub fn client_name(self) -> Option<String> {
+        let (conn, guard) = (self.0, gate::guard(self.0).ok()?);
+        let is_judged = matches!(guard.regime(), Regime::Own | Regime::Hardened);
+        if !conn.is_server() || !is_judged || conn.verify_result() != c_long::from(X509_V_OK) {
+            return None;
+        }
+        let leaf = conn.peer_certificate()?;
+        let presented = certificate::presented(&leaf).ok()?;
+        let state = ConnectionState::of(conn);
+        match expected_host::of_client(conn, &guard, state, &Quiet::begin()).ok()? {
+            Some(wanted) if !guard.settings().waivers.has(Waiver::HostName) => wanted.check(&presented).ok(),
+            _ => presented.names().into_iter().chain(presented.emails()).next(),
+        }
+    }
+
+    /// The same for C. The connection owns the text, until its next handshake.
+    pub fn lend_client_name(self) -> *const c_char {
+        let name = self.client_name().and_then(|name| CString::new(name).ok());
+        let Some(state) = ConnectionState::of(self.0) else { return ptr::null() };
+        let mut known = state.known();
+        if known.lent_host != name {
+            known.lent_host = name;
+        }
+        known.lent_host.as_ref().map_or(ptr::null(), |name| name.as_ptr())
+    }
+
+    /// The SHA-256 of the certificate that the peer showed.
+    pub fn peer_sha256(self) -> Result<[u8; 32]> {
+        let none = || Error::new(Status::ENoCertificate, "the peer of this connection sent no certificate");
+        let leaf = self.0.peer_certificate().ok_or_else(none)?;
+        let der = leaf.to_der().map_err(|_| Error::new(Status::EInternal, "OpenSSL could not encode the certificate"))?;
+        Ok(openssl::sha::sha256(&der))
     }
 
     /// The certificates that the peer sent, its own first, as PEM.

@@ -22,7 +22,8 @@ pub enum Phase {
 }
 
 impl Phase {
-    fn words(self) -> &'static str {
+    /// When it was, in words.
+    pub fn words(self) -> &'static str {
         match self {
             Phase::Handshake => "during the handshake",
             Phase::Read => "while reading",
@@ -71,6 +72,8 @@ pub struct Facts<'a> {
     pub before_server_hello: bool,
     /// What was offered.
     pub offer: Offer,
+    /// Whether this side has a certificate to show.
+    pub has_certificate: bool,
 }
 
 /// The error for `facts`.
@@ -333,6 +336,7 @@ mod tests {
             head,
             before_server_hello: true,
             offer: Offer { versions: vec![0x0303, 0x0304], suites: vec!["A".to_owned(), "B".to_owned()] },
+            has_certificate: false,
         }
     }
 

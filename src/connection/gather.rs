@@ -6,7 +6,7 @@ use openssl_sys as ffi;
 
 use crate::connection::failure::{Facts, Offer, Phase, Reason, begins_like_tls, explain};
 use crate::connection::transport::Transport;
-use crate::connection::{alert, resolve};
+use crate::connection::{alert, failure_of_server, resolve};
 use crate::error::{Error, Status};
 use crate::guard::Guard;
 use crate::handshake::connection_state::{ConnectionState, Verdict};
@@ -54,7 +54,7 @@ pub fn failure(
     let established =
         alive || state == sys::TLS_ST_OK || transport.is_some_and(|transport| transport.established.get());
     let words = |head: &[u8]| {
-        explain(&Facts {
+        let facts = Facts {
             phase: if established { phase } else { Phase::Handshake },
             peer: &peer,
             reason: reason.clone(),
@@ -63,7 +63,10 @@ pub fn failure(
             head,
             before_server_hello: state == sys::TLS_ST_BEFORE || state == waiting_for_server_hello(),
             offer: offer(conn),
-        })
+            has_certificate: conn.own_certificate().is_some(),
+        };
+        let of_server = if conn.is_server() { failure_of_server::explain(&facts) } else { None };
+        of_server.unwrap_or_else(|| explain(&facts))
     };
     match transport {
         Some(transport) => {

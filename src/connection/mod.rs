@@ -6,17 +6,21 @@
 //! connections may be used at all. [`gather`] collects the facts of a failure and [`failure`] puts them into words ([`alert`] those of the peer). [`facts`] tells what was agreed.
 #![forbid(unsafe_code)]
 
+pub mod accept;
 pub mod alert;
 pub mod deadline;
 pub mod drive;
 pub mod exchange;
 pub mod facts;
 pub mod failure;
+pub mod failure_of_server;
 pub mod gate;
 pub mod gather;
+pub mod late_certificate;
 pub mod lend;
 pub mod open;
 pub mod owned;
 pub mod race;
 pub mod resolve;
+pub mod starttls;
 pub mod transport;

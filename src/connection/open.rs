@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::ffi::c_int;
 use std::marker::PhantomData;
+use std::os::fd::AsRawFd;
 
 use foreign_types::ForeignType;
 use openssl::ssl::Ssl;
@@ -30,6 +31,17 @@ pub struct Connection(Ssl, PhantomData<Cell<()>>);
 impl Connection {
     /// Resolves `host`, connects and makes the handshake, all within the context's timeout.
     pub fn to_host(ctx: Ctx<'_>, guard: &Guard, host: Reference, port: u16) -> Result<Connection> {
+        Connection::to_host_after(ctx, guard, host, port, |_, _| Ok(()))
+    }
+
+    /// The same; `before` is what is done on the connected socket before TLS, within the same time.
+    pub(super) fn to_host_after(
+        ctx: Ctx<'_>,
+        guard: &Guard,
+        host: Reference,
+        port: u16,
+        before: impl FnOnce(c_int, &Deadline) -> Result<()>,
+    ) -> Result<Connection> {
         let named = host.text().into_owned();
         let say_host = |error: Error| if error.host().is_some() { error } else { error.with_host(named.as_str()) };
         (|| {
@@ -41,6 +53,7 @@ impl Connection {
             let deadline = Deadline::after(guard.settings().timeout_ms);
             let addresses = resolve::addresses(&host, port, &deadline)?;
             let socket = race::connect(&addresses, &deadline)?;
+            before(socket.as_raw_fd(), &deadline)?;
             let connection = Connection::over(ctx, Descriptor::Owned(socket), host)?;
             connection.limit(Limits { deadline, ..drive::limits_of(guard) });
             connection.handshake()?;
@@ -69,7 +82,24 @@ impl Connection {
         .map_err(say_host)
     }
 
-    fn over(ctx: Ctx<'_>, descriptor: Descriptor, host: Reference) -> Result<Connection> {
+    pub(super) fn over(ctx: Ctx<'_>, descriptor: Descriptor, host: Reference) -> Result<Connection> {
+        let connection = Connection::made(ctx, descriptor)?;
+        exchange::prepare(connection.as_conn(), Role::Client);
+        set_host::set(connection.as_conn(), || Ok(host))?;
+        Ok(connection)
+    }
+
+    /// A server's, over `descriptor`.
+    pub(super) fn serving(ctx: Ctx<'_>, descriptor: Descriptor) -> Result<Connection> {
+        let connection = Connection::made(ctx, descriptor)?;
+        exchange::prepare(connection.as_conn(), Role::Server);
+        Ok(connection)
+    }
+
+    fn made(ctx: Ctx<'_>, descriptor: Descriptor) -> Result<Connection> {
+        if let Some(guard) = Guard::of(ctx) {
+            guard.freeze();
+        }
         let quiet = Quiet::begin();
         let connection = ctx.new_connection().map(|ssl| Connection(ssl, PhantomData)).ok_or_else(|| {
             let why = quiet.newest_reason().unwrap_or_else(|| "no reason given".to_owned());
@@ -77,8 +107,6 @@ impl Connection {
         })?;
         drop(quiet);
         connection.as_conn().set_bio(Transport::over(descriptor)?);
-        exchange::prepare(connection.as_conn());
-        set_host::set(connection.as_conn(), || Ok(host))?;
         Ok(connection)
     }
 
@@ -94,13 +122,13 @@ impl Connection {
         raw
     }
 
-    fn limit(&self, limits: Limits) {
+    pub(super) fn limit(&self, limits: Limits) {
         if let Some(transport) = self.as_conn().wire::<Transport>() {
             transport.limits.set(Some(limits));
         }
     }
 
-    fn handshake(&self) -> Result<()> {
+    pub(super) fn handshake(&self) -> Result<()> {
         match Drive::new(self.as_conn(), Phase::Handshake, Patience::Wait)?.handshake()? {
             Progress::Done(_) => Ok(()),
             other => Err(Error::new(Status::EInternal, format!("a handshake that waits ended with {other:?}"))),
@@ -108,7 +136,8 @@ impl Connection {
     }
 }
 
-fn check_client(guard: &Guard) -> Result<()> {
+/// Refuses a context that does not connect.
+pub(super) fn check_client(guard: &Guard) -> Result<()> {
     match guard.role {
         Role::Client => Ok(()),
         Role::Server => {
@@ -118,7 +147,8 @@ fn check_client(guard: &Guard) -> Result<()> {
     }
 }
 
-fn check_stream_socket(fd: c_int) -> Result<()> {
+/// Refuses what TLS cannot go over.
+pub(super) fn check_stream_socket(fd: c_int) -> Result<()> {
     let is_stream = socket::is_stream(fd)
         .map_err(|error| Error::new(Status::EArg, format!("descriptor {fd} is not a socket: {}", words::of(&error))))?;
     if !is_stream {

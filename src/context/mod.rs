@@ -1,7 +1,10 @@
 //! An `SSL_CTX` made from a policy: the system's configuration may make it stricter, never weaker.
 #![forbid(unsafe_code)]
 
+pub mod alpn;
+pub mod info;
 pub mod offline;
+pub mod own_certificate;
 
 use std::ffi::{CStr, CString};
 use std::sync::{Arc, OnceLock};

@@ -61,6 +61,9 @@ pub enum Status {
     EUnsupported = -7,
     /// The object belongs to another copy of libssl than the one that hostlock uses.
     EForeignLibssl = -8,
+    /// It comes too late: a connection of the context was made already, and OpenSSL keeps without a lock what the call would
+    /// change. Nothing was changed, and the context goes on as it was.
+    EFrozen = -9,
     /// The host asked for is not a DNS name or an IP address that can be verified.
     EBadHost = -10,
     /// No host is known for this connection, so its certificate cannot be matched with one.
@@ -75,7 +78,8 @@ pub enum Status {
     ESelfSigned = -22,
     /// The chain ends at an issuer that is not a trust anchor: a CA that is not trusted, or an intermediate that was not sent.
     EUnknownIssuer = -23,
-    /// The peer did not send the intermediate certificate that links its own to a trust anchor, as other certificates show.
+    /// The peer did not send the intermediate certificate that links its own to a trust anchor, as other certificates show; or
+    /// one is missing in an own chain.
     EMissingIntermediate = -24,
     /// A certificate may not be used for this purpose (extended key usage, key usage or CA flag).
     EWrongPurpose = -25,
@@ -121,6 +125,10 @@ pub enum Status {
     EBadPem = -45,
     /// The input is well-formed PEM, but holds nothing of the kind that is needed (a key where certificates belong, for example).
     EWrongPem = -46,
+    /// The private key does not belong to the certificate.
+    EKeyMismatch = -47,
+    /// The private key is encrypted, and the passphrase is missing or wrong.
+    EPassphrase = -48,
     /// The source of the roots distrusts a certificate of the chain, or distrusts a root for certificates as new as this.
     EDistrusted = -50,
     /// The host name could not be resolved to an address.
@@ -147,8 +155,10 @@ pub enum Status {
     EPlaintext = -73,
     /// The peer broke the TLS protocol.
     EProtocol = -74,
+    /// The two sides have no application protocol in common (ALPN, RFC 7301).
+    ENoCommonProtocol = -75,
     /// This process has no memory left. The peer is not to blame, and the same call may succeed later.
-    ENoMemory = -75,
+    ENoMemory = -76,
 }
 
 statuses! {
@@ -161,6 +171,7 @@ statuses! {
     EPoisoned = -6, "HOSTLOCK_E_POISONED", "set-up failed earlier";
     EUnsupported = -7, "HOSTLOCK_E_UNSUPPORTED", "not supported";
     EForeignLibssl = -8, "HOSTLOCK_E_FOREIGN_LIBSSL", "another copy of libssl";
+    EFrozen = -9, "HOSTLOCK_E_FROZEN", "in use already";
     EBadHost = -10, "HOSTLOCK_E_BAD_HOST", "bad host";
     ENoHost = -11, "HOSTLOCK_E_NO_HOST", "no host to check";
     EHostMismatch = -12, "HOSTLOCK_E_HOST_MISMATCH", "host mismatch";
@@ -191,6 +202,8 @@ statuses! {
     EEmpty = -44, "HOSTLOCK_E_EMPTY", "empty input";
     EBadPem = -45, "HOSTLOCK_E_BAD_PEM", "damaged input";
     EWrongPem = -46, "HOSTLOCK_E_WRONG_PEM", "wrong kind of PEM";
+    EKeyMismatch = -47, "HOSTLOCK_E_KEY_MISMATCH", "key of another certificate";
+    EPassphrase = -48, "HOSTLOCK_E_PASSPHRASE", "wrong or missing passphrase";
     EDistrusted = -50, "HOSTLOCK_E_DISTRUSTED", "distrusted";
     EResolve = -60, "HOSTLOCK_E_RESOLVE", "cannot resolve";
     EConnect = -61, "HOSTLOCK_E_CONNECT", "cannot connect";
@@ -204,7 +217,8 @@ statuses! {
     EAlert = -72, "HOSTLOCK_E_ALERT", "alert from the peer";
     EPlaintext = -73, "HOSTLOCK_E_PLAINTEXT", "not TLS";
     EProtocol = -74, "HOSTLOCK_E_PROTOCOL", "protocol error";
-    ENoMemory = -75, "HOSTLOCK_E_NO_MEMORY", "out of memory";
+    ENoCommonProtocol = -75, "HOSTLOCK_E_NO_COMMON_PROTOCOL", "no common application protocol";
+    ENoMemory = -76, "HOSTLOCK_E_NO_MEMORY", "out of memory";
 }
 
 impl Status {

@@ -454,7 +454,7 @@ unsafe fn agreed<'a>(conn: *const hostlock_conn) -> Option<Agreed<'a>> {
 
 /// # Safety
 /// As for [`agreed`].
-unsafe fn completed<'a>(conn: *const hostlock_conn) -> Result<Agreed<'a>> {
+pub(super) unsafe fn completed<'a>(conn: *const hostlock_conn) -> Result<Agreed<'a>> {
     // SAFETY: the caller's promise is the same.
     let conn = unsafe { conn_of(conn)? };
     gate::guard(conn)?;

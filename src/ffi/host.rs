@@ -19,7 +19,7 @@ use crate::role::Role;
 ///
 /// Works on any `SSL` of a hostlock context, before its handshake, and again after SSL_clear; once the handshake has begun
 /// it is HOSTLOCK_E_STATE, and changes nothing. On a server's connection it names the client: a certificate is demanded, and
-/// must be for that name. No SNI is sent then.
+/// must be for that name, and for one of the context's names where it has any. No SNI is sent then.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` that no other thread uses now; `host` is NULL or NUL-terminated.
@@ -57,7 +57,8 @@ pub unsafe extern "C" fn hostlock_conn_set_fallback_host(conn: *mut hostlock_con
 }
 
 /// Names the host of every connection of this context that names none of its own. On a context that only serves it names
-/// the client: a certificate is demanded, and must be for that name. Where a context serves either side it binds the
+/// the client: a certificate is demanded, and must be for that name; it begins the list of hostlock_server_set_client_names
+/// anew. Where a context serves either side it binds the
 /// connections that go out.
 ///
 /// # Safety
@@ -70,7 +71,10 @@ pub unsafe extern "C" fn hostlock_ctx_set_host(ctx: *mut hostlock_ctx, host: *co
         let (ctx, guard) = unsafe { guarded(ctx)? };
         // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let prepare = || unsafe { Reference::parse_bytes(text_bytes(host, "host")?) };
-        guard.configure(Family::Host, "hostlock_ctx_set_host", prepare, |settings, host| settings.host = Some(host))?;
+        guard.configure(Family::Host, "hostlock_ctx_set_host", prepare, |settings, host| match guard.role {
+            Role::Server => settings.client_names = vec![host],
+            Role::Client => settings.host = Some(host),
+        })?;
         client_certificate::require(ctx, guard);
         Ok(())
     })

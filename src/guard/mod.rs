@@ -13,6 +13,7 @@ use last::{LastMark, LastName};
 use observer::Observer;
 use stores::Stores;
 use std::ffi::{c_int, c_ulong};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -20,6 +21,7 @@ use crate::chain::exact::ExactCertificates;
 use crate::chain::known_anchor::KnownAnchor;
 use crate::chain::pins::Pin;
 use crate::chain::waivers::{Waiver, Waivers};
+use crate::credential::Shown;
 use crate::error::{Error, Result, Status};
 use crate::host::{MatchRules, Reference};
 use crate::libssl::Conn;
@@ -89,6 +91,8 @@ pub enum Family {
     Pin,
     /// Certificates trusted as they are.
     Exact,
+    /// Certificates of this side.
+    OwnCertificate,
     /// Giving up one check.
     Insecure(Waiver),
     /// Everything else that sets one value: only the same function cures its own failure.
@@ -100,6 +104,8 @@ pub enum Family {
 pub struct Settings {
     /// The host of connections that name none of their own.
     pub host: Option<Reference>,
+    /// Whom a server's clients must be: one of these; anybody where there is none.
+    pub client_names: Vec<Reference>,
     /// Whether the SNI that a program set stands for the host where nothing else names one.
     pub host_from_sni: bool,
     /// How names are matched.
@@ -124,6 +130,10 @@ pub struct Settings {
     pub verify_flags: c_ulong,
     /// What certificates must keep besides the policy's checks.
     pub verify_checks: Vec<Check>,
+    /// The certificates of this side that hostlock loaded.
+    pub own: Vec<Arc<Shown>>,
+    /// The application protocols of this side, as they stand in a hello (RFC 7301 3.1); empty where none were named.
+    pub alpn: Arc<[u8]>,
     /// Counts the changes, so that a session from before a change is not resumed after it.
     generation: u64,
     poison: Vec<(Family, Error)>,
@@ -150,6 +160,8 @@ pub struct Guard {
     app_cert_verify: Mutex<Option<CertVerify>>,
     observer: OnceLock<&'static dyn Observer>,
     connected_before: AtomicBool,
+    /// Whether a connection was made, so that what OpenSSL keeps without a lock may not be changed.
+    frozen: AtomicBool,
     /// Random, so that a session's mark fits this context only.
     nonce: [u8; 32],
     /// The mark that was computed last.
@@ -202,6 +214,7 @@ impl Guard {
             app_cert_verify: Mutex::new(post.displaced.cert_verify),
             observer: OnceLock::new(),
             connected_before: AtomicBool::new(false),
+            frozen: AtomicBool::new(false),
             nonce,
             last_mark: LastMark::default(),
             stores: Stores::default(),
@@ -210,6 +223,7 @@ impl Guard {
             unmatchable: AtomicU64::new(0),
             settings: RwLock::new(Settings {
                 host: None,
+                client_names: Vec::new(),
                 host_from_sni: post.regime != Regime::Own,
                 match_rules: MatchRules { cn_fallback: choice.cn_fallback, ..MatchRules::default() },
                 timeout_ms: DEFAULT_TIMEOUT_MS,
@@ -222,6 +236,8 @@ impl Guard {
                 verify_depth: None,
                 verify_flags: 0,
                 verify_checks: Vec::new(),
+                own: Vec::new(),
+                alpn: Arc::new([]),
                 generation: 0,
                 poison: Vec::new(),
             }),
@@ -274,6 +290,24 @@ impl Guard {
     /// Says once that it is the first: to the observer, when the context's first handshake has ended.
     pub fn claim_first_connection(&self) -> bool {
         !self.connected_before.swap(true, Ordering::Relaxed)
+    }
+
+    /// A connection of the context is made.
+    pub fn freeze(&self) {
+        // Written once, so that threads do not take the line from each other.
+        if !self.frozen.load(Ordering::Relaxed) {
+            self.frozen.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Refuses `call` once a connection was made. It is asked before the call does anything, so that a running server goes
+    /// on as it was.
+    pub fn check_not_frozen(&self, call: &str) -> Result<()> {
+        if !self.frozen.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(Error::new(Status::EFrozen, format!("{call} comes too late: connections of this context were made already"))
+            .with_hint("call it before the first connection, or make a new context"))
     }
 
     /// The settings as they are now.

@@ -11,8 +11,8 @@ use crate::chain::waivers::Waiver;
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
+use crate::handshake::{acceptable_cas, expected_host, hooks, id_context, refusals, session};
 use crate::host::mismatch_of_client;
-use crate::handshake::{expected_host, hooks, id_context, refusals, session};
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, Ctx, certificate};
 use crate::role::Role;
@@ -28,7 +28,7 @@ pub fn of(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionState>) -> boo
 /// Whether a function of hostlock named the client, on the connection or on a context that only serves. A naming that
 /// failed counts: nobody may pass then.
 pub fn names_client(guard: &Guard, state: Option<&ConnectionState>) -> bool {
-    state.is_some_and(is_named_on_connection) || guard.role == Role::Server && guard.settings().host.is_some()
+    state.is_some_and(is_named_on_connection) || !guard.settings().client_names.is_empty()
 }
 
 fn is_named_on_connection(state: &ConnectionState) -> bool {
@@ -50,6 +50,9 @@ pub fn review_unguarded(state: &ConnectionState) -> Result<()> {
 /// The program has said on `ctx` whom it trusts, or who the client must be: a certificate is required from here on,
 /// unless it chose the verify mode itself. Later calls change nothing.
 pub fn require(ctx: Ctx<'_>, guard: &Guard) {
+    if guard.regime() == Regime::Own && guard.role == Role::Server {
+        acceptable_cas::tell(ctx, guard);
+    }
     if guard.regime() == Regime::Own && guard.role == Role::Server && hooks::mode_is_open(ctx) {
         ctx.set_verify(REQUIRED, hooks::TRIPWIRE);
     }

@@ -89,6 +89,8 @@ pub struct Known {
     pub app_security: Option<sys::SecurityCallback>,
     /// The verified host, as the C ABI lends it out.
     pub lent_host: Option<CString>,
+    /// The application protocol, likewise.
+    pub lent_alpn: Option<CString>,
     /// Whether the application's info callback runs now: one that calls the callback it replaced, which is ours, must
     /// not be called by it again.
     pub in_app_info: bool,

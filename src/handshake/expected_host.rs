@@ -19,7 +19,6 @@ use crate::handshake::connection_state::ConnectionState;
 use crate::host::{Reference, ExpectedHost, no_host};
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, Ctx, Param, store};
-use crate::role::Role;
 
 const X509_CHECK_FLAG_NO_WILDCARDS: u32 = 0x2;
 
@@ -54,15 +53,15 @@ pub fn of_connection(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionSta
 
 /// Who the client of the server's connection `conn` must be; `None` where nobody is named.
 pub fn of_client(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionState>, quiet: &Quiet) -> Result<Option<ExpectedHost>> {
-    let (context_host, rules) = {
+    let (client_names, rules) = {
         let settings = guard.settings();
-        (settings.host.clone().filter(|_| guard.role == Role::Server), settings.match_rules)
+        (settings.client_names.clone(), settings.match_rules)
     };
-    let mut wanted = ExpectedHost { groups: named_by_call(state)?.into_iter().collect(), rules };
+    // A connection's own name narrows its context's list; it opens nothing.
+    let by_call = named_by_call(state)?.into_iter();
+    let groups = by_call.chain(Some(client_names).filter(|names| !names.is_empty())).collect();
+    let mut wanted = ExpectedHost { groups, rules };
     let of_store = add_parameters(conn.param(), conn.effective_store(), guard, &mut wanted, quiet)?;
-    if wanted.groups.is_empty() {
-        wanted.groups.extend(context_host.map(|host| vec![host]));
-    }
     wanted.groups.extend(of_store);
     Ok((!wanted.groups.is_empty()).then_some(wanted))
 }
@@ -87,15 +86,16 @@ pub fn named(conn: Conn<'_>) -> Option<String> {
 /// What a certificate shown to `ctx` without a connection is meant for: the host of the call, which stands for that of
 /// `hostlock_conn_set_host`, and whatever the context itself says.
 pub fn of_context(ctx: Ctx<'_>, store: &X509StoreRef, guard: &Guard, host: Option<Reference>) -> Result<ExpectedHost> {
-    let (context_host, rules) = {
+    let (context_host, client_names, rules) = {
         let settings = guard.settings();
-        (settings.host.clone(), settings.match_rules)
+        (settings.host.clone(), settings.client_names.clone(), settings.match_rules)
     };
     let mut wanted = ExpectedHost { groups: host.map(|host| vec![host]).into_iter().collect(), rules };
     let of_store = add_parameters(ctx.param(), Some(store), guard, &mut wanted, &Quiet::begin())?;
     if wanted.groups.is_empty() {
         wanted.groups.extend(context_host.map(|host| vec![host]));
     }
+    wanted.groups.extend(Some(client_names).filter(|names| !names.is_empty()));
     wanted.groups.extend(of_store);
     if wanted.groups.is_empty() { Err(no_host()) } else { Ok(wanted) }
 }

@@ -7,7 +7,10 @@
 //! [`connection_state`] is what a connection knows.
 #![forbid(unsafe_code)]
 
-pub mod cert_verify;
+mod acceptable_cas;
+pub mod alpn;
+mod cert_verify;
+pub mod client_auth;
 pub mod client_certificate;
 pub mod client_hello;
 pub mod connection_state;

@@ -58,6 +58,7 @@ fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
         // The security callback refuses everything on a connection without a guard, so no byte is sent.
         return halt(state, unverified(CONTEXT_REPLACED));
     };
+    guard.freeze();
     keep_cert_verify(conn.ctx(), guard);
     if guard.regime() == Regime::ReportOnly {
         return;

@@ -163,6 +163,17 @@ unsafe extern "C" {
     pub fn SSL_CIPHER_get_auth_nid(cipher: *const SSL_CIPHER) -> c_int;
     pub fn SSL_CIPHER_is_aead(cipher: *const SSL_CIPHER) -> c_int;
 
+    pub fn SSL_CTX_use_cert_and_key(
+        ctx: *mut SSL_CTX,
+        certificate: *mut X509,
+        key: *mut EVP_PKEY,
+        chain: *mut stack_st_X509,
+        replace: c_int,
+    ) -> c_int;
+    pub fn SSL_CTX_set0_CA_list(ctx: *mut SSL_CTX, names: *mut stack_st_X509_NAME);
+    pub fn SSL_verify_client_post_handshake(ssl: *mut SSL) -> c_int;
+    pub fn OPENSSL_cleanse(at: *mut c_void, len: usize);
+
     pub fn SSL_CTX_get_ssl_method(ctx: *const SSL_CTX) -> *const SSL_METHOD;
     pub fn SSL_get_options(ssl: *const SSL) -> u64;
     pub fn SSL_CTX_set_verify(ctx: *mut SSL_CTX, mode: c_int, callback: Option<VerifyCallback>);

@@ -47,6 +47,12 @@ impl<'a> Conn<'a> {
         call!(self, ffi::SSL_set_connect_state);
     }
 
+    /// Makes it a server's.
+    #[doc(alias = "SSL_set_accept_state")]
+    pub fn set_accept_state(self) {
+        call!(self, ffi::SSL_set_accept_state);
+    }
+
     /// Reads: how many bytes, or what SSL_read answers otherwise.
     #[doc(alias = "SSL_read")]
     #[inline(always)]

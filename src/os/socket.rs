@@ -36,6 +36,12 @@ pub fn peer(descriptor: c_int) -> Option<SocketAddr> {
     Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
 }
 
+/// The address of this end, where it is an Internet socket.
+pub fn local(descriptor: c_int) -> Option<SocketAddr> {
+    let address = SockRef::from(&borrowed(descriptor).ok()?).local_addr().ok()?.as_socket()?;
+    Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
+}
+
 /// Whether it is a stream socket, or why it is none.
 pub fn is_stream(descriptor: c_int) -> io::Result<bool> {
     Ok(SockRef::from(&borrowed(descriptor)?).r#type()? == Type::STREAM)

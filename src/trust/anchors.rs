@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
+use openssl::x509::X509Name;
 use openssl::x509::store::{X509Store, X509StoreBuilder, X509StoreRef};
 
 use crate::error::{Error, Result, Status};
@@ -142,6 +143,11 @@ impl Anchors {
     /// The anchors in force on `ctx` as a JSON array; see [`list`].
     pub fn list(&self, ctx: Ctx<'_>) -> Result<String> {
         list::to_json(&self.listed(ctx)?, &self.distrust())
+    }
+
+    /// The subjects of the anchors in force on `ctx`.
+    pub fn subjects(&self, ctx: Ctx<'_>) -> Result<Vec<X509Name>> {
+        Ok(list::subjects(&self.listed(ctx)?))
     }
 
     /// Puts all anchors in force on `ctx` into its certificate store, for programs that look into that themselves. Where

@@ -64,6 +64,28 @@ pub fn digest_of_keys(anchors: &[Listed]) -> [u8; 32] {
     openssl::sha::sha256(keys.as_flattened())
 }
 
+/// The subjects of the anchors, each once. What cannot be read is left out.
+pub fn subjects(anchors: &[Listed]) -> Vec<X509Name> {
+    let _quiet = Quiet::begin();
+    let mut seen = HashSet::new();
+    let contents = anchors.iter().filter_map(|anchor| subject(&anchor.der).ok());
+    contents.filter(|contents| seen.insert(*contents)).filter_map(|contents| X509Name::from_der(&sequence(contents)).ok()).collect()
+}
+
+/// The contents of the subject (RFC 5280 section 4.1).
+fn subject(der: &[u8]) -> std::result::Result<&[u8], Malformed> {
+    const VERSION: u8 = 0xa0;
+    let mut tbs = Reader::new(Reader::whole(der, SEQUENCE)?.expect(SEQUENCE)?);
+    if tbs.next()?.0 == VERSION {
+        tbs.next()?;
+    }
+    // Signature algorithm, issuer, validity.
+    for _ in 0..3 {
+        tbs.expect(SEQUENCE)?;
+    }
+    tbs.expect(SEQUENCE)
+}
+
 /// The contents of the subjectPublicKeyInfo (RFC 5280 section 4.1).
 fn public_key(der: &[u8]) -> std::result::Result<&[u8], Malformed> {
     const VERSION: u8 = 0xa0;

@@ -15,6 +15,11 @@ impl<'a> Block<'a> {
         Ok(bytes)
     }
 
+    /// All of it, from its BEGIN line to its END line.
+    pub fn text(&self) -> &'a [u8] {
+        self.text.get(self.begin.hyphens..self.end.next).unwrap_or_default()
+    }
+
     pub(super) fn body(&self) -> &'a [u8] {
         self.text.get(self.begin.next..self.end.start).unwrap_or_default()
     }

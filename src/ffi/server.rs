@@ -1,0 +1,175 @@
+//! Section "Servers" of the header: connections that clients opened
+//!
+//! A server's context comes from hostlock_server_new, and its certificate from hostlock_ctx_add_cert_file. Listening and
+//! accept(2) are the program's; hostlock takes over the descriptor that accept gives. After the handshake, hostlock_read,
+//! hostlock_write, hostlock_shutdown and all else are the same as on a client.
+
+use std::ffi::{c_char, c_int};
+use std::ptr;
+
+use super::boundary::{accessor, clear, io, not_null, status, text, text_bytes};
+use super::connection::completed;
+use super::{conn_of, guarded, hostlock_conn, hostlock_ctx};
+use crate::connection::accept;
+use crate::connection::facts::Agreed;
+use crate::connection::gate;
+use crate::connection::late_certificate;
+use crate::connection::open::Connection;
+use crate::handshake::client_auth;
+
+/// Serves the client at the other end of `fd`, a connected stream socket of the caller's, which hostlock_conn_free leaves
+/// open.
+///
+/// Where `fd` is in blocking mode the handshake is made. Where it is in non-blocking mode nothing is read yet: 0 then
+/// means that `*conn` is there, and hostlock_handshake makes the handshake (a read or write does it too, before anything
+/// else). In both the handshake must be complete within the context's timeout, which starts with this call; a client that
+/// is silent or sends a byte now and then gets HOSTLOCK_E_TIMEOUT, one that sends more than a handshake can need
+/// HOSTLOCK_E_FLOOD. An event loop asks hostlock_conn_time_left when to look after a client that says nothing.
+///
+/// HOSTLOCK_E_STATE: the context is for clients; or, by the handshake, the server has no certificate to show.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `conn` is NULL or writable; `fd` stays open until the connection is freed.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_accept_fd(
+    ctx: *mut hostlock_ctx,
+    fd: c_int,
+    conn: *mut *mut hostlock_conn,
+) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises that `conn` is NULL or writable.
+        unsafe { clear(conn) };
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
+        not_null(conn, "conn")?;
+        let made = Connection::accepted(ctx, guard, fd)?;
+        // SAFETY: it is not NULL, and the caller promises that it is writable.
+        unsafe { *conn = made.into_raw() };
+        Ok(())
+    })
+}
+
+/// Writes to `*milliseconds` how long the handshake under way may still take, 0 where its time is over, and -1 where
+/// nothing limits it or none is under way: what poll(2) and epoll_wait(2) take as their timeout. It holds on clients and
+/// servers. When that time has passed, call hostlock_handshake, which then answers HOSTLOCK_E_TIMEOUT.
+///
+/// On a client's connection over a descriptor of the caller's the time starts with the first hostlock_handshake.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now; `milliseconds` is NULL or writable.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_conn_time_left(conn: *const hostlock_conn, milliseconds: *mut c_int) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+        let conn = unsafe { conn_of(conn)? };
+        gate::guard(conn)?;
+        not_null(milliseconds, "milliseconds")?;
+        let left = accept::time_left(conn).unwrap_or(-1);
+        // SAFETY: it is not NULL, and the caller promises that it is writable.
+        unsafe { milliseconds.write(left) };
+        Ok(())
+    })
+}
+
+/// Whether this server's clients are asked for a certificate: "off"; "optional", where one that is shown must be valid, and a
+/// client without any is served; "require". It holds for all names of the server alike.
+///
+/// Without this call naming whom to trust (hostlock_ctx_trust_*, hostlock_ctx_trust_exact, hostlock_ctx_add_pin) or who a
+/// client must be means "require". Names of clients demand a certificate in every mode. What a client's certificate must be
+/// is said by the same functions as a server's: trust anchors, CRLs, pins, depth. The names of the trust anchors are sent
+/// along, so that a client can choose its certificate by them: of those that were named before the first connection, unless
+/// they are more than 100, or there are exact certificates.
+///
+/// HOSTLOCK_E_ARG: an unknown word. HOSTLOCK_E_STATE: the context is not for servers only. HOSTLOCK_E_FROZEN: connections of
+/// the context were made already.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `mode` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_server_set_client_auth(ctx: *mut hostlock_ctx, mode: *const c_char) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        let word = || unsafe { text(mode, "mode") }.map(str::to_owned);
+        client_auth::set_mode(ctx, guard, "hostlock_server_set_client_auth", word)
+    })
+}
+
+/// Names who this server's clients may be: a certificate is demanded, and one of `names` must be in its subjectAltName.
+/// `names` is a list between commas of DNS names, IP addresses and "email:user@example.org". It replaces what was named
+/// before, also while connections are served: handshakes that begin later, and sessions that are resumed later, keep to the
+/// new list. A name that hostlock_conn_set_host gives a connection must be in the certificate too.
+///
+/// HOSTLOCK_E_BAD_HOST: one of them is no name; handshakes are refused until a good list is named. HOSTLOCK_E_STATE: the
+/// context is not for servers only.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `names` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_server_set_client_names(ctx: *mut hostlock_ctx, names: *const c_char) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        let list = || unsafe { text_bytes(names, "names") }.map(<[u8]>::to_vec);
+        client_auth::set_names(ctx, guard, "hostlock_server_set_client_names", list)
+    })
+}
+
+/// The name by which a server knows its client: the one of those that were asked for (hostlock_conn_set_host,
+/// hostlock_server_set_client_names) that its certificate has, else the first name in its certificate: the DNS names and IP
+/// addresses come before e-mail addresses. It was verified in this handshake, or in that of the session that was resumed.
+///
+/// NULL where the client showed no certificate, or one without names; on a client; and before the handshake is complete. It
+/// belongs to the connection, until its next handshake.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_conn_client_name(conn: *const hostlock_conn) -> *const c_char {
+    accessor(ptr::null(), || {
+        // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+        let agreed = unsafe { conn_of(conn) }.ok().and_then(Agreed::of);
+        agreed.map_or(ptr::null(), Agreed::lend_client_name)
+    })
+}
+
+/// Writes the SHA-256 of the peer's certificate (of its DER) to `out`, which has room for 32 bytes: to find a device in a
+/// table of one's own. HOSTLOCK_E_NO_CERTIFICATE: the peer showed none. HOSTLOCK_E_STATE: the handshake is not complete.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now; `out` is NULL or 32 writable bytes.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_conn_peer_sha256(conn: *const hostlock_conn, out: *mut u8) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+        let digest = unsafe { completed(conn)? }.peer_sha256()?;
+        not_null(out, "out")?;
+        // SAFETY: it is not NULL, and the caller promises so many writable bytes.
+        unsafe { ptr::copy_nonoverlapping(digest.as_ptr(), out, digest.len()) };
+        Ok(())
+    })
+}
+
+/// Asks the client for its certificate after the handshake, which TLS 1.3 permits (RFC 8446 4.6.2): 0 once the question is
+/// sent, else HOSTLOCK_WANT_WRITE or a negative status. The answer is met by a later hostlock_read, which fails where the
+/// client shows none, or one that is refused. Until hostlock_conn_client_name or hostlock_conn_peer_sha256 tells who it is,
+/// nobody has been shown: what is read meanwhile may be older than the answer.
+///
+/// Clients of hostlock answer where they have a certificate. HOSTLOCK_E_UNSUPPORTED: TLS 1.2, or a client that did not offer
+/// to answer. HOSTLOCK_E_STATE: on a client; before the handshake is complete; a question is under way.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_conn_request_cert(conn: *mut hostlock_conn) -> c_int {
+    // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+    io(|| late_certificate::ask(unsafe { conn_of(conn)? })) as c_int
+}
