@@ -119,7 +119,7 @@ class Docs(unittest.TestCase):
             file.name for pattern in ("c-tests/**/*.c", "tests/**/*.rs", "tests/**/*.py") for file in ROOT.glob(pattern)
         }
         named = 0
-        for page in (ROOT / "docs/migrating.md", ROOT / "docs/not-stopped.md"):
+        for page in (ROOT / f"docs/{name}.md" for name in ("migrating", "not-stopped", "threat-model")):
             for row in re.findall(r"^\| .*\| (.*?) \|$", page.read_text(), re.MULTILINE):
                 for name in re.findall(r"`(\w+\.(?:c|rs|py))`", row):
                     named += 1
