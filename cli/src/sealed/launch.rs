@@ -8,11 +8,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
-use std::sync::Arc;
 
 use hostlock::{Error, Policy, Result, Status, words};
-use signal_hook::consts::{SIGINT, SIGQUIT};
-use signal_hook::flag;
+
+use super::signals::Relay;
 
 /// What to run, and how.
 pub struct Launch<'a> {
@@ -58,17 +57,11 @@ impl Launch<'_> {
         command.env("HOSTLOCK_SEAL", self.mode).env("HOSTLOCK_SEAL_REPORT", &log.0);
         command.env("HOSTLOCK_SEAL_ALLOW", self.allow.join(","));
         command.env("HOSTLOCK_SEAL_POLICY", self.policy.unwrap_or_default());
+        let not_seen = |error| Error::new(Status::EIo, format!("the end of {program:?} could not be seen: {error}"));
+        let mut relay = Relay::new().map_err(not_seen)?;
         let mut child = command.spawn().map_err(|error| not_started(program, &error))?;
-        // What the terminal sends is for the program; who runs it waits for its end.
-        // Not before it is started: a signal that our caller ignores is to be ignored by the program too.
-        for signal in [SIGINT, SIGQUIT] {
-            // The flag is for nobody. Where it cannot be set, the signal ends us as well as the program.
-            let _ = flag::register(signal, Arc::default());
-        }
         let pid = child.id();
-        let status = child
-            .wait()
-            .map_err(|error| Error::new(Status::EIo, format!("the end of {program:?} could not be seen: {error}")))?;
+        let status = relay.wait(&mut child).map_err(not_seen)?;
         let text = fs::read(&log.0)
             .map_err(|error| Error::new(Status::EFileIo, format!("the log of events could not be read: {error}")))?;
         Ok(Ended { status, pid, log: String::from_utf8_lossy(&text).into_owned() })
