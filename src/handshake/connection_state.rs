@@ -9,8 +9,8 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
-use crate::guard::observer::Excused;
-use crate::handshake::open_connections;
+use crate::guard::observer::{Excused, Peer};
+use crate::handshake::{open_connections, outcome};
 use crate::host::Reference;
 use crate::libssl::bio::BioSlot;
 use crate::libssl::ex_data::{Last, Place};
@@ -69,8 +69,12 @@ pub struct Known {
     pub id_context: Option<GivenId>,
     /// By what a hardened server judges clients, where its program's id context was left: of the context at the start.
     pub begun_as: Option<[u8; 32]>,
-    /// Whether the context's observer knows how the handshake ended.
+    /// Whether the context's observer knows how the connection's first handshake ended.
     pub told: bool,
+    /// Whether it knows of a refusal.
+    pub told_of_refusal: bool,
+    /// Whom the handshake is with, where an observer wants to know of its end.
+    pub begun_with: Option<Peer>,
     /// Why libssl itself ended the handshake, where it was not for a verdict.
     pub failure: Option<Error>,
     /// The fatal alert that libssl sent, or tried to send.
@@ -138,6 +142,12 @@ impl ConnectionState {
     }
 }
 
+impl Drop for ConnectionState {
+    fn drop(&mut self) {
+        outcome::tell_given_up(self);
+    }
+}
+
 static STATES: Place<ffi::SSL, ConnectionState> = Place::copied(for_a_copy, open_connections::forget);
 
 thread_local! {
@@ -152,7 +162,7 @@ fn for_a_copy(original: &ConnectionState) -> ConnectionState {
     known.earlier = None;
     known.staple_judged = false;
     known.failure = None;
-    known.told = false;
+    (known.told, known.told_of_refusal, known.begun_with) = (false, false, None);
     (known.sent_alert, known.end_reported) = (None, false);
     (known.in_app_info, known.in_app_security) = (false, false);
     (known.ended, known.unfinished) = (None, None);
