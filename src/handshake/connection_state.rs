@@ -10,7 +10,7 @@ use openssl_sys as ffi;
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::guard::observer::{Excused, Peer};
-use crate::handshake::{open_connections, outcome};
+use crate::handshake::open_connections;
 use crate::host::Reference;
 use crate::libssl::bio::BioSlot;
 use crate::libssl::ex_data::{Last, Place};
@@ -126,6 +126,23 @@ impl ConnectionState {
         if open { open_connections::remember(conn) } else { open_connections::forget(conn.as_ptr().addr()) }
     }
 
+    /// Tells the observer of a connection that ends, or begins anew, before anything was told of its end. The `SSL` may be
+    /// gone already.
+    pub fn tell_given_up(&self) {
+        let (peer, observer, why) = {
+            let mut known = self.known();
+            let (false, Some(peer)) = (known.told, known.begun_with.take()) else { return };
+            let Some(observer) = known.guard.as_deref().and_then(Guard::observer) else { return };
+            let why = match &known.verdict {
+                Verdict::Refused(error) => Some(error.clone()),
+                _ => known.failure.clone(),
+            };
+            known.told = true;
+            (peer, observer, why)
+        };
+        observer.given_up(&peer, &why.unwrap_or_else(given_up));
+    }
+
     /// The state of `conn`, if there is one yet.
     #[inline]
     pub fn of(conn: Conn<'_>) -> Option<&ConnectionState> {
@@ -142,9 +159,14 @@ impl ConnectionState {
     }
 }
 
+fn given_up() -> Error {
+    Error::new(Status::EClosed, "the program gave the connection up before its handshake was complete")
+        .with_hint("the peer may be slow or silent; where an info callback of the program's own stood, libssl may know more")
+}
+
 impl Drop for ConnectionState {
     fn drop(&mut self) {
-        outcome::tell_given_up(self);
+        self.tell_given_up();
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::ffi::c_int;
 
-use crate::error::{Error, Status};
 use crate::guard::observer::{End, Observer};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
@@ -39,31 +38,10 @@ pub fn begin(conn: Conn<'_>, guard: Option<&Guard>, state: &ConnectionState) {
     if state.known().told && !conn.is_in_before() {
         return;
     }
-    tell_given_up(state);
+    state.tell_given_up();
     let peer = observer.peer_of(conn);
     let mut known = state.known();
     (known.told, known.told_of_refusal, known.begun_with) = (false, false, Some(peer));
-}
-
-/// Tells of a connection that ends, or begins anew, before anything was told of its end. It may be gone already.
-pub fn tell_given_up(state: &ConnectionState) {
-    let (peer, observer, why) = {
-        let mut known = state.known();
-        let (false, Some(peer)) = (known.told, known.begun_with.take()) else { return };
-        let Some(observer) = known.guard.as_deref().and_then(Guard::observer) else { return };
-        let why = match &known.verdict {
-            Verdict::Refused(error) => Some(error.clone()),
-            _ => known.failure.clone(),
-        };
-        known.told = true;
-        (peer, observer, why)
-    };
-    observer.given_up(&peer, &why.unwrap_or_else(given_up));
-}
-
-fn given_up() -> Error {
-    Error::new(Status::EClosed, "the program gave the connection up before its handshake was complete")
-        .with_hint("the peer may be slow or silent; where an info callback of the program's own stood, libssl may know more")
 }
 
 fn tell_once(conn: Conn<'_>, end: impl FnOnce(&Guard, &ConnectionState, &'static dyn Observer) -> Option<End>) {
