@@ -11,6 +11,8 @@ REAL := libhostlock.so.$(VERSION)
 
 # rustup's place, for shells that did not read its profile.
 export PATH := $(PATH):$(HOME)/.cargo/bin
+# Where the command looks for what it preloads.
+release install: export HOSTLOCK_LIBDIR := $(LIBDIR)
 
 .PHONY: help release private demo test test-long test-private lint header header-check symbols install uninstall compat \
     bench bench-gate clean

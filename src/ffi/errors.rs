@@ -34,6 +34,10 @@ pub unsafe extern "C" fn hostlock_conn_error(conn: *const hostlock_conn) -> *con
         match ConnectionState::of(conn).map(|state| state.known()) {
             Some(known) => match &known.verdict {
                 Verdict::Refused(error) => error.as_ptr(),
+                // What a call of ours has said of it, in more words than libssl's callbacks know.
+                _ if known.failure.is_some() && known.ended.is_some() => {
+                    known.ended.as_ref().map_or(ptr::null(), Error::as_ptr)
+                }
                 _ => known.failure.as_ref().map_or(ptr::null(), Error::as_ptr),
             },
             None => ptr::null(),

@@ -12,8 +12,23 @@ pub trait Observer: Send + Sync {
     /// What lets the connection go on although its certificate was refused, if anything does.
     fn exception(&self, occasion: &Occasion<'_>) -> Option<String>;
 
-    /// How a handshake on `conn` ended.
-    fn ended(&self, conn: Conn<'_>, end: &End);
+    /// How a handshake on `conn` ended; `peer` is what [`Observer::peer_of`] said when it began.
+    fn ended(&self, conn: Conn<'_>, peer: Peer, end: &End);
+
+    /// Whom a handshake that begins on `conn` is with.
+    fn peer_of(&self, conn: Conn<'_>) -> Peer;
+
+    /// The program has freed or reset a connection whose handshake had begun, and of whose end nothing was told.
+    fn given_up(&self, peer: &Peer, why: &Error);
+}
+
+/// Whom a handshake is with, kept for the case that the connection is gone when its end is told.
+#[derive(Clone, Debug, Default)]
+pub struct Peer {
+    /// The host that was asked for, where one was named.
+    pub host: Option<String>,
+    /// Where the socket leads, where there is one.
+    pub address: Option<String>,
 }
 
 /// A certificate that was refused.

@@ -9,7 +9,7 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
-use crate::guard::observer::Excused;
+use crate::guard::observer::{Excused, Peer};
 use crate::handshake::open_connections;
 use crate::host::Reference;
 use crate::libssl::bio::BioSlot;
@@ -71,8 +71,12 @@ pub struct Known {
     pub id_context: Option<GivenId>,
     /// By what a hardened server judges clients, where its program's id context was left: of the context at the start.
     pub begun_as: Option<[u8; 32]>,
-    /// Whether the context's observer knows how the handshake ended.
+    /// Whether the context's observer knows how the connection's first handshake ended.
     pub told: bool,
+    /// Whether it knows of a refusal.
+    pub told_of_refusal: bool,
+    /// Whom the handshake is with, where an observer wants to know of its end.
+    pub begun_with: Option<Peer>,
     /// Why libssl itself ended the handshake, where it was not for a verdict.
     pub failure: Option<Error>,
     /// The fatal alert that libssl sent, or tried to send.
@@ -126,6 +130,23 @@ impl ConnectionState {
         if open { open_connections::remember(conn) } else { open_connections::forget(conn.as_ptr().addr()) }
     }
 
+    /// Tells the observer of a connection that ends, or begins anew, before anything was told of its end. The `SSL` may be
+    /// gone already.
+    pub fn tell_given_up(&self) {
+        let (peer, observer, why) = {
+            let mut known = self.known();
+            let (false, Some(peer)) = (known.told, known.begun_with.take()) else { return };
+            let Some(observer) = known.guard.as_deref().and_then(Guard::observer) else { return };
+            let why = match &known.verdict {
+                Verdict::Refused(error) => Some(error.clone()),
+                _ => known.failure.clone(),
+            };
+            known.told = true;
+            (peer, observer, why)
+        };
+        observer.given_up(&peer, &why.unwrap_or_else(given_up));
+    }
+
     /// The state of `conn`, if there is one yet.
     #[inline]
     pub fn of(conn: Conn<'_>) -> Option<&ConnectionState> {
@@ -139,6 +160,17 @@ impl ConnectionState {
         }
         STATES.hang(conn, Arc::default())?;
         ConnectionState::of(conn).ok_or_else(|| Error::new(Status::EInternal, "the connection lost its data"))
+    }
+}
+
+fn given_up() -> Error {
+    Error::new(Status::EClosed, "the program gave the connection up before its handshake was complete")
+        .with_hint("the peer may be slow or silent; where an info callback of the program's own stood, libssl may know more")
+}
+
+impl Drop for ConnectionState {
+    fn drop(&mut self) {
+        self.tell_given_up();
     }
 }
 
@@ -157,7 +189,7 @@ fn for_a_copy(original: &ConnectionState) -> ConnectionState {
     known.random = None;
     known.staple_judged = false;
     known.failure = None;
-    known.told = false;
+    (known.told, known.told_of_refusal, known.begun_with) = (false, false, None);
     (known.sent_alert, known.end_reported) = (None, false);
     (known.in_app_info, known.in_app_security) = (false, false);
     (known.ended, known.unfinished) = (None, None);

@@ -2,13 +2,14 @@
 //! then names a status also where no verdict was reached. It knows only what is on OpenSSL's error queue.
 
 use std::ffi::c_int;
+use std::io;
 
 use openssl_sys as ffi;
 
 use crate::error::{Error, Status};
 use crate::handshake::{ech, refusals};
-use crate::libssl::queue;
-use crate::libssl::sys;
+use crate::libssl::{Conn, certificate_words, queue, sys};
+use crate::os::words;
 
 /// What the queue says.
 pub enum Found {
@@ -28,6 +29,11 @@ const WRONG_SSL_VERSION: c_int = 266;
 const SESSION_IN_DIFFERENT_CONTEXT: c_int = 272;
 const VERSION_TOO_LOW: c_int = 396;
 const ECH_REQUIRED: c_int = 424;
+const CERTIFICATE_VERIFY_FAILED: c_int = 134;
+const HTTPS_PROXY_REQUEST: c_int = 155;
+const HTTP_REQUEST: c_int = 156;
+const WRONG_VERSION_NUMBER: c_int = 267;
+const UNEXPECTED_EOF_WHILE_READING: c_int = 294;
 const ALERT_BASE: c_int = 1000;
 /// Reasons above are not libssl's own, but those that all libraries share.
 const ALERT_LAST: c_int = ALERT_BASE + 255;
@@ -44,6 +50,64 @@ pub fn of_handshake() -> Option<Found> {
         return None;
     }
     explain(ffi::ERR_GET_REASON(code), &queue::reason_text(code).unwrap_or_default())
+}
+
+/// Why the handshake of `conn` has just ended, where neither a verdict nor [`of_handshake`] says it; `None` where it only
+/// waits.
+pub fn of_any_end(conn: Conn<'_>) -> Option<Error> {
+    let errno = io::Error::last_os_error();
+    let code = queue::newest();
+    let named = code != 0 && ffi::ERR_GET_LIB(code) != queue::library();
+    if !named && !conn.waits_no_more() {
+        return None;
+    }
+    let text = || queue::reason_text(code).unwrap_or_default();
+    if named && ffi::ERR_GET_LIB(code) == sys::ERR_LIB_SSL {
+        return Some(of_reason(conn, ffi::ERR_GET_REASON(code), &text()));
+    }
+    if named && conn.is_given_up() {
+        return Some(Error::new(Status::EProtocol, format!("libssl ended the handshake ({})", text())));
+    }
+    Some(match errno.raw_os_error() {
+        Some(number) if CUT.contains(&number) => cut(&words::of(&errno)),
+        Some(number) if UNREACHED.contains(&number) => {
+            Error::new(Status::EIo, format!("the peer was lost during the handshake: {}", words::of(&errno)))
+        }
+        _ => cut("its side is at its end"),
+    })
+}
+
+/// What a system says of a connection that the peer, or somebody in between, cut.
+const CUT: [c_int; 4] = [libc::ECONNRESET, libc::EPIPE, libc::ECONNABORTED, libc::ENETRESET];
+/// What it says of a peer that cannot be reached.
+const UNREACHED: [c_int; 6] = [
+    libc::ECONNREFUSED,
+    libc::EHOSTUNREACH,
+    libc::ENETUNREACH,
+    libc::ENETDOWN,
+    libc::ENOTCONN,
+    libc::ETIMEDOUT,
+];
+
+fn of_reason(conn: Conn<'_>, reason: c_int, text: &str) -> Error {
+    match reason {
+        UNEXPECTED_EOF_WHILE_READING => cut("its side is at its end"),
+        CERTIFICATE_VERIFY_FAILED => {
+            let why = certificate_words::code_text(conn.verify_result() as c_int);
+            Error::new(Status::EUnverified, format!("the peer's certificate was refused as the program was set up: {why}"))
+        }
+        HTTP_REQUEST | HTTPS_PROXY_REQUEST => {
+            Error::new(Status::EPlaintext, format!("the peer speaks plain text and not TLS ({text})"))
+        }
+        WRONG_VERSION_NUMBER => {
+            Error::new(Status::EProtocol, format!("the peer does not speak TLS, or none that is known here ({text})"))
+        }
+        _ => Error::new(Status::EProtocol, format!("libssl ended the handshake ({text})")),
+    }
+}
+
+fn cut(how: &str) -> Error {
+    Error::new(Status::ETruncated, format!("the peer cut the connection during the handshake: {how}"))
 }
 
 /// Whether libssl has said that something failed.

@@ -69,7 +69,7 @@ fn heed(report: Report<'_>, for_application: bool) {
     if let (true, Some(state)) = (place == sys::SSL_CB_WRITE_ALERT && value >> 8 == FATAL, ConnectionState::of(conn)) {
         state.known().sent_alert = Some(value as u8);
     }
-    if place == sys::SSL_CB_CONNECT_EXIT && value <= 0 {
+    if is_stop(place, value) {
         stopped(conn);
     }
     outcome::tell(conn, place, value);
@@ -90,8 +90,13 @@ const FATAL: c_int = 2;
 /// Whether a handshake starts, is complete or has stopped, or an alert ends the connection.
 fn is_turn(Report { place, value, .. }: Report<'_>) -> bool {
     place & (sys::SSL_CB_HANDSHAKE_START | sys::SSL_CB_HANDSHAKE_DONE) != 0
-        || place == sys::SSL_CB_CONNECT_EXIT && value <= 0
+        || is_stop(place, value)
         || place == sys::SSL_CB_WRITE_ALERT && value >> 8 == FATAL
+}
+
+/// Whether a handshake has stopped, to wait or for good.
+fn is_stop(place: c_int, value: c_int) -> bool {
+    matches!(place, sys::SSL_CB_CONNECT_EXIT | sys::SSL_CB_ACCEPT_EXIT) && value <= 0
 }
 
 /// Whether a program has put an info callback of its own on the context, in place of ours.
@@ -243,7 +248,8 @@ fn stopped(conn: Conn<'_>) {
     if matches!(state.known().verdict, Verdict::Refused(_)) || start::is_only_watched(conn) {
         return;
     }
-    let Some(found) = libssl_error::of_handshake() else { return };
+    let other = || libssl_error::of_any_end(conn).map(libssl_error::Found::Libssl);
+    let Some(found) = libssl_error::of_handshake().or_else(other) else { return };
     let mut known = state.known();
     match found {
         libssl_error::Found::Verdict(error) => {

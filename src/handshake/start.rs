@@ -8,7 +8,7 @@ use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::refusals::{CONTEXT_REPLACED, foreign_session, unverified};
 use crate::handshake::{
-    client_certificate, ech, expected_host, hooks, id_context, ocsp_status, open_connections, session,
+    client_certificate, ech, expected_host, hooks, id_context, ocsp_status, open_connections, outcome, session,
 };
 use crate::libssl::layout::Found;
 use crate::libssl::queue::{self, Quiet};
@@ -32,6 +32,7 @@ fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
     open_connections::forget(conn.as_ptr().addr());
     let Ok(state) = ConnectionState::ensure(conn) else { return };
     let guard = Guard::of_conn(conn);
+    outcome::begin(conn, guard, state);
     {
         let mut known = state.known();
         let earlier = std::mem::take(&mut known.verdict);
@@ -41,7 +42,6 @@ fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
         };
         known.random = None;
         known.failure = None;
-        known.told = false;
         (known.sent_alert, known.end_reported) = (None, false);
         // A renegotiation must not forget them.
         if conn.is_in_before() {
@@ -101,7 +101,6 @@ pub fn review_hello(conn: Conn<'_>) -> bool {
             let mut known = state.known();
             known.verdict = Verdict::Pending;
             known.staple_judged = false;
-            known.told = false;
         }
         pin_security(conn, state);
         if let Some(guard) = Guard::of_conn(conn) {

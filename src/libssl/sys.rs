@@ -55,6 +55,7 @@ pub type SecurityCallback =
 pub const SSL_CB_HANDSHAKE_START: c_int = 0x10;
 pub const SSL_CB_HANDSHAKE_DONE: c_int = 0x20;
 pub const SSL_CB_CONNECT_EXIT: c_int = 0x1002;
+pub const SSL_CB_ACCEPT_EXIT: c_int = 0x2002;
 pub const SSL_CB_WRITE_ALERT: c_int = 0x4008;
 
 pub const SSL_CTRL_GET_TLSEXT_STATUS_REQ_CB: c_int = 128;

@@ -157,6 +157,20 @@ impl<'a> Conn<'a> {
         }
     }
 
+    /// Whether libssl waits for nothing any more, by the rules of SSL_get_error without its look at the error queue.
+    pub fn waits_no_more(self) -> bool {
+        let bio = match self.want() {
+            sys::SSL_READING => self.reader(),
+            sys::SSL_WRITING => self.writer(),
+            sys::SSL_NOTHING => return true,
+            // For a callback of the program's.
+            _ => return self.is_given_up(),
+        };
+        // SAFETY: the connection keeps its BIO alive.
+        let retries = !bio.is_null() && unsafe { sys::BIO_test_flags(bio, ffi::BIO_FLAGS_SHOULD_RETRY) } != 0;
+        !retries || self.is_given_up()
+    }
+
     /// The descriptors that it reads from and writes to, where it has any.
     #[doc(alias = "SSL_get_rfd")]
     #[doc(alias = "SSL_get_wfd")]

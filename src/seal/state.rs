@@ -9,7 +9,7 @@ use openssl::sha::sha256;
 use crate::audit;
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
-use crate::guard::observer::{End, Observer, Occasion};
+use crate::guard::observer::{End, Observer, Occasion, Peer};
 use crate::handshake::expected_host;
 use crate::json::Object;
 use crate::libssl::Conn;
@@ -135,7 +135,7 @@ impl Observer for Seal {
         allow::find(&Seen { hosts: hosts.unwrap_or_default(), address, leaf }, now())
     }
 
-    fn ended(&self, conn: Conn<'_>, end: &End) {
+    fn ended(&self, conn: Conn<'_>, peer: Peer, end: &End) {
         let _kept = errno::Kept::now();
         let (outcome, host, error, allowed) = match end {
             End::Connected(host) => (Outcome::Connected, host.clone(), None, None),
@@ -146,9 +146,22 @@ impl Observer for Seal {
             End::Served => (Outcome::Served, None, None, None),
         };
         self.audit(conn);
-        let peer = conn.descriptors().0.and_then(socket::peer).as_ref().map(SocketAddr::to_string);
         let of_error = || error.and_then(|error| error.host()).map(str::to_owned);
-        let host = host.or_else(of_error).or_else(|| expected_host::named(conn));
-        self.record(Event { outcome, host, error: error.cloned(), peer, allowed, time: now() });
+        let host = host.or_else(of_error).or(peer.host);
+        self.record(Event { outcome, host, error: error.cloned(), peer: peer.address, allowed, time: now() });
+    }
+
+    fn peer_of(&self, conn: Conn<'_>) -> Peer {
+        let _kept = errno::Kept::now();
+        // What a client asks a server for is the client's word, and there is no end to it.
+        let host = if conn.is_server() { None } else { expected_host::named(conn) };
+        Peer { host, address: conn.descriptors().0.and_then(socket::peer).as_ref().map(SocketAddr::to_string) }
+    }
+
+    fn given_up(&self, peer: &Peer, why: &Error) {
+        let _kept = errno::Kept::now();
+        let (host, address) = (peer.host.clone(), peer.address.clone());
+        let error = Some(why.clone());
+        self.record(Event { outcome: Outcome::Failed, host, error, peer: address, allowed: None, time: now() });
     }
 }

@@ -2,17 +2,17 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
-use std::sync::Arc;
 
 use hostlock::{Error, Policy, Result, Status, words};
-use signal_hook::consts::{SIGINT, SIGQUIT};
-use signal_hook::flag;
+use openssl::rand;
+
+use super::signals::Relay;
 
 /// What to run, and how.
 pub struct Launch<'a> {
@@ -58,17 +58,11 @@ impl Launch<'_> {
         command.env("HOSTLOCK_SEAL", self.mode).env("HOSTLOCK_SEAL_REPORT", &log.0);
         command.env("HOSTLOCK_SEAL_ALLOW", self.allow.join(","));
         command.env("HOSTLOCK_SEAL_POLICY", self.policy.unwrap_or_default());
+        let not_seen = |error| Error::new(Status::EIo, format!("the end of {program:?} could not be seen: {error}"));
+        let mut relay = Relay::new().map_err(not_seen)?;
         let mut child = command.spawn().map_err(|error| not_started(program, &error))?;
-        // What the terminal sends is for the program; who runs it waits for its end.
-        // Not before it is started: a signal that our caller ignores is to be ignored by the program too.
-        for signal in [SIGINT, SIGQUIT] {
-            // The flag is for nobody. Where it cannot be set, the signal ends us as well as the program.
-            let _ = flag::register(signal, Arc::default());
-        }
         let pid = child.id();
-        let status = child
-            .wait()
-            .map_err(|error| Error::new(Status::EIo, format!("the end of {program:?} could not be seen: {error}")))?;
+        let status = relay.wait(&mut child).map_err(not_seen)?;
         let text = fs::read(&log.0)
             .map_err(|error| Error::new(Status::EFileIo, format!("the log of events could not be read: {error}")))?;
         Ok(Ended { status, pid, log: String::from_utf8_lossy(&text).into_owned() })
@@ -93,6 +87,9 @@ fn preloaded(initialiser: &Path) -> OsString {
 
 const NAME: &str = "libhostlock_preload.so";
 
+/// Where `make install` puts libraries, where the command was built by it.
+const LIBDIR: Option<&str> = option_env!("HOSTLOCK_LIBDIR");
+
 /// Where the initialiser lies: beside the command in a build tree, or where `make install` puts it.
 fn initialiser() -> Result<PathBuf> {
     let own = env::current_exe().ok();
@@ -100,8 +97,10 @@ fn initialiser() -> Result<PathBuf> {
     let mut places: Vec<PathBuf> = Vec::new();
     places.extend(env::var_os("HOSTLOCK_PRELOAD").map(PathBuf::from));
     places.extend(directory.map(|directory| directory.join(NAME)));
-    places.extend(directory.map(|directory| directory.join("../lib/hostlock").join(NAME)));
-    places.extend(["/usr/local/lib/hostlock", "/usr/lib/hostlock"].map(|directory| Path::new(directory).join(NAME)));
+    let prefix = directory.and_then(Path::parent);
+    let libraries = prefix.into_iter().flat_map(directories_of_libraries).chain(LIBDIR.map(PathBuf::from));
+    let usual = ["/usr/local", "/usr"].into_iter().flat_map(|prefix| directories_of_libraries(Path::new(prefix)));
+    places.extend(libraries.chain(usual).map(|libraries| libraries.join("hostlock").join(NAME)));
     let found = places.iter().find(|place| place.is_file()).and_then(|place| place.canonicalize().ok());
     found.ok_or_else(|| {
         let looked: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
@@ -110,25 +109,52 @@ fn initialiser() -> Result<PathBuf> {
     })
 }
 
-/// An empty file that only we and the program can read, removed in the end.
+/// What systems take for LIBDIR: lib, lib64, and on Debian a directory for the machine.
+fn directories_of_libraries(prefix: &Path) -> Vec<PathBuf> {
+    let mut found = vec![prefix.join("lib"), prefix.join("lib64")];
+    found.push(prefix.join(format!("lib/{}-linux-gnu", env::consts::ARCH)));
+    found
+}
+
+/// An empty file in a directory of its own, both removed in the end.
+///
+/// Where we are root the program's processes may become other users, who are then to open the file for writing, by a name
+/// that nobody else can find out. Nobody but us reads it.
 struct Log(PathBuf);
 
 impl Log {
     fn new() -> Result<Log> {
+        let is_root = rustix::process::geteuid().is_root();
+        let (of_directory, of_file) = if is_root { (0o711, 0o622) } else { (0o700, 0o600) };
+        let mut name = [0; 16];
+        rand::rand_bytes(&mut name)
+            .map_err(|error| Error::new(Status::EInternal, format!("OpenSSL gives no random bytes: {error}")))?;
+        let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
         for attempt in 0..100 {
-            let path = env::temp_dir().join(format!("hostlock-{}-{attempt}.jsonl", std::process::id()));
-            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-                Ok(_) => return Ok(Log(path)),
+            let directory = env::temp_dir().join(format!("hostlock-{}-{attempt}", std::process::id()));
+            match DirBuilder::new().mode(0o700).create(&directory) {
+                Ok(()) => {
+                    let log = Log(directory.join(name).with_extension("jsonl"));
+                    let made = File::create_new(&log.0)
+                        .and_then(|file| file.set_permissions(Permissions::from_mode(of_file)))
+                        .and_then(|()| fs::set_permissions(&directory, Permissions::from_mode(of_directory)));
+                    return made.map(|()| log).map_err(|error| not_made(&directory, &error));
+                }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(Error::new(Status::EFileIo, format!("{path:?} could not be made: {error}"))),
+                Err(error) => return Err(not_made(&directory, &error)),
             }
         }
         Err(Error::new(Status::EFileIo, "no file for the log of events could be made"))
     }
 }
 
+fn not_made(path: &Path, error: &std::io::Error) -> Error {
+    Error::new(Status::EFileIo, format!("{path:?} could not be made: {error}"))
+}
+
 impl Drop for Log {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
+        let _ = self.0.parent().map(fs::remove_dir);
     }
 }
