@@ -22,7 +22,7 @@ FILLED = -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDED
 # rustup's place, for shells that did not read its profile.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help release private demo test test-long test-private lint header header-check symbols install uninstall compat \
+.PHONY: help release private demo test test-long test-private lint header header-check symbols install uninstall compat rebuild-test \
     bench bench-gate clean
 
 help:    ## lists the targets
@@ -102,6 +102,10 @@ compat:  ## runs real programs as they are and sealed; writes docs/compat.md
 	@scripts/need cargo cc libssl openssl python3
 	@cargo build --quiet
 	@python3 scripts/compat.py
+
+rebuild-test: ## builds packages of Debian with hostlock-cc, and measures them (minutes); into docs/compat.md
+	@scripts/need cargo cc libssl openssl python3 nm make pkg-config
+	@python3 scripts/rebuild_test.py --write
 
 bench:   ## compares with raw OpenSSL and others, side by side; JSON goes to target/bench.json
 	@scripts/need cargo cc libssl valgrind curl python3

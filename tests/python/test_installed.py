@@ -80,14 +80,12 @@ class Installed(unittest.TestCase):
         prefix = scratch() / "elsewhere"
         outcome = run(["make", "install", f"PREFIX={prefix}", "DESTDIR="])
         self.assertEqual(outcome.returncode, 0, outcome.stderr)
-        last = outcome.stdout.splitlines()[-2:]
-        self.assertEqual(
-            last,
-            [
-                f"hostlock is in {prefix}/lib, where the loader does not look: link programs with -Wl,-rpath,{prefix}/lib,",
-                f"or, as root: echo {prefix}/lib > /etc/ld.so.conf.d/hostlock.conf && ldconfig",
-            ],
-        )
+        lib = f"{prefix}/lib"
+        expected = [
+            f"hostlock is in {lib}, where the loader does not look: link programs with -Wl,-rpath,{lib},",
+            f"or, as root: echo {lib} > /etc/ld.so.conf.d/hostlock.conf && ldconfig",
+        ]
+        self.assertEqual(outcome.stdout.splitlines()[-2:], expected)
 
     def test_the_command_runs_and_lists_roots(self) -> None:
         listed = json.loads(must([installed() / "bin/hostlock", "roots", "list", "--source", "bundled", "--json"]))
