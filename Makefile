@@ -8,13 +8,23 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p;/^version/q' Cargo.toml)
 SONAME := libhostlock.so.$(firstword $(subst ., ,$(VERSION)))
 REAL := libhostlock.so.$(VERSION)
+# Empty where the symbols are to stay.
+STRIP ?= strip
+REBUILD_HEADERS := hostlock/openssl.h hostlock/mapping.h hostlock/shadow/openssl/ssl.h
+# What libhostlock.a needs from the system, as its OpenSSL says.
+STATIC_LIBS = $(or $(shell pkg-config --static --libs openssl 2>/dev/null),-lssl -lcrypto -ldl -lpthread) -lm
+# Where the loader looks by itself a path of the program's own could only be in the way.
+RPATH = $(if $(filter /lib/ /lib64/ /usr/lib/ /usr/lib64/ /usr/lib/%-linux-gnu/,$(LIBDIR)/),,"-Wl,-rpath,$(LIBDIR)")
+# What stands in the templates.
+FILLED = -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \
+    -e 's|@VERSION@|$(VERSION)|g' -e 's|@STATIC_LIBS@|$(strip $(STATIC_LIBS))|g' -e 's|@RPATH@|$(RPATH)|g'
 
 # rustup's place, for shells that did not read its profile.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 # Where the command looks for what it preloads.
 release install: export HOSTLOCK_LIBDIR := $(LIBDIR)
 
-.PHONY: help release private demo test test-long test-private lint header header-check symbols install uninstall compat \
+.PHONY: help release private demo test test-long test-private lint header header-check symbols install uninstall compat rebuild-test \
     bench bench-gate clean
 
 help:    ## lists the targets
@@ -23,8 +33,7 @@ help:    ## lists the targets
 release: ## builds what is installed
 # Another user (sudo make install) may have no cargo: what was built before is then installed.
 	@if command -v cargo >/dev/null || ! test -f $(TARGET)/release/hostlock; then \
-	    scripts/need cargo cc libssl && cargo build --release --lib --package hostlock --package hostlock-preload \
-	    && cargo build --release --package hostlock-cli; fi
+	    scripts/need cargo cc libssl && cargo build --release; fi
 
 private: ## builds the library with a libssl of its own inside (minutes)
 	@scripts/need cargo cc perl make
@@ -70,22 +79,35 @@ install: release ## installs the library and the command under DESTDIR and PREFI
 	ln -sf $(SONAME) "$(DESTDIR)$(LIBDIR)/libhostlock.so"
 	install -m 755 $(TARGET)/release/libhostlock_preload.so "$(DESTDIR)$(LIBDIR)/hostlock/libhostlock_preload.so"
 	install -m 644 $(TARGET)/release/libhostlock.a "$(DESTDIR)$(LIBDIR)/libhostlock.a"
+	@! command -v "$(STRIP)" >/dev/null || for file in "$(BINDIR)/hostlock" "$(LIBDIR)/$(REAL)" \
+	    "$(LIBDIR)/hostlock/libhostlock_preload.so" "$(LIBDIR)/libhostlock.a"; do \
+	    $(STRIP) --strip-unneeded -R .llvmbc -R .llvmcmd "$(DESTDIR)$$file" || exit 1; done
 	install -m 644 include/hostlock.h "$(DESTDIR)$(INCLUDEDIR)/hostlock.h"
-	install -D -m 644 include/hostlock/openssl.h "$(DESTDIR)$(INCLUDEDIR)/hostlock/openssl.h"
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-	    -e 's|@VERSION@|$(VERSION)|' hostlock.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/hostlock.pc"
+	for header in $(REBUILD_HEADERS); do \
+	    install -D -m 644 "include/$$header" "$(DESTDIR)$(INCLUDEDIR)/$$header" || exit 1; done
+	sed $(FILLED) hostlock.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/hostlock.pc"
+	sed $(FILLED) -e 's|@COMPILER@|$${HOSTLOCK_CC:-cc}|' scripts/hostlock-cc.in > "$(DESTDIR)$(BINDIR)/hostlock-cc"
+	sed $(FILLED) -e 's|@COMPILER@|$${HOSTLOCK_CXX:-c++}|' scripts/hostlock-cc.in > "$(DESTDIR)$(BINDIR)/hostlock-c++"
+	chmod 755 "$(DESTDIR)$(BINDIR)/hostlock-cc" "$(DESTDIR)$(BINDIR)/hostlock-c++"
+	@test -n "$(DESTDIR)" || scripts/loader "$(LIBDIR)"
 
 uninstall: ## removes what install put there
-	rm -f "$(DESTDIR)$(BINDIR)/hostlock" "$(DESTDIR)$(LIBDIR)/libhostlock.so" "$(DESTDIR)$(LIBDIR)/$(SONAME)" "$(DESTDIR)$(LIBDIR)/$(REAL)" \
+	rm -f "$(DESTDIR)$(BINDIR)/hostlock" "$(DESTDIR)$(BINDIR)/hostlock-cc" "$(DESTDIR)$(BINDIR)/hostlock-c++" \
+	    "$(DESTDIR)$(LIBDIR)/libhostlock.so" "$(DESTDIR)$(LIBDIR)/$(SONAME)" "$(DESTDIR)$(LIBDIR)/$(REAL)" \
 	    "$(DESTDIR)$(LIBDIR)/libhostlock.a" "$(DESTDIR)$(INCLUDEDIR)/hostlock.h" \
-	    "$(DESTDIR)$(INCLUDEDIR)/hostlock/openssl.h" \
+	    $(REBUILD_HEADERS:%="$(DESTDIR)$(INCLUDEDIR)/%") \
 	    "$(DESTDIR)$(LIBDIR)/pkgconfig/hostlock.pc" "$(DESTDIR)$(LIBDIR)/hostlock/libhostlock_preload.so"
-	-rmdir "$(DESTDIR)$(LIBDIR)/hostlock" "$(DESTDIR)$(INCLUDEDIR)/hostlock"
+	-rmdir "$(DESTDIR)$(LIBDIR)/hostlock" "$(DESTDIR)$(INCLUDEDIR)/hostlock/shadow/openssl" \
+	    "$(DESTDIR)$(INCLUDEDIR)/hostlock/shadow" "$(DESTDIR)$(INCLUDEDIR)/hostlock"
 
 compat:  ## runs real programs as they are and sealed; writes docs/compat.md
 	@scripts/need cargo cc libssl openssl python3
-	@cargo build --quiet --workspace
+	@cargo build --quiet
 	@python3 scripts/compat.py
+
+rebuild-test: ## builds packages of Debian with hostlock-cc, and measures them (minutes); into docs/compat.md
+	@scripts/need cargo cc libssl openssl python3 nm make pkg-config
+	@python3 scripts/rebuild_test.py --write
 
 bench:   ## compares with raw OpenSSL and others, side by side; JSON goes to target/bench.json
 	@scripts/need cargo cc libssl valgrind curl python3

@@ -156,7 +156,7 @@ fn replaced(text: &str, old: &str, new: &str) -> String {
 }
 
 /// Rust's "# Safety" sections repeat for Rust readers what the C text says; names get the header's prefix, and the members
-/// of an enum one line of comment each.
+/// of an enum one line of comment each, the last no comma behind it: C89 has none there.
 fn tidy(text: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut in_safety = false;
@@ -176,6 +176,11 @@ fn tidy(text: &str) -> String {
                 lines.push(comment);
                 continue;
             }
+        }
+        if line.starts_with('}')
+            && let Some(last) = lines.last_mut()
+        {
+            last.truncate(last.trim_end_matches(',').len());
         }
         if !in_safety {
             lines.push(line.to_owned());

@@ -538,7 +538,7 @@ enum hostlock_status {
     /** The two sides have no application protocol in common (ALPN, RFC 7301). */
     HOSTLOCK_E_NO_COMMON_PROTOCOL = -75,
     /** This process has no memory left. The peer is not to blame, and the same call may succeed later. */
-    HOSTLOCK_E_NO_MEMORY = -76,
+    HOSTLOCK_E_NO_MEMORY = -76
 };
 
 /**
@@ -690,7 +690,7 @@ int hostlock_ctx_trust_mem(hostlock_ctx *ctx,
  *
  * They are those in the file of SSL_CERT_FILE and the directories of SSL_CERT_DIR where these are set (not in a setuid
  * process), else the operating system's, else the bundled ones. The environment is looked at by this call, and where
- * nothing is named when the context is made. What the environment names must be good: a missing or broken file is an
+ * nothing is named when the context is made or hardened. What the environment names must be good: a missing or broken file is an
  * error here, and in the handshake where the roots were not asked for by this call.
  *
  * They are read once per process, and again when the files have changed: the next context sees it at once where a file
@@ -1194,8 +1194,8 @@ const char *hostlock_ctx_insecure_reason(hostlock_ctx *ctx, size_t index);
 /**
  * Makes an SSL_CTX that the program made itself as safe as one of hostlock_client_new, in place: versions, options,
  * cipher suites, key exchange groups and signature algorithms become the policy's; every certificate is checked
- * against the host inside the handshake; the system's roots are trusted where the program has loaded none. What the
- * program chose stays where it is strong enough: the order of its suites, a higher level, its roots, its own host. Its
+ * against the host inside the handshake; the system's roots, as they are at this call, are trusted where the program has
+ * loaded none. What the program chose stays where it is strong enough: the order of its suites, a higher level, its roots, its own host. Its
  * callbacks (verify, certificate verify, security, info, status) are called by hostlock's: they may refuse, never
  * accept.
  *
@@ -1216,6 +1216,15 @@ HOSTLOCK_MUST_USE
 int hostlock_harden(hostlock_ctx *ctx,
                     const char *policy,
                     const char *host);
+
+/**
+ * As hostlock_harden with NULL as the host, for code that knows nothing of hostlock: where it fails the reason is on
+ * OpenSSL's error queue too, where such code looks. It is what code calls that was built with hostlock-cc or with
+ * hostlock/openssl.h.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_harden_or_raise(hostlock_ctx *ctx,
+                             const char *policy);
 
 /**
  * Says whether a context of hostlock_client_new, hostlock_server_new, hostlock_harden or a sealed process is still as

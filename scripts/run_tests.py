@@ -26,6 +26,7 @@ SUITES = {
 # These take minutes. Whether they ended well is the one claim of those that are no test runners.
 LONG_SUITES = {
     "fuzz": ["sh", "-c", "fuzz/run && echo 'ok - every fuzz target ran for its time and found nothing'"],
+    "rebuild": [sys.executable, "scripts/rebuild_test.py"],
     "private-rust": ["scripts/private", "test", "--no-fail-fast"],
     "private-python": [sys.executable, "-W", "error", "-m", "unittest", "discover", "-v", "-s", "tests/private"],
 }

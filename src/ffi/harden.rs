@@ -7,13 +7,14 @@ use super::boundary::{status, text_bytes};
 use super::context::policy_of;
 use super::{hostlock_ctx, hostlock_report};
 use crate::harden::{self, intact};
+use crate::error::Result;
 use crate::host::Reference;
-use crate::libssl::ours;
+use crate::libssl::{ours, queue};
 
 /// Makes an `SSL_CTX` that the program made itself as safe as one of hostlock_client_new, in place: versions, options,
 /// cipher suites, key exchange groups and signature algorithms become the policy's; every certificate is checked
-/// against the host inside the handshake; the system's roots are trusted where the program has loaded none. What the
-/// program chose stays where it is strong enough: the order of its suites, a higher level, its roots, its own host. Its
+/// against the host inside the handshake; the system's roots, as they are at this call, are trusted where the program has
+/// loaded none. What the program chose stays where it is strong enough: the order of its suites, a higher level, its roots, its own host. Its
 /// callbacks (verify, certificate verify, security, info, status) are called by hostlock's: they may refuse, never
 /// accept.
 ///
@@ -44,6 +45,26 @@ pub unsafe extern "C" fn hostlock_harden(ctx: *mut hostlock_ctx, policy: *const 
         harden::harden(unsafe { ours::ctx(ctx)? }, choice, host)
     })
 }
+
+/// As hostlock_harden with NULL as the host, for code that knows nothing of hostlock: where it fails the reason is on
+/// OpenSSL's error queue too, where such code looks. It is what code calls that was built with hostlock-cc or with
+/// hostlock/openssl.h.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX` that no other thread uses now; `policy` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_harden_or_raise(ctx: *mut hostlock_ctx, policy: *const c_char) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        let choice = unsafe { policy_of(policy) };
+        // SAFETY: the caller promises NULL or a live context of any libssl that no other thread uses.
+        let hardened = choice.and_then(|choice| harden::harden(unsafe { ours::ctx(ctx)? }, choice, NO_HOST));
+        hardened.inspect_err(queue::raise)
+    })
+}
+
+const NO_HOST: Option<fn() -> Result<Reference>> = None;
 
 /// Says whether a context of hostlock_client_new, hostlock_server_new, hostlock_harden or a sealed process is still as
 /// hostlock left it, and what the program undid since: a lower version, level or weak suite, an option, verification

@@ -78,7 +78,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_mem(ctx: *mut hostlock_ctx, data: *c
 ///
 /// They are those in the file of SSL_CERT_FILE and the directories of SSL_CERT_DIR where these are set (not in a setuid
 /// process), else the operating system's, else the bundled ones. The environment is looked at by this call, and where
-/// nothing is named when the context is made. What the environment names must be good: a missing or broken file is an
+/// nothing is named when the context is made or hardened. What the environment names must be good: a missing or broken file is an
 /// error here, and in the handshake where the roots were not asked for by this call.
 ///
 /// They are read once per process, and again when the files have changed: the next context sees it at once where a file

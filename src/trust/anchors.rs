@@ -46,8 +46,8 @@ struct Implicit {
     chosen: AtomicBool,
     /// Whether the system's roots may stand in: they say nothing about a server's clients.
     may_stand_in: bool,
-    /// The system's roots as they were when the context was made, or for a program's context when they were first
-    /// needed; a failure counts only where they are needed.
+    /// The system's roots as they were when the context was made or hardened: what the program does later to its
+    /// environment or its root directory does not touch them. A failure counts only where they are needed.
     system: OnceLock<Result<Arc<Index>>>,
     store: OnceLock<X509Store>,
 }
@@ -57,9 +57,6 @@ impl Anchors {
     /// program names none.
     pub fn of_new_context(ctx: Ctx<'_>, may_stand_in: bool) -> Result<Anchors> {
         let anchors = Anchors::of(ctx, may_stand_in, false)?;
-        if may_stand_in {
-            let _ = anchors.implicit.system.set(source::system());
-        }
         let stand_in = Arc::clone(&anchors.implicit) as Arc<dyn StandIn>;
         hooks::install(&anchors.born, Some(stand_in))?;
         Ok(anchors)
@@ -73,8 +70,12 @@ impl Anchors {
     fn of(ctx: Ctx<'_>, may_stand_in: bool, foreign: bool) -> Result<Anchors> {
         let born = ctx.cert_store().and_then(owner);
         let born = born.ok_or_else(|| Error::new(Status::EInternal, "the context has no certificate store"))?;
-        let implicit =
-            Implicit { chosen: AtomicBool::new(false), may_stand_in, system: OnceLock::new(), store: OnceLock::new() };
+        let system = OnceLock::new();
+        // What a program has named by now is what counts, and what it will be.
+        if may_stand_in && store::is_untouched(&born).unwrap_or(false) {
+            let _ = system.set(source::system());
+        }
+        let implicit = Implicit { chosen: AtomicBool::new(false), may_stand_in, system, store: OnceLock::new() };
         Ok(Anchors {
             born,
             foreign,

@@ -20,7 +20,7 @@ Event = dict[str, Any]
 @functools.cache
 def built() -> Path:
     """The directory of libhostlock, the initialiser and the command as this source tree builds them."""
-    must(["cargo", "build", "--quiet", "--workspace"])
+    must(["cargo", "build", "--quiet"])
     return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug"
 
 

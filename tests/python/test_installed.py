@@ -7,13 +7,17 @@ import re
 import unittest
 from pathlib import Path
 
-from support import HEADER, ROOT, example, installed, must, pkg_config, run, scratch
+from support import HEADER, ROOT, Authority, Server, example, installed, must, pkg_config, run, scratch
 
 VERSION = re.findall(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[0]
 FILES = [
     "bin/hostlock",
+    "bin/hostlock-c++",
+    "bin/hostlock-cc",
     "include/hostlock.h",
+    "include/hostlock/mapping.h",
     "include/hostlock/openssl.h",
+    "include/hostlock/shadow/openssl/ssl.h",
     "lib/hostlock/libhostlock_preload.so",
     "lib/libhostlock.a",
     "lib/libhostlock.so",
@@ -21,6 +25,16 @@ FILES = [
     f"lib/libhostlock.so.{VERSION}",
     "lib/pkgconfig/hostlock.pc",
 ]
+# A machine of its own, as far as files go: what is written to these directories is gone with the process.
+ALONE = """set -eu
+tmp=$(mktemp -d)
+mount -t tmpfs none "$tmp"
+for place in /usr/local /etc "$ROOT"; do
+    mkdir -p "$tmp$place/new" "$tmp$place/work"
+    mount -t overlay overlay -o "lowerdir=$place,upperdir=$tmp$place/new,workdir=$tmp$place/work" "$place"
+done
+cd "$ROOT"
+"""
 
 
 def files(directory: Path) -> list[str]:
@@ -34,6 +48,44 @@ class Installed(unittest.TestCase):
         self.assertEqual((library / "libhostlock.so").readlink().name, "libhostlock.so.0")
         self.assertEqual((library / "libhostlock.so.0").readlink().name, f"libhostlock.so.{VERSION}")
         self.assertEqual((installed() / "include/hostlock.h").read_bytes(), HEADER.read_bytes())
+
+    def test_what_is_installed_was_built_by_one_call_and_is_not_built_again(self) -> None:
+        installed()
+        again = run(["make", "install", f"PREFIX={scratch() / 'again'}", "DESTDIR="])
+        self.assertEqual((again.returncode, re.findall("Compiling .*", again.stderr)), (0, []))
+
+    def test_it_is_stripped_of_what_no_program_needs(self) -> None:
+        for name, most in ((f"lib/libhostlock.so.{VERSION}", 5), ("bin/hostlock", 6), ("lib/libhostlock.a", 20)):
+            with self.subTest(name=name):
+                self.assertNotRegex(must(["readelf", "-SW", installed() / name]), r"\.debug_(info|line)|\.llvmbc")
+                self.assertLess((installed() / name).stat().st_size, most << 20)
+
+    def test_the_lines_of_the_readme_run_as_they_are_printed(self) -> None:
+        lines = re.findall(r"^    (make install .*\n(?:    .*\n)+)", (ROOT / "README.md").read_text(), re.MULTILINE)
+        self.assertEqual(len(lines), 1)
+        installed()
+        alone = ["unshare", "--mount", "sh", "-c"]
+        if run([*alone, f"{ALONE}true"], ROOT=str(ROOT)).returncode != 0:
+            self.skipTest("only root can have a file system to itself, and not everywhere")
+        authority = Authority("Readme CA")
+        with Server(authority.issue("localhost")) as port:
+            script = lines[0].replace("    ", "").replace("example.org", f"localhost {port}")
+            outcome = run([*alone, ALONE + script], ROOT=str(ROOT), SSL_CERT_FILE=str(authority.certificate))
+        self.assertEqual(outcome.returncode, 0, outcome.stdout + outcome.stderr)
+        self.assertIn("</HTML>", outcome.stdout)
+        self.assertNotIn("the loader", outcome.stdout)
+        self.assertFalse((ROOT / "client").exists())
+
+    def test_where_the_loader_does_not_look_the_last_words_say_what_to_do(self) -> None:
+        prefix = scratch() / "elsewhere"
+        outcome = run(["make", "install", f"PREFIX={prefix}", "DESTDIR="])
+        self.assertEqual(outcome.returncode, 0, outcome.stderr)
+        lib = f"{prefix}/lib"
+        expected = [
+            f"hostlock is in {lib}, where the loader does not look: link programs with -Wl,-rpath,{lib},",
+            f"or, as root: echo {lib} > /etc/ld.so.conf.d/hostlock.conf && ldconfig",
+        ]
+        self.assertEqual(outcome.stdout.splitlines()[-2:], expected)
 
     def test_the_command_runs_and_lists_roots(self) -> None:
         listed = json.loads(must([installed() / "bin/hostlock", "roots", "list", "--source", "bundled", "--json"]))
@@ -58,17 +110,34 @@ class Installed(unittest.TestCase):
         self.assertIn("libhostlock.so.0", needed)
         self.assertEqual([name for name in needed if name.startswith(("libssl", "libcrypto"))], [])
 
-    def test_a_program_can_carry_the_static_library(self) -> None:
-        program = scratch() / "static-client"
-        flags = [
-            flag if flag != "-lhostlock" else "-l:libhostlock.a"
-            for flag in pkg_config("--static", "--cflags", "--libs", "hostlock")
-        ]
-        must(["cc", ROOT / "examples/client.c", *flags, "-o", program])
-        self.assertNotIn("libhostlock", must(["readelf", "-d", program]))
-        refused = run([program, "a..b"])
-        self.assertEqual(refused.returncode, 1)
-        self.assertIn("a..b", refused.stderr)
+    def test_a_program_without_openssl_is_compiled_where_openssl_has_no_headers(self) -> None:
+        ours = {"PKG_CONFIG_LIBDIR": str(installed() / "lib/pkgconfig"), "PKG_CONFIG_PATH": ""}
+        cflags = must(["pkg-config", "--cflags", "--libs", "hostlock"], **ours).split()
+        self.assertEqual(cflags, [f"-I{installed()}/include", f"-L{installed()}/lib", "-lhostlock"])
+
+    def test_the_static_flags_link_a_program_that_runs(self) -> None:
+        """All static; and hostlock alone, whose shared library the linker would otherwise prefer."""
+        flags = pkg_config("--static", "--cflags", "--libs", "hostlock")
+        archive = [flag if flag != "-lhostlock" else "-l:libhostlock.a" for flag in flags]
+        ways = {
+            "line": [*flags, f"-Wl,-rpath,{installed()}/lib"],
+            "archive": archive,
+            # glibc warns that it looks names up by shared libraries all the same.
+            "static": ["-static", *flags],
+            "static-pie": ["-static-pie", *flags],
+        }
+        authority = Authority("Static CA")
+        with Server(authority.issue("localhost")) as port:
+            for way, with_flags in ways.items():
+                with self.subTest(way=way):
+                    program = scratch() / f"client-{way}"
+                    must(["cc", ROOT / "examples/client.c", *with_flags, "-o", program])
+                    needed = re.findall(r"Shared library: \[(.*?)\]", must(["readelf", "-d", program]))
+                    self.assertEqual("libhostlock.so.0" in needed, way == "line")
+                    self.assertEqual(needed == [], way.startswith("static"))
+                    self.assertIn("</HTML>", must([program, "localhost", str(port), authority.certificate]))
+                    refused = run([program, "127.0.0.1", str(port), authority.certificate])
+                    self.assertEqual((refused.returncode, refused.stdout), (1, ""))
 
 
 if __name__ == "__main__":
