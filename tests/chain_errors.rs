@@ -83,7 +83,8 @@ fn an_issuer_that_may_be_unknown_or_an_intermediate_is_called_unknown_with_both_
 #[test]
 fn a_namesake_that_was_sent_is_told_and_does_not_hide_the_one_who_signed() {
     let root = Raw::ca("Root").self_signed();
-    let (ours, theirs) = (Raw::ca("Middle").issued_by(&root), Raw::ca("Middle").issued_by(&Raw::ca("Far").self_signed()));
+    let (ours, theirs) =
+        (Raw::ca("Middle").issued_by(&root), Raw::ca("Middle").issued_by(&Raw::ca("Far").self_signed()));
     let leaf = Raw { authority_key: false, ..Raw::leaf(HOST) }.issued_by(&theirs);
     let words = ["its issuer \"CN=Far\" is not one of the trust anchors"];
     for sent in [[&leaf, &ours, &theirs], [&leaf, &theirs, &ours]] {

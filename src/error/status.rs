@@ -147,7 +147,8 @@ pub enum Status {
     EPlaintext = -73,
     /// The peer broke the TLS protocol.
     EProtocol = -74,
-    /// This process has no memory left. The peer is not to blame, and the same call may succeed later.
+    /// This process has no memory left, or OpenSSL failed on this side in the way that it then does. The peer is not to
+    /// blame, and the same call may succeed later.
     ENoMemory = -75,
 }
 

@@ -235,7 +235,7 @@ fn stopped(conn: Conn<'_>) {
     if matches!(state.known().verdict, Verdict::Refused(_)) || start::is_only_watched(conn) {
         return;
     }
-    let Some(found) = libssl_error::of_handshake() else { return };
+    let Some(found) = libssl_error::of_handshake(conn) else { return };
     let mut known = state.known();
     match found {
         libssl_error::Found::Verdict(error) => {
