@@ -321,8 +321,10 @@ char *hostlock_conn_info(const hostlock_conn *conn);
  */
 
 /**
- * This thread's last failure, or NULL where none has failed yet. The pointer lives until the next failing hostlock
- * call of the same thread; _free functions neither reset nor set it. Keep one with hostlock_error_dup.
+ * This thread's last failure, or NULL where none has failed yet: of a hostlock call, or of a handshake on a hostlock
+ * context that plain OpenSSL calls drove (SSL_connect, SSL_do_handshake, a first SSL_read), so that a caller who has lost
+ * the SSL still finds why it was refused. The pointer lives until the thread's next failure of either kind; _free
+ * functions neither reset nor set it. Keep one with hostlock_error_dup.
  */
 const hostlock_error *hostlock_last_error(void);
 
@@ -398,8 +400,8 @@ const char *hostlock_error_chain_text(const hostlock_error *error);
 
 /**
  * All of it as one JSON object: "status" (its name, as hostlock_status_name gives it), "code" (its number), "message",
- * "hint", and where they are known "host", "names", "x509_code", "time" and "certificate" ("depth", "subject"). "{}"
- * for NULL.
+ * "hint", and where they are known "host", "names", "x509_code", "time" and "certificate" ("depth", "subject",
+ * which has no quotes of its own). "{}" for NULL.
  */
 const char *hostlock_error_json(const hostlock_error *error);
 
@@ -444,9 +446,9 @@ enum hostlock_status {
     HOSTLOCK_E_NOT_YET_VALID = -21,
     /** The peer's own certificate is self-signed and not trusted. */
     HOSTLOCK_E_SELF_SIGNED = -22,
-    /** The chain ends at an issuer that is not a trust anchor. */
+    /** The chain ends at an issuer that is not a trust anchor: a CA that is not trusted, or an intermediate that was not sent. */
     HOSTLOCK_E_UNKNOWN_ISSUER = -23,
-    /** The peer did not send the intermediate certificate that links its own to a trust anchor. */
+    /** The peer did not send the intermediate certificate that links its own to a trust anchor, as other certificates show. */
     HOSTLOCK_E_MISSING_INTERMEDIATE = -24,
     /** A certificate may not be used for this purpose (extended key usage, key usage or CA flag). */
     HOSTLOCK_E_WRONG_PURPOSE = -25,
@@ -470,7 +472,7 @@ enum hostlock_status {
     HOSTLOCK_E_NO_CERTIFICATE = -34,
     /** The connection was made without hostlock's verification (resumed, anonymous, pre-shared key, or a replaced callback). */
     HOSTLOCK_E_UNVERIFIED = -35,
-    /** The application's own verify callback refused the chain. */
+    /** A callback of the application's own refused the chain, or ended the handshake. */
     HOSTLOCK_E_APPLICATION_REFUSED = -36,
     /** The chain does not contain any of the pinned keys. */
     HOSTLOCK_E_PIN_MISMATCH = -37,
@@ -514,10 +516,15 @@ enum hostlock_status {
     HOSTLOCK_E_NO_COMMON_CIPHER = -71,
     /** The peer ended the connection with a TLS alert. */
     HOSTLOCK_E_ALERT = -72,
-    /** The peer answered in plain text: this port does not speak TLS. */
+    /** The peer does not speak TLS: a server on the wrong port, or a client that sent a plain request. */
     HOSTLOCK_E_PLAINTEXT = -73,
     /** The peer broke the TLS protocol. */
     HOSTLOCK_E_PROTOCOL = -74,
+    /**
+     * This process has no memory left, or OpenSSL failed on this side in the way that it then does. The peer is not to
+     * blame, and the same call may succeed later.
+     */
+    HOSTLOCK_E_NO_MEMORY = -75,
 };
 
 /**
