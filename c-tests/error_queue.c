@@ -103,12 +103,32 @@ static void handshakes(int version)
     claim(is_verify_failed(ERR_get_error()) && ERR_peek_error() == 0, "  there is nothing else");
     claim(hostlock_error_status(hostlock_conn_error(ssl)) == HOSTLOCK_E_HOST_MISMATCH,
           "  the connection's error is the reason itself");
+    claim(hostlock_last_error() == hostlock_conn_error(ssl), "  and so is the thread's last error");
     claim(SSL_get_verify_result(ssl) == X509_V_ERR_HOSTNAME_MISMATCH, "  SSL_get_verify_result says host name mismatch");
     line_close(line, NULL);
     SSL_free(ssl);
+    claim(hostlock_error_status(hostlock_last_error()) == HOSTLOCK_E_HOST_MISMATCH,
+          "  where a caller finds it who has lost the connection");
     SSL_CTX_free(ctx);
     server_free(right);
     server_free(impostor);
+}
+
+/* Where no host is known OpenSSL's code is not that of a mismatch: programs would say that the certificate is another's. */
+static void no_host(int version)
+{
+    struct server *right = server_new(&(struct manner){.identity = identity(RIGHT), .version = version});
+    SSL_CTX *ctx = client_context();
+    SSL *ssl = client_connection(ctx, NULL);
+    struct outcome outcome;
+    converse(ssl, right, &outcome);
+    claim(hostlock_error_status(hostlock_last_error()) == HOSTLOCK_E_NO_HOST &&
+              hostlock_error_x509_code(hostlock_last_error()) == X509_V_ERR_APPLICATION_VERIFICATION &&
+              SSL_get_verify_result(ssl) == X509_V_ERR_APPLICATION_VERIFICATION,
+          "without a host OpenSSL says application verification failure on %s", version_name(version));
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    server_free(right);
 }
 
 /* A refusal of one connection is not seen by another of the same thread. */
@@ -136,6 +156,8 @@ int main(void)
     setting_up();
     handshakes(TLS1_2_VERSION);
     handshakes(TLS1_3_VERSION);
+    no_host(TLS1_2_VERSION);
+    no_host(TLS1_3_VERSION);
     two_connections();
     return finish();
 }

@@ -211,6 +211,7 @@ static void by_handshake(SSL_CTX *ctx, SSL_CTX *peer_ctx, int version, const str
     SSL_set_msg_callback(judge, watch);
     SSL_set_msg_callback_arg(judge, &verdict->seen);
     int host_refused = host != NULL ? hostlock_conn_set_host(judge, host) : 0;
+    hostlock_error *naming = host_refused != 0 ? hostlock_error_dup(hostlock_last_error()) : NULL;
     /* The longest chain takes some ten turns; one that never ends is no verdict, and is reported as a difference. */
     int turns = 0, judge_goes_on, peer_goes_on;
     do {
@@ -230,8 +231,9 @@ static void by_handshake(SSL_CTX *ctx, SSL_CTX *peer_ctx, int version, const str
     /* A host that is none was refused when it was named; the handshake must then be refused for that. */
     if (host_refused != 0 && verdict->status == HOSTLOCK_E_POISONED) {
         verdict->status = host_refused;
-        snprintf(verdict->message, sizeof(verdict->message), "%s", hostlock_error_message(hostlock_last_error()));
+        snprintf(verdict->message, sizeof(verdict->message), "%s", hostlock_error_message(naming));
     }
+    hostlock_error_free(naming);
     SSL_free(judge);
     SSL_free(peer);
 }

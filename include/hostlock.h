@@ -537,7 +537,10 @@ enum hostlock_status {
     HOSTLOCK_E_PROTOCOL = -74,
     /** The two sides have no application protocol in common (ALPN, RFC 7301). */
     HOSTLOCK_E_NO_COMMON_PROTOCOL = -75,
-    /** This process has no memory left. The peer is not to blame, and the same call may succeed later. */
+    /**
+     * This process has no memory left, or OpenSSL failed on this side in the way that it then does. The peer is not to
+     * blame, and the same call may succeed later.
+     */
     HOSTLOCK_E_NO_MEMORY = -76
 };
 

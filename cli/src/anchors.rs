@@ -70,14 +70,24 @@ pub struct Tolerance {
 
 /// A root as JSON; docs/roots.md lists the keys.
 pub fn as_json(root: &Root) -> Value {
-    json!({
+    let mut item = json!({
         "name": root.name,
         "subject": root.subject,
         "sha256": hex(&root.sha256),
         "not_before": words::time(root.not_before),
         "not_after": words::time(root.not_after),
         "distrust_after": root.distrust_after.map(words::time),
-    })
+    });
+    if let (Value::Object(keys), Some(uses)) = (&mut item, &root.uses) {
+        keys.insert("trusted_for".to_owned(), json!(uses.trusted));
+        keys.insert("rejected_for".to_owned(), json!(uses.rejected));
+    }
+    item
+}
+
+/// The trust settings of a root, in words; nothing for a plain one.
+pub fn uses(root: &Root) -> String {
+    root.uses.as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
 /// The date alone.

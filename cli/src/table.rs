@@ -19,6 +19,15 @@ impl Table {
         self.rows.push((style, cells));
     }
 
+    /// Leaves the last column out where all of its cells are empty.
+    pub fn without_empty_last(mut self) -> Table {
+        let last = self.headings.len().saturating_sub(1);
+        if self.rows.iter().all(|(_, cells)| cells.get(last).is_none_or(String::is_empty)) {
+            self.headings.truncate(last);
+        }
+        self
+    }
+
     /// The lines; a table without rows has none.
     pub fn text(&self, coloured: bool) -> String {
         if self.rows.is_empty() {

@@ -141,6 +141,39 @@ fn diff_of_equal_sources_ends_with_0_in_whatever_form_and_order_they_are() {
     assert_eq!(ran.stdout.lines().count(), 1);
 }
 
+/// A file of a TRUSTED CERTIFICATE, as `openssl x509 -trustout` writes it.
+fn trusted(scratch: &Scratch, name: &str, certificate: &X509, options: &[&str]) -> std::path::PathBuf {
+    let (plain, out) = (scratch.file("plain.pem", pem(&[certificate])), scratch.join(name));
+    let mut command = Command::new("openssl");
+    command.env_remove("LD_LIBRARY_PATH").args(["x509", "-trustout", "-in"]).arg(&plain).arg("-out").arg(&out);
+    assert!(command.args(options).status().unwrap().success());
+    out
+}
+
+#[test]
+fn list_and_diff_show_what_a_trusted_certificate_is_for() {
+    let scratch = Scratch::new();
+    let root = ca("A Root");
+    let plain = scratch.file("a.pem", pem(&[&root]));
+    let mail = trusted(&scratch, "b.pem", &root, &["-addtrust", "emailProtection", "-addreject", "serverAuth"]);
+    let ran = run(&["list", "--source", text(&mail)]);
+    assert!(
+        ran.stdout.contains("TRUST SETTINGS") && ran.stdout.contains("emailProtection, not serverAuth"),
+        "{}",
+        ran.stdout
+    );
+    assert!(!run(&["list", "--source", text(&plain)]).stdout.contains("TRUST SETTINGS"));
+    let item = &run(&["list", "--json", "--source", text(&mail)]).json()["roots"][0];
+    assert_eq!(item["trusted_for"], serde_json::json!(["emailProtection"]));
+    assert_eq!(item["rejected_for"], serde_json::json!(["serverAuth"]));
+    let ran = run(&["diff", text(&plain), text(&mail)]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stdout.contains("all uses -> emailProtection, not serverAuth"), "{}", ran.stdout);
+    let json = run(&["diff", "--json", text(&plain), text(&mail)]).json();
+    assert_eq!((&json["changed"][0]["trusted_for_a"], &json["same"]), (&Value::Null, &Value::from(0)));
+    assert_eq!(json["changed"][0]["rejected_for_b"], serde_json::json!(["serverAuth"]));
+}
+
 #[test]
 fn expiring_finds_what_has_expired_and_what_will_soon() {
     let scratch = Scratch::new();

@@ -84,6 +84,7 @@ pub fn x509_error(code: c_int, depth: usize, shown: &Shown<'_>) -> Error {
     let issuer = name_text(certificate.issuer_name());
     let error = match code {
         ffi::X509_V_ERR_OUT_OF_MEM => OutOfMemory.into(),
+        EE_KEY_TOO_SMALL | CA_KEY_TOO_SMALL if was_not_read(certificate) => OutOfMemory.into(),
         ffi::X509_V_ERR_CERT_HAS_EXPIRED => {
             let until = time_text(certificate.not_after());
             dated(Status::EExpired, format!("{who} expired on {until}"), certificate.not_after()).with_hint(format!(
@@ -304,6 +305,18 @@ fn key_text(certificate: &X509Ref) -> String {
             format!("a key of {} bits ({kind}), which is too weak", key.bits())
         }
         Err(_) => "a key that OpenSSL cannot read".to_owned(),
+    }
+}
+
+/// Whether OpenSSL had no memory to read a key that it can read.
+fn was_not_read(certificate: &X509Ref) -> bool {
+    match certificate.public_key() {
+        Ok(key) => key.bits() == 0,
+        // It tries once only, when it reads the certificate.
+        Err(_) => {
+            let again = certificate.to_der().and_then(|der| X509::from_der(&der));
+            again.is_ok_and(|again| again.public_key().is_ok())
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::chain::path_search::cost;
 use crate::error::{Error, Status};
 use crate::libssl::certificate_words::{code_text, issuer_of, name_text, position, subject_of, subject_text};
 use crate::libssl::issuing::{check_issued, has_same_key};
-use crate::libssl::verification::certificates_named;
+use crate::libssl::verification::{OutOfMemory, certificates_named};
 use crate::role::Role;
 
 /// What all signature checks may cost, in microseconds of an ordinary processor.
@@ -209,6 +209,8 @@ impl Words<'_> {
                 format!("{who} bears its CA's name and no key identifiers that tell the two apart: OpenSSL takes it for self-signed"),
             )
             .with_hint("it must be issued again: with another subject, or with a subjectKeyIdentifier and an authorityKeyIdentifier"),
+            // What is damaged has been found before.
+            ffi::X509_V_ERR_UNSPECIFIED => OutOfMemory.into(),
             code => Error::new(
                 Status::EUnknownIssuer,
                 format!("the chain stops at {who}: the trust anchor {issuer} signed it, but was not taken for its issuer ({})", code_text(code)),

@@ -113,7 +113,7 @@ impl<'a> Agreed<'a> {
         let sent = chain.into_iter().flat_map(|chain| chain.iter());
         let mut pem = Vec::new();
         for certificate in leaf.iter().map(|leaf| &**leaf).chain(sent) {
-            let text = certificate.to_pem().map_err(|_| Error::new(Status::EInternal, "OpenSSL cannot write PEM"))?;
+            let text = certificate.to_pem().map_err(|_| Error::no_memory("the chain as PEM"))?;
             pem.extend(text);
         }
         if pem.is_empty() {

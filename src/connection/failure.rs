@@ -4,9 +4,12 @@
 use std::ffi::c_int;
 use std::io;
 
-use crate::connection::alert;
+use crate::connection::head::{self, begins_like_tls, chosen, not_tls, offered};
 use crate::error::{Error, Status};
+use crate::handshake::alert;
+use crate::handshake::reasons::{self, Cause, Common};
 use crate::os::words;
+use crate::role::Role;
 
 /// What was being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +47,7 @@ pub struct Reason {
     pub text: String,
 }
 
-/// What a client offered in its hello.
+/// What a client offers in its hello, or a server takes.
 #[derive(Clone, Debug, Default)]
 pub struct Offer {
     /// The versions, as OpenSSL numbers them.
@@ -58,6 +61,8 @@ pub struct Offer {
 pub struct Facts<'a> {
     /// What was being done.
     pub phase: Phase,
+    /// The side that failed.
+    pub role: Role,
     /// The peer's address, for the words.
     pub peer: &'a str,
     /// What libssl said.
@@ -66,20 +71,22 @@ pub struct Facts<'a> {
     pub errno: Option<c_int>,
     /// Whether the peer's side is at its end.
     pub ended: bool,
-    /// The first bytes that the peer sent on this connection.
+    /// The first bytes that the peer sent on this connection, where they are known.
     pub head: &'a [u8],
-    /// Whether it failed before the peer chose anything.
-    pub before_server_hello: bool,
-    /// What was offered.
+    /// Whether the peer said anything.
+    pub heard: bool,
+    /// Whether it failed before the peer's hello was taken.
+    pub before_hello: bool,
+    /// What is offered, or taken.
     pub offer: Offer,
-    /// Whether this side has a certificate to show.
-    pub has_certificate: bool,
+    /// Whether a server has no certificate to show.
+    pub lacks_certificate: bool,
 }
 
 /// The error for `facts`.
 pub fn explain(facts: &Facts<'_>) -> Error {
-    if facts.phase == Phase::Handshake && facts.before_server_hello && !begins_like_tls(facts.head) {
-        return not_tls(facts);
+    if facts.phase == Phase::Handshake && facts.before_hello && !begins_like_tls(facts.role, facts.head) {
+        return not_tls(facts.role, facts.peer, facts.head);
     }
     if let Some(reason) = facts.reason.as_ref().filter(|reason| reason.from_libssl)
         && let Some(error) = from_libssl(facts, reason)
@@ -98,28 +105,68 @@ pub fn explain(facts: &Facts<'_>) -> Error {
         return cut(facts, "closed");
     }
     match &facts.reason {
+        // libssl names the library that failed, and not whose fault it is.
+        Some(reason) if reason.text.ends_with(" lib") => Error::new(
+            Status::EProtocol,
+            format!("OpenSSL failed {} with what {} sent ({})", facts.phase.words(), facts.peer, reason.text),
+        )
+        .with_hint("what the peer sent may be damaged; or OpenSSL has no memory left here, or lacks an algorithm"),
         Some(reason) => Error::new(
             Status::EProtocol,
             format!("{} broke the TLS protocol {}: {}", facts.peer, facts.phase.words(), reason.text),
-        ),
+        )
+        .with_hint("the peer's TLS has a defect, or something on the way altered what it sent"),
         None => failed_earlier(),
     }
 }
 
+/// A peer that took too long.
+pub struct Silence<'a> {
+    /// What was being done.
+    pub phase: Phase,
+    /// The side that waited.
+    pub role: Role,
+    /// The peer's address.
+    pub peer: &'a str,
+    /// How long it had.
+    pub allowed_ms: u32,
+    /// How many bytes of a client's hello were sent to a peer that has not said anything, 0 where it has.
+    pub hello: usize,
+    /// What it said so far, where that is known.
+    pub head: Option<&'a [u8]>,
+}
+
 /// The error for a limit of time.
-///
-/// `hello` is how many bytes were sent to a peer that has not said anything, 0 where it has.
-pub fn timed_out(phase: Phase, peer: &str, allowed_ms: u32, hello: usize) -> Error {
-    let error =
-        Error::new(Status::ETimeout, format!("{peer} kept us waiting {}: {allowed_ms} ms are over", phase.words()));
-    if hello > ONE_PACKET {
+pub fn timed_out(silence: &Silence<'_>) -> Error {
+    let Silence { phase, role, peer, allowed_ms, hello, head } = silence;
+    let message = format!("{peer} kept us waiting {}: {allowed_ms} ms are over", phase.words());
+    let error = Error::new(Status::ETimeout, message);
+    if *hello > ONE_PACKET {
         return error.with_hint(format!(
             "nothing came back for a hello of {hello} bytes, which takes two packets on many networks, and some \
              middleboxes and old servers drop those; SSL_CTX_set1_groups_list(ctx, \"X25519:P-256\") makes it fit one, \
              without the key share of ML-KEM"
         ));
     }
-    error.with_hint("the peer may be overloaded or not speak TLS; hostlock_ctx_set_timeout allows more time")
+    const MORE: &str = "hostlock_ctx_set_timeout allows more time";
+    match (phase, head, role) {
+        (Phase::Handshake, Some(head), _) if !begins_like_tls(*role, head) => error.with_hint(format!(
+            "what it sent is not TLS (it begins with {}): check the port",
+            head::hex(head)
+        )),
+        (Phase::Handshake, None | Some([]), Role::Client) => {
+            error.with_hint(format!("the peer may be overloaded or not speak TLS; {MORE}"))
+        }
+        (Phase::Handshake, None | Some([]), Role::Server) => {
+            error.with_hint(format!("the client may wait for us to speak first, as plain protocols do; {MORE}"))
+        }
+        (Phase::Handshake, Some(_), _) => {
+            error.with_hint(format!("it began to speak TLS and stopped: it may be overloaded, or cut off on the way; {MORE}"))
+        }
+        (Phase::Read, ..) => error.with_hint(format!("it may have nothing to say yet, or be overloaded; {MORE}")),
+        (Phase::Write, ..) => error.with_hint(format!("it does not take what we send: it may be overloaded; {MORE}")),
+        (Phase::Shutdown, ..) => error.with_hint(format!("it does not take our goodbye; {MORE}")),
+    }
 }
 
 /// What fits into one packet of every network that carries IPv6 without loss: 1,280 bytes less the headers of IP and TCP.
@@ -138,65 +185,94 @@ pub fn flooded(peer: &str, what: &str) -> Error {
 }
 
 const UNEXPECTED_EOF_WHILE_READING: c_int = 294;
-const UNSUPPORTED_PROTOCOL: c_int = 258;
-const WRONG_SSL_VERSION: c_int = 266;
-const WRONG_VERSION_NUMBER: c_int = 267;
-const NO_PROTOCOLS_AVAILABLE: c_int = 191;
-const NO_CIPHERS_AVAILABLE: c_int = 181;
-const UNKNOWN_CIPHER_RETURNED: c_int = 248;
-const WRONG_CIPHER_RETURNED: c_int = 261;
-const DH_KEY_TOO_SMALL: c_int = 394;
-const WRONG_CURVE: c_int = 378;
-const WRONG_SIGNATURE_TYPE: c_int = 370;
-const UNSUPPORTED_ELLIPTIC_CURVE: c_int = 315;
-const INAPPROPRIATE_FALLBACK: c_int = 373;
 const PROTOCOL_IS_SHUTDOWN: c_int = 207;
 const BAD_WRITE_RETRY: c_int = 127;
 const CERTIFICATE_VERIFY_FAILED: c_int = 134;
 
 fn from_libssl(facts: &Facts<'_>, reason: &Reason) -> Option<Error> {
-    let peer = facts.peer;
-    if let Some(description) = reason.code.checked_sub(1000).and_then(|number| u8::try_from(number).ok()) {
-        return Some(alerted(facts, description));
+    match reason.code {
+        UNEXPECTED_EOF_WHILE_READING => return Some(cut(facts, "closed")),
+        PROTOCOL_IS_SHUTDOWN => return Some(closed()),
+        BAD_WRITE_RETRY => {
+            return Some(
+                Error::new(
+                    Status::EState,
+                    "the write before this one is still under way, and this one has less or other data",
+                )
+                .with_hint("after HOSTLOCK_WANT_WRITE, WANT_READ or a timeout, write the same data again"),
+            );
+        }
+        CERTIFICATE_VERIFY_FAILED => {
+            return Some(Error::new(
+                Status::EUnverified,
+                format!("the certificate of {} was refused by a verification that is not hostlock's", facts.peer),
+            ));
+        }
+        _ => {}
     }
-    Some(match reason.code {
-        UNEXPECTED_EOF_WHILE_READING => cut(facts, "closed"),
-        UNSUPPORTED_PROTOCOL | WRONG_SSL_VERSION | WRONG_VERSION_NUMBER if facts.phase == Phase::Handshake => {
-            let chosen = match chosen(facts.head) {
-                Some((version, _)) => format!("{peer} chose {}", version_name(version.into())),
-                None => format!("{peer} answered in another version of TLS"),
-            };
-            no_common_version(facts, &chosen)
+    let cause = reasons::of(facts.role, reason.code)?;
+    match cause {
+        Cause::Alert(description) => Some(alerted(facts, cause, description)),
+        _ if facts.phase != Phase::Handshake => None,
+        _ if facts.lacks_certificate && reasons::may_lack_own_certificate(cause) => {
+            Some(reasons::no_own_certificate(facts.peer))
         }
-        NO_PROTOCOLS_AVAILABLE => no_common_version(facts, "no version is left to offer"),
-        NO_CIPHERS_AVAILABLE => no_common_cipher(facts, "no cipher suite is left to offer"),
-        UNKNOWN_CIPHER_RETURNED | WRONG_CIPHER_RETURNED => {
-            let chosen = match chosen(facts.head) {
-                Some((_, Some(suite))) => format!("{peer} chose the cipher suite {suite:#06x}, which was not offered"),
-                _ => format!("{peer} chose a cipher suite that was not offered"),
-            };
-            no_common_cipher(facts, &chosen)
+        // What begins like TLS speaks it, in a version that is not known.
+        Cause::NotTls(None) if facts.heard && !facts.head.is_empty() => Some(versions(facts, Cause::Version)),
+        Cause::Version => Some(versions(facts, cause)),
+        Cause::NoVersionLeft => Some(versions(facts, cause)),
+        Cause::NotOffered => Some(not_offered(facts, &reason.text)),
+        Cause::NoSuiteLeft => Some(suites(facts, cause, "no cipher suite is left to offer")),
+        Cause::Common(common @ (Common::Suite | Common::Group)) => {
+            Some(suites(facts, cause, &common.message(facts.role, facts.peer)))
         }
-        DH_KEY_TOO_SMALL | WRONG_CURVE | WRONG_SIGNATURE_TYPE | UNSUPPORTED_ELLIPTIC_CURVE => {
-            no_common_cipher(facts, &format!("what {peer} chose is not permitted ({})", reason.text))
+        _ => Some(cause.error(facts.role, facts.peer)),
+    }
+}
+
+/// Nothing in common, or nothing left to offer: which versions there are on either side.
+fn versions(facts: &Facts<'_>, cause: Cause) -> Error {
+    let peer = facts.peer;
+    let ours: Vec<String> = facts.offer.versions.iter().map(|version| version_name(*version)).collect();
+    let (ours, role) = (all(&ours), facts.role);
+    let message = match (role, cause) {
+        (_, Cause::NoVersionLeft) => format!("no version is left to offer; offered were {ours}"),
+        (Role::Client, _) => match chosen(facts.head) {
+            Some((version, _)) => format!("{peer} chose {}; offered were {ours}", version_name(version.into())),
+            None => format!("{peer} answered in another version of TLS; offered were {ours}"),
+        },
+        (Role::Server, _) => match offered(facts.head).filter(|version| *version < TLS_1_2) {
+            Some(version) => {
+                format!("{peer} offers nothing newer than {}; served are {ours}", version_name(version.into()))
+            }
+            None => format!("{peer} offers none of the versions that are served: {ours}"),
+        },
+    };
+    Error::new(Status::ENoCommonVersion, message).with_hint(cause.hint(role))
+}
+
+const TLS_1_2: u16 = 0x0303;
+
+/// A server chose what was never offered to it.
+fn not_offered(facts: &Facts<'_>, text: &str) -> Error {
+    let peer = facts.peer;
+    let what = match chosen(facts.head) {
+        // A suite that was offered is not what libssl complains of.
+        Some((_, Some(suite))) if text.contains("cipher") => {
+            format!("{peer} chose the cipher suite {suite:#06x}, which was not offered")
         }
-        INAPPROPRIATE_FALLBACK => Error::new(
-            Status::EProtocol,
-            format!("the answer of {peer} bears the mark of a downgrade: somebody in between lowered the version"),
-        )
-        .with_hint("RFC 8446 4.1.3: look for a middlebox or an attacker on the way"),
-        PROTOCOL_IS_SHUTDOWN => closed(),
-        BAD_WRITE_RETRY => Error::new(
-            Status::EState,
-            "the write before this one is still under way, and this one has less or other data",
-        )
-        .with_hint("after HOSTLOCK_WANT_WRITE, WANT_READ or a timeout, write the same data again"),
-        CERTIFICATE_VERIFY_FAILED => Error::new(
-            Status::EUnverified,
-            format!("the certificate of {peer} was refused by a verification that is not hostlock's"),
-        ),
-        _ => return None,
-    })
+        _ => format!("{peer} chose what was not offered ({text})"),
+    };
+    suites(facts, Cause::NotOffered, &what)
+}
+
+fn suites(facts: &Facts<'_>, cause: Cause, what: &str) -> Error {
+    let are = if facts.role == Role::Client { "offered were" } else { "served are" };
+    let message = match cause {
+        Cause::Common(Common::Group) => what.to_owned(),
+        _ => format!("{what}; {are} {}", all(&facts.offer.suites)),
+    };
+    Error::new(Status::ENoCommonCipher, message).with_hint(cause.hint(facts.role))
 }
 
 /// The error for writing after the goodbye.
@@ -204,51 +280,59 @@ pub fn closed() -> Error {
     Error::new(Status::EClosed, "the connection was closed with hostlock_shutdown, so no more can be written")
 }
 
-fn alerted(facts: &Facts<'_>, description: u8) -> Error {
+fn alerted(facts: &Facts<'_>, cause: Cause, description: u8) -> Error {
     let name = alert::name(description);
-    if facts.phase == Phase::Handshake && facts.before_server_hello {
+    if facts.role == Role::Client && facts.phase == Phase::Handshake && facts.before_hello {
         match description {
             alert::PROTOCOL_VERSION => {
-                return no_common_version(facts, &format!("{} refused every version (alert {name})", facts.peer));
+                let versions: Vec<String> = facts.offer.versions.iter().map(|version| version_name(*version)).collect();
+                let what = format!("{} refused every version (alert {name})", facts.peer);
+                return Error::new(Status::ENoCommonVersion, format!("{what}; offered were {}", all(&versions)))
+                    .with_hint(cause.hint(facts.role));
             }
             alert::HANDSHAKE_FAILURE | alert::INSUFFICIENT_SECURITY => {
-                return no_common_cipher(
-                    facts,
-                    &format!("{} found nothing to its liking in what was offered (alert {name})", facts.peer),
-                );
+                let what = format!("{} found nothing to its liking in what was offered (alert {name})", facts.peer);
+                return suites(facts, cause, &what);
             }
             _ => {}
         }
     }
-    let error = Error::new(Status::EAlert, format!("{} sent the alert {name} {}", facts.peer, facts.phase.words()));
-    error.with_hint(alert::meaning(description))
-}
-
-fn no_common_version(facts: &Facts<'_>, what: &str) -> Error {
-    let versions: Vec<String> = facts.offer.versions.iter().map(|version| version_name(*version)).collect();
-    Error::new(Status::ENoCommonVersion, format!("{what}; offered were {}", all(&versions)))
-        .with_hint("the server must be brought to TLS 1.2 or newer: older versions are broken and never offered")
-}
-
-fn no_common_cipher(facts: &Facts<'_>, what: &str) -> Error {
-    Error::new(Status::ENoCommonCipher, format!("{what}; offered were {}", all(&facts.offer.suites))).with_hint(
-        "the server must permit a cipher suite with forward secrecy and AEAD (ECDHE with AES-GCM or ChaCha20), \
-         a group and a signature algorithm of today",
-    )
+    Error::new(Status::EAlert, format!("{} sent the alert {name} {}", facts.peer, facts.phase.words()))
+        .with_hint(alert::meaning(facts.role, description))
 }
 
 fn cut(facts: &Facts<'_>, how: &str) -> Error {
     let peer = facts.peer;
-    match facts.phase {
-        Phase::Handshake if facts.head.is_empty() => Error::new(
+    match (facts.phase, facts.role) {
+        (Phase::Handshake, role) if !facts.heard => Error::new(
             Status::ETruncated,
             format!("the connection was {how} by {peer} during the handshake, before it said anything"),
         )
-        .with_hint("does this port speak TLS? Some servers hang up where they know only old versions or another host"),
-        Phase::Handshake => {
+        .with_hint(match role {
+            Role::Client => {
+                "does this port speak TLS? Some servers hang up where they know only old versions or another host"
+            }
+            Role::Server => "health checks and scans of ports do this; a TLS client would have spoken first",
+        }),
+        (Phase::Handshake, _) if facts.before_hello => Error::new(
+            Status::ETruncated,
+            format!("the connection was {how} by {peer} in the middle of the handshake, before its hello was complete"),
+        )
+        .with_hint("it may have been stopped, or something on the way cuts connections"),
+        (Phase::Handshake, role) => {
             Error::new(Status::ETruncated, format!("the connection was {how} by {peer} in the middle of the handshake"))
+                .with_hint(match role {
+                    Role::Client => {
+                        "some servers hang up without an alert where they refuse a client or its certificate: look at the \
+                         server's log"
+                    }
+                    Role::Server => {
+                        "some clients hang up without an alert where they do not trust this server's certificate: look at \
+                         the client's log"
+                    }
+                })
         }
-        phase => Error::new(
+        (phase, _) => Error::new(
             Status::ETruncated,
             format!("the connection was {how} by {peer} {} without TLS's close_notify", phase.words()),
         )
@@ -256,55 +340,9 @@ fn cut(facts: &Facts<'_>, how: &str) -> Error {
     }
 }
 
-/// Whether `head` can be the beginning of a TLS record (RFC 8446 5.1).
-pub fn begins_like_tls(head: &[u8]) -> bool {
-    matches!(head, [] | [20..=24] | [20..=24, 3, ..])
-}
-
-fn not_tls(facts: &Facts<'_>) -> Error {
-    let head = facts.head;
-    let shown = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let shown = shown[..shown.len().min(60)].trim_ascii_end().escape_ascii();
-    let peer = facts.peer;
-    let plain = |protocol: &str| {
-        Error::new(
-            Status::EPlaintext,
-            format!("{peer} speaks {protocol} and not TLS on this port: it answered \"{shown}\""),
-        )
-    };
-    let starts = |prefix: &[u8]| head.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    if starts(b"HTTP/") || starts(b"<html") || starts(b"<!doctype") {
-        plain("plain HTTP").with_hint("use the port of HTTPS, usually 443")
-    } else if starts(b"SSH-") {
-        plain("SSH").with_hint("this is the port of an SSH server")
-    } else if starts(b"220 ") || starts(b"220-") {
-        plain("SMTP or FTP")
-            .with_hint("use the port where TLS begins at once (465 for SMTP, 990 for FTP), or STARTTLS first")
-    } else if starts(b"+OK") {
-        plain("POP3").with_hint("use the port where TLS begins at once (995), or STLS first")
-    } else if starts(b"* OK") || starts(b"* PREAUTH") {
-        plain("IMAP").with_hint("use the port where TLS begins at once (993), or STARTTLS first")
-    } else if head.iter().all(|byte| matches!(byte, b'\t' | b'\r' | b'\n' | b' '..=b'~')) {
-        plain("plain text").with_hint("this port does not speak TLS, or not before a command such as STARTTLS")
-    } else {
-        let bytes: Vec<String> = head.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Error::new(Status::EProtocol, format!("{peer} does not speak TLS: its answer begins with {}", bytes.join(" ")))
-            .with_hint("check the port")
-    }
-}
-
-/// The version and the suite of the server hello that `head` begins with (RFC 5246 7.4.1.3).
-fn chosen(head: &[u8]) -> Option<(u16, Option<u16>)> {
-    let [22, 3, _, _, _, 2, _, _, _, major, minor, rest @ ..] = head else { return None };
-    let suite = (|| {
-        let session_id = usize::from(*rest.get(32)?);
-        Some(u16::from_be_bytes([*rest.get(33 + session_id)?, *rest.get(34 + session_id)?]))
-    })();
-    Some((u16::from_be_bytes([*major, *minor]), suite))
-}
-
 fn version_name(version: c_int) -> String {
     match version {
+        0x0002 => "SSL 2.0".to_owned(),
         0x0300 => "SSL 3.0".to_owned(),
         0x0301 => "TLS 1.0".to_owned(),
         0x0302 => "TLS 1.1".to_owned(),
@@ -329,24 +367,34 @@ mod tests {
     fn facts(head: &[u8]) -> Facts<'_> {
         Facts {
             phase: Phase::Handshake,
+            role: Role::Client,
             peer: "192.0.2.1:443",
             reason: None,
             errno: None,
             ended: false,
             head,
-            before_server_hello: true,
+            heard: !head.is_empty(),
+            before_hello: true,
+            lacks_certificate: false,
             offer: Offer { versions: vec![0x0303, 0x0304], suites: vec!["A".to_owned(), "B".to_owned()] },
-            has_certificate: false,
         }
     }
 
     fn libssl(code: c_int) -> Option<Reason> {
-        Some(Reason { from_libssl: true, code, text: "words of libssl".to_owned() })
+        libssl_says(code, "words of libssl")
+    }
+
+    fn libssl_says(code: c_int, text: &str) -> Option<Reason> {
+        Some(Reason { from_libssl: true, code, text: text.to_owned() })
     }
 
     #[test]
     fn silence_after_a_hello_of_two_packets_is_explained_and_no_other() {
-        let hint = |phase, hello| timed_out(phase, "192.0.2.1:443", 300, hello).hint().to_owned();
+        let hint = |phase, hello| {
+            let silence =
+                Silence { phase, role: Role::Client, peer: "192.0.2.1:443", allowed_ms: 300, hello, head: Some(&[]) };
+            timed_out(&silence).hint().to_owned()
+        };
         let large = hint(Phase::Handshake, 1475);
         assert!(large.contains("a hello of 1475 bytes") && large.contains("SSL_CTX_set1_groups_list"), "{large}");
         for hello in [0, 320, ONE_PACKET] {
@@ -365,10 +413,10 @@ mod tests {
             (b"+OK ready", Status::EPlaintext, "POP3"),
             (b"* OK IMAP4rev1", Status::EPlaintext, "IMAP"),
             (b"hi\"there", Status::EPlaintext, "\"hi\\\"there\""),
-            (b"\x05\x00\x1b[31m", Status::EProtocol, "begins with 05 00 1b 5b"),
+            (b"\x05\x00\x1b[31m", Status::EPlaintext, "begins with 05 00 1b 5b"),
         ];
         for (head, status, words) in cases {
-            let error = explain(&Facts { reason: libssl(WRONG_VERSION_NUMBER), ..facts(head) });
+            let error = explain(&Facts { reason: libssl(267), ..facts(head) });
             assert_eq!(error.status(), *status, "{error}");
             assert!(error.message().contains(words), "{error}");
             assert!(error.message().chars().all(|c| (' '..='~').contains(&c)), "{error}");
@@ -383,10 +431,10 @@ mod tests {
         assert_eq!(chosen(&hello), Some((0x0301, Some(0x0005))));
         assert_eq!(chosen(&hello[..40]), Some((0x0301, None)));
         assert_eq!(chosen(&hello[..10]), None);
-        let version = explain(&Facts { reason: libssl(UNSUPPORTED_PROTOCOL), ..facts(&hello) });
+        let version = explain(&Facts { reason: libssl(258), ..facts(&hello) });
         assert_eq!(version.status(), Status::ENoCommonVersion);
         assert_eq!(version.message(), "192.0.2.1:443 chose TLS 1.0; offered were TLS 1.2 and TLS 1.3");
-        let suite = explain(&Facts { reason: libssl(WRONG_CIPHER_RETURNED), ..facts(&hello) });
+        let suite = explain(&Facts { reason: libssl_says(261, "wrong cipher returned"), ..facts(&hello) });
         assert_eq!(suite.status(), Status::ENoCommonCipher);
         assert!(suite.message().contains("0x0005, which was not offered; offered were A and B"), "{suite}");
     }
@@ -395,7 +443,7 @@ mod tests {
     fn the_same_alert_means_another_thing_after_the_server_hello() {
         let early = explain(&Facts { reason: libssl(1040), ..facts(&[21, 3]) });
         assert_eq!(early.status(), Status::ENoCommonCipher);
-        let late = explain(&Facts { reason: libssl(1040), before_server_hello: false, ..facts(&[22, 3]) });
+        let late = explain(&Facts { reason: libssl(1040), before_hello: false, ..facts(&[22, 3]) });
         assert_eq!(late.status(), Status::EAlert);
         assert!(late.message().contains("handshake_failure"), "{late}");
         let unknown = explain(&Facts { reason: libssl(1255), ..facts(&[21, 3]) });
@@ -404,7 +452,7 @@ mod tests {
 
     #[test]
     fn a_cut_is_told_from_an_error_of_the_system() {
-        let read = Facts { phase: Phase::Read, before_server_hello: false, ..facts(&[22, 3]) };
+        let read = Facts { phase: Phase::Read, before_hello: false, ..facts(&[22, 3]) };
         assert_eq!(explain(&Facts { ended: true, ..read.clone() }).status(), Status::ETruncated);
         let reset = explain(&Facts { errno: Some(libc::ECONNRESET), ..read.clone() });
         assert_eq!(reset.status(), Status::ETruncated);

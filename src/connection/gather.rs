@@ -4,13 +4,14 @@ use std::ffi::{c_int, c_long};
 
 use openssl_sys as ffi;
 
-use crate::connection::failure::{Facts, Offer, Phase, Reason, begins_like_tls, explain};
+use crate::connection::failure::{Facts, Offer, Phase, Reason, explain};
+use crate::connection::head::begins_like_tls;
+use crate::connection::resolve;
 use crate::connection::transport::Transport;
-use crate::connection::{alert, failure_of_server, resolve};
 use crate::error::{Error, Status};
 use crate::guard::Guard;
 use crate::handshake::connection_state::{ConnectionState, Verdict};
-use crate::handshake::expected_host;
+use crate::handshake::{alert, expected_host, reasons};
 use crate::libssl::queue::{self, Quiet, library, reason_text};
 use crate::libssl::{Conn, sys};
 use crate::os::socket;
@@ -34,6 +35,11 @@ pub fn failure(
         return Error::new(Status::EUnsupported, "libssl waits for a callback of the application to finish")
             .with_hint("drive this connection with SSL_do_handshake, whose SSL_get_error says which");
     }
+    // libssl empties the queue when a handshake goes on, so all of it is of this call.
+    let is_here = if conn.is_init_finished() { queue::newest_is_no_memory() } else { queue::tells_of_failure_here() };
+    if is_here {
+        return reasons::failed_here(&peer_address(conn.descriptors().0));
+    }
     let newest = newest_reason(conn);
     let named = newest.as_ref().is_some_and(|reason| reason.from_libssl);
     let errno = match transport {
@@ -53,24 +59,26 @@ pub fn failure(
     let peer = peer_address(conn.descriptors().0);
     let established =
         alive || state == sys::TLS_ST_OK || transport.is_some_and(|transport| transport.established.get());
+    let role = if conn.is_server() { Role::Server } else { Role::Client };
+    let before_hello = state == sys::TLS_ST_BEFORE || role == Role::Client && state == waiting_for_server_hello();
     let words = |head: &[u8]| {
-        let facts = Facts {
+        explain(&Facts {
+            role,
             phase: if established { phase } else { Phase::Handshake },
             peer: &peer,
             reason: reason.clone(),
             errno,
             ended: transport.is_some_and(|transport| transport.ended.get()),
             head,
-            before_server_hello: state == sys::TLS_ST_BEFORE || state == waiting_for_server_hello(),
+            heard: if transport.is_some() { !head.is_empty() } else { !before_hello },
+            before_hello,
             offer: offer(conn),
-            has_certificate: conn.own_certificate().is_some(),
-        };
-        let of_server = if conn.is_server() { failure_of_server::explain(&facts) } else { None };
-        of_server.unwrap_or_else(|| explain(&facts))
+            lacks_certificate: role == Role::Server && conn.own_certificate().is_none(),
+        })
     };
     match transport {
         Some(transport) => {
-            if !transport.with_head(begins_like_tls) {
+            if !transport.with_head(|head| begins_like_tls(role, head)) {
                 transport.look_further();
             }
             transport.with_head(words)
@@ -93,7 +101,11 @@ fn newest_reason(conn: Conn<'_>) -> Option<Reason> {
         // Our own entry is about an earlier call.
         return None;
     }
-    let mut text = reason_text(code)?;
+    if code == 0 {
+        return None;
+    }
+    // Alerts that nobody registered have no words.
+    let mut text = reason_text(code).unwrap_or_else(|| format!("reason {}", ffi::ERR_GET_REASON(code)));
     let (from_libssl, code) = (ffi::ERR_GET_LIB(code) == ERR_LIB_SSL, ffi::ERR_GET_REASON(code));
     if from_libssl && code == RECORD_LAYER_FAILURE {
         // What was wrong with the record stands below this entry, where nothing can look; the alert says it too.

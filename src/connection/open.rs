@@ -19,7 +19,7 @@ use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::handshake::set_host;
 use crate::host::Reference;
-use crate::libssl::queue::Quiet;
+use crate::libssl::queue::{self, Quiet};
 use crate::libssl::{Conn, Ctx};
 use crate::os::socket;
 use crate::os::words;
@@ -102,6 +102,9 @@ impl Connection {
         }
         let quiet = Quiet::begin();
         let connection = ctx.new_connection().map(|ssl| Connection(ssl, PhantomData)).ok_or_else(|| {
+            if queue::newest_is_no_memory() {
+                return Error::no_memory("a connection");
+            }
             let why = quiet.newest_reason().unwrap_or_else(|| "no reason given".to_owned());
             Error::new(Status::EInternal, format!("OpenSSL could not make a connection: {why}"))
         })?;

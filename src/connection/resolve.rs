@@ -39,7 +39,11 @@ pub fn look_up(
         let _ = sender.send(resolver());
     };
     signals::without(|| thread::Builder::new().name("hostlock-resolve".to_owned()).spawn(job)).map_err(|error| {
-        Error::new(Status::EInternal, format!("no thread could be started to resolve {name:?}: {error}"))
+        Error::new(Status::EResolve, format!("{name:?} could not be resolved: no thread could be started here: {error}"))
+            .with_hint(
+                "the name servers are not to blame: this process or its user has as many threads as it may (ulimit -u, \
+                 pids.max of its cgroup), or no memory for another",
+            )
     })?;
     let answer = match deadline.remaining() {
         Some(left) => receiver.recv_timeout(left),

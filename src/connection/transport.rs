@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::connection::deadline::Deadline;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::libssl::bio::{Bio, MethodSlot, Moved, Wire};
 use crate::os::socket;
 
@@ -91,7 +91,7 @@ impl Transport {
             is_head_full: Cell::new(false),
             failure: Cell::new(None),
         };
-        Bio::new(transport).ok_or_else(|| Error::new(Status::EInternal, "OpenSSL could not make a transport"))
+        Bio::new(transport).ok_or_else(|| Error::no_memory("the connection"))
     }
 
     /// The descriptor.

@@ -17,7 +17,7 @@ use crate::error::{Error, Result, Status};
 use crate::guard::{Displaced, Guard, Post, Regime};
 use crate::handshake::install;
 use crate::libssl::method::Side;
-use crate::libssl::queue::Quiet;
+use crate::libssl::queue::{self, Quiet};
 use crate::libssl::{Ctx, new_context};
 use crate::policy::{Choice, Policy, suite_list};
 use crate::role::Role;
@@ -43,6 +43,9 @@ impl Context {
         openssl::init();
         let quiet = Quiet::begin();
         let context = new_context::new_for(side).map(Context).ok_or_else(|| {
+            if queue::newest_is_no_memory() {
+                return Error::no_memory("a context");
+            }
             let why = quiet.newest_reason().unwrap_or_else(|| "no reason given".to_owned());
             Error::new(Status::EInternal, format!("OpenSSL could not make a context: {why}"))
         })?;

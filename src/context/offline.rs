@@ -10,8 +10,9 @@ use crate::guard::Guard;
 use crate::guard::case;
 use crate::handshake::expected_host;
 use crate::host::Reference;
-use crate::libssl::queue::Quiet;
-use crate::libssl::{Ctx, store, verification};
+use crate::libssl::queue::{self, Kept};
+use crate::libssl::verification::{self, OutOfMemory};
+use crate::libssl::{Ctx, store};
 use crate::role::Role;
 
 /// Judges the chain in `bytes` for `host`.
@@ -26,9 +27,12 @@ pub fn verify(ctx: Ctx<'_>, guard: &Guard, bytes: &[u8], host: Option<Reference>
         Err(error) => return Err(error),
     };
     let bundle = Bundle::parse(bytes)?;
-    let _quiet = Quiet::begin();
+    let _kept = Kept::take();
     let others = verification::stack(&bundle.others)?;
     let wishes = Wishes::read(ctx.param()).and(Wishes::read(store::param(store))).at_level(ctx.security_level());
     let case = case::of(guard, guard.role, &bundle.leaf, Some(&others), store, wanted.as_ref(), wishes);
-    verdict::judge(&case).map(|_| ()).map_err(|refusal| refusal.error)
+    verdict::judge(&case).map(|_| ()).map_err(|refusal| match queue::tells_of_no_memory() {
+        true => OutOfMemory.into(),
+        false => refusal.error,
+    })
 }

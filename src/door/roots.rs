@@ -10,7 +10,7 @@ use crate::trust::anchor_set::AnchorSet;
 pub use crate::trust::certdata::Purpose;
 use crate::trust::certdata::{self, Certdata, Trust};
 use crate::trust::decode::{Broken, Reader};
-pub use crate::trust::describe::Description as Root;
+pub use crate::trust::describe::{Description as Root, Uses};
 use crate::trust::distrust::Distrust;
 use crate::trust::source::{self, Input};
 use crate::trust::{one_file, replace};

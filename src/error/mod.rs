@@ -86,6 +86,12 @@ impl Error {
         Error(Arc::new(Detail { status: Some(status), message: message.into(), ..Detail::default() }))
     }
 
+    /// A failure because this process has no memory left for `what`.
+    pub fn no_memory(what: &str) -> Error {
+        Error::new(Status::ENoMemory, format!("this process has no memory left for {what}"))
+            .with_hint("the peer is not to blame: give the process more memory here, and try again")
+    }
+
     /// Adds what the reader can do about it.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Error {
         Arc::make_mut(&mut self.0).hint = hint.into();

@@ -157,7 +157,8 @@ pub enum Status {
     EProtocol = -74,
     /// The two sides have no application protocol in common (ALPN, RFC 7301).
     ENoCommonProtocol = -75,
-    /// This process has no memory left. The peer is not to blame, and the same call may succeed later.
+    /// This process has no memory left, or OpenSSL failed on this side in the way that it then does. The peer is not to
+    /// blame, and the same call may succeed later.
     ENoMemory = -76,
 }
 

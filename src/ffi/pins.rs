@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_int};
 use super::boundary::{bytes, status, text};
 use super::{guarded, hostlock_ctx};
 use crate::chain::pins::Pin;
-use crate::error::{Error, Status};
+use crate::error::Error;
 use crate::guard::Family;
 use crate::handshake::client_certificate;
 use crate::libssl::certificate;
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_exact(ctx: *mut hostlock_ctx, cert: 
         let prepare = || {
             // SAFETY: the caller promises NULL or so many readable bytes, for the length of this call.
             let certificate = certificate::parse(unsafe { bytes(cert, len, "cert")? })?;
-            certificate.to_der().map_err(|_| Error::new(Status::EInternal, "OpenSSL could not encode the certificate"))
+            certificate.to_der().map_err(|_| Error::no_memory("the certificate"))
         };
         guard.configure(Family::Exact, "hostlock_ctx_trust_exact", prepare, |settings, der| {
             settings.exact.add(der);

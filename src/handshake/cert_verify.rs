@@ -24,6 +24,7 @@ use crate::host::{Reference, ExpectedHost};
 use crate::libssl::callback::{self, Callback};
 use crate::libssl::layout::CertVerify;
 use crate::libssl::queue::{self, Quiet};
+use crate::libssl::verification::OutOfMemory;
 use crate::libssl::{Conn, StoreCtx, store, verification};
 use crate::role::Role;
 
@@ -209,6 +210,9 @@ fn judge(store_ctx: StoreCtx<'_>, conn: Conn<'_>, guard: &Guard, role: Role, sta
         Role::Server => expected_host::of_client(conn, guard, Some(state), &quiet)?,
     };
     let answer = decide(store_ctx, guard, role, wanted.as_ref());
+    if answer.is_err() && queue::tells_of_no_memory() {
+        return Err(OutOfMemory.into());
+    }
     Ok(Judged { wanted, answer, may_be_resumed: public_name.is_none() })
 }
 

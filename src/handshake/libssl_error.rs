@@ -7,9 +7,10 @@ use std::io;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Status};
-use crate::handshake::{ech, refusals};
+use crate::handshake::{ech, reasons, refusals};
 use crate::libssl::{Conn, certificate_words, queue, sys};
 use crate::os::words;
+use crate::role::Role;
 
 /// What the queue says.
 pub enum Found {
@@ -19,37 +20,25 @@ pub enum Found {
     Libssl(Error),
 }
 
-const NO_CIPHERS_AVAILABLE: c_int = 181;
-const NO_PROTOCOLS_AVAILABLE: c_int = 191;
-const VERSION_TOO_HIGH: c_int = 166;
-const UNKNOWN_CIPHER_RETURNED: c_int = 248;
-const UNSUPPORTED_PROTOCOL: c_int = 258;
-const WRONG_CIPHER_RETURNED: c_int = 261;
-const WRONG_SSL_VERSION: c_int = 266;
 const SESSION_IN_DIFFERENT_CONTEXT: c_int = 272;
-const VERSION_TOO_LOW: c_int = 396;
 const ECH_REQUIRED: c_int = 424;
 const CERTIFICATE_VERIFY_FAILED: c_int = 134;
-const HTTPS_PROXY_REQUEST: c_int = 155;
-const HTTP_REQUEST: c_int = 156;
-const WRONG_VERSION_NUMBER: c_int = 267;
 const UNEXPECTED_EOF_WHILE_READING: c_int = 294;
-const ALERT_BASE: c_int = 1000;
-/// Reasons above are not libssl's own, but those that all libraries share.
-const ALERT_LAST: c_int = ALERT_BASE + 255;
-const ALERT_HANDSHAKE_FAILURE: c_int = 1040;
-const ALERT_PROTOCOL_VERSION: c_int = 1070;
-const ALERT_INSUFFICIENT_SECURITY: c_int = 1071;
 
-/// Why the handshake that this thread drives has just ended, or `None` where it only waits or libssl said nothing.
-pub fn of_handshake() -> Option<Found> {
+/// Why the handshake of `conn`, which this thread drives, has just ended, or `None` where it only waits or libssl said nothing.
+pub fn of_handshake(conn: Conn<'_>) -> Option<Found> {
     // What libssl wants does not tell: it still wants to read after an alert. But it emptied the queue when it went on
     // with the handshake, and where it only waits it puts nothing there.
     let code = queue::newest();
+    if code != 0 && queue::tells_of_failure_here() {
+        return Some(Found::Libssl(reasons::failed_here("the peer")));
+    }
     if code == 0 || ffi::ERR_GET_LIB(code) != sys::ERR_LIB_SSL {
         return None;
     }
-    explain(ffi::ERR_GET_REASON(code), &queue::reason_text(code).unwrap_or_default())
+    let role = if conn.is_server() { Role::Server } else { Role::Client };
+    let has_certificate = role == Role::Client || conn.own_certificate().is_some();
+    explain(role, has_certificate, ffi::ERR_GET_REASON(code))
 }
 
 /// Why the handshake of `conn` has just ended, where neither a verdict nor [`of_handshake`] says it; `None` where it only
@@ -96,12 +85,6 @@ fn of_reason(conn: Conn<'_>, reason: c_int, text: &str) -> Error {
             let why = certificate_words::code_text(conn.verify_result() as c_int);
             Error::new(Status::EUnverified, format!("the peer's certificate was refused as the program was set up: {why}"))
         }
-        HTTP_REQUEST | HTTPS_PROXY_REQUEST => {
-            Error::new(Status::EPlaintext, format!("the peer speaks plain text and not TLS ({text})"))
-        }
-        WRONG_VERSION_NUMBER => {
-            Error::new(Status::EProtocol, format!("the peer does not speak TLS, or none that is known here ({text})"))
-        }
         _ => Error::new(Status::EProtocol, format!("libssl ended the handshake ({text})")),
     }
 }
@@ -116,29 +99,17 @@ pub fn is_on_queue() -> bool {
     code != 0 && ffi::ERR_GET_LIB(code) == sys::ERR_LIB_SSL
 }
 
-fn explain(reason: c_int, text: &str) -> Option<Found> {
-    let (status, what) = match reason {
+fn explain(role: Role, has_certificate: bool, reason: c_int) -> Option<Found> {
+    match reason {
         SESSION_IN_DIFFERENT_CONTEXT => return Some(Found::Verdict(refusals::foreign_session())),
-        NO_CIPHERS_AVAILABLE => {
-            (Status::ENoCommonCipher, "none of the cipher suites that are configured is permitted by the policy")
-        }
-        UNKNOWN_CIPHER_RETURNED | WRONG_CIPHER_RETURNED => {
-            (Status::ENoCommonCipher, "the peer chose a cipher suite that the policy does not permit")
-        }
-        ALERT_HANDSHAKE_FAILURE | ALERT_INSUFFICIENT_SECURITY => {
-            (Status::ENoCommonCipher, "the peer found nothing to its liking in what was offered")
-        }
-        NO_PROTOCOLS_AVAILABLE | VERSION_TOO_LOW | VERSION_TOO_HIGH => {
-            (Status::ENoCommonVersion, "none of the versions that are configured is permitted by the policy")
-        }
-        UNSUPPORTED_PROTOCOL | WRONG_SSL_VERSION | ALERT_PROTOCOL_VERSION => {
-            (Status::ENoCommonVersion, "the peer has no TLS version in common with the policy")
-        }
         ECH_REQUIRED => return Some(Found::Libssl(ech::rejected())),
-        ALERT_BASE..=ALERT_LAST => (Status::EAlert, "the peer ended the handshake with an alert"),
-        _ => return None,
-    };
-    Some(Found::Libssl(Error::new(status, format!("{what} ({text})"))))
+        _ => {}
+    }
+    let cause = reasons::of(role, reason)?;
+    Some(Found::Libssl(match has_certificate {
+        false if reasons::may_lack_own_certificate(cause) => reasons::no_own_certificate("the peer"),
+        _ => cause.error(role, "the peer"),
+    }))
 }
 
 #[cfg(test)]
@@ -147,14 +118,14 @@ mod tests {
 
     #[test]
     fn only_a_foreign_session_is_a_verdict() {
-        let found = |reason| match explain(reason, "words") {
+        let found = |reason| match explain(Role::Client, true, reason) {
             Some(Found::Verdict(error)) => (true, error.status()),
             Some(Found::Libssl(error)) => (false, error.status()),
             None => (false, Status::Ok),
         };
         assert_eq!(found(SESSION_IN_DIFFERENT_CONTEXT), (true, Status::EUnverified));
-        assert_eq!(found(NO_CIPHERS_AVAILABLE), (false, Status::ENoCommonCipher));
-        assert_eq!(found(VERSION_TOO_LOW), (false, Status::ENoCommonVersion));
+        assert_eq!(found(181), (false, Status::ENoCommonCipher));
+        assert_eq!(found(396), (false, Status::ENoCommonVersion));
         assert_eq!(found(1112), (false, Status::EAlert));
         assert_eq!(found(ECH_REQUIRED), (false, Status::EUnverified));
         assert_eq!(found(0xc0103), (false, Status::Ok), "\"internal error\" is no alert");

@@ -4,12 +4,13 @@
 //! versions, suites and keys from being lowered, [`ocsp_status`] judges the stapled answer, [`progress`] refuses what no
 //! certificate callback sees, and [`client_hello`] brings them back where a program replaced them. [`start`] says what must
 //! hold before the first byte, [`expected_host`] which host a connection is meant for, [`session`] what may be resumed.
-//! [`connection_state`] is what a connection knows.
+//! [`connection_state`] is what a connection knows. [`reasons`] says what libssl's reasons mean, and [`alert`] the peer's alerts.
 #![forbid(unsafe_code)]
 
 mod acceptable_cas;
+pub mod alert;
 pub mod alpn;
-mod cert_verify;
+pub mod cert_verify;
 pub mod client_auth;
 pub mod client_certificate;
 pub mod client_hello;
@@ -24,6 +25,7 @@ pub mod ocsp_status;
 pub mod open_connections;
 pub(crate) mod outcome;
 pub mod progress;
+pub mod reasons;
 pub mod refusals;
 pub(crate) mod report_only;
 pub mod security;

@@ -125,9 +125,8 @@ fn judge(conn: Conn<'_>, guard: &Guard) -> Result<()> {
     if mode == Mode::Off || exempt {
         return Ok(());
     }
-    let chain = conn.verified_chain().ok_or_else(|| {
-        Error::new(Status::EUnverified, "there is no verified chain that the OCSP answer could belong to")
-    })?;
+    // It was given to libssl with the verdict.
+    let chain = conn.verified_chain().ok_or_else(|| Error::no_memory("the verified chain"))?;
     // A leaf that is its own anchor is trusted because the program says so, and has no issuer to ask.
     let (Some(leaf), Some(issuer)) = (chain.get(0), chain.get(1)) else { return Ok(()) };
     let Some(staple) = conn.ocsp_answer().filter(|staple| !is_for_another_sent(conn, leaf, staple)) else {

@@ -102,7 +102,7 @@ fn end_of(conn: Conn<'_>, guard: &Guard, state: &ConnectionState, observer: &'st
 
 /// Why a handshake that is only watched was ended by libssl or the program, if it was: it may only wait.
 fn failed(conn: Conn<'_>, state: &ConnectionState) -> Option<End> {
-    match (libssl_error::of_handshake(), &state.known().verdict) {
+    match (libssl_error::of_handshake(conn), &state.known().verdict) {
         (Some(Found::Verdict(error) | Found::Libssl(error)), _) => Some(End::Failed(error)),
         // The program's own verification said no, and so do we.
         (None, Verdict::Refused(error)) if libssl_error::is_on_queue() => Some(End::Failed(error.clone())),

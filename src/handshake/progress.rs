@@ -249,7 +249,7 @@ fn stopped(conn: Conn<'_>) {
         return;
     }
     let other = || libssl_error::of_any_end(conn).map(libssl_error::Found::Libssl);
-    let Some(found) = libssl_error::of_handshake().or_else(other) else { return };
+    let Some(found) = libssl_error::of_handshake(conn).or_else(other) else { return };
     let mut known = state.known();
     match found {
         libssl_error::Found::Verdict(error) => {

@@ -80,5 +80,5 @@ fn send_name(conn: Conn<'_>, host: &Reference) -> Result<()> {
     if conn.set_server_name(name.as_deref()) {
         return Ok(());
     }
-    Err(Error::new(Status::EBadHost, "OpenSSL does not take the host as SNI"))
+    Err(Error::no_memory("the host as SNI"))
 }

@@ -163,7 +163,7 @@ impl Slots {
         for copy in &free {
             put(copy, ptr::null_mut());
         }
-        Err(Error::new(Status::EInternal, "OpenSSL has no memory for our data"))
+        Err(Error::no_memory("what is known of a connection or context"))
     }
 }
 

@@ -3,7 +3,8 @@
 use std::ffi::c_int;
 
 use foreign_types::ForeignTypeRef;
-use openssl::asn1::Asn1TimeRef;
+use openssl::asn1::{Asn1Object, Asn1ObjectRef, Asn1TimeRef};
+use openssl::stack::StackRef;
 use openssl::x509::store::X509StoreRef;
 use openssl::x509::{X509Crl, X509Ref};
 use openssl_sys as ffi;
@@ -68,6 +69,23 @@ pub fn rejects_trust(anchor: &X509Ref, trust: c_int) -> bool {
     const REJECTED: c_int = 2;
     // SAFETY: the certificate is live.
     unsafe { sys::X509_check_trust(anchor.as_ptr(), trust, 0) == REJECTED }
+}
+
+/// The uses that stand beside the certificate in a TRUSTED CERTIFICATE, as OpenSSL's short names or dotted numbers: those that
+/// it is trusted for, and those that it is rejected for. Both are empty where it is a plain one.
+#[doc(alias = "X509_get0_trust_objects")]
+#[doc(alias = "X509_get0_reject_objects")]
+pub fn trust_settings(certificate: &X509Ref) -> [Vec<String>; 2] {
+    // SAFETY: the certificate is live, and owns both lists; NULL is none.
+    let lists = unsafe {
+        [sys::X509_get0_trust_objects(certificate.as_ptr()), sys::X509_get0_reject_objects(certificate.as_ptr())]
+    };
+    lists.map(|list| {
+        // SAFETY: NULL, or a stack of objects that lives as long as the certificate; the names are copied.
+        let objects = (!list.is_null()).then(|| unsafe { StackRef::<Asn1Object>::from_ptr(list.cast()) });
+        let name = |object: &Asn1ObjectRef| object.nid().short_name().map_or_else(|_| object.to_string(), str::to_owned);
+        objects.into_iter().flatten().map(name).collect()
+    })
 }
 
 /// Below 0 where `date` is not after `seconds` (in Unix time), above 0 where it is, and 0 where it cannot be read.

@@ -107,6 +107,42 @@ pub fn newest() -> c_ulong {
     unsafe { ffi::ERR_peek_last_error() }
 }
 
+/// Whether the newest entry says that there is no memory left.
+pub fn newest_is_no_memory() -> bool {
+    is_no_memory(newest())
+}
+
+/// Whether any entry says so: what OpenSSL makes of it is a damaged certificate, a wrong signature or an error of the
+/// protocol. Marks on the queue are lost.
+pub fn tells_of_no_memory() -> bool {
+    newest() != 0 && Kept::take().0.iter().any(|entry| is_no_memory(entry.code))
+}
+
+/// Whether any entry tells of a failure on this side that no peer can bring about: of memory, mostly without saying so, or of
+/// what provides the cryptography. Marks on the queue are lost.
+pub fn tells_of_failure_here() -> bool {
+    newest() != 0 && Kept::take().0.iter().any(|entry| is_no_memory(entry.code) || is_failure_here(entry.code))
+}
+
+fn is_no_memory(code: c_ulong) -> bool {
+    // ERR_R_MALLOC_FAILURE: 256, with the flags of a fatal reason that all libraries share.
+    const MALLOC_FAILURE: c_int = 256 | 0xc0000;
+    ffi::ERR_GET_REASON(code) == MALLOC_FAILURE
+}
+
+fn is_failure_here(code: c_ulong) -> bool {
+    const ERR_LIB_EVP: c_int = 6;
+    const INTERNAL_ERROR: c_int = 259 | 0xc0000;
+    const COPY_PARAMETERS_FAILED: c_int = 296;
+    const INITIALIZATION_ERROR: c_int = 134;
+    const NOT_ABLE_TO_COPY_CTX: c_int = 190;
+    match (ffi::ERR_GET_LIB(code), ffi::ERR_GET_REASON(code)) {
+        (_, INTERNAL_ERROR) | (sys::ERR_LIB_SSL, COPY_PARAMETERS_FAILED) => true,
+        (ERR_LIB_EVP, INITIALIZATION_ERROR | NOT_ABLE_TO_COPY_CTX) => true,
+        _ => false,
+    }
+}
+
 /// The newest entry on this thread's queue, in OpenSSL's words.
 #[doc(alias = "ERR_peek_last_error")]
 pub fn newest_reason() -> Option<String> {

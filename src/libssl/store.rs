@@ -9,7 +9,7 @@ use openssl::x509::store::{X509Store, X509StoreRef};
 use openssl::x509::{X509, X509CrlRef, X509Ref};
 use openssl_sys as ffi;
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::libssl::param::Param;
 use crate::libssl::sys;
 
@@ -90,7 +90,7 @@ pub fn add_directory(store: &X509StoreRef, directory: &CStr) -> Result<()> {
 fn added(answer: c_int) -> Result<()> {
     match answer {
         1 => Ok(()),
-        _ => Err(Error::new(Status::EInternal, "OpenSSL could not add to the certificate store")),
+        _ => Err(Error::no_memory("the certificate store")),
     }
 }
 

@@ -9,7 +9,7 @@ use foreign_types::ForeignTypeRef;
 use openssl::x509::store::{X509Store, X509StoreRef};
 use openssl_sys as ffi;
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::libssl::callback::stopped;
 use crate::libssl::certificate::name_der;
 use crate::libssl::store::{self, Function};
@@ -128,7 +128,7 @@ impl Twin {
     /// # Safety
     /// `context` is live, and `store` outlives the result.
     unsafe fn of(context: *mut ffi::X509_STORE_CTX, store: &X509StoreRef) -> Result<Twin> {
-        let failed = || Error::new(Status::EInternal, "OpenSSL has no memory left for the verification");
+        let failed = || Error::no_memory("the verification");
         // SAFETY: no arguments.
         let twin = Twin(unsafe { ffi::X509_STORE_CTX_new() });
         let done = !twin.0.is_null()

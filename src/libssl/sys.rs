@@ -260,6 +260,8 @@ unsafe extern "C" {
     pub fn X509_get_key_usage(certificate: *mut X509) -> u32;
     pub fn X509_CRL_get_ext_by_critical(crl: *const X509_CRL, critical: c_int, behind: c_int) -> c_int;
     pub fn X509_REVOKED_get_ext_by_critical(entry: *const X509_REVOKED, critical: c_int, behind: c_int) -> c_int;
+    pub fn X509_get0_trust_objects(certificate: *mut X509) -> *mut OPENSSL_STACK;
+    pub fn X509_get0_reject_objects(certificate: *mut X509) -> *mut OPENSSL_STACK;
     pub fn X509_check_trust(certificate: *mut X509, trust: c_int, flags: c_int) -> c_int;
     pub fn X509_VERIFY_PARAM_set_trust(param: *mut X509_VERIFY_PARAM, trust: c_int) -> c_int;
     pub fn X509_VERIFY_PARAM_get_depth(param: *const X509_VERIFY_PARAM) -> c_int;

@@ -9,7 +9,7 @@ use openssl::x509::store::X509StoreRef;
 use openssl::x509::{X509, X509Crl, X509NameRef, X509Ref};
 use openssl_sys as ffi;
 
-use crate::error::{Error, Status};
+use crate::error::Error;
 use crate::libssl::callback::stopped;
 use crate::libssl::crl::CrlStack;
 use crate::libssl::own_param::OwnParam;
@@ -23,8 +23,7 @@ pub struct OutOfMemory;
 
 impl From<OutOfMemory> for Error {
     fn from(_: OutOfMemory) -> Error {
-        Error::new(Status::ENoMemory, "this process has no memory left for the verification")
-            .with_hint("the peer is not to blame; give the process more memory here, and try again")
+        Error::no_memory("the verification")
     }
 }
 

@@ -106,7 +106,7 @@ impl fmt::Debug for Crls {
 }
 
 fn no_memory() -> Error {
-    Error::new(Status::EInternal, "OpenSSL has no memory left for the CRLs")
+    Error::no_memory("the CRLs")
 }
 
 fn read(path: &Path) -> Result<Vec<Arc<Crl>>> {

@@ -419,7 +419,7 @@ fn text(seconds: i64) -> String {
 }
 
 fn encoded(certificate: &X509Ref) -> Result<Vec<u8>> {
-    certificate.to_der().map_err(|_| Error::new(Status::EInternal, "OpenSSL could not encode a certificate"))
+    certificate.to_der().map_err(|_| Error::no_memory("a certificate"))
 }
 
 fn unreadable_certificate() -> Error {

@@ -235,7 +235,7 @@ impl Implicit {
         }
         let _quiet = Quiet::begin();
         let store = X509StoreBuilder::new()
-            .map_err(|_| Error::new(Status::EInternal, "OpenSSL could not make a certificate store"))?
+            .map_err(|_| Error::no_memory("a certificate store"))?
             .build();
         hooks::install(&store, None)?;
         hooks::attach(&store, self.system()?)?;
@@ -250,6 +250,6 @@ impl StandIn for Implicit {
         }
         owner(self.store()?)
             .map(Some)
-            .ok_or_else(|| Error::new(Status::EInternal, "OpenSSL could not share the certificate store"))
+            .ok_or_else(|| Error::no_memory("the certificate store"))
     }
 }

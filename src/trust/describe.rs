@@ -1,10 +1,13 @@
 //! What people want to know of a trust anchor: its name, its dates, its hash.
 
+use std::fmt;
+
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::x509::{X509NameRef, X509Ref};
 
 use crate::error::{Error, Result, Status};
+use crate::libssl::issuing::trust_settings;
 use crate::moment;
 use crate::trust::distrust::{Distrust, hash};
 use crate::x509::name_text;
@@ -24,6 +27,34 @@ pub struct Description {
     pub not_after: i64,
     /// The moment up to which a certificate under it may have been issued, in Unix seconds.
     pub distrust_after: Option<i64>,
+    /// The trust settings of a TRUSTED CERTIFICATE.
+    pub uses: Option<Uses>,
+}
+
+/// What a TRUSTED CERTIFICATE lists beside the certificate, as OpenSSL's short names ("serverAuth") or dotted numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uses {
+    /// The uses that it is trusted for; where there are none, all but those that it is rejected for.
+    pub trusted: Vec<String>,
+    /// The uses that it is rejected for.
+    pub rejected: Vec<String>,
+}
+
+impl Uses {
+    fn of(certificate: &X509Ref) -> Option<Uses> {
+        let [trusted, rejected] = trust_settings(certificate);
+        let is_plain = trusted.is_empty() && rejected.is_empty();
+        (!is_plain).then_some(Uses { trusted, rejected })
+    }
+}
+
+impl fmt::Display for Uses {
+    /// "clientAuth, not serverAuth"
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let trusted = self.trusted.iter().cloned();
+        let words: Vec<String> = trusted.chain(self.rejected.iter().map(|one| format!("not {one}"))).collect();
+        f.write_str(&words.join(", "))
+    }
 }
 
 impl Description {
@@ -43,6 +74,7 @@ impl Description {
             not_before: moment::unix_seconds(certificate.not_before()).ok_or_else(|| unreadable("notBefore"))?,
             not_after: moment::unix_seconds(certificate.not_after()).ok_or_else(|| unreadable("notAfter"))?,
             distrust_after: distrust.limit_of(&sha256),
+            uses: Uses::of(certificate),
             name,
             subject: subject_text,
             sha256,

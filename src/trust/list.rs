@@ -9,7 +9,7 @@ use openssl::asn1::Asn1Time;
 use openssl::x509::X509Name;
 use openssl::x509::store::X509StoreRef;
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::json::Object;
 use crate::libssl::certificate_words::name_line;
 use crate::libssl::queue::Quiet;
@@ -40,7 +40,7 @@ pub fn of(store: &X509StoreRef) -> Result<Vec<Listed>> {
     for certificate in store.all_certificates() {
         let der = certificate
             .to_der()
-            .map_err(|_| Error::new(Status::EInternal, "OpenSSL could not write a certificate of the store"))?;
+            .map_err(|_| Error::no_memory("a certificate of the store"))?;
         list(der, "the program");
     }
     Ok(listed)

@@ -24,7 +24,7 @@ pub fn is_untouched(store: &X509StoreRef) -> Result<bool> {
         return Ok(false);
     }
     let objects = object_count(store)
-        .ok_or_else(|| Error::new(Status::EInternal, "OpenSSL could not list what is in the certificate store"))?;
+        .ok_or_else(|| Error::no_memory("a list of the certificate store"))?;
     Ok(objects == 0)
 }
 

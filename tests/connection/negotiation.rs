@@ -124,7 +124,7 @@ fn a_port_that_does_not_speak_tls_is_told_by_what_it_says() {
         (b"SSH-2.0-OpenSSH_9.2p1\r\n", Status::EPlaintext, "speaks SSH"),
         (b"220 mail.example ESMTP\r\n", Status::EPlaintext, "speaks SMTP or FTP"),
         (b"what do you want?\n", Status::EPlaintext, "speaks plain text"),
-        (b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09", Status::EProtocol, "begins with 00 01 02 03"),
+        (b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09", Status::EPlaintext, "begins with 00 01 02 03"),
     ];
     for (answer, status, fact) in rows {
         let port = peer::raw(move |mut stream| {

@@ -33,6 +33,17 @@ impl World {
         self.ctx.connect(HOST, port).unwrap_err()
     }
 
+    /// A peer that answers with a hello of TLS 1.3.
+    fn answered_by_13(&self, suite: [u8; 2], group: u16) -> Failure {
+        let port = peer::raw(move |mut stream| {
+            let hello = peer::client_hello(&mut stream);
+            let session_id = &hello[44..44 + usize::from(hello[43])];
+            stream.write_all(&hello_for(session_id, [3, 3], suite, &tls13(group))).unwrap();
+            linger(stream);
+        });
+        self.ctx.connect(HOST, port).unwrap_err()
+    }
+
     fn old(&self, name: &str, identity: &Identity, options: &[&str]) -> Failure {
         self.ctx.connect(HOST, OldServer::start(name, identity, options).port).unwrap_err()
     }
@@ -66,9 +77,15 @@ fn strangers(world: &World) -> Vec<Row> {
 }
 
 fn server_hello(version: [u8; 2], suite: [u8; 2], extensions: &[u8]) -> Vec<u8> {
+    hello_for(&[], version, suite, extensions)
+}
+
+fn hello_for(session_id: &[u8], version: [u8; 2], suite: [u8; 2], extensions: &[u8]) -> Vec<u8> {
     let mut body = vec![version[0], version[1]];
     body.extend([7; 32]);
-    body.extend([0, suite[0], suite[1], 0]);
+    body.push(session_id.len() as u8);
+    body.extend(session_id);
+    body.extend([suite[0], suite[1], 0]);
     if !extensions.is_empty() {
         body.extend((extensions.len() as u16).to_be_bytes());
         body.extend(extensions);
@@ -110,9 +127,9 @@ fn nothing_in_common(world: &World) -> Vec<Row> {
         ),
         row("it chose RC4, which was never offered", &server_hello([3, 3], [0x00, 0x05], &[])),
         row("it chose a suite that libssl knows and we never offer", &server_hello([3, 3], [0x00, 0x2f], &[])),
-        row("it chose a suite of TLS 1.3 that we never offer", &server_hello([3, 3], [0x13, 0x05], &tls13(X25519))),
-        row("it chose a suite of TLS 1.2 for TLS 1.3", &server_hello([3, 3], [0xc0, 0x2f], &tls13(X25519))),
-        row("it chose a group for which it got no share", &server_hello([3, 3], [0x13, 0x01], &tls13(X448))),
+        Row::new("it chose a suite of TLS 1.3 that we never offer", world.answered_by_13([0x13, 0x05], X25519)),
+        Row::new("it chose a suite of TLS 1.2 for TLS 1.3", world.answered_by_13([0xc0, 0x2f], X25519)),
+        Row::new("it chose a group for which it got no share", world.answered_by_13([0x13, 0x01], X448)),
         Row::new(
             "a server of TLS 1.3 with another group only",
             echo(&|acceptor| {

@@ -131,22 +131,22 @@ fn hello() -> Vec<u8> {
 }
 
 fn endings() -> Vec<Row> {
-    let patient = fresh();
-    // SAFETY: the context is live.
+    let (patient, hello) = (fresh(), hello());
+    let [half, whole, again] = [hello[..40].to_vec(), hello.clone(), hello];
     let hasty = fresh();
-    hasty.set_timeout(60);
+    hasty.set_timeout(300);
     let hasty_after = fresh();
     hasty_after.set_timeout(300);
     vec![
         Row::new("it hangs up at once", visited(&patient, drop)),
         Row::new(
             "it hangs up in the middle of its hello",
-            visited(&patient, |mut stream| stream.write_all(&hello()[..40]).unwrap()),
+            visited(&patient, move |mut stream| stream.write_all(&half).unwrap()),
         ),
         Row::new(
             "it hangs up after its hello",
-            visited(&patient, |mut stream| {
-                stream.write_all(&hello()).unwrap();
+            visited(&patient, move |mut stream| {
+                stream.write_all(&whole).unwrap();
                 stream.shutdown(std::net::Shutdown::Write).unwrap();
                 linger(stream);
             }),
@@ -154,8 +154,8 @@ fn endings() -> Vec<Row> {
         Row::new("it never says anything", visited(&hasty, linger)),
         Row::new(
             "it stalls after its hello",
-            visited(&hasty, |mut stream| {
-                stream.write_all(&hello()).unwrap();
+            visited(&hasty, move |mut stream| {
+                stream.write_all(&again).unwrap();
                 linger(stream);
             }),
         ),
@@ -165,8 +165,9 @@ fn endings() -> Vec<Row> {
 
 /// A client that answers the server's flight with an alert in clear, as TLS 1.2 has it.
 fn alert(description: u8) -> Failure {
+    let hello = hello();
     visited(&fresh(), move |mut stream: TcpStream| {
-        stream.write_all(&hello()).unwrap();
+        stream.write_all(&hello).unwrap();
         let mut header = [0; 5];
         stream.read_exact(&mut header).unwrap();
         stream.write_all(&[21, 3, 3, 0, 2, 2, description]).unwrap();

@@ -4,7 +4,7 @@ use hostlock::Result;
 use serde_json::{Value, json};
 
 use super::Outcome;
-use crate::anchors::{Source, Tolerance, as_json, date, short_hash};
+use crate::anchors::{Source, Tolerance, as_json, date, short_hash, uses};
 use crate::output::{Style, is_coloured, roots, show};
 use crate::table::Table;
 
@@ -23,7 +23,7 @@ pub struct Arguments {
 
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
-    let mut table = Table::new(&["NAME", "EXPIRES", "DISTRUST AFTER", "SHA-256", "SOURCE"]);
+    let mut table = Table::new(&["NAME", "EXPIRES", "DISTRUST AFTER", "SHA-256", "SOURCE", "TRUST SETTINGS"]);
     let mut items = Vec::new();
     for source in &arguments.source {
         for root in source.roots(&arguments.tolerance)? {
@@ -32,16 +32,17 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
                 keys.insert("source".to_owned(), Value::String(source.to_string()));
             }
             items.push(item);
-            let style = if root.distrust_after.is_some() { Style::Yellow } else { Style::Plain };
+            let is_limited = root.distrust_after.is_some() || root.uses.is_some();
+            let style = if is_limited { Style::Yellow } else { Style::Plain };
             let distrust = root.distrust_after.map(date).unwrap_or_default();
-            let hash = short_hash(&root);
-            table.row(style, vec![root.name, date(root.not_after), distrust, hash, source.to_string()]);
+            let (hash, uses) = (short_hash(&root), uses(&root));
+            table.row(style, vec![root.name, date(root.not_after), distrust, hash, source.to_string(), uses]);
         }
     }
     if arguments.json {
         show(&format!("{:#}\n", json!({ "roots": items })))?;
     } else {
-        show(&format!("{}{}\n", table.text(is_coloured()), roots(items.len())))?;
+        show(&format!("{}{}\n", table.without_empty_last().text(is_coloured()), roots(items.len())))?;
     }
     Ok(Outcome::Fine)
 }

@@ -7,12 +7,13 @@ use openssl_sys as ffi;
 
 use super::{Drive, Patience, Progress, deadline_of};
 use crate::connection::deadline::{Deadline, wait};
-use crate::connection::failure::{self, Phase};
+use crate::connection::failure::{self, Phase, Silence};
 use crate::connection::transport::{Limits, Transport, Tripped};
 use crate::error::{Error, Result, Status};
 use crate::libssl::transfer::Want;
 use crate::os::poll::Wish;
 use crate::os::words;
+use crate::role::Role;
 
 impl Drive<'_> {
     /// What libssl waits for; nothing, once it has given the connection up.
@@ -102,6 +103,14 @@ impl Drive<'_> {
             self.transport().filter(|transport| phase == Phase::Handshake && transport.with_head(<[u8]>::is_empty));
         let client = !self.conn.is_server();
         let hello = silent.filter(|_| client).map_or(0, Transport::sent);
-        failure::timed_out(phase, &self.peer(), allowed_ms, hello)
+        let role = if client { Role::Client } else { Role::Server };
+        let peer = self.peer();
+        let words = |head: Option<&[u8]>| {
+            failure::timed_out(&Silence { phase, role, peer: &peer, allowed_ms, hello, head })
+        };
+        match self.transport() {
+            Some(transport) => transport.with_head(|head| words(Some(head))),
+            None => words(None),
+        }
     }
 }

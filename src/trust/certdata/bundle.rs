@@ -2,7 +2,7 @@
 //! roots always give the same bytes.
 
 use super::{Purpose, Root};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::moment;
 use crate::trust::describe::{Description, one_line};
 use crate::trust::distrust::Distrust;
@@ -36,7 +36,7 @@ fn block(root: &Root, purpose: Purpose) -> Result<String> {
         text.push_str(&format!("# only for certificates issued up to: {}\n", moment::text(seconds)));
     }
     let pem = root.certificate.to_pem().ok().and_then(|pem| String::from_utf8(pem).ok());
-    text.push_str(&pem.ok_or_else(|| Error::new(Status::EInternal, "OpenSSL could not write a certificate as PEM"))?);
+    text.push_str(&pem.ok_or_else(|| Error::no_memory("a certificate as PEM"))?);
     Ok(text)
 }
 

@@ -130,7 +130,7 @@ impl Index {
         for certificate in set.certificates {
             let der = certificate
                 .to_der()
-                .map_err(|_| Error::new(Status::EInternal, "OpenSSL could not write a certificate that it has read"))?;
+                .map_err(|_| Error::no_memory("a certificate"))?;
             let start = index.der.len();
             index.der.extend(der);
             let key = key_of(&certificate);
