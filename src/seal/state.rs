@@ -9,8 +9,8 @@ use openssl::sha::sha256;
 use crate::audit;
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
-use crate::guard::observer::{End, Observer, Occasion};
-use crate::handshake::expected_host;
+use crate::guard::observer::{End, Learned, Observer, Occasion};
+use crate::handshake::{expected_host, learned};
 use crate::json::Object;
 use crate::libssl::Conn;
 use crate::libssl::method::Side;
@@ -19,6 +19,7 @@ use crate::os::{errno, images, socket};
 use crate::policy::Choice;
 use crate::seal::allow;
 use crate::seal::allow::Seen;
+use crate::seal::host_source;
 use crate::seal::journal;
 use crate::seal::register::{Event, Outcome, Register};
 
@@ -135,6 +136,14 @@ impl Observer for Seal {
         allow::find(&Seen { hosts: hosts.unwrap_or_default(), address, leaf }, now())
     }
 
+    fn knows_hosts(&self) -> bool {
+        host_source::is_set()
+    }
+
+    fn learned(&self, conn: Conn<'_>, random: Option<&[u8; 32]>) -> Learned {
+        host_source::learned(conn, random)
+    }
+
     fn ended(&self, conn: Conn<'_>, end: &End) {
         let _kept = errno::Kept::now();
         let (outcome, host, error, allowed) = match end {
@@ -145,10 +154,15 @@ impl Observer for Seal {
             End::Failed(error) => (Outcome::Failed, None, Some(error), None),
             End::Served => (Outcome::Served, None, None, None),
         };
+        if matches!(outcome, Outcome::Refused | Outcome::WouldRefuse) {
+            host_source::tell_refused(conn);
+        }
         self.audit(conn);
+        let learned = learned::of_handshake(conn);
         let peer = conn.descriptors().0.and_then(socket::peer).as_ref().map(SocketAddr::to_string);
+        let peer = peer.or_else(|| learned.as_ref().and_then(|learned| learned.peer.clone()));
         let of_error = || error.and_then(|error| error.host()).map(str::to_owned);
         let host = host.or_else(of_error).or_else(|| expected_host::named(conn));
-        self.record(Event { outcome, host, error: error.cloned(), peer, allowed, time: now() });
+        self.record(Event { outcome, host, error: error.cloned(), peer, allowed, learned, time: now() });
     }
 }

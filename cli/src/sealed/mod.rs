@@ -3,5 +3,6 @@
 
 pub mod events;
 pub mod launch;
+pub mod meant;
 pub mod program;
 pub mod summary;

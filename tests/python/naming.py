@@ -1,0 +1,112 @@
+"""What the tests of learned names share: a world with names of its own, in which a sealed program runs. Only the program has
+it: its /etc/hosts is another, in a mount namespace; sockets and servers are the machine's."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import socket
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from sealing import Ran, authority, sealed
+from support import run, scratch
+
+# Two names share an address; `moved` leads elsewhere than it did.
+HOSTS = {
+    "localhost": "127.0.0.1",
+    "one.example": "127.0.0.11",
+    "two.example": "127.0.0.12",
+    "shared-a.example": "127.0.0.13",
+    "shared-b.example": "127.0.0.13",
+    "proxy.example": "127.0.0.14",
+    "short": "127.0.0.15",
+}
+
+
+@functools.cache
+def hosts() -> Path:
+    """The file of names."""
+    path = Path(tempfile.mkdtemp(prefix="names-", dir=scratch())) / "hosts"
+    path.write_text("".join(f"{address} {name}\n" for name, address in HOSTS.items()))
+    return path
+
+
+@functools.cache
+def has_namespaces() -> bool:
+    """Whether this machine lets a program have names of its own."""
+    return run(within(["true"])).returncode == 0
+
+
+def within(command: Sequence[str | Path]) -> list[str | Path]:
+    """A command in that world."""
+    mount = 'mount --bind "$1" /etc/hosts && shift && exec "$@"'
+    return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh", hosts(), *command]
+
+
+def named(command: Sequence[str | Path], mode: str = "enforce", **more: str) -> Ran:
+    """Runs a command sealed in that world."""
+    return sealed(within(command), mode, **more)
+
+
+@functools.cache
+def certificate(name: str) -> Path:
+    """A valid certificate for a name."""
+    return authority().issue(name)
+
+
+class Proxy:
+    """A proxy that takes a client to `upstream`, whatever host it was told, for the time of a `with`: by CONNECT, by SOCKS, or
+    after any other line of text."""
+
+    def __init__(self, upstream: int) -> None:
+        self.upstream = upstream
+        self.listener = socket.create_server(("0.0.0.0", 0))
+
+    def __enter__(self) -> int:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return int(self.listener.getsockname()[1])
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self._serve, args=(self.listener.accept()[0],), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            self._greet(client)
+            with socket.create_connection(("127.0.0.1", self.upstream)) as server:
+                back = threading.Thread(target=_copy, args=(server, client), daemon=True)
+                back.start()
+                _copy(client, server)
+                back.join()
+
+    @staticmethod
+    def _greet(client: socket.socket) -> None:
+        said = client.recv(4096)
+        if said[:1] == b"\x05":
+            client.sendall(b"\x05\x00")
+            client.recv(4096)
+            client.sendall(b"\x05\x00\x00\x01" + bytes(6))
+        elif said[:1] == b"\x04":
+            client.sendall(b"\x00\x5a" + bytes(6))
+        else:
+            while not said.endswith(b"\r\n\r\n"):
+                said += client.recv(4096)
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+
+
+def _copy(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
