@@ -18,8 +18,8 @@ Command = Callable[[int], list[str]]
 
 @dataclass
 class Client:
-    """A program: whether it is here, the package that brings it, how it runs where it names the host to its TLS and where it
-    names none, and what it then asks the resolver for."""
+    """A program: whether it is here, the package that brings it, how it runs where it names the host to its TLS and
+    where it names none, and what it then asks the resolver for."""
 
     works: bool
     package: str

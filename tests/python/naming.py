@@ -1,11 +1,12 @@
-"""What the tests of learned names share: a world with names of its own, in which a sealed program runs. Only the program has
-it: its /etc/hosts is another, in a mount namespace; sockets and servers are the machine's."""
+"""What the tests of learned names share: a world with names of its own, in which a sealed program runs. Only the
+program has it: its /etc/hosts is another, in a mount namespace; sockets and servers are the machine's."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import socket
+import ssl
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -59,8 +60,8 @@ def certificate(name: str) -> Path:
 
 
 class Proxy:
-    """A proxy that takes a client to `upstream`, whatever host it was told, for the time of a `with`: by CONNECT, by SOCKS, or
-    after any other line of text."""
+    """A proxy that takes a client to `upstream`, whatever host it was told, for the time of a `with`: by CONNECT, by
+    SOCKS, or after any other text that ends in an empty line. It answers none that begins with QUIET."""
 
     def __init__(self, upstream: int) -> None:
         self.upstream = upstream
@@ -83,16 +84,17 @@ class Proxy:
 
     def _serve(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):
-            self._greet(client)
-            with socket.create_connection(("127.0.0.1", self.upstream)) as server:
-                back = threading.Thread(target=_copy, args=(server, client), daemon=True)
+            greeted, rest = self._greet(client)
+            with greeted, socket.create_connection(("127.0.0.1", self.upstream)) as server:
+                server.sendall(rest)
+                back = threading.Thread(target=_copy, args=(server, greeted), daemon=True)
                 back.start()
-                _copy(client, server)
+                _copy(greeted, server)
                 back.join()
 
-    @staticmethod
-    def _greet(client: socket.socket) -> None:
-        said = client.recv(4096)
+    def _greet(self, client: socket.socket) -> tuple[socket.socket, bytes]:
+        """The client's side from here on, and what it said more."""
+        said, rest = client.recv(4096), b""
         if said[:1] == b"\x05":
             client.sendall(b"\x05\x00")
             client.recv(4096)
@@ -100,13 +102,29 @@ class Proxy:
         elif said[:1] == b"\x04":
             client.sendall(b"\x00\x5a" + bytes(6))
         else:
-            while not said.endswith(b"\r\n\r\n"):
+            while b"\r\n\r\n" not in said:
                 said += client.recv(4096)
-            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            if not said.startswith(b"QUIET"):
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            rest = said.split(b"\r\n\r\n", 1)[1]
+        return client, rest
+
+
+class TlsProxy(Proxy):
+    """The same, to which the client speaks TLS; then it needs no word to be taken to `upstream`."""
+
+    def __init__(self, identity: Path, upstream: int) -> None:
+        super().__init__(upstream)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(identity)
+
+    def _greet(self, client: socket.socket) -> tuple[socket.socket, bytes]:
+        return self.context.wrap_socket(client, server_side=True), b""
 
 
 def _copy(source: socket.socket, sink: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             sink.sendall(data)
+    with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)

@@ -1,5 +1,5 @@
-"""The host that a program meant: programs that name no host to OpenSSL are verified by the name that they looked up, by the
-host that they told a proxy, or by what `--host` says; and refused where that is not sure."""
+"""The host that a program meant: programs that name no host to OpenSSL are verified by the name that they looked up, or
+by what `--host` says; and refused where that is not sure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 from careless import ANSWER
-from naming import Proxy, certificate, has_namespaces, named
+from naming import certificate, has_namespaces, named
 from sealing import Ran, authority, sealed
 from support import Server
 
@@ -196,7 +196,7 @@ class Learned(unittest.TestCase):
         for version in ("TLSv1_2", "TLSv1_3"):
             with Server(wide, *ALL_ADDRESSES) as port:
                 ran = self.run_python(code, "-", port, version)
-                self.assertEqual(ran.output.split(), "reused False reused True reused False".split(), str(ran))
+                self.assertEqual(ran.output.split(), ["reused", "False", "reused", "True", "reused", "False"], str(ran))
                 hosts = [event["host"] for event in ran.events if event["event"] == CONNECTED]
                 self.assertEqual(hosts, ["one.example", "one.example", "two.example"], str(ran))
 

@@ -1,6 +1,6 @@
 """Real programs that switched their verification off, sealed by nothing but an initialiser: the impostor is refused,
-the right host is accepted where the program names it to OpenSSL or looks its name up, and refused with a clear reason where
-nothing names it."""
+the right host is accepted where the program names it to OpenSSL or looks its name up, and refused with a clear reason
+where nothing names it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import unittest
 from careless import ANSWER, Client, clients
 from sealing import impostor, right, sealed, unsealed
 from support import Server
-
 
 # How a connection to the right host ends, by what the program looked up.
 OF_WHAT_WAS_LOOKED_UP = {
