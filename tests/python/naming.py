@@ -122,6 +122,49 @@ class TlsProxy(Proxy):
         return self.context.wrap_socket(client, server_side=True), b""
 
 
+class Listener:
+    """A server that begins TLS, after `starts_with` where there is such, for the time of a `with`; what it was told in
+    the clear is kept."""
+
+    def __init__(self, identity: Path, *, starts_with: bytes = b"", answer: bytes = b"") -> None:
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(identity)
+        self.starts_with, self.answer = starts_with, answer
+        self.heard: list[bytes] = []
+        self.listener = socket.create_server(("0.0.0.0", 0))
+
+    def __enter__(self) -> int:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return int(self.listener.getsockname()[1])
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self._serve, args=(self.listener.accept()[0],), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            if self.starts_with:
+                said = client.recv(len(self.starts_with), socket.MSG_WAITALL)
+                if said != self.starts_with:
+                    said += client.recv(65536)
+                    self.heard.append(said)
+                    return
+                client.sendall(self.answer)
+            if client.recv(1, socket.MSG_PEEK) == b"\x16":
+                with self.context.wrap_socket(client, server_side=True) as secure:
+                    secure.recv(1000)
+                    secure.sendall(b"HTTP/1.0 200 ok\r\n\r\n")
+            else:
+                self.heard.append(client.recv(65536))
+
+
 def _copy(source: socket.socket, sink: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
