@@ -43,9 +43,10 @@ pub fn write(fd: c_int, random: Option<&[u8; 32]>, rules: &Rules, room: &mut [u8
         ),
         Target::Host(name) => page.hosts(&[Some(name)], rules, format_args!("named to the proxy {}", At(place)), place),
         Target::None => match TABLE.names_of(place) {
-            Found::Unknown => {
-                page.unknown(format_args!("more than {MOST} names were looked up for {}", At(place)), place)
-            }
+            Found::Unknown => page.unknown(
+                format_args!("more than {MOST} names were looked up for {}, or more than the tables hold", At(place)),
+                place,
+            ),
             Found::Names([None, ..]) => page.none_at(place),
             Found::Names(names) => page.hosts(&names, rules, format_args!("looked up for {}", At(place)), place),
         },

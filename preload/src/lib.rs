@@ -38,12 +38,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use library::Library;
 use rules::Rules;
 
-static AT_WORK: AtomicBool = AtomicBool::new(false);
+static IS_OFF: AtomicBool = AtomicBool::new(false);
 
-/// Whether sockets are watched.
-#[inline(always)]
-fn is_at_work() -> bool {
-    AT_WORK.load(Ordering::Relaxed)
+/// Whether nothing is watched. Until it is known what is asked for, everything is: other libraries may begin before us.
+fn is_off() -> bool {
+    IS_OFF.load(Ordering::Relaxed)
 }
 
 /// What `env`, `timeout` and `nohup` answer when they themselves fail.
@@ -55,10 +54,10 @@ static AT_LOAD: extern "C" fn() = at_load;
 
 extern "C" fn at_load() {
     // SAFETY: reads the auxiliary vector. A program with more rights than its caller takes no orders from the environment.
-    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
-        return;
-    }
-    let Some(word) = std::env::var_os("HOSTLOCK_SEAL") else { return };
+    let takes_orders = unsafe { libc::getauxval(libc::AT_SECURE) } == 0;
+    let Some(word) = std::env::var_os("HOSTLOCK_SEAL").filter(|_| takes_orders) else {
+        return IS_OFF.store(true, Ordering::Relaxed);
+    };
     hooks::find_all();
     process::begin();
     let outcome = catch_unwind(|| Mode::of(&word).and_then(seal));
@@ -111,7 +110,6 @@ fn seal(mode: Mode) -> Result<(), String> {
     if let Mode::Enforce = mode {
         watch::stop();
     }
-    AT_WORK.store(true, Ordering::Release);
     let policy = text("HOSTLOCK_SEAL_POLICY")?;
     match mode {
         Mode::Enforce => hostlock.call_0_or_1(c"hostlock_seal_process", policy.as_deref()),

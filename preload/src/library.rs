@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 
 const SONAME: &str = "libhostlock.so.0";
+/// `HOSTLOCK_E_STATE`.
+const E_STATE: c_int = -4;
 
 /// Which hosts a connection is meant for.
 pub type Ask = unsafe extern "C" fn(c_int, *const u8, *mut c_char, usize, *mut c_void) -> c_int;
@@ -82,13 +84,16 @@ impl Library {
         Ok(text.to_string_lossy().into_owned())
     }
 
-    /// Registers who knows the hosts.
+    /// Registers who knows the hosts. Where another does already, that one stays.
     pub fn set_host_source(&self, ask: Ask, refused: Refused) -> Result<(), String> {
         let function = self.find(c"hostlock_seal_set_host_source")?;
         // SAFETY: the header of libhostlock declares it so.
         let function = unsafe { mem::transmute::<*mut c_void, SetHostSource>(function) };
         // SAFETY: the initialiser is never unloaded while the library may call it.
-        self.check(unsafe { function(Some(ask), Some(refused), ptr::null_mut()) })
+        match unsafe { function(Some(ask), Some(refused), ptr::null_mut()) } {
+            E_STATE => Ok(()),
+            status => self.check(status),
+        }
     }
 
     fn find(&self, name: &CStr) -> Result<*mut c_void, String> {

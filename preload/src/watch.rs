@@ -35,14 +35,23 @@ pub fn connecting(fd: c_int) {
 }
 
 /// What becomes of bytes that the program sends on a descriptor that is watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub enum Sending {
     /// They go out, and nothing is to be done.
     Free,
     /// They go out in the clear; [`sent`] is to be called with what was taken of them.
-    Clear,
+    Clear(Clear),
     /// They must not go out.
     Stopped,
+}
+
+/// Bytes in the clear, and what they lead to if all of them are taken.
+#[derive(Clone, Copy)]
+pub struct Clear {
+    descriptor: &'static Descriptor,
+    length: usize,
+    stage: Stage,
+    target: Target,
 }
 
 /// The program sends `length` bytes, of which `bytes` are the first.
@@ -53,28 +62,31 @@ pub fn sending(fd: c_int, bytes: &[u8], length: usize) -> Sending {
     }
     if state == State::Shut {
         let are_alerts = bytes.len() == length && records::are_alerts(bytes);
-        return if are_alerts { Sending::Free } else { refuse_text(fd, descriptor, descriptor.target()) };
+        let stops = !are_alerts && refuse_text(fd, descriptor, descriptor.target());
+        return if stops { Sending::Stopped } else { Sending::Free };
     }
     if let Some(random) = records::client_random(bytes) {
         begin_tls(fd, descriptor, &random);
         return Sending::Free;
     }
-    let (_, target) = after(descriptor, bytes, length);
-    if REFUSALS.any() && exceeds(fd, descriptor, target, length) {
-        return refuse_text(fd, descriptor, target);
+    let (stage, target) = after(descriptor, bytes, length);
+    if REFUSALS.any() && exceeds(fd, descriptor, target, length) && refuse_text(fd, descriptor, target) {
+        return Sending::Stopped;
     }
     if descriptor.clear() > MOST_CLEAR {
         descriptors::set_state(fd, State::Idle);
         return Sending::Free;
     }
-    Sending::Clear
+    Sending::Clear(Clear { descriptor, length, stage, target })
 }
 
-/// So much of them was taken.
-pub fn sent(fd: c_int, bytes: &[u8], amount: usize) {
-    let Some((descriptor, _)) = current(fd) else { return };
-    let (stage, target) = after(descriptor, &bytes[..amount.min(bytes.len())], amount);
-    descriptor.add(amount as u64, stage, target);
+/// So much of `bytes` was taken.
+pub fn sent(clear: Clear, bytes: &[u8], amount: usize) {
+    let (stage, target) = match amount == clear.length {
+        true => (clear.stage, clear.target),
+        false => after(clear.descriptor, &bytes[..amount.min(bytes.len())], amount),
+    };
+    clear.descriptor.add(amount as u64, stage, target);
 }
 
 /// The descriptor of the connection that sent a hello with this random; before there is one, that of `fd`.
@@ -139,8 +151,8 @@ fn exceeds(fd: c_int, descriptor: &Descriptor, target: Target, length: usize) ->
     limits.into_iter().flatten().any(|limit| said > limit)
 }
 
-/// Stops text in the clear, or only tells of it; once for each socket.
-fn refuse_text(fd: c_int, descriptor: &Descriptor, target: Target) -> Sending {
+/// Tells of text in the clear, once for each socket; whether it is stopped.
+fn refuse_text(fd: c_int, descriptor: &Descriptor, target: Target) -> bool {
     let stops = STOPS.load(Ordering::Acquire);
     if let (false, Some(place)) = (descriptor.told(), kernel::peer(fd)) {
         let host = match target {
@@ -149,12 +161,11 @@ fn refuse_text(fd: c_int, descriptor: &Descriptor, target: Target) -> Sending {
         };
         events::stopped(stops, place, host);
     }
-    if !stops {
-        return Sending::Clear;
+    if stops {
+        if process::owns_its_memory() {
+            descriptors::set_state(fd, State::Shut);
+        }
+        kernel::end(fd);
     }
-    if process::owns_its_memory() {
-        descriptors::set_state(fd, State::Shut);
-    }
-    kernel::end(fd);
-    Sending::Stopped
+    stops
 }

@@ -8,7 +8,7 @@ import unittest
 
 from careless import ANSWER
 from naming import Listener, certificate, has_namespaces, named
-from sealing import Ran, authority
+from sealing import Ran, authority, sealed
 from support import Server, must, scratch
 
 BEGIN = """
@@ -88,6 +88,12 @@ class Worlds(unittest.TestCase):
             ran = named([program, "one.example", str(port)])
         self.assertIn("connected", ran.output, str(ran))
         self.assertEqual(ran.ends(), [GOOD], str(ran))
+
+    def test_threads_are_cancelled_and_left_in_the_functions_that_are_replaced(self) -> None:
+        source, program = scratch() / "cancel.c", scratch() / "cancel"
+        source.write_text(CANCEL)
+        must(["cc", source, "-o", program, "-lpthread"])
+        self.assertEqual(sealed([program]).output, "cancelled\nleft\n")
 
     def test_memory_bios_and_event_loops_are_followed_by_the_hello(self) -> None:
         memory = (
@@ -171,6 +177,56 @@ class Worlds(unittest.TestCase):
         self.assertEqual(ran.ends(), [("refused", "HOSTLOCK_E_NO_HOST")], str(ran))
 
 
+# A thread is cancelled while it waits in a function that is replaced, on a socket that is watched; another leaves by
+# longjmp.
+CANCEL = r"""
+#define _GNU_SOURCE
+#include <netinet/in.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+static char block[32 * 1024];
+static int fd;
+static sigjmp_buf out;
+static void leave(int number) {
+    siglongjmp(out, number);
+}
+static void *fill(void *nothing) {
+    for (;;)
+        if (send(fd, block, 1000, 0) < 0)
+            return nothing;
+}
+int main(void) {
+    int listening = socket(AF_INET, SOCK_STREAM, 0), small = 4096;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t length = sizeof(at);
+    void *end;
+    pthread_t thread;
+    setsockopt(listening, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    if (bind(listening, (struct sockaddr *)&at, length) || listen(listening, 1) ||
+        getsockname(listening, (struct sockaddr *)&at, &length))
+        return 1;
+    fd = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+    if (connect(fd, (struct sockaddr *)&at, length) || pthread_create(&thread, NULL, fill, NULL))
+        return 2;
+    usleep(200000);
+    pthread_cancel(thread);
+    pthread_join(thread, &end);
+    puts(end == PTHREAD_CANCELED ? "cancelled" : "not cancelled");
+    signal(SIGALRM, leave);
+    if (sigsetjmp(out, 1) == 0) {
+        alarm(1);
+        fill(NULL);
+    } else {
+        puts("left");
+    }
+    return 0;
+}
+"""
 # The child of vfork moves descriptors about in its parent's memory, then runs another program.
 VFORK = r"""
 #define _GNU_SOURCE

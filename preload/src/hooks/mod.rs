@@ -1,5 +1,6 @@
 //! Functions of libc that are replaced in the program. Each calls the next of its name, answers what that one answers, and
-//! leaves `errno` as that one left it. None takes a lock, and none allocates.
+//! leaves `errno` as that one left it. None takes a lock, and none allocates. A thread that is cancelled in one, or leaves
+//! it by longjmp, unwinds through ours: nothing is to be dropped there.
 
 mod next;
 pub mod resolver;

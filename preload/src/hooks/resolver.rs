@@ -13,12 +13,13 @@ use crate::kernel;
 use crate::names::{Place, TABLE, ip_of};
 
 type Text = *const c_char;
-type GetAddrInfo = unsafe extern "C" fn(Text, Text, *const addrinfo, *mut *mut addrinfo) -> c_int;
-type ByName = unsafe extern "C" fn(Text) -> *mut hostent;
-type ByName2 = unsafe extern "C" fn(Text, c_int) -> *mut hostent;
-type ByNameR = unsafe extern "C" fn(Text, *mut hostent, *mut c_char, size_t, *mut *mut hostent, *mut c_int) -> c_int;
+type GetAddrInfo = unsafe extern "C-unwind" fn(Text, Text, *const addrinfo, *mut *mut addrinfo) -> c_int;
+type ByName = unsafe extern "C-unwind" fn(Text) -> *mut hostent;
+type ByName2 = unsafe extern "C-unwind" fn(Text, c_int) -> *mut hostent;
+type ByNameR =
+    unsafe extern "C-unwind" fn(Text, *mut hostent, *mut c_char, size_t, *mut *mut hostent, *mut c_int) -> c_int;
 type ByName2R =
-    unsafe extern "C" fn(Text, c_int, *mut hostent, *mut c_char, size_t, *mut *mut hostent, *mut c_int) -> c_int;
+    unsafe extern "C-unwind" fn(Text, c_int, *mut hostent, *mut c_char, size_t, *mut *mut hostent, *mut c_int) -> c_int;
 
 // SAFETY: POSIX declares it so.
 static GETADDRINFO: Next<GetAddrInfo> = unsafe { Next::new(c"getaddrinfo") };
@@ -43,7 +44,7 @@ pub fn find_all() {
 /// # Safety
 /// As for the function of libc.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub unsafe extern "C" fn getaddrinfo(
+pub unsafe extern "C-unwind" fn getaddrinfo(
     node: Text,
     service: Text,
     hints: *const addrinfo,
@@ -52,7 +53,7 @@ pub unsafe extern "C" fn getaddrinfo(
     let Some(next) = GETADDRINFO.get() else { return libc::EAI_SYSTEM };
     // SAFETY: the arguments are the caller's.
     let code = unsafe { next(node, service, hints, result) };
-    if code == 0 && !node.is_null() && !result.is_null() {
+    if code == 0 && !node.is_null() && !result.is_null() && !crate::is_off() {
         // SAFETY: it succeeded, so the name is one and the list was written.
         look((), || unsafe { learn_list(CStr::from_ptr(node), *result) });
     }
@@ -62,7 +63,7 @@ pub unsafe extern "C" fn getaddrinfo(
 /// # Safety
 /// As for the function of libc.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub unsafe extern "C" fn gethostbyname(name: Text) -> *mut hostent {
+pub unsafe extern "C-unwind" fn gethostbyname(name: Text) -> *mut hostent {
     let Some(next) = GETHOSTBYNAME.get() else { return ptr::null_mut() };
     // SAFETY: the argument is the caller's.
     let found = unsafe { next(name) };
@@ -74,7 +75,7 @@ pub unsafe extern "C" fn gethostbyname(name: Text) -> *mut hostent {
 /// # Safety
 /// As for the function of libc.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub unsafe extern "C" fn gethostbyname2(name: Text, family: c_int) -> *mut hostent {
+pub unsafe extern "C-unwind" fn gethostbyname2(name: Text, family: c_int) -> *mut hostent {
     let Some(next) = GETHOSTBYNAME2.get() else { return ptr::null_mut() };
     // SAFETY: the arguments are the caller's.
     let found = unsafe { next(name, family) };
@@ -86,7 +87,7 @@ pub unsafe extern "C" fn gethostbyname2(name: Text, family: c_int) -> *mut hoste
 /// # Safety
 /// As for the function of libc.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub unsafe extern "C" fn gethostbyname_r(
+pub unsafe extern "C-unwind" fn gethostbyname_r(
     name: Text,
     entry: *mut hostent,
     buffer: *mut c_char,
@@ -107,7 +108,7 @@ pub unsafe extern "C" fn gethostbyname_r(
 /// # Safety
 /// As for the function of libc.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub unsafe extern "C" fn gethostbyname2_r(
+pub unsafe extern "C-unwind" fn gethostbyname2_r(
     name: Text,
     family: c_int,
     entry: *mut hostent,
@@ -143,7 +144,7 @@ unsafe fn learn_list(name: &CStr, mut list: *const addrinfo) {
 /// The name is NULL or ends in NUL; `found` is NULL or came from one of the functions above.
 unsafe fn learn(name: Text, found: *const hostent) {
     // SAFETY: the caller promises NULL or an entry.
-    let (false, Some(entry)) = (name.is_null(), unsafe { found.as_ref() }) else { return };
+    let (false, Some(entry)) = (name.is_null() || crate::is_off(), unsafe { found.as_ref() }) else { return };
     look((), || {
         // SAFETY: the caller promises a name that ends.
         let name = unsafe { CStr::from_ptr(name) }.to_bytes();

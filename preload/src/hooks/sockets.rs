@@ -12,12 +12,12 @@ use crate::descriptors::is_watched;
 use crate::kernel;
 use crate::watch::{self, Sending};
 
-type Connect = unsafe extern "C" fn(c_int, *const sockaddr, socklen_t) -> c_int;
-type Write = unsafe extern "C" fn(c_int, *const c_void, size_t) -> ssize_t;
-type WriteV = unsafe extern "C" fn(c_int, *const iovec, c_int) -> ssize_t;
-type Send = unsafe extern "C" fn(c_int, *const c_void, size_t, c_int) -> ssize_t;
-type SendTo = unsafe extern "C" fn(c_int, *const c_void, size_t, c_int, *const sockaddr, socklen_t) -> ssize_t;
-type SendMsg = unsafe extern "C" fn(c_int, *const msghdr, c_int) -> ssize_t;
+type Connect = unsafe extern "C-unwind" fn(c_int, *const sockaddr, socklen_t) -> c_int;
+type Write = unsafe extern "C-unwind" fn(c_int, *const c_void, size_t) -> ssize_t;
+type WriteV = unsafe extern "C-unwind" fn(c_int, *const iovec, c_int) -> ssize_t;
+type Send = unsafe extern "C-unwind" fn(c_int, *const c_void, size_t, c_int) -> ssize_t;
+type SendTo = unsafe extern "C-unwind" fn(c_int, *const c_void, size_t, c_int, *const sockaddr, socklen_t) -> ssize_t;
+type SendMsg = unsafe extern "C-unwind" fn(c_int, *const msghdr, c_int) -> ssize_t;
 
 // SAFETY: POSIX declares it so.
 static CONNECT: Next<Connect> = unsafe { Next::new(c"connect") };
@@ -45,10 +45,10 @@ pub fn find_all() {
 /// # Safety
 /// As for the function of libc.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub unsafe extern "C" fn connect(fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int {
+pub unsafe extern "C-unwind" fn connect(fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int {
     let Some(next) = CONNECT.get() else { return missing() as c_int };
     // SAFETY: the address is the caller's.
-    if crate::is_at_work() && unsafe { kernel::place(address, length) }.is_some() {
+    if !crate::is_off() && unsafe { kernel::place(address, length) }.is_some() {
         look((), || watch::connecting(fd));
     }
     // SAFETY: the arguments are the caller's.
@@ -58,7 +58,7 @@ pub unsafe extern "C" fn connect(fd: c_int, address: *const sockaddr, length: so
 /// # Safety
 /// As for the function of libc.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub unsafe extern "C" fn write(fd: c_int, bytes: *const c_void, length: size_t) -> ssize_t {
+pub unsafe extern "C-unwind" fn write(fd: c_int, bytes: *const c_void, length: size_t) -> ssize_t {
     let Some(next) = WRITE.get() else { return missing() };
     // SAFETY: the arguments are the caller's.
     let call = || unsafe { next(fd, bytes, length) };
@@ -72,7 +72,7 @@ pub unsafe extern "C" fn write(fd: c_int, bytes: *const c_void, length: size_t) 
 /// # Safety
 /// As for the function of libc.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub unsafe extern "C" fn send(fd: c_int, bytes: *const c_void, length: size_t, flags: c_int) -> ssize_t {
+pub unsafe extern "C-unwind" fn send(fd: c_int, bytes: *const c_void, length: size_t, flags: c_int) -> ssize_t {
     let Some(next) = SEND.get() else { return missing() };
     // SAFETY: the arguments are the caller's.
     let call = || unsafe { next(fd, bytes, length, flags) };
@@ -86,7 +86,7 @@ pub unsafe extern "C" fn send(fd: c_int, bytes: *const c_void, length: size_t, f
 /// # Safety
 /// As for the function of libc.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub unsafe extern "C" fn sendto(
+pub unsafe extern "C-unwind" fn sendto(
     fd: c_int,
     bytes: *const c_void,
     length: size_t,
@@ -107,7 +107,7 @@ pub unsafe extern "C" fn sendto(
 /// # Safety
 /// As for the function of libc.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub unsafe extern "C" fn writev(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t {
+pub unsafe extern "C-unwind" fn writev(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t {
     let Some(next) = WRITEV.get() else { return missing() };
     // SAFETY: the arguments are the caller's.
     let call = || unsafe { next(fd, parts, count) };
@@ -121,7 +121,7 @@ pub unsafe extern "C" fn writev(fd: c_int, parts: *const iovec, count: c_int) ->
 /// # Safety
 /// As for the function of libc.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub unsafe extern "C" fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t {
+pub unsafe extern "C-unwind" fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t {
     let Some(next) = SENDMSG.get() else { return missing() };
     // SAFETY: the arguments are the caller's.
     let call = || unsafe { next(fd, message, flags) };
@@ -176,10 +176,10 @@ fn send_watched(fd: c_int, start: &[u8], length: usize, call: impl FnOnce() -> s
             kernel::set_errno(libc::EPIPE);
             -1
         }
-        Sending::Clear => {
+        Sending::Clear(clear) => {
             let taken = call();
             if let Ok(amount @ 1..) = usize::try_from(taken) {
-                look((), || watch::sent(fd, start, amount));
+                look((), || watch::sent(clear, start, amount));
             }
             taken
         }
