@@ -1326,6 +1326,27 @@ void hostlock_report_free(hostlock_report *report);
  */
 
 /**
+ * Answers which hosts a connection of a sealed context is meant for, where its program names none to OpenSSL. fd is
+ * the descriptor that it writes to, -1 where it has none; client_random are the 32 bytes of the random in the hello
+ * that was sent, NULL before there is one. names has room for room bytes, all of them 0.
+ *
+ * It writes the names, each with its NUL, and answers how many: at most 8, for each of which the certificate must be; 0
+ * where it knows none, -1 where it cannot tell which are meant. Behind the names two more texts may stand, each with its
+ * NUL: how they are known, or why not; and where the connection leads, as ADDRESS:PORT. Any other answer counts as -1.
+ */
+typedef int (*hostlock_seal_ask_host)(int fd,
+                                      const uint8_t *client_random,
+                                      char *names,
+                                      size_t room,
+                                      void *arg);
+
+/**
+ * Hears that a connection was refused, or would have been where the seal only reports. The arguments are those of
+ * hostlock_seal_ask_host.
+ */
+typedef void (*hostlock_seal_host_refused)(int fd, const uint8_t *client_random, void *arg);
+
+/**
  * Seals the process: every context that any code of it makes from now on with the libssl that hostlock uses is guarded
  * as hostlock_harden guards one, whatever that code then sets on it. Client connections verify the certificate and the
  * host; no host named means HOSTLOCK_E_NO_HOST. The host is that of SSL_set1_host (or the connection's
@@ -1368,6 +1389,19 @@ char *hostlock_seal_report(void);
  */
 HOSTLOCK_MUST_USE
 int hostlock_seal_log(const char *path);
+
+/**
+ * Registers, once and for the life of the process, who knows the hosts of connections whose program names none: for code
+ * that watches what the program asks of the system. What the program told OpenSSL always comes first. A single name is
+ * sent as SNI, unless the seal only reports; sessions are bound to the names. refused may be NULL.
+ *
+ * Both are called inside of handshakes, in the thread of each, and may call no function of libssl or hostlock on the
+ * connection. HOSTLOCK_E_STATE where one was registered before. It may be called before the process is sealed.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_seal_set_host_source(hostlock_seal_ask_host ask,
+                                  hostlock_seal_host_refused refused,
+                                  void *arg);
 
 /**
  * Seals the process in the mode that only reports: each connection is judged and recorded, nothing is refused, and no

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from compat_programs import CLIENTS, SERVICES, Client, Service
-from compat_world import Environment, Web, World, free_port, make_world, postgres, redis, tls_client
+from compat_world import Environment, Mail, MySql, Web, World, free_port, make_world, postgres, redis, tls_client
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "docs/compat.md"
@@ -55,8 +55,8 @@ class Bench:
     @contextmanager
     def peer(self, client: Client, identity: Path) -> Iterator[int]:
         """A server of the client's protocol, never sealed."""
-        if client.serve == "web":
-            with Web(identity) as port:
+        if spoken := {"web": Web, "mail": Mail, "mysql": MySql}.get(client.serve):
+            with spoken(identity) as port:
                 yield port
         else:
             with {"redis": redis, "postgres": postgres}[client.serve](identity, self.world, self.plain) as port:
@@ -119,7 +119,7 @@ def version(program: str) -> str:
     flags = {"openssl": "version", "nginx": "-v", "haproxy": "-v", "socat": "-V", "stunnel": "-version"}
     done = subprocess.run([program, flags.get(program, "--version")], capture_output=True, text=True, check=False)
     number = re.search(r"\d+\.\d+(\.\d+)*", done.stdout + done.stderr)
-    return f"{program} {number[0] if number else 'of an unknown version'}"
+    return f"{Path(program).name} {number[0] if number else 'of an unknown version'}"
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:
@@ -129,6 +129,13 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
 
 def installed(program: str) -> bool:
     return shutil.which(program) is not None
+
+
+def present(client: Client) -> bool:
+    """Whether it is here, with the module that it needs."""
+    return installed(client.needs) and (
+        not client.module or subprocess.run(client.module, capture_output=True, check=False).returncode == 0
+    )
 
 
 def skipped(name: str, program: str, width: int) -> list[str]:
@@ -144,9 +151,10 @@ with a valid certificate of another host. What follows a semicolon is the seal's
 """
 COLUMNS = ["right host, before", "right host, sealed", "impostor, before", "impostor, sealed"]
 AFTERWORD = """
-Where nothing tells which host is meant, the right host is refused as well: set the SNI (`proxy_ssl_server_name on`,
-`sni`, `--sni`), or name an exception. Debian's wget is built on GnuTLS, which no seal of libssl reaches; the log says
-so.
+A program that names no host to its TLS is verified by the name that it looked up, or that it told a proxy. Where
+nothing tells which host is meant, the right host is refused as well: name it by `hostlock run --host`, set the SNI
+(`proxy_ssl_server_name on`, `sni`, `--sni`), or name an exception. Debian's wget and lftp are built on GnuTLS, which no
+seal of libssl reaches; the log says so.
 """
 OF_SERVICES = """
 ## Servers
@@ -163,7 +171,7 @@ def main() -> int:
         Path(directory).chmod(0o755)
         bench = Bench(make_world(Path(directory)))
         clients = [
-            bench.client_row(client) if installed(client.needs) else skipped(client.name, client.needs, 6)
+            bench.client_row(client) if present(client) else skipped(client.name, Path(client.needs).name, 6)
             for client in CLIENTS
         ]
         ways = ["TLS 1.2", "TLS 1.3", "TLS 1.0 only", "CBC only"]
@@ -175,7 +183,7 @@ def main() -> int:
     needed = {client.needs for client in CLIENTS} | {service.needs for service in SERVICES}
     text = INTRODUCTION + table(["client", "how", *COLUMNS], clients) + AFTERWORD
     text += OF_SERVICES + table(["server", *heads], services)
-    text += "\nMeasured with " + ", ".join(version(program) for program in sorted(filter(installed, needed))) + ".\n"
+    text += "\nMeasured with " + ", ".join(sorted({version(program) for program in filter(installed, needed)})) + ".\n"
     if "--print" in sys.argv:
         print(text)
     else:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from compat_world import ANSWER, HOST, LONG_ENOUGH, Environment, World, daemon, free_port, http_get, redis
 
@@ -20,7 +21,8 @@ Run = Callable[[World, int, Environment], contextlib.AbstractContextManager[None
 
 @dataclass(frozen=True)
 class Client:
-    """A program that connects. `ask` runs it against a port and answers whether it got the answer."""
+    """A program that connects. `ask` runs it against a port and answers whether it got the answer; `names_host`: to its
+    TLS, to the resolver or to a proxy. Some need a `module`, which a command imports."""
 
     name: str
     needs: str
@@ -29,6 +31,7 @@ class Client:
     ask: Ask
     serve: str = "web"
     covered: bool = True
+    module: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,71 @@ def stunnel(text: str) -> Command:
     return configure
 
 
+# The wiki's way of Python 2.7 and 3.x: nothing is said of the host but to the resolver.
+WRAP = """
+import socket, ssl
+wrap = getattr(ssl, "wrap_socket", None) or ssl._create_unverified_context().wrap_socket
+s = socket.socket()
+s.connect(({where}, {{port}}))
+s = wrap(s)
+s.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+print(s.recv(4096).decode())
+"""
+BY_NAME = WRAP.format(where='"{host}"')
+BY_NUMBER = WRAP.format(where='socket.gethostbyname("{host}")')
+NUMBER_ALONE = WRAP.format(where='"127.0.0.1"')
+M2CRYPTO = """
+from M2Crypto import SSL
+s = SSL.Connection(SSL.Context())
+s.set_post_connection_check_callback(None)
+s.connect(("{host}", {port}))
+s.write(b"GET / HTTP/1.0\\r\\n\\r\\n")
+print(s.read(4096).decode())
+"""
+PYOPENSSL = """
+import socket
+from OpenSSL import SSL
+s = socket.socket()
+s.connect(("{host}", {port}))
+s = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), s)
+s.set_connect_state()
+s.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+print(s.recv(4096).decode())
+"""
+# Without a name of its own it asks for the machine's, which here has the server's address.
+SMTPLIB = """
+import smtplib
+s = smtplib.SMTP("{host}", {port}, "me.example")
+s.starttls()
+print(s.docmd("NOOP")[1].decode())
+"""
+ASYNCIO = """
+import asyncio, ssl
+async def main():
+    context = ssl._create_unverified_context()
+    reader, writer = await asyncio.open_connection("{host}", {port}, ssl=context, server_hostname="")
+    writer.write(b"GET / HTTP/1.0\\r\\n\\r\\n")
+    print((await reader.read(4096)).decode())
+asyncio.run(main())
+"""
+MEMORY = """
+import socket, ssl
+s = socket.create_connection(("{host}", {port}))
+incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+t = ssl._create_unverified_context().wrap_bio(incoming, outgoing)
+def turn(call):
+    while True:
+        try:
+            answer = call()
+            s.sendall(outgoing.read())
+            return answer
+        except ssl.SSLWantReadError:
+            s.sendall(outgoing.read())
+            incoming.write(s.recv(65536))
+turn(t.do_handshake)
+turn(lambda: t.write(b"GET / HTTP/1.0\\r\\n\\r\\n"))
+print(turn(lambda: t.read(4096)).decode())
+"""
 PYTHON = """
 import socket, ssl
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -132,6 +200,16 @@ PROXY = "listen 127.0.0.1:@front@; location / {{ proxy_pass https://127.0.0.1:@b
 NAMED = f"proxy_ssl_server_name on; proxy_ssl_name {HOST};"
 BACKEND = "frontend f\n bind 127.0.0.1:{front}\n default_backend b\nbackend b\n server s 127.0.0.1:{back} ssl "
 TUNNEL = "client = yes\naccept = 127.0.0.1:{front}\n"
+
+
+def python_of(version: str) -> str:
+    """Python `version`: what stands first on PATH may only look for one."""
+    homes = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"))
+    return str(homes[-1]) if homes else f"python{version}"
+
+
+# Debian's own has its packages.
+DEBIAN_PYTHON = "/usr/bin/python3"
 
 CLIENTS = [
     Client("curl", "curl", "`-k`", True, prints(ANSWER, "curl", "-sk", "https://{host}:{port}/")),
@@ -161,6 +239,13 @@ CLIENTS = [
         prints(ANSWER, *S_CLIENT, "-noservername", line=GET),
     ),
     Client(
+        "openssl s_client",
+        "openssl",
+        "with `-noservername`, by name",
+        True,
+        prints(ANSWER, *S_CLIENT[:-1], "{host}:{port}", "-noservername", line=GET),
+    ),
+    Client(
         "socat",
         "socat",
         "`verify=0`",
@@ -168,12 +253,73 @@ CLIENTS = [
         prints(ANSWER, "socat", "-t5", "-", "OPENSSL:{host}:{port},pf=ip4,verify=0", line=GET),
     ),
     Client("python3", "python3", "`CERT_NONE`", True, prints(ANSWER, sys.executable, "-c", PYTHON)),
+    *(
+        Client(name, program, manner, names, prints(ANSWER, program, "-W", "ignore", "-c", code))
+        for name, program in (("python2.7", python_of("2.7")), ("python3", sys.executable))
+        for manner, names, code in (
+            ("`wrap_socket`, by name", True, BY_NAME),
+            ("`wrap_socket`, the address from `gethostbyname`", True, BY_NUMBER),
+            ("`wrap_socket`, by an address alone", False, NUMBER_ALONE),
+        )
+    ),
+    Client("python3", "python3", "`asyncio`, no name for TLS", True, prints(ANSWER, sys.executable, "-c", ASYNCIO)),
+    Client("python3", "python3", "memory BIOs, no name", True, prints(ANSWER, sys.executable, "-c", MEMORY)),
+    Client(
+        "python2.7",
+        python_of("2.7"),
+        "`smtplib`, `starttls()`",
+        True,
+        prints(ANSWER, python_of("2.7"), "-c", SMTPLIB),
+        "mail",
+    ),
+    Client(
+        "M2Crypto",
+        DEBIAN_PYTHON,
+        "as its HOWTO begins",
+        True,
+        prints(ANSWER, DEBIAN_PYTHON, "-c", M2CRYPTO),
+        module=(DEBIAN_PYTHON, "-c", "import M2Crypto"),
+    ),
+    Client(
+        "pyOpenSSL",
+        DEBIAN_PYTHON,
+        "no name",
+        True,
+        prints(ANSWER, DEBIAN_PYTHON, "-c", PYOPENSSL),
+        module=(DEBIAN_PYTHON, "-c", "import OpenSSL"),
+    ),
+    Client(
+        "lftp",
+        "lftp",
+        "`ssl:verify-certificate no`",
+        True,
+        prints(ANSWER, "lftp", "-c", "set ssl:verify-certificate no; cat https://{host}:{port}/"),
+        covered=False,
+    ),
+    Client(
+        "mariadb",
+        "mariadb",
+        "`--ssl`",
+        True,
+        prints(
+            ANSWER, "mariadb", "-h", "{host}", "-P", "{port}", "--protocol=tcp", "--ssl", "-u", "me", "-NBe", "select 1"
+        ),
+        "mysql",
+    ),
     Client(
         "psql",
         "psql",
         "`sslmode=require`",
         True,
         prints(ANSWER, "psql", "-XAtc", SELECT, PSQL.replace(" sslrootcert={ca}", "") + "require"),
+        "postgres",
+    ),
+    Client(
+        "psql",
+        "psql",
+        "`sslmode=prefer`, the default",
+        True,
+        prints(ANSWER, "psql", "-XAtc", SELECT, PSQL.replace(" sslrootcert={ca} sslmode=", "")),
         "postgres",
     ),
     Client(
@@ -196,12 +342,19 @@ CLIENTS = [
         "redis-cli",
         "redis-cli",
         "`--cacert`: checks the chain, not the host",
-        False,
+        True,
         prints("PONG", "redis-cli", "-h", "{host}", "-p", "{port}", "--tls", "--cacert", "{ca}", "ping"),
         "redis",
     ),
     Client(
         "nginx as a proxy", "nginx", "as it is: no `proxy_ssl_verify`, no SNI", False, through(nginx(PROXY.format("")))
+    ),
+    Client(
+        "nginx as a proxy",
+        "nginx",
+        "the same, to a name",
+        True,
+        through(nginx(PROXY.replace("127.0.0.1:@back@", f"{HOST}:@back@").format(""))),
     ),
     Client("nginx as a proxy", "nginx", "`proxy_ssl_server_name on`", True, through(nginx(PROXY.format(NAMED)))),
     Client(
@@ -212,6 +365,13 @@ CLIENTS = [
         through(nginx(PROXY.format(NAMED + "proxy_ssl_verify on; proxy_ssl_trusted_certificate @ca@;"))),
     ),
     Client("haproxy as a proxy", "haproxy", "`verify none`", False, through(haproxy(BACKEND + "verify none\n"))),
+    Client(
+        "haproxy as a proxy",
+        "haproxy",
+        "`verify none`, to a name",
+        True,
+        through(haproxy(BACKEND.replace("server s 127.0.0.1", "server s {host}") + "verify none\n")),
+    ),
     Client(
         "haproxy as a proxy",
         "haproxy",

@@ -121,12 +121,56 @@ class Web:
                 return
             with contextlib.suppress(OSError):
                 plain.settimeout(LONG_ENOUGH)
-                with self.context.wrap_socket(plain, server_side=True) as connection:
-                    connection.recv(4096)
-                    body = f"{ANSWER}\n"
-                    head = f"HTTP/1.0 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-                    connection.sendall((head + body).encode())
-                    connection.unwrap()
+                with plain:
+                    self.talk(plain)
+
+    def talk(self, plain: socket.socket) -> None:
+        with self.context.wrap_socket(plain, server_side=True) as connection:
+            connection.recv(4096)
+            body = f"{ANSWER}\n"
+            head = f"HTTP/1.0 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            connection.sendall((head + body).encode())
+            connection.unwrap()
+
+
+@dataclass
+class Mail(Web):
+    """As much of SMTP as STARTTLS takes."""
+
+    def talk(self, plain: socket.socket) -> None:
+        for line in (b"220 mail\r\n", b"250-mail\r\n250 STARTTLS\r\n"):
+            plain.sendall(line)
+            plain.recv(4096)
+        plain.sendall(b"220 go ahead\r\n")
+        with self.context.wrap_socket(plain, server_side=True) as connection:
+            while connection.recv(4096):
+                connection.sendall(f"250 {ANSWER}\r\n".encode())
+
+
+@dataclass
+class MySql(Web):
+    """As much of MySQL's protocol as TLS takes: whatever is asked, the answer is one row of one column."""
+
+    def talk(self, plain: socket.socket) -> None:
+        abilities = 0x1 | 0x8 | 0x200 | 0x800 | 0x2000 | 0x8000 | 0x80000  # CLIENT_SSL is 0x800
+        greeting = b"\x0a8.0.0\0" + bytes(4) + b"12345678\0" + (abilities & 0xFFFF).to_bytes(2, "little")
+        greeting += b"\x21\x02\0"
+        greeting += (abilities >> 16).to_bytes(2, "little") + b"\x15" + bytes(10) + b"123456789012\0"
+        plain.sendall(packet(0, greeting + b"mysql_native_password\0"))
+        plain.recv(36, socket.MSG_WAITALL)
+        with self.context.wrap_socket(plain, server_side=True) as connection:
+            connection.recv(4096)
+            connection.sendall(packet(2, b"\0\0\0\x02\0\0\0"))
+            end = b"\xfe\0\0\x02\0"
+            column = b"\x03def\0\0\0\x01a\0\x0c\x21\0" + (99).to_bytes(4, "little") + b"\xfd\0\0\0\0\0"
+            row = bytes([len(ANSWER)]) + ANSWER.encode()
+            while connection.recv(4096):
+                parts = enumerate((b"\x01", column, end, row, end), 1)
+                connection.sendall(b"".join(packet(number, part) for number, part in parts))
+
+
+def packet(number: int, body: bytes) -> bytes:
+    return len(body).to_bytes(3, "little") + bytes([number]) + body
 
 
 @contextlib.contextmanager

@@ -1,10 +1,12 @@
 //! `libhostlock_preload.so`: one function that runs when the library is loaded, by `LD_PRELOAD` or `dlopen`, and seals the
-//! process as the environment says. Without `HOSTLOCK_SEAL` it does nothing at all; it exports nothing and replaces
-//! nothing.
+//! process as the environment says. Where it is preloaded it also watches which hosts the program looks up and where its
+//! sockets lead, and tells the library the host of connections that name none. Without `HOSTLOCK_SEAL` it does nothing at
+//! all: its functions only call those behind them.
 //!
 //! - `HOSTLOCK_SEAL`: `enforce` or `report`.
 //! - `HOSTLOCK_SEAL_POLICY`: a policy's name; the default is the newest.
 //! - `HOSTLOCK_SEAL_ALLOW`: exceptions, separated by commas.
+//! - `HOSTLOCK_SEAL_HOST`: hosts of connections that name none, as `hostlock run --host` takes them, separated by commas.
 //! - `HOSTLOCK_SEAL_REPORT`: a file to which every event is appended as a line of JSON.
 //!
 //! Where sealing was asked for and fails, the program must not run on as if it were sealed: the reason goes to standard
@@ -12,13 +14,36 @@
 
 #![cfg(target_os = "linux")]
 
+mod answers;
+mod descriptors;
+mod events;
+mod hellos;
+pub mod hooks;
+mod kernel;
 mod library;
+mod names;
+mod process;
+mod proxies;
+mod records;
+mod refusals;
+mod rules;
+mod source;
+mod watch;
 
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::panic::catch_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use library::Library;
+use rules::Rules;
+
+static IS_OFF: AtomicBool = AtomicBool::new(false);
+
+/// Whether nothing is watched. Until it is known what is asked for, everything is: other libraries may begin before us.
+fn is_off() -> bool {
+    IS_OFF.load(Ordering::Relaxed)
+}
 
 /// What `env`, `timeout` and `nohup` answer when they themselves fail.
 const FAILED: i32 = 125;
@@ -29,10 +54,12 @@ static AT_LOAD: extern "C" fn() = at_load;
 
 extern "C" fn at_load() {
     // SAFETY: reads the auxiliary vector. A program with more rights than its caller takes no orders from the environment.
-    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
-        return;
-    }
-    let Some(word) = std::env::var_os("HOSTLOCK_SEAL") else { return };
+    let takes_orders = unsafe { libc::getauxval(libc::AT_SECURE) } == 0;
+    let Some(word) = std::env::var_os("HOSTLOCK_SEAL").filter(|_| takes_orders) else {
+        return IS_OFF.store(true, Ordering::Relaxed);
+    };
+    hooks::find_all();
+    process::begin();
     let outcome = catch_unwind(|| Mode::of(&word).and_then(seal));
     let why = match outcome {
         Ok(Ok(())) => return,
@@ -67,12 +94,21 @@ fn seal(mode: Mode) -> Result<(), String> {
     let hostlock = Library::open()?;
     if let Some(path) = text("HOSTLOCK_SEAL_REPORT")? {
         hostlock.call_1(c"hostlock_seal_log", &path)?;
+        events::log_to(path);
     }
     for exception in text("HOSTLOCK_SEAL_ALLOW")?.unwrap_or_default().to_bytes().split(|byte| *byte == b',') {
         if !exception.trim_ascii().is_empty() {
             let exception = CString::new(exception.trim_ascii()).map_err(|_| "a NUL in HOSTLOCK_SEAL_ALLOW")?;
             hostlock.call_2(c"hostlock_insecure_seal_allow", Some(&exception), c"named in HOSTLOCK_SEAL_ALLOW")?;
         }
+    }
+    let hosts = text("HOSTLOCK_SEAL_HOST")?.unwrap_or_default();
+    let hosts = hosts.to_str().map_err(|_| "HOSTLOCK_SEAL_HOST is no UTF-8")?;
+    let rules = Rules::parse(hosts, |host| hostlock.normalize(host));
+    rules::set(rules.map_err(|why| format!("HOSTLOCK_SEAL_HOST: {why}"))?);
+    hostlock.set_host_source(source::ask, source::refused)?;
+    if let Mode::Enforce = mode {
+        watch::stop();
     }
     let policy = text("HOSTLOCK_SEAL_POLICY")?;
     match mode {

@@ -8,12 +8,21 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 
 const SONAME: &str = "libhostlock.so.0";
+/// `HOSTLOCK_E_STATE`.
+const E_STATE: c_int = -4;
+
+/// Which hosts a connection is meant for.
+pub type Ask = unsafe extern "C" fn(c_int, *const u8, *mut c_char, usize, *mut c_void) -> c_int;
+/// That a connection was refused.
+pub type Refused = unsafe extern "C" fn(c_int, *const u8, *mut c_void);
 
 /// The library, loaded.
 pub struct Library(*mut c_void);
 
 type OneText = unsafe extern "C" fn(*const c_char) -> c_int;
 type TwoTexts = unsafe extern "C" fn(*const c_char, *const c_char) -> c_int;
+type Normalize = unsafe extern "C" fn(*const c_char, *mut c_char, usize) -> c_int;
+type SetHostSource = unsafe extern "C" fn(Option<Ask>, Option<Refused>, *mut c_void) -> c_int;
 type LastError = unsafe extern "C" fn() -> *const c_void;
 type Message = unsafe extern "C" fn(*const c_void) -> *const c_char;
 
@@ -59,6 +68,32 @@ impl Library {
         let function = unsafe { mem::transmute::<*mut c_void, TwoTexts>(function) };
         // SAFETY: NULL or NUL-terminated.
         self.check(unsafe { function(first.map_or(ptr::null(), CStr::as_ptr), second.as_ptr()) })
+    }
+
+    /// The normal form of a host, or what is wrong with it.
+    pub fn normalize(&self, host: &str) -> Result<String, String> {
+        // HOSTLOCK_HOST_MAX
+        let mut room = [0u8; 256];
+        let text = CString::new(host).map_err(|_| "a NUL in a host")?;
+        let function = self.find(c"hostlock_host_normalize")?;
+        // SAFETY: the header of libhostlock declares it so.
+        let function = unsafe { mem::transmute::<*mut c_void, Normalize>(function) };
+        // SAFETY: the text ends in NUL, and the room is as large as is said.
+        self.check(unsafe { function(text.as_ptr(), room.as_mut_ptr().cast(), room.len()) })?;
+        let text = CStr::from_bytes_until_nul(&room).map_err(|_| "a host without an end")?;
+        Ok(text.to_string_lossy().into_owned())
+    }
+
+    /// Registers who knows the hosts. Where another does already, that one stays.
+    pub fn set_host_source(&self, ask: Ask, refused: Refused) -> Result<(), String> {
+        let function = self.find(c"hostlock_seal_set_host_source")?;
+        // SAFETY: the header of libhostlock declares it so.
+        let function = unsafe { mem::transmute::<*mut c_void, SetHostSource>(function) };
+        // SAFETY: the initialiser is never unloaded while the library may call it.
+        match unsafe { function(Some(ask), Some(refused), ptr::null_mut()) } {
+            E_STATE => Ok(()),
+            status => self.check(status),
+        }
     }
 
     fn find(&self, name: &CStr) -> Result<*mut c_void, String> {

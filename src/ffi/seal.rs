@@ -3,16 +3,18 @@
 //! A seal cannot be taken off. Exceptions and the mode that only reports give up a check: they take a `reason`, which
 //! is kept for the report and must say something, and the compiler warns of them as in "Giving up a check".
 
-use std::ffi::{OsStr, c_char, c_int};
+use std::ffi::{OsStr, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::ptr;
 
-use super::boundary::{pointer, status, string_for_c, text, text_bytes};
+use super::boundary::{null, pointer, status, string_for_c, text, text_bytes};
 use super::context::policy_of;
 use super::hostlock_ctx;
 use crate::chain::waivers;
 use crate::libssl::ours;
 use crate::seal::state::Mode;
+use crate::seal::host_source::{self, Answer, HostSource};
 use crate::seal::{self, allow};
 
 /// Seals the process: every context that any code of it makes from now on with the libssl that hostlock uses is guarded
@@ -76,6 +78,86 @@ pub unsafe extern "C" fn hostlock_seal_log(path: *const c_char) -> c_int {
         let path = unsafe { text_bytes(path, "path")? };
         seal::log(Path::new(OsStr::from_bytes(path)))
     })
+}
+
+/// Answers which hosts a connection of a sealed context is meant for, where its program names none to OpenSSL. `fd` is
+/// the descriptor that it writes to, -1 where it has none; `client_random` are the 32 bytes of the random in the hello
+/// that was sent, NULL before there is one. `names` has room for `room` bytes, all of them 0.
+///
+/// It writes the names, each with its NUL, and answers how many: at most 8, for each of which the certificate must be; 0
+/// where it knows none, -1 where it cannot tell which are meant. Behind the names two more texts may stand, each with its
+/// NUL: how they are known, or why not; and where the connection leads, as ADDRESS:PORT. Any other answer counts as -1.
+pub type hostlock_seal_ask_host =
+    Option<unsafe extern "C" fn(fd: c_int, client_random: *const u8, names: *mut c_char, room: usize, arg: *mut c_void) -> c_int>;
+
+/// Hears that a connection was refused, or would have been where the seal only reports. The arguments are those of
+/// hostlock_seal_ask_host.
+pub type hostlock_seal_host_refused =
+    Option<unsafe extern "C" fn(fd: c_int, client_random: *const u8, arg: *mut c_void)>;
+
+/// Registers, once and for the life of the process, who knows the hosts of connections whose program names none: for code
+/// that watches what the program asks of the system. What the program told OpenSSL always comes first. A single name is
+/// sent as SNI, unless the seal only reports; sessions are bound to the names. `refused` may be NULL.
+///
+/// Both are called inside of handshakes, in the thread of each, and may call no function of libssl or hostlock on the
+/// connection. HOSTLOCK_E_STATE where one was registered before. It may be called before the process is sealed.
+///
+/// # Safety
+/// The functions can be called with `arg` from any thread, for the life of the process.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_seal_set_host_source(
+    ask: hostlock_seal_ask_host,
+    refused: hostlock_seal_host_refused,
+    arg: *mut c_void,
+) -> c_int {
+    status(|| {
+        let ask = ask.ok_or_else(|| null("ask"))?;
+        host_source::set(Box::new(Functions { ask, refused, arg }))
+    })
+}
+
+/// A source that is written in C.
+struct Functions {
+    ask: unsafe extern "C" fn(c_int, *const u8, *mut c_char, usize, *mut c_void) -> c_int,
+    refused: hostlock_seal_host_refused,
+    arg: *mut c_void,
+}
+
+// SAFETY: whoever registered it promised that any thread may call the functions with `arg`.
+unsafe impl Send for Functions {}
+// SAFETY: whoever registered it promised that any thread may call the functions with `arg`.
+unsafe impl Sync for Functions {}
+
+/// Room for as many names as a connection may have, each of 255 bytes at most, and two texts.
+const ROOM: usize = (host_source::MOST_NAMES + 2) * 256;
+
+impl HostSource for Functions {
+    fn ask(&self, descriptor: Option<c_int>, random: Option<&[u8; 32]>) -> Answer {
+        let mut room = [0u8; ROOM];
+        let random = random.map_or(ptr::null(), |random| random.as_ptr());
+        // SAFETY: whoever registered the function promised that it can be called so; the last byte stays a NUL.
+        let count = unsafe { (self.ask)(descriptor.unwrap_or(-1), random, room.as_mut_ptr().cast(), ROOM - 1, self.arg) };
+        read(count, &room)
+    }
+
+    fn refused(&self, descriptor: Option<c_int>, random: Option<&[u8; 32]>) {
+        let Some(refused) = self.refused else { return };
+        let random = random.map_or(ptr::null(), |random| random.as_ptr());
+        // SAFETY: whoever registered the function promised that it can be called so.
+        unsafe { refused(descriptor.unwrap_or(-1), random, self.arg) };
+    }
+}
+
+/// What a function in C wrote; an answer that contradicts itself is none.
+fn read(count: c_int, room: &[u8]) -> Answer {
+    let count = usize::try_from(count).ok().filter(|count| *count <= host_source::MOST_NAMES);
+    let mut texts = room.split(|byte| *byte == 0).map(<[u8]>::to_vec);
+    let names: Vec<Vec<u8>> = texts.by_ref().take(count.unwrap_or(0)).collect();
+    let is_whole = count.is_some() && names.iter().all(|name| !name.is_empty());
+    let mut word = || texts.next().filter(|text| !text.is_empty()).map(|text| String::from_utf8_lossy(&text).into_owned());
+    let (how, peer) = (word(), word());
+    Answer { names: is_whole.then_some(names), how, peer }
 }
 
 /// Seals the process in the mode that only reports: each connection is judged and recorded, nothing is refused, and no

@@ -3,14 +3,21 @@
 
 use openssl::x509::X509Ref;
 
-use crate::error::Error;
-use crate::host::ExpectedHost;
+use crate::error::{Error, Result};
+use crate::host::{ExpectedHost, Reference};
 use crate::libssl::Conn;
 
 /// What stands over the contexts of a process.
 pub trait Observer: Send + Sync {
     /// What lets the connection go on although its certificate was refused, if anything does.
     fn exception(&self, occasion: &Occasion<'_>) -> Option<String>;
+
+    /// Whether it knows hosts of connections whose program names none.
+    fn knows_hosts(&self) -> bool;
+
+    /// What it knows of the host of `conn`, whose program names none. `random`: the one in the hello that was sent, by which
+    /// the connection is told from others; `None` before there is a hello.
+    fn learned(&self, conn: Conn<'_>, random: Option<&[u8; 32]>) -> Learned;
 
     /// How a handshake on `conn` ended; `peer` is what [`Observer::peer_of`] said when it began.
     fn ended(&self, conn: Conn<'_>, peer: Peer, end: &End);
@@ -29,6 +36,17 @@ pub struct Peer {
     pub host: Option<String>,
     /// Where the socket leads, where there is one.
     pub address: Option<String>,
+}
+
+/// What someone who watched the program knows of a connection's host.
+#[derive(Clone, Debug)]
+pub struct Learned {
+    /// The certificate must be for each of them. None: nobody knows. An error: it cannot be told which are meant.
+    pub hosts: Result<Vec<Reference>>,
+    /// How they are known, or why not.
+    pub how: Option<String>,
+    /// Where the connection leads, as ADDRESS:PORT.
+    pub peer: Option<String>,
 }
 
 /// A certificate that was refused.

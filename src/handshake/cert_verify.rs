@@ -19,7 +19,7 @@ use crate::guard::observer::{Excused, Occasion};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::hooks::{self, Verify};
-use crate::handshake::{client_certificate, ech, expected_host, outcome, session, session_end, start};
+use crate::handshake::{client_certificate, ech, expected_host, learned, outcome, session, session_end, start};
 use crate::host::{Reference, ExpectedHost};
 use crate::libssl::callback::{self, Callback};
 use crate::libssl::layout::CertVerify;
@@ -129,6 +129,7 @@ fn verify(store_ctx: StoreCtx<'_>) -> Result<Answer> {
     state.known().verdict = verdict;
     if let (Role::Client, Some(wanted), true) = (role, &judged.wanted, judged.may_be_resumed) {
         let generation = state.known().generation;
+        learned::leave_no_name_in_session(conn, state);
         session::put(conn, &session::with_end(&session::compute(conn, guard, generation, wanted), end));
     }
     if role == Role::Server && !matches!(guard.regime(), Regime::Sealed | Regime::ReportOnly) {
@@ -209,9 +210,12 @@ fn judge(store_ctx: StoreCtx<'_>, conn: Conn<'_>, guard: &Guard, role: Role, sta
         },
         Role::Server => expected_host::of_client(conn, guard, Some(state), &quiet)?,
     };
-    let answer = decide(store_ctx, guard, role, wanted.as_ref());
+    let mut answer = decide(store_ctx, guard, role, wanted.as_ref());
     if answer.is_err() && queue::tells_of_no_memory() {
         return Err(OutOfMemory.into());
+    }
+    if let (Err(refusal), Some(learned)) = (&mut answer, learned::of_handshake(conn)) {
+        learned::explain(&mut refusal.error, &learned);
     }
     Ok(Judged { wanted, answer, may_be_resumed: public_name.is_none() })
 }

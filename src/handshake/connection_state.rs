@@ -9,7 +9,7 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
-use crate::guard::observer::{Excused, Peer};
+use crate::guard::observer::{Excused, Learned, Peer};
 use crate::handshake::open_connections;
 use crate::host::Reference;
 use crate::libssl::bio::BioSlot;
@@ -53,6 +53,10 @@ pub struct Known {
     pub host: Option<Reference>,
     /// The host for the case that nothing else names one, or why there is none.
     pub fallback: Option<Result<Reference>>,
+    /// What the observer knew of the host, where nothing named one, and the client random by which it was asked.
+    pub learned: Option<(Learned, Option<[u8; 32]>)>,
+    /// The SNI that was set because it was learned: it is not the program's.
+    pub learned_sni: Option<String>,
     /// Why naming a host failed, until it succeeds.
     pub poison: Option<Error>,
     /// The judgement.
@@ -187,6 +191,7 @@ fn for_a_copy(original: &ConnectionState) -> ConnectionState {
     known.verdict = Verdict::Pending;
     known.earlier = None;
     known.random = None;
+    known.learned = None;
     known.staple_judged = false;
     known.failure = None;
     (known.told, known.told_of_refusal, known.begun_with) = (false, false, None);

@@ -4,7 +4,9 @@
 //! 2. the host, address or e-mail in the connection's `X509_VERIFY_PARAM` (`SSL_set1_host`, CPython);
 //! 3. the context's host;
 //! 4. the names in the parameters of the certificate store, each kind of which 2 has none;
-//! 5. the SNI, where the context says so.
+//! 5. the SNI, where the context says so;
+//! 6. the fallback of `hostlock_conn_set_fallback_host`;
+//! 7. under a seal, what was learned by watching the program, all of which must hold.
 //!
 //! Where both 1 and 2 exist, both must hold; 4 must hold besides whatever else is named. None: refuse.
 //!
@@ -14,8 +16,10 @@
 use openssl::x509::store::X509StoreRef;
 
 use crate::error::Result;
+use crate::guard::observer::Learned;
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::ConnectionState;
+use crate::handshake::learned;
 use crate::host::{Reference, ExpectedHost, no_host};
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, Ctx, Param, store};
@@ -24,6 +28,21 @@ const X509_CHECK_FLAG_NO_WILDCARDS: u32 = 0x2;
 
 /// What the connection `conn` is meant for. To look is to leave entries on OpenSSL's queue, which `quiet` takes away.
 pub fn of_connection(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionState>, quiet: &Quiet) -> Result<ExpectedHost> {
+    find(conn, guard, state, quiet, || learned::of_connection(conn, guard, state))
+}
+
+/// The same while the hello is not sent yet: what was learned may still prove to be of another connection.
+pub fn before_hello(conn: Conn<'_>, guard: &Guard, state: &ConnectionState, quiet: &Quiet) -> Result<ExpectedHost> {
+    find(conn, guard, Some(state), quiet, || learned::before_hello(conn, guard, state))
+}
+
+fn find(
+    conn: Conn<'_>,
+    guard: &Guard,
+    state: Option<&ConnectionState>,
+    quiet: &Quiet,
+    learn: impl FnOnce() -> Option<Learned>,
+) -> Result<ExpectedHost> {
     let (context_host, from_sni, rules) = {
         let settings = guard.settings();
         (settings.host.clone(), settings.host_from_sni, settings.match_rules)
@@ -34,7 +53,7 @@ pub fn of_connection(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionSta
         wanted.groups.extend(context_host.map(|host| vec![host]));
     }
     let is_nobody_named = wanted.groups.is_empty() && of_store.is_empty();
-    if let (true, Some(name)) = (is_nobody_named && from_sni, conn.server_name()) {
+    if let (true, Some(name)) = (is_nobody_named && from_sni, learned::server_name_of_program(conn, state)) {
         wanted.groups.push(vec![Reference::parse_bytes(name)?]);
     }
     let fallback = || state.and_then(|state| state.known().fallback.clone());
@@ -42,13 +61,16 @@ pub fn of_connection(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionSta
         wanted.groups.push(vec![host?]);
     }
     wanted.groups.extend(of_store);
-    match guard.regime() {
-        _ if !wanted.groups.is_empty() => Ok(wanted),
-        Regime::Own | Regime::Hardened => Err(no_host()),
-        Regime::Sealed | Regime::ReportOnly => Err(no_host().with_hint(
-            "have the program name it, by SNI or SSL_set1_host, or make an exception for the peer's address or certificate",
-        )),
+    if !wanted.groups.is_empty() {
+        return Ok(wanted);
     }
+    if matches!(guard.regime(), Regime::Own | Regime::Hardened) {
+        return Err(no_host());
+    }
+    let found = learn();
+    let hosts = found.as_ref().map_or(Ok(Vec::new()), |learned| learned.hosts.clone())?;
+    wanted.groups.extend(hosts.into_iter().map(|host| vec![host]));
+    if wanted.groups.is_empty() { Err(learned::nobody_knows(found.as_ref())) } else { Ok(wanted) }
 }
 
 /// Who the client of the server's connection `conn` must be; `None` where nobody is named.

@@ -20,6 +20,8 @@ pub mod expected_host;
 pub mod hooks;
 pub mod id_context;
 pub mod install;
+pub mod learned;
+pub mod learned_sni;
 pub mod libssl_error;
 pub mod ocsp_status;
 pub mod open_connections;

@@ -8,7 +8,7 @@ use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::refusals::{CONTEXT_REPLACED, foreign_session, unverified};
 use crate::handshake::{
-    client_certificate, ech, expected_host, hooks, id_context, ocsp_status, open_connections, outcome, session,
+    client_certificate, ech, expected_host, hooks, id_context, learned_sni, ocsp_status, open_connections, outcome, session,
 };
 use crate::libssl::layout::Found;
 use crate::libssl::queue::{self, Quiet};
@@ -60,6 +60,9 @@ fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
     };
     guard.freeze();
     keep_cert_verify(conn.ctx(), guard);
+    if in_earnest {
+        learned_sni::begin(conn, guard, state);
+    }
     if guard.regime() == Regime::ReportOnly {
         return;
     }
@@ -210,7 +213,7 @@ fn widen(conn: Conn<'_>, policy: &Policy, least: c_long) {
 /// A session of another host, policy or context is given up, or ends the handshake where it is too late for that.
 fn admit_session(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) {
     if session::offers_session(conn) {
-        let own = expected_host::of_connection(conn, guard, Some(state), &Quiet::begin()).ok();
+        let own = expected_host::before_hello(conn, guard, state, &Quiet::begin()).ok();
         let generation = state.known().generation;
         let own = own.map(|wanted| session::compute(conn, guard, generation, &wanted));
         let borne = own.and_then(|own| session::of_session(conn, &own, now()));

@@ -91,6 +91,13 @@ impl Session<'_> {
         unsafe { sys::SSL_SESSION_set1_id_context(self.session.as_ptr(), [0].as_ptr(), 0) };
     }
 
+    /// Takes the server name away: libssl gives it, in TLS 1.2, as that of a connection that names none and offers this
+    /// session.
+    #[doc(alias = "SSL_SESSION_set1_hostname")]
+    pub fn clear_server_name(self) {
+        call!(self, sys::SSL_SESSION_set1_hostname, ptr::null());
+    }
+
     /// Makes it one that cannot be resumed, whether it is in the cache of `ctx` or not.
     #[doc(alias = "SSL_CTX_remove_session")]
     pub fn forget(self, ctx: Ctx<'_>) {

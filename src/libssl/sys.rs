@@ -188,6 +188,7 @@ unsafe extern "C" {
     pub fn SSL_set_num_tickets(ssl: *mut SSL, count: usize) -> c_int;
     pub fn SSL_SESSION_is_resumable(session: *const SSL_SESSION) -> c_int;
     pub fn SSL_set_session_id_context(ssl: *mut SSL, context: *const c_uchar, len: c_uint) -> c_int;
+    pub fn SSL_SESSION_set1_hostname(session: *mut SSL_SESSION, name: *const c_char) -> c_int;
     pub fn SSL_SESSION_set1_id_context(session: *mut SSL_SESSION, context: *const c_uchar, len: c_uint) -> c_int;
     pub fn SSL_SESSION_get0_id_context(session: *const SSL_SESSION, len: *mut c_uint) -> *const c_uchar;
     pub fn SSL_set_verify_result(ssl: *mut SSL, result: c_long);

@@ -181,6 +181,15 @@ impl<'a> Conn<'a> {
         (reader.filter(|fd| *fd >= 0), writer.filter(|fd| *fd >= 0))
     }
 
+    /// The random of the client's hello; zeros before there is one.
+    #[doc(alias = "SSL_get_client_random")]
+    pub fn client_random(self) -> [u8; 32] {
+        let mut random = [0; 32];
+        // SAFETY: the view promises the connection; libssl writes at most as many bytes as it is told.
+        unsafe { ffi::SSL_get_client_random(self.as_ptr(), random.as_mut_ptr(), random.len()) };
+        random
+    }
+
     /// The protocol that was agreed upon by ALPN.
     #[doc(alias = "SSL_get0_alpn_selected")]
     pub fn alpn(self) -> Option<&'a [u8]> {

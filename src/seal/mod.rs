@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod allow;
+pub mod host_source;
 pub mod journal;
 pub mod register;
 pub mod state;

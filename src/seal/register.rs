@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::error::{Error, Status};
+use crate::guard::observer::Learned;
 use crate::json::Object;
 use crate::libssl::method::Side;
 use crate::moment;
@@ -68,6 +69,8 @@ pub struct Event {
     pub peer: Option<String>,
     /// The exception that let it through.
     pub allowed: Option<String>,
+    /// What was learned of the host, where the program named none.
+    pub learned: Option<Learned>,
     /// When, in Unix seconds.
     pub time: i64,
 }
@@ -83,6 +86,13 @@ impl Event {
         object.optional("peer", self.peer.as_deref());
         if let Some(allowed) = &self.allowed {
             object.text("allowed", allowed);
+        }
+        if let Some(learned) = &self.learned {
+            object.optional("learned", learned.how.as_deref());
+            let hosts = learned.hosts.as_deref().unwrap_or_default();
+            if hosts.len() > 1 {
+                object.texts("hosts", &hosts.iter().map(|host| host.text().into_owned()).collect::<Vec<_>>());
+            }
         }
     }
 
@@ -217,7 +227,7 @@ mod tests {
 
     fn event(outcome: Outcome, host: &str, time: i64) -> Event {
         let error = (outcome != Outcome::Connected).then(|| Error::new(Status::EHostMismatch, format!("at {time}")));
-        Event { outcome, host: Some(host.into()), error, peer: None, allowed: None, time }
+        Event { outcome, host: Some(host.into()), error, peer: None, allowed: None, learned: None, time }
     }
 
     fn report(register: &Register) -> serde_json::Value {

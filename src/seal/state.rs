@@ -9,8 +9,8 @@ use openssl::sha::sha256;
 use crate::audit;
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
-use crate::guard::observer::{End, Observer, Occasion, Peer};
-use crate::handshake::expected_host;
+use crate::guard::observer::{End, Learned, Observer, Occasion, Peer};
+use crate::handshake::{expected_host, learned};
 use crate::json::Object;
 use crate::libssl::Conn;
 use crate::libssl::method::Side;
@@ -19,6 +19,7 @@ use crate::os::{errno, images, socket};
 use crate::policy::Choice;
 use crate::seal::allow;
 use crate::seal::allow::Seen;
+use crate::seal::host_source;
 use crate::seal::journal;
 use crate::seal::register::{Event, Outcome, Register};
 
@@ -135,6 +136,14 @@ impl Observer for Seal {
         allow::find(&Seen { hosts: hosts.unwrap_or_default(), address, leaf }, now())
     }
 
+    fn knows_hosts(&self) -> bool {
+        host_source::is_set()
+    }
+
+    fn learned(&self, conn: Conn<'_>, random: Option<&[u8; 32]>) -> Learned {
+        host_source::learned(conn, random)
+    }
+
     fn ended(&self, conn: Conn<'_>, peer: Peer, end: &End) {
         let _kept = errno::Kept::now();
         let (outcome, host, error, allowed) = match end {
@@ -145,10 +154,19 @@ impl Observer for Seal {
             End::Failed(error) => (Outcome::Failed, None, Some(error), None),
             End::Served => (Outcome::Served, None, None, None),
         };
+        // What the policy's floor ended would have been encrypted without the seal, however badly.
+        let by_policy = matches!(error.map(Error::status), Some(Status::ENoCommonVersion | Status::ENoCommonCipher));
+        if matches!(outcome, Outcome::Refused | Outcome::WouldRefuse)
+            || outcome == Outcome::Failed && by_policy && self.mode == Mode::Enforce
+        {
+            host_source::tell_refused(conn);
+        }
         self.audit(conn);
+        let learned = learned::of_handshake(conn);
+        let address = peer.address.or_else(|| learned.as_ref().and_then(|learned| learned.peer.clone()));
         let of_error = || error.and_then(|error| error.host()).map(str::to_owned);
         let host = host.or_else(of_error).or(peer.host);
-        self.record(Event { outcome, host, error: error.cloned(), peer: peer.address, allowed, time: now() });
+        self.record(Event { outcome, host, error: error.cloned(), peer: address, allowed, learned, time: now() });
     }
 
     fn peer_of(&self, conn: Conn<'_>) -> Peer {
@@ -160,8 +178,8 @@ impl Observer for Seal {
 
     fn given_up(&self, peer: &Peer, why: &Error) {
         let _kept = errno::Kept::now();
-        let (host, address) = (peer.host.clone(), peer.address.clone());
-        let error = Some(why.clone());
-        self.record(Event { outcome: Outcome::Failed, host, error, peer: address, allowed: None, time: now() });
+        let (host, address, error) = (peer.host.clone(), peer.address.clone(), Some(why.clone()));
+        let outcome = Outcome::Failed;
+        self.record(Event { outcome, host, error, peer: address, allowed: None, learned: None, time: now() });
     }
 }

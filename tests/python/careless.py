@@ -18,13 +18,14 @@ Command = Callable[[int], list[str]]
 
 @dataclass
 class Client:
-    """A program: whether it is here, the package that brings it, and how it runs where it names the host and where it
-    names none."""
+    """A program: whether it is here, the package that brings it, how it runs where it names the host to its TLS and
+    where it names none, and what it then asks the resolver for."""
 
     works: bool
     package: str
     told: Command | None
     untold: Command
+    asks_for: str | None
 
 
 PYTHON_3 = """
@@ -157,67 +158,81 @@ def clients() -> dict[str, Client]:
     no_old = "a Python 2.7, which Debian has no more"
     return {
         "Python's ssl with CERT_NONE": Client(
-            has_ssl, "python3", _script(python, PYTHON_3, name='"localhost"'), _script(python, PYTHON_3, name="None")
+            has_ssl,
+            "python3",
+            _script(python, PYTHON_3, name='"localhost"'),
+            _script(python, PYTHON_3, name="None"),
+            "127.0.0.1",
         ),
         "Python's urllib with an unverified context": Client(
             has_ssl,
             "python3",
             _script(python, PYTHON_3_WITHOUT_CONTEXT, name="localhost"),
             _script(python, PYTHON_3_WITHOUT_CONTEXT, name="127.0.0.1"),
+            "127.0.0.1",
         ),
-        "Python 2.7's ssl.wrap_socket": Client(has_old_ssl, no_old, None, _script(old, PYTHON_2_WRAP)),
+        "Python 2.7's ssl.wrap_socket": Client(has_old_ssl, no_old, None, _script(old, PYTHON_2_WRAP), "127.0.0.1"),
         "Python 2.7's urllib2 with an unverified context": Client(
             has_old_ssl,
             no_old,
             _script(old, PYTHON_2_URL, name="localhost"),
             _script(old, PYTHON_2_URL, name="127.0.0.1"),
+            "127.0.0.1",
         ),
         "M2Crypto with verify_none": Client(
             _has(python, "-c", "import M2Crypto"),
             "python3-m2crypto",
             _script(python, M2CRYPTO, name='"localhost"'),
             _script(python, M2CRYPTO, name="None"),
+            None,
         ),
         "pyOpenSSL with VERIFY_NONE and a callback that accepts": Client(
             _has(python, "-c", "import OpenSSL"),
             "python3-openssl",
             _script(python, PYOPENSSL, name='"localhost"'),
             _script(python, PYOPENSSL, name="None"),
+            "127.0.0.1",
         ),
         "PHP's streams with verify_peer false": Client(
             _has("php", "-r", "exit(extension_loaded('openssl') ? 0 : 1);"),
             "php-cli",
             _script("php", PHP_STREAM, sni="true"),
             _script("php", PHP_STREAM, sni="false"),
+            "localhost",
         ),
         "PHP's curl with CURLOPT_SSL_VERIFYPEER false": Client(
             _has("php", "-r", "exit(extension_loaded('curl') ? 0 : 1);"),
             "php-curl",
             _script("php", PHP_CURL, host="localhost"),
             _script("php", PHP_CURL, host="127.0.0.1"),
+            None,
         ),
         "Ruby with VERIFY_NONE": Client(
             _has("ruby", "-ropenssl", "-e", ""),
             "ruby",
             _script("ruby", RUBY, name='"localhost"'),
             _script("ruby", RUBY, name="nil"),
+            None,
         ),
         "Perl's IO::Socket::SSL with SSL_verify_mode 0": Client(
             _has("perl", "-MIO::Socket::SSL", "-e", ""),
             "libio-socket-ssl-perl",
             _script("perl", PERL, name='"localhost"'),
             _script("perl", PERL, name='""'),
+            "localhost",
         ),
         "curl -k": Client(
             _has("sh", "-c", "curl --version | grep -q OpenSSL"),
             "curl",
             _shell(CURL.replace("{host}", "localhost")),
             _shell(CURL.replace("{host}", "127.0.0.1")),
+            None,
         ),
         "openssl s_client": Client(
             _has("openssl", "version"),
             "openssl",
             _shell(S_CLIENT.replace("{name}", "-servername localhost")),
             _shell(S_CLIENT.replace("{name}", "-noservername")),
+            "localhost",
         ),
     }

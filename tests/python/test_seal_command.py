@@ -84,6 +84,31 @@ class Run(unittest.TestCase):
         self.assertIn(ANSWER, ran.stdout)
         self.assertEqual([end["allowed"] for end in summary["connections"]], ["host:localhost"])
 
+    def test_the_host_of_a_program_that_names_none_is_told_with_its_source(self) -> None:
+        nameless = (
+            "(printf 'GET / HTTP/1.0\\r\\n\\r\\n'; sleep 1) | openssl s_client -quiet -noservername -connect {}:{} 2>&1"
+        )
+        with Server(right()) as honest, Server(impostor()) as false:
+            ran = hostlock("run", "--", "sh", "-c", nameless.format("localhost", honest))
+            self.assertIn(ANSWER, ran.stdout)
+            self.assertRegex(ran.stderr, rf"connected +localhost +1 .*learned: looked up for 127\.0\.0\.1:{honest}")
+            ran = hostlock(
+                "run", "--host", f"127.0.0.1:{honest}=localhost", "--", "sh", "-c", nameless.format("127.0.0.1", honest)
+            )
+            self.assertIn(ANSWER, ran.stdout, ran.stderr)
+            self.assertRegex(ran.stderr, "connected +localhost +1 .*learned: --host")
+            _, summary = run_json("--host", "localhost", "--", "sh", "-c", nameless.format("127.0.0.1", false))
+        (refused,) = summary["connections"]
+        self.assertEqual((refused["outcome"], refused["host"], refused["learned"]), ("refused", "localhost", "--host"))
+
+    def test_a_host_that_cannot_be_meant_is_not_run_with(self) -> None:
+        for what in ("https://localhost/", "localhost:443", "127.0.0.1=", "a,b", ""):
+            bad = hostlock("run", "--host", what, "--", "echo", "it ran")
+            self.assertEqual((bad.returncode, bad.stdout), (125, ""), what)
+            self.assertIn("ADDRESS:PORT=NAME", bad.stderr)
+        bad = hostlock("run", "--host", "a.example", "--host", "b.example", "--", "echo", "it ran")
+        self.assertEqual((bad.returncode, bad.stdout), (125, ""))
+
     def test_no_log_is_left_behind(self) -> None:
         directory = new_log().parent
         hostlock("run", "--", "true", TMPDIR=str(directory))

@@ -25,6 +25,13 @@ def careless(port: int, name: str | None = "localhost") -> list[str]:
     return [DEBIAN_PYTHON, "-c", filled]
 
 
+def nameless(port: int) -> list[str]:
+    """The same without a name, and without asking the resolver for the address."""
+    interpreter, flag, code = careless(port, None)
+    plain = "import socket\ndef plain(address):\n    s = socket.socket(); s.connect(address); return s\n"
+    return [interpreter, flag, plain + code.replace("socket.create_connection", "plain")]
+
+
 def leaf_hash(pem: Path) -> str:
     """The SHA-256 of a certificate in DER."""
     text = pem.read_text()
@@ -38,7 +45,7 @@ class Modes(unittest.TestCase):
             good, bad, lost = (
                 sealed(careless(honest), "report"),
                 sealed(careless(false), "report"),
-                sealed(careless(honest, None), "report"),
+                sealed(nameless(honest), "report"),
             )
         for ran, end in (
             (good, ("connected", "HOSTLOCK_OK")),

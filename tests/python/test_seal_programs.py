@@ -1,5 +1,6 @@
 """Real programs that switched their verification off, sealed by nothing but an initialiser: the impostor is refused,
-the right host is accepted where the program names it, and refused with a clear reason where nothing names it."""
+the right host is accepted where the program names it to OpenSSL or looks its name up, and refused with a clear reason
+where nothing names it."""
 
 from __future__ import annotations
 
@@ -8,6 +9,13 @@ import unittest
 from careless import ANSWER, Client, clients
 from sealing import impostor, right, sealed, unsealed
 from support import Server
+
+# How a connection to the right host ends, by what the program looked up.
+OF_WHAT_WAS_LOOKED_UP = {
+    "localhost": ("connected", "HOSTLOCK_OK"),
+    "127.0.0.1": ("refused", "HOSTLOCK_E_HOST_MISMATCH"),
+    None: ("refused", "HOSTLOCK_E_NO_HOST"),
+}
 
 
 class Programs(unittest.TestCase):
@@ -23,9 +31,11 @@ class Programs(unittest.TestCase):
                 self.assertNotIn(ANSWER, bad.output, str(bad))
                 self.assertEqual(set(bad.ends()), {("refused", "HOSTLOCK_E_HOST_MISMATCH")}, str(bad))
             self.assertIn(ANSWER, unsealed(client.untold(honest)))
-            lost = sealed(client.untold(honest))
-            self.assertNotIn(ANSWER, lost.output, str(lost))
-            self.assertEqual(set(lost.ends()), {("refused", "HOSTLOCK_E_NO_HOST")}, str(lost))
+            untold, deceived = sealed(client.untold(honest)), sealed(client.untold(false))
+            self.assertEqual(ANSWER in untold.output, client.asks_for == "localhost", str(untold))
+            self.assertEqual(set(untold.ends()), {OF_WHAT_WAS_LOOKED_UP[client.asks_for]}, str(untold))
+            self.assertNotIn(ANSWER, deceived.output, str(deceived))
+            self.assertEqual({outcome for outcome, _ in deceived.ends()}, {"refused"}, str(deceived))
 
 
 def _add(name: str, client: Client) -> None:

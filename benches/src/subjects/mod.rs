@@ -4,6 +4,7 @@
 mod bridge;
 mod context;
 mod handshake;
+mod learned;
 mod process;
 mod roots;
 mod transfer;
@@ -33,6 +34,7 @@ pub const ALL: &[Subject] = &[
     verify::SUBJECT,
     transfer::SUBJECT,
     bridge::SUBJECT,
+    learned::SUBJECT,
 ];
 
 /// The subject of a name.

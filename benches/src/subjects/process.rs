@@ -25,11 +25,11 @@ use crate::row::{Row, Unit};
 pub const SUBJECT: Subject = Subject { name: "process", work, rows };
 
 unsafe extern "C" {
-    fn SSL_set_fd(ssl: *mut ffi::SSL, fd: c_int) -> c_int;
-    fn SSL_connect(ssl: *mut ffi::SSL) -> c_int;
+    pub(super) fn SSL_set_fd(ssl: *mut ffi::SSL, fd: c_int) -> c_int;
+    pub(super) fn SSL_connect(ssl: *mut ffi::SSL) -> c_int;
 }
 
-const PORT_VARIABLE: &str = "HOSTLOCK_BENCH_PORT";
+pub(super) const PORT_VARIABLE: &str = "HOSTLOCK_BENCH_PORT";
 const CURL: &str = "curl";
 const PYTHON: &str = "Python's ssl";
 const COLD: &str = "cold context, less the start of its process";
@@ -134,14 +134,14 @@ fn curl(world: &World) -> Child {
 }
 
 /// A server whose CA stands among the system's roots in a bundle.
-struct World {
+pub(super) struct World {
     directory: PathBuf,
     bundle: PathBuf,
     port: u16,
 }
 
 impl World {
-    fn new(roots: &Path) -> World {
+    pub(super) fn new(roots: &Path) -> World {
         let pki = Pki::new();
         let directory = std::env::temp_dir().join(format!("hostlock-bench-{}", std::process::id()));
         fs::create_dir(&directory).expect("the directory for temporary files can be written");
@@ -155,7 +155,7 @@ impl World {
     }
 
     /// All find the bundle as they find the system's roots.
-    fn child(&self, child: Child) -> Child {
+    pub(super) fn child(&self, child: Child) -> Child {
         child
             .env("SSL_CERT_FILE", &self.bundle)
             .env(ROOTS_VARIABLE, &self.bundle)

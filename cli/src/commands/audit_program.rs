@@ -23,7 +23,7 @@ struct Alike<'a> {
 /// Runs `command` by the shell, refuses nothing, and prints what was found.
 pub fn run(command: &str, policy: Option<&str>, json: bool) -> Result<Outcome> {
     let words: Vec<OsString> = ["sh", "-c", command].map(OsString::from).into();
-    let ended = Launch { command: &words, mode: "report", policy, allow: &[] }.run()?;
+    let ended = Launch { command: &words, mode: "report", policy, allow: &[], host: &[] }.run()?;
     let name = command.split_whitespace().next().unwrap_or_default();
     let summary = Summary::of(&ended, Path::new(name), "report");
     let audits = alike(&summary.events.audits);

@@ -35,6 +35,10 @@ pub struct Connections {
     pub peer: Option<String>,
     /// What let it through.
     pub allowed: Option<String>,
+    /// How the host is known, where the program did not name it.
+    pub learned: Option<String>,
+    /// All of them, where there are several.
+    pub hosts: Vec<String>,
     /// How many.
     pub count: u64,
 }
@@ -90,7 +94,7 @@ impl Events {
             .map(|some| {
                 json!({ "outcome": some.outcome, "host": some.host, "status": some.status.0, "code": some.status.1,
                     "message": some.message, "hint": some.hint, "peer": some.peer, "allowed": some.allowed,
-                    "count": some.count })
+                    "learned": some.learned, "hosts": some.hosts, "count": some.count })
             })
             .collect();
         json!({ "processes": processes, "connections": connections, "served": self.served, "audits": self.audits })
@@ -98,14 +102,17 @@ impl Events {
 
     fn add(&mut self, line: &Value) {
         let text = |key: &str| line[key].as_str().map(str::to_owned);
+        let texts = |key: &str| {
+            let texts = line[key].as_array().into_iter().flatten();
+            texts.filter_map(|text| text.as_str().map(str::to_owned)).collect()
+        };
         let process = self.processes.entry(line["pid"].as_u64().unwrap_or(0)).or_default();
         process.contexts = process.contexts.max(line["contexts"].as_u64().unwrap_or(0));
         match line["event"].as_str().unwrap_or_default() {
             "began" => process.program = text("program"),
             "ended" => {
                 process.ended = true;
-                let paths = line["other_tls"].as_array().into_iter().flatten();
-                process.other_tls = paths.filter_map(|path| path.as_str().map(str::to_owned)).collect();
+                process.other_tls = texts("other_tls");
             }
             "first_context" => {}
             "served" => self.served += 1,
@@ -119,6 +126,8 @@ impl Events {
                     hint: text("hint"),
                     peer: text("peer"),
                     allowed: text("allowed"),
+                    learned: text("learned"),
+                    hosts: texts("hosts"),
                     count: 1,
                 };
                 match self.connections.iter_mut().find(|other| other.is_alike(&some)) {

@@ -14,6 +14,8 @@ use openssl::rand;
 
 use super::signals::Relay;
 
+use super::meant;
+
 /// What to run, and how.
 pub struct Launch<'a> {
     /// The program and its arguments; never empty.
@@ -24,6 +26,8 @@ pub struct Launch<'a> {
     pub policy: Option<&'a str>,
     /// The exceptions.
     pub allow: &'a [String],
+    /// The hosts of connections that name none.
+    pub host: &'a [String],
 }
 
 /// How it ended.
@@ -48,6 +52,7 @@ impl Launch<'_> {
         // The initialiser would refuse them too, but it has fewer words.
         self.policy.unwrap_or("default").parse::<Policy>()?;
         self.allow.iter().try_for_each(|what| words::check_exception(what))?;
+        self.host.iter().try_for_each(|what| meant::check(what))?;
         let initialiser = initialiser()?;
         let log = Log::new()?;
         let (program, arguments) =
@@ -57,6 +62,7 @@ impl Launch<'_> {
         command.env("LD_PRELOAD", preloaded(&initialiser));
         command.env("HOSTLOCK_SEAL", self.mode).env("HOSTLOCK_SEAL_REPORT", &log.0);
         command.env("HOSTLOCK_SEAL_ALLOW", self.allow.join(","));
+        command.env("HOSTLOCK_SEAL_HOST", self.host.join(","));
         command.env("HOSTLOCK_SEAL_POLICY", self.policy.unwrap_or_default());
         let not_seen = |error| Error::new(Status::EIo, format!("the end of {program:?} could not be seen: {error}"));
         let mut relay = Relay::new().map_err(not_seen)?;

@@ -3,6 +3,7 @@
 
 pub mod events;
 pub mod launch;
+pub mod meant;
 pub mod program;
 pub mod signals;
 pub mod summary;

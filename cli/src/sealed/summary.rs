@@ -40,7 +40,12 @@ impl Summary {
         for (outcome, words) in [("connected", "connected"), refused] {
             counts.push(format!("{} {words}", events.count(outcome)));
         }
-        for (outcome, words) in [("excused", "let through by an exception"), ("failed", "failed by themselves")] {
+        for (outcome, words) in [
+            ("excused", "let through by an exception"),
+            ("failed", "failed by themselves"),
+            ("stopped", "stopped from going on in the clear"),
+            ("would_stop", "would be stopped from going on in the clear"),
+        ] {
             counts
                 .extend(Some(events.count(outcome)).filter(|count| *count > 0).map(|count| format!("{count} {words}")));
         }
@@ -80,6 +85,11 @@ fn row(some: &Connections) -> Vec<String> {
     if let Some(allowed) = &some.allowed {
         why += &format!(" (let through by {allowed})");
     }
+    if let Some(how) = some.learned.as_ref().filter(|_| some.host.is_some()) {
+        let hosts = if some.hosts.is_empty() { String::new() } else { format!("{}, ", some.hosts.join(", ")) };
+        let learned = format!("learned: {hosts}{how}");
+        why = if why.is_empty() { learned } else { format!("{why} ({learned})") };
+    }
     vec![
         some.outcome.replace('_', " "),
         some.host.clone().unwrap_or_else(|| "-".to_owned()),
@@ -92,7 +102,7 @@ fn row(some: &Connections) -> Vec<String> {
 fn style(some: &Connections) -> Style {
     match some.outcome.as_str() {
         "connected" => Style::Plain,
-        "refused" | "would_refuse" => Style::Red,
+        "refused" | "would_refuse" | "stopped" | "would_stop" => Style::Red,
         _ => Style::Yellow,
     }
 }
