@@ -16,6 +16,7 @@ const SECTIONS: &[&str] = &[
     "pins",
     "own_side",
     "server",
+    "memory",
     "starttls",
     "revocation",
     "verify",

@@ -37,6 +37,7 @@
  *   Pinned keys and exact certificates   one server's own key, or its own certificate
  *   Own certificates                     what this side shows and speaks
  *   Servers                              connections that clients opened
+ *   Connections in memory                the program moves the bytes
  *   STARTTLS                             connections that begin in the clear
  *   Revocation                           CRLs and stapled OCSP answers
  *   Verification                         at which moment, how strictly, and without a connection
@@ -254,6 +255,28 @@ HOSTLOCK_MUST_USE
 ssize_t hostlock_write_all(hostlock_conn *conn,
                            const void *buf,
                            size_t len);
+
+/**
+ * Fills buf: len, or 0 where the peer said goodbye before the first byte, or a negative status; for records whose length
+ * is known. It waits also on a descriptor in non-blocking mode, and all of it together takes no longer than the timeout.
+ *
+ * HOSTLOCK_E_TRUNCATED: the peer ended the connection, with its goodbye or without, before len bytes had come; buf then
+ * holds what came. HOSTLOCK_E_TIMEOUT: the time was over before, and what came is lost: make a new connection. len must
+ * not be 0. HOSTLOCK_E_STATE: the connection has no descriptor to wait for.
+ */
+HOSTLOCK_MUST_USE
+ssize_t hostlock_read_all(hostlock_conn *conn,
+                          void *buf,
+                          size_t len);
+
+/**
+ * How long each call on this connection may take, in milliseconds, in place of the context's time
+ * (hostlock_ctx_set_timeout); 0 waits for ever. It holds from the next call on. The time of a handshake under way begins
+ * anew. HOSTLOCK_E_ARG: a negative number.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_set_timeout(hostlock_conn *conn,
+                              int milliseconds);
 
 /**
  * How many bytes hostlock_read would give at once, without looking at the descriptor: ask before waiting for it with
@@ -978,6 +1001,60 @@ int hostlock_conn_peer_sha256(const hostlock_conn *conn,
  */
 HOSTLOCK_MUST_USE
 int hostlock_conn_request_cert(hostlock_conn *conn);
+
+/*
+ * ====================================================================================================================
+ * Connections in memory: the program moves the bytes
+ * ====================================================================================================================
+ * For event loops, tunnels and tests: hostlock touches no descriptor. What the network brings goes in by
+ * hostlock_conn_feed, what is to be sent comes out by hostlock_conn_drain. The other functions are the same as over a
+ * descriptor in non-blocking mode: HOSTLOCK_WANT_READ asks for more to be fed, HOSTLOCK_WANT_WRITE for some to be drained.
+ * After each of them drain until HOSTLOCK_WANT_READ, and send it: also after a failure, whose alert tells the peer why, and
+ * after hostlock_shutdown.
+ */
+
+/**
+ * A client's connection to host whose bytes the program moves; hostlock_handshake begins it. host is as for
+ * hostlock_connect. The context's timeout counts from the first hostlock_handshake, and holds whenever a function is
+ * called: hostlock_conn_time_left says when to call one.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_connect_mem(hostlock_ctx *ctx,
+                         const char *host,
+                         hostlock_conn **conn);
+
+/**
+ * A server's connection whose bytes the program moves. The time of its handshake counts from this call.
+ */
+HOSTLOCK_MUST_USE int hostlock_accept_mem(hostlock_ctx *ctx, hostlock_conn **conn);
+
+/**
+ * Gives conn the len bytes that the network brought; they are copied, and any portions will do. A len of 0 says that
+ * the network ended: then hostlock_read answers what came before, and HOSTLOCK_E_TRUNCATED where the peer had not said
+ * goodbye. Read before you feed more: what is fed and not read stays in memory.
+ *
+ * HOSTLOCK_E_STATE: the connection is not one in memory, or the network had ended before.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_feed(hostlock_conn *conn,
+                       const void *data,
+                       size_t len);
+
+/**
+ * Moves up to len of the bytes that are to be sent into buf: how many, at least 1; HOSTLOCK_WANT_READ where nothing is
+ * to be sent now. What was drained must be sent, whole and in order.
+ *
+ * HOSTLOCK_E_STATE: the connection is not one in memory. HOSTLOCK_E_ARG: len is 0.
+ */
+HOSTLOCK_MUST_USE
+ssize_t hostlock_conn_drain(hostlock_conn *conn,
+                            void *buf,
+                            size_t len);
+
+/**
+ * How many bytes are to be sent now; 0 also for a connection that is not one in memory, and for NULL.
+ */
+size_t hostlock_conn_drain_size(const hostlock_conn *conn);
 
 /*
  * ====================================================================================================================

@@ -18,6 +18,7 @@ pub mod gate;
 pub mod gather;
 pub mod late_certificate;
 pub mod lend;
+pub mod memory;
 pub mod open;
 pub mod owned;
 pub mod race;

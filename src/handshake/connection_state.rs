@@ -85,6 +85,8 @@ pub struct Known {
     pub app_info: Option<sys::InfoCallback>,
     /// The security callback that a program put in place of ours; asked in addition.
     pub app_security: Option<sys::SecurityCallback>,
+    /// How long a call may take, where it is not the context's time.
+    pub timeout_ms: Option<u32>,
     /// The verified host, as the C ABI lends it out.
     pub lent_host: Option<CString>,
     /// The application protocol, likewise.

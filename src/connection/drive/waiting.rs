@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Drive, Patience, Progress, deadline_of};
 use crate::connection::deadline::{Deadline, wait};
 use crate::connection::failure::{self, Phase};
+use crate::connection::memory::Memory;
 use crate::connection::transport::{Limits, Transport, Tripped};
 use crate::error::{Error, Result, Status};
 use crate::libssl::sys;
@@ -32,7 +33,8 @@ impl Drive<'_> {
             return Ok(Some(wish));
         };
         let guard = &self.guard;
-        let deadline = *self.deadline.get_or_insert_with(|| deadline_of(guard));
+        let conn = self.conn;
+        let deadline = *self.deadline.get_or_insert_with(|| deadline_of(conn, guard));
         if let Some(transport) =
             self.transport().filter(|transport| self.lent.is_some() && transport.limits.get().is_none())
         {
@@ -58,9 +60,23 @@ impl Drive<'_> {
         }
     }
 
+    /// Refuses a connection that has nothing to wait for.
+    pub(in crate::connection) fn check_can_wait(&self) -> Result<()> {
+        self.descriptor_to_wait_for(Progress::WantRead).map(drop)
+    }
+
+    /// What comes next belongs to the same time.
+    pub(in crate::connection) fn keep_time(&mut self) {
+        let (conn, guard) = (self.conn, &self.guard);
+        self.deadline.get_or_insert_with(|| deadline_of(conn, guard));
+    }
+
     /// Waits until the transport takes bytes again: then, or where it does by now, `None`.
     pub(in crate::connection) fn wait_for_room(&mut self) -> Result<Option<Progress>> {
         let Some(transport) = self.transport() else { return Ok(None) };
+        if transport.memory().is_some_and(Memory::has_room) {
+            return Ok(None);
+        }
         let now = Deadline::after(0).within(Duration::ZERO);
         if wait(&[(transport.fd(), Wish::Write)], &now).is_ok_and(|ready| ready.contains(&true)) {
             return Ok(None);
@@ -69,7 +85,7 @@ impl Drive<'_> {
     }
 
     pub(super) fn descriptor_to_wait_for(&self, wish: Progress) -> Result<Option<c_int>> {
-        if let Some(transport) = self.transport() {
+        if let Some(transport) = self.transport().filter(|transport| transport.memory().is_none()) {
             return Ok((self.patience == Patience::Wait || transport.waits()).then(|| transport.fd()));
         }
         if self.patience == Patience::Transport {

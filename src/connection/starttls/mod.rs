@@ -43,7 +43,7 @@ impl Connection {
             let deadline = Deadline::after(guard.settings().timeout_ms);
             protocol.ask(&mut Line::over(fd, deadline))?;
             let connection = Connection::over(ctx, Descriptor::Callers(fd), host)?;
-            connection.limit(Limits { deadline, ..drive::limits_of(guard) });
+            connection.limit(Limits { deadline, ..drive::limits_of(connection.as_conn(), guard) });
             if connection.as_conn().wire::<Transport>().is_some_and(Transport::waits) {
                 connection.handshake()?;
             }
