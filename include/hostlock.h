@@ -173,6 +173,21 @@ HOSTLOCK_MUST_USE
 int hostlock_ctx_set_timeout(hostlock_ctx *ctx,
                              int milliseconds);
 
+/**
+ * Says what happens when a signal interrupts a wait of one of this context's connections, or of hostlock_connect, its
+ * resolving included: function is called with argument, in the thread that waits and outside of the signal handler. Not
+ * 0 ends the call with HOSTLOCK_E_INTERRUPTED; with 0 the wait goes on. A NULL function ends it always: so Ctrl-C takes
+ * effect at once in Python, whose callbacks cannot pass on what they raise. Without this call signals end no wait.
+ *
+ * After HOSTLOCK_E_INTERRUPTED the connection can go on: make the call again (a write with the same data; of hostlock_read_all
+ * and hostlock_write_all it is not known how much was moved). After hostlock_connect there is none. A signal that comes when
+ * nothing waits yet interrupts nothing: who must not miss one looks at a flag of the handler's too, and sets a short timeout.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_set_on_interrupt(hostlock_ctx *ctx,
+                                  int (*function)(void *argument),
+                                  void *argument);
+
 /*
  * ====================================================================================================================
  * Connections: connect, shake hands, read, write, say goodbye, free
@@ -546,6 +561,11 @@ enum hostlock_status {
     HOSTLOCK_E_CLOSED = -65,
     /** The peer sent more than a handshake can need, and was cut off. */
     HOSTLOCK_E_FLOOD = -66,
+    /**
+     * A signal came while the call waited, and the program wants it to end then (hostlock_ctx_set_on_interrupt). The
+     * connection can go on.
+     */
+    HOSTLOCK_E_INTERRUPTED = -67,
     /** The peer has no TLS version in common with the policy. */
     HOSTLOCK_E_NO_COMMON_VERSION = -70,
     /** The peer has no cipher suite, group or signature algorithm in common with the policy. */

@@ -50,7 +50,7 @@ impl Connection {
                 return Err(Error::new(Status::EArg, "port 0 is none that a server can listen on"));
             }
             guard.check_not_poisoned()?;
-            let deadline = Deadline::after(guard.settings().timeout_ms);
+            let deadline = drive::deadline_of_new(guard);
             let addresses = resolve::addresses(&host, port, &deadline)?;
             let socket = race::connect(&addresses, &deadline)?;
             before(socket.as_raw_fd(), &deadline)?;

@@ -27,6 +27,7 @@ use crate::libssl::callback;
 use crate::libssl::layout::CertVerify;
 use crate::libssl::method;
 use crate::libssl::sys;
+use crate::os::interrupt::Interrupt;
 use crate::policy::{Check, Choice, Policy};
 use crate::revocation::{Revocation, ocsp};
 use crate::role::Role;
@@ -110,6 +111,8 @@ pub struct Settings {
     pub match_rules: MatchRules,
     /// How long a connection of ours may take to be made, and any single read or write of it, in milliseconds.
     pub timeout_ms: u32,
+    /// What is to be done when a signal interrupts a wait; nothing, where the program has not said.
+    pub interrupt: Option<Interrupt>,
     /// The checks that the program gave up.
     pub waivers: Waivers,
     /// CRLs and how they are used.
@@ -222,6 +225,7 @@ impl Guard {
                 host_from_sni: post.regime != Regime::Own,
                 match_rules: MatchRules { cn_fallback: choice.cn_fallback, ..MatchRules::default() },
                 timeout_ms: DEFAULT_TIMEOUT_MS,
+                interrupt: None,
                 waivers: Waivers::default(),
                 revocation: Revocation::default(),
                 ocsp: ocsp::Mode::default(),

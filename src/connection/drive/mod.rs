@@ -341,7 +341,13 @@ fn last_errno() -> Option<c_int> {
 
 /// When a call on `conn` that begins now must be done.
 pub fn deadline_of(conn: Conn<'_>, guard: &Guard) -> Deadline {
-    Deadline::after(timeout_of(conn, guard))
+    Deadline::after(timeout_of(conn, guard)).interrupted_by(guard.settings().interrupt)
+}
+
+/// When a connection of the guard's context that is begun now must be made.
+pub fn deadline_of_new(guard: &Guard) -> Deadline {
+    let settings = guard.settings();
+    Deadline::after(settings.timeout_ms).interrupted_by(settings.interrupt)
 }
 
 /// How long a call on `conn` may take, in milliseconds.

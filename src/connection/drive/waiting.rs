@@ -4,7 +4,7 @@ use std::ffi::c_int;
 use std::time::Duration;
 
 use super::{Drive, Patience, Progress, deadline_of};
-use crate::connection::deadline::{Deadline, wait};
+use crate::connection::deadline::{self, Deadline, wait};
 use crate::connection::failure::{self, Phase};
 use crate::connection::memory::Memory;
 use crate::connection::transport::{Limits, Transport, Tripped};
@@ -34,12 +34,12 @@ impl Drive<'_> {
         };
         let guard = &self.guard;
         let conn = self.conn;
-        let deadline = *self.deadline.get_or_insert_with(|| deadline_of(conn, guard));
+        let until = *self.deadline.get_or_insert_with(|| deadline_of(conn, guard));
         if let Some(transport) =
             self.transport().filter(|transport| self.lent.is_some() && transport.limits.get().is_none())
         {
             // libssl may read on and on once there is something: the same deadline holds inside of it.
-            transport.limits.set(Some(Limits { deadline, bytes: usize::MAX, allowed_bytes: usize::MAX }));
+            transport.limits.set(Some(Limits { deadline: until, bytes: usize::MAX, allowed_bytes: usize::MAX }));
         }
         if self.phase == Phase::Write && self.lent.is_some() && !self.partial {
             // Each part of a long write has its own time, as the answer of hostlock_write may be a part of it.
@@ -49,14 +49,14 @@ impl Drive<'_> {
         let event = if wish == Progress::WantRead { Wish::Read } else { Wish::Write };
         self.idle = 0;
         // A descriptor that is always ready must not outlive the deadline either.
-        let late = deadline.has_passed();
-        match if late { Ok(vec![false]) } else { wait(&[(fd, event)], &deadline) } {
+        let late = until.has_passed();
+        match if late { Ok(vec![false]) } else { wait(&[(fd, event)], &until) } {
             Ok(ready) if ready.contains(&true) => Ok(None),
-            Ok(_) => Err(self.timed_out(self.phase, deadline.allowed_ms())),
-            Err(error) => {
+            Ok(_) => Err(self.timed_out(self.phase, until.allowed_ms())),
+            Err(error) => Err(deadline::failed(&error, || {
                 let why = words::of(&error);
-                Err(Error::new(Status::EIo, format!("waiting for {} failed: {why}", self.peer())))
-            }
+                Error::new(Status::EIo, format!("waiting for {} failed: {why}", self.peer()))
+            })),
         }
     }
 
