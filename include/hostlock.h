@@ -1261,12 +1261,31 @@ int hostlock_insecure_any_purpose(hostlock_ctx *ctx,
                                   const char *reason);
 
 /**
+ * Writes the secrets of this context's connections to the file path, in NSS's key log format, so that a capture of them can
+ * be read: with Wireshark or tshark (-o tls.keylog_file:PATH), and by ssldump up to TLS 1.2. Whoever has the file can read
+ * all of these connections, now and later. The environment (SSLKEYLOGFILE) is never looked at.
+ *
+ * The file is made for the process's own user alone (mode 0600), or must be so; each secret is appended by one write. A later
+ * call names another file. A callback of the program's own (SSL_CTX_set_keylog_callback before this call) is still called;
+ * one that is set later takes its place.
+ *
+ * HOSTLOCK_E_WRONG_FILE_TYPE: a link, a file of several names, a directory, FIFO, socket or device; it is not opened.
+ * HOSTLOCK_E_FILE_IO: it belongs to another user, or others may read or write it; or it cannot be written.
+ * HOSTLOCK_E_NOT_FOUND: no such directory. HOSTLOCK_E_FROZEN: connections of the context were made already.
+ */
+HOSTLOCK_MUST_USE
+HOSTLOCK_INSECURE("whoever has the file can read the connections; define HOSTLOCK_ALLOW_INSECURE if that is meant")
+int hostlock_insecure_keylog_file(hostlock_ctx *ctx,
+                                  const char *path,
+                                  const char *reason);
+
+/**
  * How many hostlock_insecure_* calls succeeded on this context; 0 for NULL and for a context that is not hostlock's.
  */
 size_t hostlock_ctx_insecure_count(hostlock_ctx *ctx);
 
 /**
- * What was given up: "no_verify", "no_hostname", "no_time" or "any_purpose"; NULL where index is too large. Static.
+ * What was given up: "no_verify", "no_hostname", "no_time", "any_purpose" or "keylog_file"; NULL where index is too large. Static.
  */
 const char *hostlock_ctx_insecure_name(hostlock_ctx *ctx,
                                        size_t index);

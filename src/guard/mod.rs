@@ -5,6 +5,7 @@
 mod attach;
 pub mod case;
 pub mod crls;
+pub mod key_log;
 pub mod last;
 pub mod observer;
 
@@ -21,6 +22,7 @@ use crate::chain::pins::Pin;
 use crate::chain::waivers::{Waiver, Waivers};
 use crate::credential::Shown;
 use crate::error::{Error, Result, Status};
+use crate::guard::key_log::KeyLog;
 use crate::host::{MatchRules, Reference};
 use crate::libssl::Conn;
 use crate::libssl::callback;
@@ -111,6 +113,8 @@ pub struct Settings {
     pub match_rules: MatchRules,
     /// How long a connection of ours may take to be made, and any single read or write of it, in milliseconds.
     pub timeout_ms: u32,
+    /// The file that gets the secrets of the connections.
+    pub key_log: Option<KeyLog>,
     /// What is to be done when a signal interrupts a wait; nothing, where the program has not said.
     pub interrupt: Option<Interrupt>,
     /// The checks that the program gave up.
@@ -225,6 +229,7 @@ impl Guard {
                 host_from_sni: post.regime != Regime::Own,
                 match_rules: MatchRules { cn_fallback: choice.cn_fallback, ..MatchRules::default() },
                 timeout_ms: DEFAULT_TIMEOUT_MS,
+                key_log: None,
                 interrupt: None,
                 waivers: Waivers::default(),
                 revocation: Revocation::default(),

@@ -19,6 +19,7 @@ pub mod expected_host;
 pub mod hooks;
 pub mod id_context;
 pub mod install;
+pub mod key_log;
 pub mod libssl_error;
 pub mod ocsp_status;
 pub mod open_connections;

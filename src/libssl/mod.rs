@@ -17,6 +17,7 @@ pub mod ex_data;
 mod input_validation;
 pub mod issuing;
 pub mod layout;
+pub mod key_log;
 pub(crate) mod library;
 pub mod method;
 pub mod new_context;

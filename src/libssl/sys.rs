@@ -179,6 +179,7 @@ unsafe extern "C" {
     pub fn SSL_get_info_callback(ssl: *const SSL) -> Option<InfoCallback>;
 
     pub fn SSL_CTX_get_verify_callback(ctx: *const SSL_CTX) -> Option<VerifyCallback>;
+    pub fn SSL_CTX_set_keylog_callback(ctx: *mut SSL_CTX, callback: Option<KeylogCallback>);
     pub fn SSL_CTX_get_keylog_callback(ctx: *const SSL_CTX) -> Option<KeylogCallback>;
     pub fn SSL_CTX_get_quiet_shutdown(ctx: *const SSL_CTX) -> c_int;
     pub fn SSL_get_quiet_shutdown(ssl: *const SSL) -> c_int;
