@@ -16,6 +16,7 @@ const SECTIONS: &[&str] = &[
     "pins",
     "own_side",
     "server",
+    "names",
     "memory",
     "starttls",
     "revocation",

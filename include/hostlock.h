@@ -37,6 +37,7 @@
  *   Pinned keys and exact certificates   one server's own key, or its own certificate
  *   Own certificates                     what this side shows and speaks
  *   Servers                              connections that clients opened
+ *   Names of a server                    a certificate for each name that clients ask for
  *   Connections in memory                the program moves the bytes
  *   STARTTLS                             connections that begin in the clear
  *   Revocation                           CRLs and stapled OCSP answers
@@ -919,7 +920,7 @@ const char *hostlock_conn_alpn(const hostlock_conn *conn);
  * What the context is set up to be, as one JSON object: "role" ("client", "server", "either"), "policy", "certificates"
  * (those that hostlock loaded: "subject", "issuer", "names", "key", "chain" (how many CA certificates are sent along),
  * "not_before" and "not_after" in seconds since 1970, "days_left" (negative once it has expired), "sha256", "source"),
- * "alpn", "timeout_ms" and "warnings": in words, what peers will complain of, and what is careless. Ask it at each start,
+ * "names" (those of hostlock_server_add_name: "host", "certificates"), "alpn", "timeout_ms" and "warnings": in words, what peers will complain of, and what is careless. Ask it at each start,
  * and once a day. Free it with hostlock_string_free; NULL on failure.
  */
 HOSTLOCK_MUST_USE
@@ -1021,6 +1022,73 @@ int hostlock_conn_peer_sha256(const hostlock_conn *conn,
  */
 HOSTLOCK_MUST_USE
 int hostlock_conn_request_cert(hostlock_conn *conn);
+
+/*
+ * ====================================================================================================================
+ * Names of a server: a certificate for each name that clients ask for
+ * ====================================================================================================================
+ * What hostlock_ctx_add_cert_file loaded is shown to clients that ask for none of these names (SNI, RFC 6066), or for no name.
+ * All else is the same for every name: whom the server lets in, versions, protocols. A session that began under one name is
+ * not resumed under another.
+ *
+ * The first name, or hostlock_server_set_unknown_name, comes before the first connection (later: HOSTLOCK_E_FROZEN); from then
+ * on names may be added and removed at any time, also while other threads serve: handshakes under way keep the certificate
+ * that they began with. A call that fails changes nothing and poisons nothing. A client_hello callback of the program's own
+ * (SSL_CTX_set_client_hello_cb) is displaced, and displaces these names where it is set later.
+ *
+ * A host is a DNS name in ASCII, or "*." and a name of at least two labels: it stands for one label, and an exact name comes
+ * before it. HOSTLOCK_E_BAD_HOST for anything else. HOSTLOCK_E_STATE: the context is not one of hostlock_server_new.
+ */
+
+/**
+ * Shows the certificate in the file chain to clients that ask for host. chain, key and password are as for
+ * hostlock_ctx_add_cert_file, and so are the failures; HOSTLOCK_E_HOST_MISMATCH: the certificate is not for host.
+ *
+ * Called again for the same host it adds a certificate with a key of another kind, or takes the place of the one with a key of
+ * the same kind: so a renewed certificate comes into a running server.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_add_name(hostlock_ctx *ctx,
+                             const char *host,
+                             const char *chain,
+                             const char *key,
+                             const char *password);
+
+/**
+ * The same from memory: see hostlock_ctx_add_cert_mem.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_add_name_mem(hostlock_ctx *ctx,
+                                 const char *host,
+                                 const uint8_t *chain,
+                                 size_t chain_len,
+                                 const uint8_t *key,
+                                 size_t key_len,
+                                 const char *password);
+
+/**
+ * Removes the certificates that were added for host: from now on who asks for it is one who asks for an unknown name.
+ * HOSTLOCK_E_ARG: there are none.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_remove_name(hostlock_ctx *ctx,
+                                const char *host);
+
+/**
+ * What becomes of a client that asks for a name of which neither an added certificate is nor one of
+ * hostlock_ctx_add_cert_file: "default" shows it the latter, as if it had asked for nothing; "refuse" ends the handshake with
+ * the alert unrecognized_name, and HOSTLOCK_E_HOST_MISMATCH here. Who asks for no name gets the default in both.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_set_unknown_name(hostlock_ctx *ctx,
+                                     const char *mode);
+
+/**
+ * The name that the client of a server asked for, as it stands in its hello (what is not printable ASCII is escaped): its word,
+ * and no proof of anything. NULL where it asked for none, on a client, and before its hello has come. It belongs to the
+ * connection, until its next handshake.
+ */
+const char *hostlock_conn_sni(const hostlock_conn *conn);
 
 /*
  * ====================================================================================================================

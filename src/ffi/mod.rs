@@ -12,6 +12,7 @@ pub mod host;
 pub mod insecure;
 pub mod library;
 pub mod memory;
+pub mod names;
 pub mod own_side;
 pub mod pins;
 pub mod revocation;

@@ -21,6 +21,7 @@ use crate::chain::known_anchor::KnownAnchor;
 use crate::chain::pins::Pin;
 use crate::chain::waivers::{Waiver, Waivers};
 use crate::credential::Shown;
+use crate::credential::names::Names;
 use crate::error::{Error, Result, Status};
 use crate::guard::key_log::KeyLog;
 use crate::host::{MatchRules, Reference};
@@ -137,6 +138,10 @@ pub struct Settings {
     pub verify_checks: Vec<Check>,
     /// The certificates of this side that hostlock loaded.
     pub own: Vec<Arc<Shown>>,
+    /// The names of a server that have certificates of their own.
+    pub names: Arc<Names>,
+    /// Whether a server refuses clients that ask for other names.
+    pub refuses_unknown_names: bool,
     /// The application protocols of this side, as they stand in a hello (RFC 7301 3.1); empty where none were named.
     pub alpn: Arc<[u8]>,
     /// Counts the changes, so that a session from before a change is not resumed after it.
@@ -167,6 +172,8 @@ pub struct Guard {
     connected_before: AtomicBool,
     /// Whether a connection was made, so that what OpenSSL keeps without a lock may not be changed.
     frozen: AtomicBool,
+    /// Whether the hook that chooses among a server's names is in place.
+    has_names: AtomicBool,
     /// Random, so that a session's mark fits this context only.
     nonce: [u8; 32],
     /// The mark that was computed last.
@@ -218,6 +225,7 @@ impl Guard {
             observer: OnceLock::new(),
             connected_before: AtomicBool::new(false),
             frozen: AtomicBool::new(false),
+            has_names: AtomicBool::new(false),
             nonce,
             last_mark: LastMark::default(),
             last_name: LastName::default(),
@@ -241,6 +249,8 @@ impl Guard {
                 verify_flags: 0,
                 verify_checks: Vec::new(),
                 own: Vec::new(),
+                names: Arc::default(),
+                refuses_unknown_names: false,
                 alpn: Arc::new([]),
                 generation: 0,
                 poison: Vec::new(),
@@ -302,6 +312,16 @@ impl Guard {
         if !self.frozen.load(Ordering::Relaxed) {
             self.frozen.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Whether the hook that chooses among a server's names is in place.
+    pub fn has_names(&self) -> bool {
+        self.has_names.load(Ordering::Relaxed)
+    }
+
+    /// That hook is in place from now on.
+    pub fn note_names(&self) {
+        self.has_names.store(true, Ordering::Relaxed);
     }
 
     /// Refuses `call` once a connection was made. It is asked before the call does anything, so that a running server goes

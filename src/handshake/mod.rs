@@ -28,6 +28,7 @@ pub mod progress;
 pub mod refusals;
 pub(crate) mod report_only;
 pub mod security;
+pub mod server_names;
 pub mod session;
 pub(crate) mod session_end;
 pub mod set_host;

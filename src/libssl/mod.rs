@@ -7,6 +7,7 @@ pub mod bio;
 pub mod callback;
 pub mod certificate;
 pub mod certificate_words;
+pub mod client_hello;
 mod conn;
 pub mod crl;
 mod ctx;
