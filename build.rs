@@ -16,6 +16,8 @@ const SECTIONS: &[&str] = &[
     "pins",
     "own_side",
     "server",
+    "names",
+    "memory",
     "starttls",
     "revocation",
     "verify",

@@ -37,6 +37,8 @@
  *   Pinned keys and exact certificates   one server's own key, or its own certificate
  *   Own certificates                     what this side shows and speaks
  *   Servers                              connections that clients opened
+ *   Names of a server                    a certificate for each name that clients ask for
+ *   Connections in memory                the program moves the bytes
  *   STARTTLS                             connections that begin in the clear
  *   Revocation                           CRLs and stapled OCSP answers
  *   Verification                         at which moment, how strictly, and without a connection
@@ -172,6 +174,21 @@ HOSTLOCK_MUST_USE
 int hostlock_ctx_set_timeout(hostlock_ctx *ctx,
                              int milliseconds);
 
+/**
+ * Says what happens when a signal interrupts a wait of one of this context's connections, or of hostlock_connect, its
+ * resolving included: function is called with argument, in the thread that waits and outside of the signal handler. Not
+ * 0 ends the call with HOSTLOCK_E_INTERRUPTED; with 0 the wait goes on. A NULL function ends it always: so Ctrl-C takes
+ * effect at once in Python, whose callbacks cannot pass on what they raise. Without this call signals end no wait.
+ *
+ * After HOSTLOCK_E_INTERRUPTED the connection can go on: make the call again (a write with the same data; of hostlock_read_all
+ * and hostlock_write_all it is not known how much was moved). After hostlock_connect there is none. A signal that comes when
+ * nothing waits yet interrupts nothing: who must not miss one looks at a flag of the handler's too, and sets a short timeout.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_set_on_interrupt(hostlock_ctx *ctx,
+                                  int (*function)(void *argument),
+                                  void *argument);
+
 /*
  * ====================================================================================================================
  * Connections: connect, shake hands, read, write, say goodbye, free
@@ -254,6 +271,28 @@ HOSTLOCK_MUST_USE
 ssize_t hostlock_write_all(hostlock_conn *conn,
                            const void *buf,
                            size_t len);
+
+/**
+ * Fills buf: len, or 0 where the peer said goodbye before the first byte, or a negative status; for records whose length
+ * is known. It waits also on a descriptor in non-blocking mode, and all of it together takes no longer than the timeout.
+ *
+ * HOSTLOCK_E_TRUNCATED: the peer ended the connection, with its goodbye or without, before len bytes had come; buf then
+ * holds what came. HOSTLOCK_E_TIMEOUT: the time was over before, and what came is lost: make a new connection. len must
+ * not be 0. HOSTLOCK_E_STATE: the connection has no descriptor to wait for.
+ */
+HOSTLOCK_MUST_USE
+ssize_t hostlock_read_all(hostlock_conn *conn,
+                          void *buf,
+                          size_t len);
+
+/**
+ * How long each call on this connection may take, in milliseconds, in place of the context's time
+ * (hostlock_ctx_set_timeout); 0 waits for ever. It holds from the next call on. The time of a handshake under way begins
+ * anew. HOSTLOCK_E_ARG: a negative number.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_set_timeout(hostlock_conn *conn,
+                              int milliseconds);
 
 /**
  * How many bytes hostlock_read would give at once, without looking at the descriptor: ask before waiting for it with
@@ -525,6 +564,11 @@ enum hostlock_status {
     HOSTLOCK_E_CLOSED = -65,
     /** The peer sent more than a handshake can need, and was cut off. */
     HOSTLOCK_E_FLOOD = -66,
+    /**
+     * A signal came while the call waited, and the program wants it to end then (hostlock_ctx_set_on_interrupt). The
+     * connection can go on.
+     */
+    HOSTLOCK_E_INTERRUPTED = -67,
     /** The peer has no TLS version in common with the policy. */
     HOSTLOCK_E_NO_COMMON_VERSION = -70,
     /** The peer has no cipher suite, group or signature algorithm in common with the policy. */
@@ -885,7 +929,7 @@ const char *hostlock_conn_alpn(const hostlock_conn *conn);
  * What the context is set up to be, as one JSON object: "role" ("client", "server", "either"), "policy", "certificates"
  * (those that hostlock loaded: "subject", "issuer", "names", "key", "chain" (how many CA certificates are sent along),
  * "not_before" and "not_after" in seconds since 1970, "days_left" (negative once it has expired), "sha256", "source"),
- * "alpn", "timeout_ms" and "warnings": in words, what peers will complain of, and what is careless. Ask it at each start,
+ * "names" (those of hostlock_server_add_name: "host", "certificates"), "alpn", "timeout_ms" and "warnings": in words, what peers will complain of, and what is careless. Ask it at each start,
  * and once a day. Free it with hostlock_string_free; NULL on failure.
  */
 HOSTLOCK_MUST_USE
@@ -987,6 +1031,127 @@ int hostlock_conn_peer_sha256(const hostlock_conn *conn,
  */
 HOSTLOCK_MUST_USE
 int hostlock_conn_request_cert(hostlock_conn *conn);
+
+/*
+ * ====================================================================================================================
+ * Names of a server: a certificate for each name that clients ask for
+ * ====================================================================================================================
+ * What hostlock_ctx_add_cert_file loaded is shown to clients that ask for none of these names (SNI, RFC 6066), or for no name.
+ * All else is the same for every name: whom the server lets in, versions, protocols. A session that began under one name is
+ * not resumed under another.
+ *
+ * The first name, or hostlock_server_set_unknown_name, comes before the first connection (later: HOSTLOCK_E_FROZEN); from then
+ * on names may be added and removed at any time, also while other threads serve: handshakes under way keep the certificate
+ * that they began with. A call that fails changes nothing and poisons nothing. A client_hello callback of the program's own
+ * (SSL_CTX_set_client_hello_cb) is displaced, and displaces these names where it is set later.
+ *
+ * A host is a DNS name in ASCII, or "*." and a name of at least two labels: it stands for one label, and an exact name comes
+ * before it. HOSTLOCK_E_BAD_HOST for anything else. HOSTLOCK_E_STATE: the context is not one of hostlock_server_new.
+ */
+
+/**
+ * Shows the certificate in the file chain to clients that ask for host. chain, key and password are as for
+ * hostlock_ctx_add_cert_file, and so are the failures; HOSTLOCK_E_HOST_MISMATCH: the certificate is not for host.
+ *
+ * Called again for the same host it adds a certificate with a key of another kind, or takes the place of the one with a key of
+ * the same kind: so a renewed certificate comes into a running server.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_add_name(hostlock_ctx *ctx,
+                             const char *host,
+                             const char *chain,
+                             const char *key,
+                             const char *password);
+
+/**
+ * The same from memory: see hostlock_ctx_add_cert_mem.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_add_name_mem(hostlock_ctx *ctx,
+                                 const char *host,
+                                 const uint8_t *chain,
+                                 size_t chain_len,
+                                 const uint8_t *key,
+                                 size_t key_len,
+                                 const char *password);
+
+/**
+ * Removes the certificates that were added for host: from now on who asks for it is one who asks for an unknown name.
+ * HOSTLOCK_E_ARG: there are none.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_remove_name(hostlock_ctx *ctx,
+                                const char *host);
+
+/**
+ * What becomes of a client that asks for a name of which neither an added certificate is nor one of
+ * hostlock_ctx_add_cert_file: "default" shows it the latter, as if it had asked for nothing; "refuse" ends the handshake with
+ * the alert unrecognized_name, and HOSTLOCK_E_HOST_MISMATCH here. Who asks for no name gets the default in both.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_set_unknown_name(hostlock_ctx *ctx,
+                                     const char *mode);
+
+/**
+ * The name that the client of a server asked for, as it stands in its hello (what is not printable ASCII is escaped): its word,
+ * and no proof of anything. NULL where it asked for none, on a client, and before its hello has come. It belongs to the
+ * connection, until its next handshake.
+ */
+const char *hostlock_conn_sni(const hostlock_conn *conn);
+
+/*
+ * ====================================================================================================================
+ * Connections in memory: the program moves the bytes
+ * ====================================================================================================================
+ * For event loops, tunnels and tests: hostlock touches no descriptor. What the network brings goes in by
+ * hostlock_conn_feed, what is to be sent comes out by hostlock_conn_drain. The other functions are the same as over a
+ * descriptor in non-blocking mode: HOSTLOCK_WANT_READ asks for more to be fed, HOSTLOCK_WANT_WRITE for some to be drained.
+ * After each of them drain until HOSTLOCK_WANT_READ, and send it: also after a failure, whose alert tells the peer why, and
+ * after hostlock_shutdown.
+ */
+
+/**
+ * A client's connection to host whose bytes the program moves; hostlock_handshake begins it. host is as for
+ * hostlock_connect. The context's timeout counts from the first hostlock_handshake, and holds whenever a function is
+ * called: hostlock_conn_time_left says when to call one.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_connect_mem(hostlock_ctx *ctx,
+                         const char *host,
+                         hostlock_conn **conn);
+
+/**
+ * A server's connection whose bytes the program moves. The time of its handshake counts from this call.
+ */
+HOSTLOCK_MUST_USE int hostlock_accept_mem(hostlock_ctx *ctx, hostlock_conn **conn);
+
+/**
+ * Gives conn the len bytes that the network brought; they are copied, and any portions will do. A len of 0 says that
+ * the network ended: then hostlock_read answers what came before, and HOSTLOCK_E_TRUNCATED where the peer had not said
+ * goodbye. Read before you feed more: what is fed and not read stays in memory.
+ *
+ * HOSTLOCK_E_STATE: the connection is not one in memory, or the network had ended before.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_feed(hostlock_conn *conn,
+                       const void *data,
+                       size_t len);
+
+/**
+ * Moves up to len of the bytes that are to be sent into buf: how many, at least 1; HOSTLOCK_WANT_READ where nothing is
+ * to be sent now. What was drained must be sent, whole and in order.
+ *
+ * HOSTLOCK_E_STATE: the connection is not one in memory. HOSTLOCK_E_ARG: len is 0.
+ */
+HOSTLOCK_MUST_USE
+ssize_t hostlock_conn_drain(hostlock_conn *conn,
+                            void *buf,
+                            size_t len);
+
+/**
+ * How many bytes are to be sent now; 0 also for a connection that is not one in memory, and for NULL.
+ */
+size_t hostlock_conn_drain_size(const hostlock_conn *conn);
 
 /*
  * ====================================================================================================================
@@ -1173,12 +1338,31 @@ int hostlock_insecure_any_purpose(hostlock_ctx *ctx,
                                   const char *reason);
 
 /**
+ * Writes the secrets of this context's connections to the file path, in NSS's key log format, so that a capture of them can
+ * be read: with Wireshark or tshark (-o tls.keylog_file:PATH), and by ssldump up to TLS 1.2. Whoever has the file can read
+ * all of these connections, now and later. The environment (SSLKEYLOGFILE) is never looked at.
+ *
+ * The file is made for the process's own user alone (mode 0600), or must be so; each secret is appended by one write. A later
+ * call names another file. A callback of the program's own (SSL_CTX_set_keylog_callback before this call) is still called;
+ * one that is set later takes its place.
+ *
+ * HOSTLOCK_E_WRONG_FILE_TYPE: a link, a file of several names, a directory, FIFO, socket or device; it is not opened.
+ * HOSTLOCK_E_FILE_IO: it belongs to another user, or others may read or write it; or it cannot be written.
+ * HOSTLOCK_E_NOT_FOUND: no such directory. HOSTLOCK_E_FROZEN: connections of the context were made already.
+ */
+HOSTLOCK_MUST_USE
+HOSTLOCK_INSECURE("whoever has the file can read the connections; define HOSTLOCK_ALLOW_INSECURE if that is meant")
+int hostlock_insecure_keylog_file(hostlock_ctx *ctx,
+                                  const char *path,
+                                  const char *reason);
+
+/**
  * How many hostlock_insecure_* calls succeeded on this context; 0 for NULL and for a context that is not hostlock's.
  */
 size_t hostlock_ctx_insecure_count(hostlock_ctx *ctx);
 
 /**
- * What was given up: "no_verify", "no_hostname", "no_time" or "any_purpose"; NULL where index is too large. Static.
+ * What was given up: "no_verify", "no_hostname", "no_time", "any_purpose" or "keylog_file"; NULL where index is too large. Static.
  */
 const char *hostlock_ctx_insecure_name(hostlock_ctx *ctx,
                                        size_t index);

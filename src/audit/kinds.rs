@@ -308,6 +308,10 @@ kinds! {
         "the program gave up the purpose of certificates",
         "a certificate that was issued for something else passes for the peer's (RFC 5280 section 4.2.1.12)",
         "leave hostlock_insecure_any_purpose out";
+    WAIVER_KEYLOG_FILE: High "waiver-keylog-file",
+        "the program has the secrets of connections written to a file",
+        "whoever has the file can read these connections for ever (CWE-532)",
+        "leave hostlock_insecure_keylog_file out";
     COMMON_NAME_ALLOWED: Low "cn-fallback-allowed",
         "the program's policy lets the common name stand for the host where no subjectAltName names a server",
         "a common name may be any text (RFC 9525 section 2)",

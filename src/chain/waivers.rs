@@ -16,6 +16,8 @@ pub enum Waiver {
     Time,
     /// The purpose (extended key usage) of the peer's certificate.
     Purpose,
+    /// No check, but the secrecy of the connections: their keys are written to a file.
+    KeyLog,
 }
 
 impl Waiver {
@@ -26,6 +28,7 @@ impl Waiver {
             Waiver::HostName => c"no_hostname",
             Waiver::Time => c"no_time",
             Waiver::Purpose => c"any_purpose",
+            Waiver::KeyLog => c"keylog_file",
         }
     }
 }

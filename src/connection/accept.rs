@@ -4,12 +4,14 @@
 use std::ffi::c_int;
 
 use crate::connection::deadline::Deadline;
-use crate::connection::drive;
-use crate::connection::open::{Connection, check_stream_socket};
+use crate::connection::memory::Memory;
+use crate::connection::open::{Connection, check_client, check_stream_socket};
+use crate::connection::{drive, gate};
 use crate::connection::transport::{Descriptor, Limits, Transport};
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::handshake::connection_state::ConnectionState;
+use crate::host::Reference;
 use crate::libssl::{Conn, Ctx};
 use crate::role::Role;
 
@@ -21,12 +23,59 @@ impl Connection {
         check_stream_socket(fd)?;
         guard.check_not_poisoned()?;
         let connection = Connection::serving(ctx, Descriptor::Callers(fd))?;
-        connection.limit(drive::limits_of(guard));
+        connection.limit(drive::limits_of(connection.as_conn(), guard));
         if connection.as_conn().wire::<Transport>().is_some_and(Transport::waits) {
             connection.handshake()?;
         }
         Ok(connection)
     }
+}
+
+impl Connection {
+    /// A server's connection whose bytes the caller moves.
+    pub fn accepted_in_memory(ctx: Ctx<'_>, guard: &Guard) -> Result<Connection> {
+        check_server(guard)?;
+        guard.check_not_poisoned()?;
+        let connection = Connection::serving(ctx, Descriptor::Memory(Memory::default()))?;
+        connection.limit(drive::limits_of(connection.as_conn(), guard));
+        Ok(connection)
+    }
+
+    /// A client's. Nothing is to be sent before hostlock_handshake.
+    pub fn in_memory(ctx: Ctx<'_>, guard: &Guard, host: Reference) -> Result<Connection> {
+        check_client(guard)?;
+        guard.check_not_poisoned()?;
+        let connection = Connection::over(ctx, Descriptor::Memory(Memory::default()), host)?;
+        let limits = drive::limits_of(connection.as_conn(), guard);
+        connection.limit(Limits { deadline: Deadline::after(0), ..limits });
+        Ok(connection)
+    }
+}
+
+/// The memory of `conn`, or why it has none.
+pub fn memory_of(conn: Conn<'_>) -> Result<&Memory> {
+    let memory = conn.wire::<Transport>().and_then(Transport::memory);
+    memory.ok_or_else(|| {
+        Error::new(Status::EState, "this connection moves its bytes itself")
+            .with_hint("hostlock_connect_mem and hostlock_accept_mem make those whose bytes the program moves")
+    })
+}
+
+/// Gives the calls on `conn` a time of their own, from now on: also the handshake under way begins its time anew.
+pub fn set_timeout(conn: Conn<'_>, milliseconds: u32) -> Result<()> {
+    let guard = gate::guard(conn)?;
+    ConnectionState::ensure(conn)?.known().timeout_ms = Some(milliseconds);
+    let transport = conn.wire::<Transport>().filter(|_| !conn.is_init_finished());
+    if let Some((transport, limits)) = transport.and_then(|transport| Some((transport, transport.limits.get()?))) {
+        // On a client the clock starts with the handshake.
+        let deadline = if limits.deadline.is_never() && conn.is_in_before() && !conn.is_server() {
+            limits.deadline
+        } else {
+            drive::deadline_of(conn, &guard)
+        };
+        transport.limits.set(Some(Limits { deadline, ..limits }));
+    }
+    Ok(())
 }
 
 fn check_server(guard: &Guard) -> Result<()> {

@@ -1,10 +1,12 @@
 //! A moment by which something must be done, and waiting on descriptors until then. It never waits longer, whatever
-//! signals arrive.
+//! signals arrive; and less where one arrives of which the program wants to hear.
 
 use std::io;
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
+use crate::error::{Error, Status};
+use crate::os::interrupt::Interrupt;
 use crate::os::poll::{Wish, poll};
 
 /// A moment, or never.
@@ -12,6 +14,7 @@ use crate::os::poll::{Wish, poll};
 pub struct Deadline {
     at: Option<Instant>,
     allowed_ms: u32,
+    interrupt: Option<Interrupt>,
 }
 
 impl Deadline {
@@ -21,7 +24,17 @@ impl Deadline {
             0 => None,
             _ => Instant::now().checked_add(Duration::from_millis(milliseconds.into())),
         };
-        Deadline { at, allowed_ms: milliseconds }
+        Deadline { at, allowed_ms: milliseconds, interrupt: None }
+    }
+
+    /// The same; signals that interrupt the waiting are told to the program.
+    pub fn interrupted_by(self, interrupt: Option<Interrupt>) -> Deadline {
+        Deadline { interrupt, ..self }
+    }
+
+    /// Whether signals are told to the program.
+    pub fn may_be_interrupted(&self) -> bool {
+        self.interrupt.is_some()
     }
 
     /// How much time there was at the start, in milliseconds.
@@ -51,20 +64,34 @@ impl Deadline {
             (Some(at), Some(soon)) => Some(at.min(soon)),
             (at, soon) => at.or(soon),
         };
-        Deadline { at, allowed_ms: self.allowed_ms }
+        Deadline { at, ..*self }
     }
 }
 
-/// Waits until one of the descriptors is ready, or until the deadline: which of them are, none where the time is up.
+/// Waits until one of the descriptors is ready, or until the deadline: which of them are, none where the time is up. Where a
+/// signal comes between, and the program wants the call to end, that is an error of the kind `Interrupted`.
 pub fn wait(wishes: &[(RawFd, Wish)], deadline: &Deadline) -> io::Result<Vec<bool>> {
     loop {
         match poll(wishes, deadline.remaining()) {
             Ok(ready) if ready.contains(&true) || deadline.has_passed() => return Ok(ready),
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if is_interruption(&error) && !deadline.interrupt.is_some_and(Interrupt::ends_call) => {}
             Err(error) => return Err(error),
         }
     }
+}
+
+fn is_interruption(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Interrupted
+}
+
+/// The error for a wait that ended with `error`: an interruption, or what `otherwise` makes of it.
+pub fn failed(error: &io::Error, otherwise: impl FnOnce() -> Error) -> Error {
+    if !is_interruption(error) {
+        return otherwise();
+    }
+    Error::new(Status::EInterrupted, "a signal came while the call waited, and the program wants it to end then")
+        .with_hint("where a connection is there, the same call may be made again")
 }
 
 #[cfg(test)]

@@ -39,6 +39,23 @@ pub fn read(
     }
 }
 
+/// Fills `room`: how many bytes came before the peer said goodbye. It waits on any descriptor, and all of it has the time of
+/// one call, so that nobody is held up by a peer that sends a byte now and then.
+pub fn read_all(conn: Conn<'_>, room: &mut [u8]) -> Result<usize> {
+    let mut drive = Drive::new(conn, Phase::Read, Patience::Wait)?;
+    drive.check_can_wait()?;
+    let mut done = 0;
+    while let Some(rest) = room.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match drive.run(|conn| conn.read_into(rest))? {
+            Progress::Done(got) if got > 0 => done += got,
+            Progress::End => break,
+            other => return Err(Error::new(Status::EInternal, format!("a read that waits ended with {other:?}"))),
+        }
+        drive.keep_time();
+    }
+    Ok(done)
+}
+
 /// Writes `bytes`, or the first part of them. `first` is as for [`read`].
 pub fn write(
     conn: Conn<'_>,

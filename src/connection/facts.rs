@@ -155,3 +155,16 @@ impl<'a> Agreed<'a> {
         object.finish()
     }
 }
+
+/// The name that the client of the server's connection `conn` asked for, for C. The connection owns the text, until its next
+/// handshake.
+pub fn lend_sni(conn: Conn<'_>) -> *const c_char {
+    let (true, Some(state)) = (conn.is_server(), ConnectionState::of(conn)) else { return ptr::null() };
+    let asked = state.known().asked_name.clone().or_else(|| conn.server_name().map(<[u8]>::to_vec));
+    let text = asked.and_then(|name| CString::new(name.escape_ascii().to_string()).ok());
+    let mut known = state.known();
+    if known.lent_sni != text {
+        known.lent_sni = text;
+    }
+    known.lent_sni.as_ref().map_or(ptr::null(), |name| name.as_ptr())
+}

@@ -17,6 +17,7 @@ pub mod gather;
 pub mod head;
 pub mod late_certificate;
 pub mod lend;
+pub mod memory;
 pub mod open;
 pub mod owned;
 pub mod race;

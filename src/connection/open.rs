@@ -50,12 +50,12 @@ impl Connection {
                 return Err(Error::new(Status::EArg, "port 0 is none that a server can listen on"));
             }
             guard.check_not_poisoned()?;
-            let deadline = Deadline::after(guard.settings().timeout_ms);
+            let deadline = drive::deadline_of_new(guard);
             let addresses = resolve::addresses(&host, port, &deadline)?;
             let socket = race::connect(&addresses, &deadline)?;
             before(socket.as_raw_fd(), &deadline)?;
             let connection = Connection::over(ctx, Descriptor::Owned(socket), host)?;
-            connection.limit(Limits { deadline, ..drive::limits_of(guard) });
+            connection.limit(Limits { deadline, ..drive::limits_of(connection.as_conn(), guard) });
             connection.handshake()?;
             Ok(connection)
         })()
@@ -73,7 +73,7 @@ impl Connection {
             guard.check_not_poisoned()?;
             let connection = Connection::over(ctx, Descriptor::Callers(fd), host)?;
             // The clock starts with the handshake.
-            connection.limit(Limits { deadline: Deadline::after(0), ..drive::limits_of(guard) });
+            connection.limit(Limits { deadline: Deadline::after(0), ..drive::limits_of(connection.as_conn(), guard) });
             if connection.as_conn().wire::<Transport>().is_some_and(Transport::waits) {
                 connection.handshake()?;
             }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use crate::connection::deadline::{Deadline, wait};
+use crate::connection::deadline::{self, Deadline, wait};
 use crate::connection::resolve::show;
 use crate::error::{Error, Result, Status};
 use crate::os::poll::Wish;
@@ -54,8 +54,10 @@ fn await_one(waiting: &mut Vec<Attempt>, failures: &mut Vec<String>, turn: &Dead
         return Ok(None);
     }
     let wishes: Vec<_> = waiting.iter().map(|attempt| (attempt.socket.as_raw_fd(), Wish::Write)).collect();
-    let ready = wait(&wishes, turn)
-        .map_err(|error| Error::new(Status::EIo, format!("waiting for a connection failed: {}", words::of(&error))))?;
+    let failed = |error: &std::io::Error| {
+        Error::new(Status::EIo, format!("waiting for a connection failed: {}", words::of(error)))
+    };
+    let ready = wait(&wishes, turn).map_err(|error| deadline::failed(&error, || failed(&error)))?;
     let mut connected = None;
     let mut ready = ready.into_iter();
     let attempts = std::mem::take(waiting);

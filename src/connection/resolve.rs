@@ -3,16 +3,19 @@
 //! all are taken waits for one to be free, within the deadline.
 
 use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use crate::connection::deadline::Deadline;
+use crate::connection::deadline::{self, Deadline, wait};
 use crate::error::{Error, Result, Status};
 use crate::host::Reference;
-use crate::os::signals;
+use crate::os::poll::Wish;
+use crate::os::{signals, words};
 
 /// The addresses of `host`, in the order to try them.
 pub fn addresses(host: &Reference, port: u16, deadline: &Deadline) -> Result<Vec<SocketAddr>> {
@@ -31,10 +34,13 @@ pub fn look_up(
     deadline: &Deadline,
     resolver: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
 ) -> Result<Vec<SocketAddr>> {
-    let Some(seat) = Seat::wait(&IN_USE, deadline) else { return Err(out_of_time(name, deadline)) };
+    let Some(seat) = Seat::wait(&IN_USE, deadline)? else { return Err(out_of_time(name, deadline)) };
     let (sender, receiver) = mpsc::channel();
+    let (done, bell) = if deadline.may_be_interrupted() { ring()? } else { (None, None) };
     let job = move || {
         let _seat = seat;
+        // Closed when the thread is done, which is what its other end waits for.
+        let _bell = bell;
         // Nobody listens any more where the time was up.
         let _ = sender.send(resolver());
     };
@@ -45,6 +51,9 @@ pub fn look_up(
                  pids.max of its cgroup), or no memory for another",
             )
     })?;
+    if let Some(done) = &done {
+        wait(&[(done.as_raw_fd(), Wish::Read)], deadline).map_err(|error| unwaited(&error))?;
+    }
     let answer = match deadline.remaining() {
         Some(left) => receiver.recv_timeout(left),
         None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -56,6 +65,17 @@ pub fn look_up(
         Err(RecvTimeoutError::Timeout) => Err(out_of_time(name, deadline)),
         Err(RecvTimeoutError::Disconnected) => Err(failed(name, "the resolver's thread ended without an answer")),
     }
+}
+
+/// Two ends of which one tells when the other is closed: a channel of threads does not end its waiting for a signal.
+fn ring() -> Result<(Option<UnixStream>, Option<UnixStream>)> {
+    let (one, other) = UnixStream::pair().map_err(|error| unwaited(&error))?;
+    Ok((Some(one), Some(other)))
+}
+
+fn unwaited(error: &io::Error) -> Error {
+    let why = || Error::new(Status::EIo, format!("waiting for the resolver failed: {}", words::of(error)));
+    deadline::failed(error, why)
 }
 
 /// At most so many threads of a process wait for the resolver.
@@ -75,7 +95,7 @@ struct Seat {
 
 impl Seat {
     /// Waits until one is free; `None` where the time is up first.
-    fn wait(count: &'static AtomicU64, deadline: &Deadline) -> Option<Seat> {
+    fn wait(count: &'static AtomicU64, deadline: &Deadline) -> Result<Option<Seat>> {
         let process = std::process::id();
         loop {
             let taken = count.fetch_update(Ordering::AcqRel, Ordering::Acquire, |value| {
@@ -83,12 +103,12 @@ impl Seat {
                 (taken < MOST_THREADS).then(|| u64::from(process) << 32 | u64::from(taken + 1))
             });
             if taken.is_ok() {
-                return Some(Seat { count, process });
+                return Ok(Some(Seat { count, process }));
             }
             if deadline.has_passed() {
-                return None;
+                return Ok(None);
             }
-            thread::sleep(deadline.remaining().map_or(PAUSE, |left| left.min(PAUSE)));
+            wait(&[], &deadline.within(PAUSE)).map_err(|error| unwaited(&error))?;
         }
     }
 }
@@ -185,13 +205,13 @@ mod tests {
     fn no_more_than_so_many_threads_wait_for_a_resolver_and_the_seats_come_back() {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let soon = Deadline::after(20);
-        let mut seats: Vec<Seat> = (0..MOST_THREADS).map(|_| Seat::wait(&COUNT, &soon).unwrap()).collect();
-        assert!(Seat::wait(&COUNT, &soon).is_none());
+        let mut seats: Vec<Seat> = (0..MOST_THREADS).map(|_| Seat::wait(&COUNT, &soon).unwrap().unwrap()).collect();
+        assert!(Seat::wait(&COUNT, &soon).unwrap().is_none());
         seats.pop();
-        seats.push(Seat::wait(&COUNT, &Deadline::after(20)).unwrap());
+        seats.push(Seat::wait(&COUNT, &Deadline::after(20)).unwrap().unwrap());
         // What a child inherits through fork counts none of its own threads.
         COUNT.fetch_xor(1 << 32, Ordering::Relaxed);
-        let of_child = Seat::wait(&COUNT, &soon).unwrap();
+        let of_child = Seat::wait(&COUNT, &soon).unwrap().unwrap();
         assert_eq!(COUNT.load(Ordering::Relaxed) as u32, 1);
         drop((of_child, seats));
         assert_eq!(COUNT.load(Ordering::Relaxed) as u32, 0);

@@ -9,6 +9,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::connection::deadline::Deadline;
+use crate::connection::memory::Memory;
 use crate::error::{Error, Result};
 use crate::libssl::bio::{Bio, MethodSlot, Moved, Wire};
 use crate::os::socket;
@@ -42,6 +43,8 @@ pub enum Descriptor {
     Owned(OwnedFd),
     /// The caller's.
     Callers(c_int),
+    /// None: the caller moves the bytes.
+    Memory(Memory),
 }
 
 /// The state of one connection's transport. It belongs to the BIO, and the BIO to the `SSL`.
@@ -99,6 +102,7 @@ impl Transport {
         match &self.fd {
             Descriptor::Owned(fd) => fd.as_raw_fd(),
             Descriptor::Callers(fd) => *fd,
+            Descriptor::Memory(_) => -1,
         }
     }
 
@@ -107,6 +111,29 @@ impl Transport {
         match &self.fd {
             Descriptor::Owned(_) => true,
             Descriptor::Callers(fd) => socket::blocks(*fd),
+            Descriptor::Memory(_) => false,
+        }
+    }
+
+    /// The memory, where the caller moves the bytes.
+    pub fn memory(&self) -> Option<&Memory> {
+        match &self.fd {
+            Descriptor::Memory(memory) => Some(memory),
+            _ => None,
+        }
+    }
+
+    fn receive<'r>(&self, room: &'r mut [MaybeUninit<u8>]) -> io::Result<&'r [u8]> {
+        match &self.fd {
+            Descriptor::Memory(memory) => memory.receive(room),
+            _ => socket::receive(self.fd(), room),
+        }
+    }
+
+    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        match &self.fd {
+            Descriptor::Memory(memory) => memory.send(bytes),
+            _ => socket::send(self.fd(), bytes),
         }
     }
 
@@ -115,7 +142,7 @@ impl Transport {
     pub fn look_further(&self) {
         let (mut head, len) = self.head.get();
         let mut room = [const { MaybeUninit::uninit() }; HEAD];
-        let Ok(got) = socket::receive(self.fd(), &mut room[len..]) else { return };
+        let Ok(got) = self.receive(&mut room[len..]) else { return };
         head[len..len + got.len()].copy_from_slice(got);
         self.head.set((head, len + got.len()));
     }
@@ -232,7 +259,7 @@ impl Wire for Transport {
             return Moved::Again;
         }
         let room_is_empty = room.is_empty();
-        let outcome = socket::receive(self.fd(), room);
+        let outcome = self.receive(room);
         self.drained.set(outcome.is_err());
         match &outcome {
             Ok([]) if !room_is_empty => self.ended.set(true),
@@ -245,7 +272,7 @@ impl Wire for Transport {
     fn write(&self, bytes: &[u8]) -> Moved {
         crate::nets::here!("transport write");
         self.wrote.set(true);
-        let outcome = socket::send(self.fd(), bytes);
+        let outcome = self.send(bytes);
         self.sent.set(self.sent.get().saturating_add(*outcome.as_ref().unwrap_or(&0)));
         settled(self, outcome)
     }

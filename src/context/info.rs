@@ -22,6 +22,20 @@ pub fn json(guard: &Guard) -> String {
     let certificates: Vec<String> =
         settings.own.iter().map(|shown| credential::json(shown, (guard.policy, guard.role), now, &mut warnings)).collect();
     object.raw("certificates", &format!("[{}]", certificates.join(",")));
+    let names: Vec<String> = settings
+        .names
+        .iter()
+        .map(|(name, credentials)| {
+            let mut object = Object::new();
+            let of_name: Vec<String> = credentials
+                .iter()
+                .map(|one| credential::json(&one.shown, (guard.policy, guard.role), now, &mut warnings))
+                .collect();
+            object.text("host", name).raw("certificates", &format!("[{}]", of_name.join(",")));
+            object.finish()
+        })
+        .collect();
+    object.raw("names", &format!("[{}]", names.join(",")));
     let protocols: Vec<_> = alpn::names(&settings.alpn).map(|(_, name)| String::from_utf8_lossy(name)).collect();
     object.texts("alpn", &protocols);
     object.number("timeout_ms", settings.timeout_ms.into());

@@ -5,6 +5,7 @@
 mod check;
 mod describe;
 mod key;
+pub mod names;
 mod read;
 
 use std::sync::Arc;

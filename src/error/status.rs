@@ -145,6 +145,9 @@ pub enum Status {
     EClosed = -65,
     /// The peer sent more than a handshake can need, and was cut off.
     EFlood = -66,
+    /// A signal came while the call waited, and the program wants it to end then (hostlock_ctx_set_on_interrupt). The
+    /// connection can go on.
+    EInterrupted = -67,
     /// The peer has no TLS version in common with the policy.
     ENoCommonVersion = -70,
     /// The peer has no cipher suite, group or signature algorithm in common with the policy.
@@ -213,6 +216,7 @@ statuses! {
     EIo = -64, "HOSTLOCK_E_IO", "input/output error";
     EClosed = -65, "HOSTLOCK_E_CLOSED", "connection closed";
     EFlood = -66, "HOSTLOCK_E_FLOOD", "flooded by the peer";
+    EInterrupted = -67, "HOSTLOCK_E_INTERRUPTED", "interrupted by a signal";
     ENoCommonVersion = -70, "HOSTLOCK_E_NO_COMMON_VERSION", "no common TLS version";
     ENoCommonCipher = -71, "HOSTLOCK_E_NO_COMMON_CIPHER", "no common cipher";
     EAlert = -72, "HOSTLOCK_E_ALERT", "alert from the peer";

@@ -16,6 +16,7 @@ use libc::ssize_t;
 
 use super::boundary::{accessor, clear, fail, io, not_null, pointer, status, string_for_c, text_bytes};
 use super::{check_conn, conn_of, guarded, hostlock_conn, hostlock_ctx};
+use crate::connection::accept;
 use crate::connection::drive::{Drive, Patience, Progress};
 use crate::connection::exchange;
 use crate::connection::facts::Agreed;
@@ -182,6 +183,56 @@ pub unsafe extern "C" fn hostlock_write_all(conn: *mut hostlock_conn, buf: *cons
             not_null(buf, "buf")?;
         }
         Ok(Progress::Done(done))
+    })
+}
+
+/// Fills `buf`: `len`, or 0 where the peer said goodbye before the first byte, or a negative status; for records whose length
+/// is known. It waits also on a descriptor in non-blocking mode, and all of it together takes no longer than the timeout.
+///
+/// HOSTLOCK_E_TRUNCATED: the peer ended the connection, with its goodbye or without, before `len` bytes had come; `buf` then
+/// holds what came. HOSTLOCK_E_TIMEOUT: the time was over before, and what came is lost: make a new connection. `len` must
+/// not be 0. HOSTLOCK_E_STATE: the connection has no descriptor to wait for.
+///
+/// # Safety
+/// As for hostlock_read.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_read_all(conn: *mut hostlock_conn, buf: *mut c_void, len: usize) -> ssize_t {
+    io(|| {
+        // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+        let conn = unsafe { conn_of(conn)? };
+        not_null(buf, "buf")?;
+        if len == 0 || len > isize::MAX as usize {
+            return Err(Error::new(Status::EArg, format!("{len} bytes cannot be read")));
+        }
+        // SAFETY: it is not NULL, and the caller promises so many writable bytes. They are written to before they are lent,
+        // so that what is read from them is theirs.
+        let room = unsafe {
+            ptr::write_bytes(buf.cast::<u8>(), 0, len);
+            slice::from_raw_parts_mut(buf.cast::<u8>(), len)
+        };
+        match exchange::read_all(conn, room)? {
+            done if done == len || done == 0 => Ok(Progress::Done(done)),
+            done => Err(Error::new(Status::ETruncated, format!("the peer said goodbye after {done} of {len} bytes"))),
+        }
+    })
+}
+
+/// How long each call on this connection may take, in milliseconds, in place of the context's time
+/// (hostlock_ctx_set_timeout); 0 waits for ever. It holds from the next call on. The time of a handshake under way begins
+/// anew. HOSTLOCK_E_ARG: a negative number.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_conn_set_timeout(conn: *mut hostlock_conn, milliseconds: c_int) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+        let conn = unsafe { conn_of(conn)? };
+        let milliseconds = u32::try_from(milliseconds)
+            .map_err(|_| Error::new(Status::EArg, format!("a timeout of {milliseconds} ms is negative")))?;
+        accept::set_timeout(conn, milliseconds)
     })
 }
 

@@ -6,7 +6,7 @@
 //! subjectAltName be matched by its common name (for old devices; RFC 9525 forbids it). "+skip-broken" leaves broken
 //! certificates out of what hostlock_ctx_trust_file, _dir and _mem name, instead of refusing it whole.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
 
 use super::boundary::{accessor, pointer, status, text};
 use super::{guard_of, hostlock_ctx};
@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::guard::Family;
 use crate::libssl::ours::check_handle;
+use crate::os::interrupt::Interrupt;
 use crate::policy::{Choice, Policy};
 
 /// A context for clients: TLS 1.2 and 1.3, strong suites, the system's roots, and every certificate checked against the
@@ -92,6 +93,39 @@ pub unsafe extern "C" fn hostlock_ctx_set_timeout(ctx: *mut hostlock_ctx, millis
             "hostlock_ctx_set_timeout",
             prepare,
             |settings, value| settings.timeout_ms = value,
+        )
+    })
+}
+
+/// Says what happens when a signal interrupts a wait of one of this context's connections, or of hostlock_connect, its
+/// resolving included: `function` is called with `argument`, in the thread that waits and outside of the signal handler. Not
+/// 0 ends the call with HOSTLOCK_E_INTERRUPTED; with 0 the wait goes on. A NULL `function` ends it always: so Ctrl-C takes
+/// effect at once in Python, whose callbacks cannot pass on what they raise. Without this call signals end no wait.
+///
+/// After HOSTLOCK_E_INTERRUPTED the connection can go on: make the call again (a write with the same data; of hostlock_read_all
+/// and hostlock_write_all it is not known how much was moved). After hostlock_connect there is none. A signal that comes when
+/// nothing waits yet interrupts nothing: who must not miss one looks at a flag of the handler's too, and sets a short timeout.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `function` is NULL, or may be called with `argument` from any thread that uses the
+/// context, for as long as the context lives. It must return, and use none of the context's connections.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_ctx_set_on_interrupt(
+    ctx: *mut hostlock_ctx,
+    function: Option<unsafe extern "C" fn(argument: *mut c_void) -> c_int>,
+    argument: *mut c_void,
+) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: the caller promises that it may be called so.
+        let interrupt = unsafe { Interrupt::new(function, argument) };
+        guard.configure(
+            Family::Setting("hostlock_ctx_set_on_interrupt"),
+            "hostlock_ctx_set_on_interrupt",
+            || Ok(interrupt),
+            |settings, interrupt| settings.interrupt = Some(interrupt),
         )
     })
 }

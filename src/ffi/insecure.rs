@@ -7,9 +7,11 @@ use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
 use super::boundary::{accessor, status, text};
-use super::{guard_of, hostlock_ctx};
+use super::trust::path_of;
+use super::{guard_of, guarded, hostlock_ctx};
 use crate::chain::waivers::{self, Waiver};
 use crate::guard::{Family, Guard};
+use crate::handshake::key_log;
 
 /// Accepts any certificate: not who issued it, nor its dates, its purpose or its revocation are looked at. Host name
 /// and pinned keys are still compared; of the chain, only the peer's own certificate counts for a pin.
@@ -62,6 +64,38 @@ pub unsafe extern "C" fn hostlock_insecure_any_purpose(ctx: *mut hostlock_ctx, r
     unsafe { give_up(ctx, Waiver::Purpose, "hostlock_insecure_any_purpose", reason) }
 }
 
+/// Writes the secrets of this context's connections to the file `path`, in NSS's key log format, so that a capture of them can
+/// be read: with Wireshark or tshark (-o tls.keylog_file:PATH), and by ssldump up to TLS 1.2. Whoever has the file can read
+/// all of these connections, now and later. The environment (SSLKEYLOGFILE) is never looked at.
+///
+/// The file is made for the process's own user alone (mode 0600), or must be so; each secret is appended by one write. A later
+/// call names another file. A callback of the program's own (SSL_CTX_set_keylog_callback before this call) is still called;
+/// one that is set later takes its place.
+///
+/// HOSTLOCK_E_WRONG_FILE_TYPE: a link, a file of several names, a directory, FIFO, socket or device; it is not opened.
+/// HOSTLOCK_E_FILE_IO: it belongs to another user, or others may read or write it; or it cannot be written.
+/// HOSTLOCK_E_NOT_FOUND: no such directory. HOSTLOCK_E_FROZEN: connections of the context were made already.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `path` and `reason` are NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+#[deprecated(note = "whoever has the file can read the connections; define HOSTLOCK_ALLOW_INSECURE if that is meant")]
+pub unsafe extern "C" fn hostlock_insecure_keylog_file(
+    ctx: *mut hostlock_ctx,
+    path: *const c_char,
+    reason: *const c_char,
+) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
+        key_log::write_to(ctx, guard, "hostlock_insecure_keylog_file", || {
+            // SAFETY: the caller promises NULL or texts that end, for the length of this call.
+            Ok(key_log::Wish { path: unsafe { path_of(path)? }, reason: unsafe { text(reason, "reason")? } })
+        })
+    })
+}
+
 /// How many hostlock_insecure_* calls succeeded on this context; 0 for NULL and for a context that is not hostlock's.
 ///
 /// # Safety
@@ -72,7 +106,7 @@ pub unsafe extern "C" fn hostlock_ctx_insecure_count(ctx: *mut hostlock_ctx) -> 
     unsafe { look(ctx, 0, |guard| guard.settings().waivers.len()) }
 }
 
-/// What was given up: "no_verify", "no_hostname", "no_time" or "any_purpose"; NULL where `index` is too large. Static.
+/// What was given up: "no_verify", "no_hostname", "no_time", "any_purpose" or "keylog_file"; NULL where `index` is too large. Static.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`.

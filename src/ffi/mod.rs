@@ -11,6 +11,8 @@ pub mod harden;
 pub mod host;
 pub mod insecure;
 pub mod library;
+pub mod memory;
+pub mod names;
 pub mod own_side;
 pub mod pins;
 pub mod revocation;

@@ -127,7 +127,7 @@ pub unsafe extern "C" fn hostlock_conn_alpn(conn: *const hostlock_conn) -> *cons
 /// What the context is set up to be, as one JSON object: "role" ("client", "server", "either"), "policy", "certificates"
 /// (those that hostlock loaded: "subject", "issuer", "names", "key", "chain" (how many CA certificates are sent along),
 /// "not_before" and "not_after" in seconds since 1970, "days_left" (negative once it has expired), "sha256", "source"),
-/// "alpn", "timeout_ms" and "warnings": in words, what peers will complain of, and what is careless. Ask it at each start,
+/// "names" (those of hostlock_server_add_name: "host", "certificates"), "alpn", "timeout_ms" and "warnings": in words, what peers will complain of, and what is careless. Ask it at each start,
 /// and once a day. Free it with hostlock_string_free; NULL on failure.
 ///
 /// # Safety
@@ -141,7 +141,7 @@ pub unsafe extern "C" fn hostlock_ctx_info(ctx: *mut hostlock_ctx) -> *mut c_cha
 
 /// # Safety
 /// `password` is NULL or NUL-terminated, and outlives the result.
-unsafe fn word<'a>(password: *const c_char) -> Result<Option<&'a [u8]>> {
+pub(super) unsafe fn word<'a>(password: *const c_char) -> Result<Option<&'a [u8]>> {
     if password.is_null() {
         return Ok(None);
     }

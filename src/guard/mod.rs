@@ -5,6 +5,7 @@
 mod attach;
 pub mod case;
 pub mod crls;
+pub mod key_log;
 pub mod last;
 pub mod observer;
 pub mod stores;
@@ -22,13 +23,16 @@ use crate::chain::known_anchor::KnownAnchor;
 use crate::chain::pins::Pin;
 use crate::chain::waivers::{Waiver, Waivers};
 use crate::credential::Shown;
+use crate::credential::names::Names;
 use crate::error::{Error, Result, Status};
+use crate::guard::key_log::KeyLog;
 use crate::host::{MatchRules, Reference};
 use crate::libssl::Conn;
 use crate::libssl::callback;
 use crate::libssl::layout::CertVerify;
 use crate::libssl::method;
 use crate::libssl::sys;
+use crate::os::interrupt::Interrupt;
 use crate::policy::{Check, Choice, Policy};
 use crate::revocation::{Revocation, ocsp};
 use crate::role::Role;
@@ -112,6 +116,10 @@ pub struct Settings {
     pub match_rules: MatchRules,
     /// How long a connection of ours may take to be made, and any single read or write of it, in milliseconds.
     pub timeout_ms: u32,
+    /// The file that gets the secrets of the connections.
+    pub key_log: Option<KeyLog>,
+    /// What is to be done when a signal interrupts a wait; nothing, where the program has not said.
+    pub interrupt: Option<Interrupt>,
     /// The checks that the program gave up.
     pub waivers: Waivers,
     /// CRLs and how they are used.
@@ -132,6 +140,10 @@ pub struct Settings {
     pub verify_checks: Vec<Check>,
     /// The certificates of this side that hostlock loaded.
     pub own: Vec<Arc<Shown>>,
+    /// The names of a server that have certificates of their own.
+    pub names: Arc<Names>,
+    /// Whether a server refuses clients that ask for other names.
+    pub refuses_unknown_names: bool,
     /// The application protocols of this side, as they stand in a hello (RFC 7301 3.1); empty where none were named.
     pub alpn: Arc<[u8]>,
     /// Counts the changes, so that a session from before a change is not resumed after it.
@@ -162,6 +174,8 @@ pub struct Guard {
     connected_before: AtomicBool,
     /// Whether a connection was made, so that what OpenSSL keeps without a lock may not be changed.
     frozen: AtomicBool,
+    /// Whether the hook that chooses among a server's names is in place.
+    has_names: AtomicBool,
     /// Random, so that a session's mark fits this context only.
     nonce: [u8; 32],
     /// The mark that was computed last.
@@ -215,6 +229,7 @@ impl Guard {
             observer: OnceLock::new(),
             connected_before: AtomicBool::new(false),
             frozen: AtomicBool::new(false),
+            has_names: AtomicBool::new(false),
             nonce,
             last_mark: LastMark::default(),
             stores: Stores::default(),
@@ -227,6 +242,8 @@ impl Guard {
                 host_from_sni: post.regime != Regime::Own,
                 match_rules: MatchRules { cn_fallback: choice.cn_fallback, ..MatchRules::default() },
                 timeout_ms: DEFAULT_TIMEOUT_MS,
+                key_log: None,
+                interrupt: None,
                 waivers: Waivers::default(),
                 revocation: Revocation::default(),
                 ocsp: ocsp::Mode::default(),
@@ -237,6 +254,8 @@ impl Guard {
                 verify_flags: 0,
                 verify_checks: Vec::new(),
                 own: Vec::new(),
+                names: Arc::default(),
+                refuses_unknown_names: false,
                 alpn: Arc::new([]),
                 generation: 0,
                 poison: Vec::new(),
@@ -298,6 +317,16 @@ impl Guard {
         if !self.frozen.load(Ordering::Relaxed) {
             self.frozen.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Whether the hook that chooses among a server's names is in place.
+    pub fn has_names(&self) -> bool {
+        self.has_names.load(Ordering::Relaxed)
+    }
+
+    /// That hook is in place from now on.
+    pub fn note_names(&self) {
+        self.has_names.store(true, Ordering::Relaxed);
     }
 
     /// Refuses `call` once a connection was made. It is asked before the call does anything, so that a running server goes

@@ -95,6 +95,14 @@ pub struct Known {
     pub app_info: Option<sys::InfoCallback>,
     /// The security callback that a program put in place of ours; asked in addition.
     pub app_security: Option<sys::SecurityCallback>,
+    /// How long a call may take, where it is not the context's time.
+    pub timeout_ms: Option<u32>,
+    /// The name that a server's client asks for, where the server has names.
+    pub asked_name: Option<Vec<u8>>,
+    /// The one of the server's names whose certificates it is shown.
+    pub served_name: Option<String>,
+    /// The name asked for, as the C ABI lends it out.
+    pub lent_sni: Option<CString>,
     /// The verified host, as the C ABI lends it out.
     pub lent_host: Option<CString>,
     /// The application protocol, likewise.

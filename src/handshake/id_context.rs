@@ -119,6 +119,8 @@ fn compute(conn: Conn<'_>, guard: &Guard, wanted: Option<&ExpectedHost>, of_prog
         wanted.describe(|bytes| names.extend_from_slice(bytes));
     }
     part(&names);
+    let served_name = ConnectionState::of(conn).and_then(|state| state.known().served_name.clone());
+    part(served_name.unwrap_or_default().as_bytes());
     part(of_program);
     hash.finish()
 }

@@ -46,6 +46,7 @@ fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
         // A renegotiation must not forget them.
         if conn.is_in_before() {
             (known.ended, known.unfinished) = (None, None);
+            (known.asked_name, known.served_name) = (None, None);
         }
         state.set_open(conn, false);
         known.staple_judged = false;

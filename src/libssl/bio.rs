@@ -40,6 +40,15 @@ pub enum Moved {
     Failed,
 }
 
+/// Copies `bytes` to the beginning of `room`, which has room for them: what stands there then.
+pub fn fill<'r>(room: &'r mut [MaybeUninit<u8>], bytes: &[u8]) -> &'r [u8] {
+    let amount = bytes.len().min(room.len());
+    // SAFETY: both have so many bytes, and the one is borrowed for writing, so they do not overlap.
+    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), room.as_mut_ptr().cast(), amount) };
+    // SAFETY: so many bytes were written just now.
+    unsafe { slice::from_raw_parts(room.as_ptr().cast(), amount) }
+}
+
 /// A `BIO_METHOD` that is made when it is first needed.
 pub struct MethodSlot(OnceLock<Option<Method>>);
 

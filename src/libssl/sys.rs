@@ -156,6 +156,7 @@ unsafe extern "C" {
     pub fn SSL_get_info_callback(ssl: *const SSL) -> Option<InfoCallback>;
 
     pub fn SSL_CTX_get_verify_callback(ctx: *const SSL_CTX) -> Option<VerifyCallback>;
+    pub fn SSL_CTX_set_keylog_callback(ctx: *mut SSL_CTX, callback: Option<KeylogCallback>);
     pub fn SSL_CTX_get_keylog_callback(ctx: *const SSL_CTX) -> Option<KeylogCallback>;
     pub fn SSL_CTX_get_quiet_shutdown(ctx: *const SSL_CTX) -> c_int;
     pub fn SSL_get_quiet_shutdown(ssl: *const SSL) -> c_int;
@@ -173,6 +174,14 @@ unsafe extern "C" {
     ) -> c_int;
     pub fn SSL_CTX_set0_CA_list(ctx: *mut SSL_CTX, names: *mut stack_st_X509_NAME);
     pub fn SSL_verify_client_post_handshake(ssl: *mut SSL) -> c_int;
+    pub fn SSL_use_cert_and_key(
+        ssl: *mut SSL,
+        certificate: *mut X509,
+        key: *mut EVP_PKEY,
+        chain: *mut stack_st_X509,
+        replace: c_int,
+    ) -> c_int;
+    pub fn SSL_certs_clear(ssl: *mut SSL);
     pub fn OPENSSL_cleanse(at: *mut c_void, len: usize);
 
     pub fn SSL_CTX_get_ssl_method(ctx: *const SSL_CTX) -> *const SSL_METHOD;

@@ -4,6 +4,7 @@ pub mod clock;
 pub(crate) mod errno;
 pub mod exit;
 pub(crate) mod images;
+pub mod interrupt;
 pub mod kept_file;
 pub mod poll;
 pub mod privileges;

@@ -31,3 +31,9 @@ pub fn is_privileged() -> bool {
 pub fn is_privileged() -> bool {
     false
 }
+
+/// The number of the user whose rights the process has.
+pub fn effective_user() -> u32 {
+    // SAFETY: no arguments; it cannot fail.
+    unsafe { libc::geteuid() }
+}

@@ -29,6 +29,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
             "no_hostname" => &kinds::WAIVER_NO_HOSTNAME,
             "no_time" => &kinds::WAIVER_NO_TIME,
             "any_purpose" => &kinds::WAIVER_ANY_PURPOSE,
+            "keylog_file" => &kinds::WAIVER_KEYLOG_FILE,
             _ => &kinds::WAIVER_NO_VERIFY,
         };
         found.push(kind.found().with_detail(format!("the reason that it gave: {reason}")));

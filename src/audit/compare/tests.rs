@@ -202,6 +202,8 @@ fn of_a_guarded_context_only_what_the_hooks_do_not_make_good_is_told() {
     assert_eq!(guarded(true, |f| f.protocol.options = 0), ["enforced-anyway"]);
     assert_eq!(guarded(true, |f| f.habits.client_sessions = true), [""; 0], "its sessions are bound to the host");
     assert_eq!(guarded(true, |f| f.habits.key_log = true), ["key-log"]);
+    let written = |f: &mut Facts| f.guarded.as_mut().unwrap().waivers.push(("keylog_file".to_owned(), "a capture".to_owned()));
+    assert_eq!(guarded(true, written), ["waiver-keylog-file"]);
     assert!(guarded(false, |f| f.verification.mode = 0).contains(&"verification-off"));
     assert!(guarded(false, |_| {}).contains(&"hooks-removed"));
 }

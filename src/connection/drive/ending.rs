@@ -51,7 +51,7 @@ impl Drive<'_> {
     pub(in crate::connection) fn last_word(&self, error: Error) -> Error {
         let error = gather::with_host(self.conn, error);
         let passing = match error.status() {
-            Status::EArg | Status::EState | Status::EClosed | Status::EPoisoned => true,
+            Status::EArg | Status::EState | Status::EClosed | Status::EPoisoned | Status::EInterrupted => true,
             Status::ETimeout => self.phase != Phase::Handshake,
             // A callback of the program's has not finished.
             Status::EUnsupported => !self.conn.is_given_up(),

@@ -87,7 +87,7 @@ impl<'a> Drive<'a> {
         let lent = lent.or_else(|| lend::take(conn));
         let (transport, dead) = (conn.share_wire::<Transport>(), conn.is_given_up());
         if let Some(transport) = transport.as_ref().and_then(Bio::wire).filter(|_| lent.is_some()) {
-            transport.be_patient_for(guard.settings().timeout_ms);
+            transport.be_patient_for(timeout_of(conn, &guard));
         }
         Ok(Drive {
             conn,
@@ -242,9 +242,9 @@ impl<'a> Drive<'a> {
 
     fn arm(&mut self) {
         let Some(transport) = self.transport().filter(|transport| !transport.established.get()) else { return };
-        let mut limits = transport.limits.get().unwrap_or_else(|| limits_of(&self.guard));
+        let mut limits = transport.limits.get().unwrap_or_else(|| limits_of(self.conn, &self.guard));
         if limits.deadline.is_never() {
-            limits.deadline = deadline_of(&self.guard);
+            limits.deadline = deadline_of(self.conn, &self.guard);
         }
         transport.limits.set(Some(limits));
         self.deadline = Some(limits.deadline);
@@ -331,16 +331,29 @@ enum Step {
     Handshake,
 }
 
-/// The limits that a handshake of the guard's context has from now on.
-pub fn limits_of(guard: &Guard) -> Limits {
+/// The limits that a handshake of `conn` has from now on.
+pub fn limits_of(conn: Conn<'_>, guard: &Guard) -> Limits {
     let bytes = guard.policy.handshake_bytes;
-    Limits { deadline: deadline_of(guard), bytes, allowed_bytes: bytes }
+    Limits { deadline: deadline_of(conn, guard), bytes, allowed_bytes: bytes }
 }
 
 fn last_errno() -> Option<c_int> {
     io::Error::last_os_error().raw_os_error().filter(|errno| *errno != 0)
 }
 
-fn deadline_of(guard: &Guard) -> Deadline {
-    Deadline::after(guard.settings().timeout_ms)
+/// When a call on `conn` that begins now must be done.
+pub fn deadline_of(conn: Conn<'_>, guard: &Guard) -> Deadline {
+    Deadline::after(timeout_of(conn, guard)).interrupted_by(guard.settings().interrupt)
+}
+
+/// When a connection of the guard's context that is begun now must be made.
+pub fn deadline_of_new(guard: &Guard) -> Deadline {
+    let settings = guard.settings();
+    Deadline::after(settings.timeout_ms).interrupted_by(settings.interrupt)
+}
+
+/// How long a call on `conn` may take, in milliseconds.
+fn timeout_of(conn: Conn<'_>, guard: &Guard) -> u32 {
+    let own = ConnectionState::of(conn).and_then(|state| state.known().timeout_ms);
+    own.unwrap_or_else(|| guard.settings().timeout_ms)
 }

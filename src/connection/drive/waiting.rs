@@ -6,8 +6,9 @@ use std::time::Duration;
 use openssl_sys as ffi;
 
 use super::{Drive, Patience, Progress, deadline_of};
-use crate::connection::deadline::{Deadline, wait};
+use crate::connection::deadline::{self, Deadline, wait};
 use crate::connection::failure::{self, Phase, Silence};
+use crate::connection::memory::Memory;
 use crate::connection::transport::{Limits, Transport, Tripped};
 use crate::error::{Error, Result, Status};
 use crate::libssl::transfer::Want;
@@ -34,12 +35,13 @@ impl Drive<'_> {
             return Ok(Some(wish));
         };
         let guard = &self.guard;
-        let deadline = *self.deadline.get_or_insert_with(|| deadline_of(guard));
+        let conn = self.conn;
+        let until = *self.deadline.get_or_insert_with(|| deadline_of(conn, guard));
         if let Some(transport) =
             self.transport().filter(|transport| self.lent.is_some() && transport.limits.get().is_none())
         {
             // libssl may read on and on once there is something: the same deadline holds inside of it.
-            transport.limits.set(Some(Limits { deadline, bytes: usize::MAX, allowed_bytes: usize::MAX }));
+            transport.limits.set(Some(Limits { deadline: until, bytes: usize::MAX, allowed_bytes: usize::MAX }));
         }
         if self.phase == Phase::Write && self.lent.is_some() && !self.partial {
             // Each part of a long write has its own time, as the answer of hostlock_write may be a part of it.
@@ -49,20 +51,34 @@ impl Drive<'_> {
         let event = if wish == Progress::WantRead { Wish::Read } else { Wish::Write };
         self.idle = 0;
         // A descriptor that is always ready must not outlive the deadline either.
-        let late = deadline.has_passed();
-        match if late { Ok(vec![false]) } else { wait(&[(fd, event)], &deadline) } {
+        let late = until.has_passed();
+        match if late { Ok(vec![false]) } else { wait(&[(fd, event)], &until) } {
             Ok(ready) if ready.contains(&true) => Ok(None),
-            Ok(_) => Err(self.timed_out(self.phase, deadline.allowed_ms())),
-            Err(error) => {
+            Ok(_) => Err(self.timed_out(self.phase, until.allowed_ms())),
+            Err(error) => Err(deadline::failed(&error, || {
                 let why = words::of(&error);
-                Err(Error::new(Status::EIo, format!("waiting for {} failed: {why}", self.peer())))
-            }
+                Error::new(Status::EIo, format!("waiting for {} failed: {why}", self.peer()))
+            })),
         }
+    }
+
+    /// Refuses a connection that has nothing to wait for.
+    pub(in crate::connection) fn check_can_wait(&self) -> Result<()> {
+        self.descriptor_to_wait_for(Progress::WantRead).map(drop)
+    }
+
+    /// What comes next belongs to the same time.
+    pub(in crate::connection) fn keep_time(&mut self) {
+        let (conn, guard) = (self.conn, &self.guard);
+        self.deadline.get_or_insert_with(|| deadline_of(conn, guard));
     }
 
     /// Waits until the transport takes bytes again: then, or where it does by now, `None`.
     pub(in crate::connection) fn wait_for_room(&mut self) -> Result<Option<Progress>> {
         let Some(transport) = self.transport() else { return Ok(None) };
+        if transport.memory().is_some_and(Memory::has_room) {
+            return Ok(None);
+        }
         let now = Deadline::after(0).within(Duration::ZERO);
         if wait(&[(transport.fd(), Wish::Write)], &now).is_ok_and(|ready| ready.contains(&true)) {
             return Ok(None);
@@ -71,7 +87,7 @@ impl Drive<'_> {
     }
 
     pub(super) fn descriptor_to_wait_for(&self, wish: Progress) -> Result<Option<c_int>> {
-        if let Some(transport) = self.transport() {
+        if let Some(transport) = self.transport().filter(|transport| transport.memory().is_none()) {
             return Ok((self.patience == Patience::Wait || transport.waits()).then(|| transport.fd()));
         }
         if self.patience == Patience::Transport {

@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use std::io;
 use std::mem::MaybeUninit;
 
-use crate::connection::deadline::{Deadline, wait};
+use crate::connection::deadline::{self, Deadline, wait};
 use crate::connection::gather::peer_address;
 use crate::error::{Error, Result, Status};
 use crate::os::poll::Wish;
@@ -120,7 +120,7 @@ impl Line {
                 };
                 Err(Error::new(Status::ETimeout, what).with_hint(hint))
             }
-            Err(error) => Err(self.failed(&error)),
+            Err(error) => Err(deadline::failed(&error, || self.failed(&error))),
         }
     }
 

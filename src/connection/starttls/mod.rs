@@ -7,7 +7,6 @@ mod protocols;
 
 use std::ffi::c_int;
 
-use crate::connection::deadline::Deadline;
 use crate::connection::drive;
 use crate::connection::open::{Connection, check_client, check_stream_socket};
 use crate::connection::transport::{Descriptor, Limits, Transport};
@@ -40,10 +39,10 @@ impl Connection {
             check_client(guard)?;
             check_stream_socket(fd)?;
             guard.check_not_poisoned()?;
-            let deadline = Deadline::after(guard.settings().timeout_ms);
+            let deadline = drive::deadline_of_new(guard);
             protocol.ask(&mut Line::over(fd, deadline))?;
             let connection = Connection::over(ctx, Descriptor::Callers(fd), host)?;
-            connection.limit(Limits { deadline, ..drive::limits_of(guard) });
+            connection.limit(Limits { deadline, ..drive::limits_of(connection.as_conn(), guard) });
             if connection.as_conn().wire::<Transport>().is_some_and(Transport::waits) {
                 connection.handshake()?;
             }

@@ -1,0 +1,474 @@
+/*
+ * Each way of moving a connection's bytes against each other: a blocking descriptor, a non-blocking one, and memory. Random
+ * portions, key updates, signals, write buffers that move, half-closed connections: every byte arrives, once and in order.
+ */
+#define _DEFAULT_SOURCE
+#include "support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <openssl/pem.h>
+
+static hostlock_ctx *serving(void)
+{
+    hostlock_ctx *ctx = hostlock_server_new(NULL);
+    const struct identity *right = identity(RIGHT);
+    BIO *memory = BIO_new(BIO_s_mem());
+    char *pem;
+    need(ctx != NULL && PEM_write_bio_X509(memory, right->certificate) == 1 &&
+             PEM_write_bio_PKCS8PrivateKey(memory, right->key, NULL, NULL, 0, NULL, NULL) == 1,
+         "a server");
+    size_t length = (size_t)BIO_get_mem_data(memory, &pem);
+    need(hostlock_ctx_add_cert_mem(ctx, (uint8_t *)pem, length, NULL, 0, NULL) == 0, "hostlock_ctx_add_cert_mem");
+    BIO_free(memory);
+    return ctx;
+}
+
+enum model { BLOCKING, NONBLOCKING, MEMORY, MODELS };
+static const char *const model_names[MODELS] = {"blocking", "non-blocking", "memory"};
+
+struct end {
+    enum model model;
+    int serves, fd, sent_end, failed;
+    hostlock_ctx *ctx;
+    hostlock_conn *conn;
+    size_t total, portion;
+    uint32_t seed;
+    long last;
+};
+
+static uint32_t next(uint32_t *seed)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return *seed >> 8;
+}
+
+static void wait_for(struct end *end, short what)
+{
+    struct pollfd wish = {end->fd, what, 0};
+    while (poll(&wish, 1, 20000) < 0 && errno == EINTR)
+        ;
+}
+
+/* What an event loop does for a connection in memory. */
+static void pump(struct end *end, int waits)
+{
+    char buffer[5000];
+    ssize_t got;
+    while ((got = hostlock_conn_drain(end->conn, buffer, 1 + next(&end->seed) % sizeof(buffer))) > 0)
+        for (ssize_t sent = 0; sent < got;) {
+            ssize_t some = send(end->fd, buffer + sent, (size_t)(got - sent), MSG_NOSIGNAL);
+            if (some < 0 && errno != EAGAIN && errno != EINTR)
+                return;
+            if (some < 0)
+                wait_for(end, POLLOUT);
+            else
+                sent += some;
+        }
+    if (!waits)
+        return;
+    wait_for(end, POLLIN);
+    got = recv(end->fd, buffer, 1 + next(&end->seed) % sizeof(buffer), 0);
+    if (got >= 0 && !end->sent_end)
+        need(hostlock_conn_feed(end->conn, buffer, (size_t)got) == 0, "hostlock_conn_feed");
+    end->sent_end |= got == 0;
+}
+
+/* Whether the call is to be made again, when it can be. */
+static int again(struct end *end, long answer)
+{
+    end->last = answer;
+    if (answer != HOSTLOCK_WANT_READ && answer != HOSTLOCK_WANT_WRITE) {
+        if (end->model == MEMORY)
+            pump(end, 0);
+        return 0;
+    }
+    if (end->model == MEMORY)
+        pump(end, answer == HOSTLOCK_WANT_READ);
+    else
+        wait_for(end, answer == HOSTLOCK_WANT_READ ? POLLIN : POLLOUT);
+    return 1;
+}
+
+static void give(struct end *end, uint32_t seed)
+{
+    unsigned char *one = malloc(end->portion), *other = malloc(end->portion);
+    size_t sent = 0;
+    while (sent < end->total && !end->failed) {
+        size_t length = 1 + next(&end->seed) % end->portion;
+        if (length > end->total - sent)
+            length = end->total - sent;
+        for (size_t i = 0; i < length; i++)
+            one[i] = (unsigned char)next(&seed);
+        for (size_t done = 0; done < length && !end->failed;) {
+            ssize_t took;
+            for (;;) {
+                took = hostlock_write(end->conn, one + done, length - done);
+                /* The same data at another place. */
+                memcpy(other, one, length);
+                unsigned char *swap = one;
+                one = other, other = swap;
+                if (!again(end, took))
+                    break;
+            }
+            end->failed = took <= 0;
+            done += took > 0 ? (size_t)took : 0;
+        }
+        sent += length;
+        if (next(&end->seed) % 64 == 0 && SSL_version(end->conn) == TLS1_3_VERSION)
+            SSL_key_update(end->conn, next(&end->seed) % 2 ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED);
+    }
+    free(one), free(other);
+}
+
+static void take(struct end *end, uint32_t seed, int up_to_the_end)
+{
+    unsigned char *buffer = malloc(end->portion);
+    size_t arrived = 0;
+    while (!end->failed && (arrived < end->total || up_to_the_end)) {
+        size_t most = 1 + next(&end->seed) % end->portion;
+        if (!up_to_the_end && most > end->total - arrived)
+            most = end->total - arrived;
+        ssize_t got;
+        do
+            got = hostlock_read(end->conn, buffer, most);
+        while (again(end, got));
+        if (got == 0 && up_to_the_end && arrived == end->total)
+            break;
+        end->failed = got <= 0;
+        for (ssize_t i = 0; i < got; i++)
+            end->failed |= buffer[i] != (unsigned char)next(&seed);
+        arrived += got > 0 ? (size_t)got : 0;
+    }
+    free(buffer);
+}
+
+static int begin(struct end *end)
+{
+    int status;
+    if (end->model == MEMORY)
+        status = end->serves ? hostlock_accept_mem(end->ctx, &end->conn) : hostlock_connect_mem(end->ctx, RIGHT_HOST, &end->conn);
+    else
+        status = end->serves ? hostlock_accept_fd(end->ctx, end->fd, &end->conn)
+                             : hostlock_connect_fd(end->ctx, end->fd, RIGHT_HOST, &end->conn);
+    if (status == 0)
+        while (again(end, status = hostlock_handshake(end->conn)))
+            ;
+    return status;
+}
+
+/* The client gives and then takes up to the server's end: its own goodbye comes before, so half the connection is closed. */
+static void *play(void *argument)
+{
+    struct end *end = argument;
+    end->failed = begin(end) != 0;
+    if (end->failed)
+        return NULL;
+    if (end->serves) {
+        take(end, 1, 1);
+        give(end, 2);
+        while (again(end, hostlock_shutdown(end->conn)))
+            ;
+    } else {
+        give(end, 1);
+        long answer;
+        while (again(end, answer = hostlock_shutdown(end->conn)))
+            ;
+        end->failed |= answer != 0;
+        take(end, 2, 1);
+    }
+    return NULL;
+}
+
+static void on_alarm(int number)
+{
+    (void)number;
+}
+
+static void match(enum model client, enum model server, int version, size_t total, size_t portion)
+{
+    int pair[2];
+    need(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
+    struct end ends[2] = {{.model = client, .fd = pair[0], .ctx = client_context()},
+                          {.model = server, .fd = pair[1], .ctx = serving(), .serves = 1}};
+    SSL_CTX_set_max_proto_version(ends[1].ctx, version);
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++) {
+        fcntl(pair[i], F_SETFL, ends[i].model == BLOCKING ? 0 : O_NONBLOCK);
+        ends[i].total = total, ends[i].portion = portion, ends[i].seed = (uint32_t)(7 + i);
+        need(pthread_create(&threads[i], NULL, play, &ends[i]) == 0, "pthread_create");
+    }
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    claim(!ends[0].failed && !ends[1].failed, "%s: %zu bytes each way between a %s client and a %s server, in portions up to %zu",
+          version_name(version), total, model_names[client], model_names[server], portion);
+    if (ends[0].failed || ends[1].failed)
+        note("client %ld, server %ld", ends[0].last, ends[1].last);
+    for (int i = 0; i < 2; i++) {
+        hostlock_conn_free(ends[i].conn), hostlock_ctx_free(ends[i].ctx);
+        close(pair[i]);
+    }
+}
+
+/* Both ends in this thread, a portion of the network at a time. */
+struct wire {
+    hostlock_ctx *client_ctx, *server_ctx;
+    hostlock_conn *client, *server;
+};
+
+static size_t carry(hostlock_conn *from, hostlock_conn *to, size_t portion)
+{
+    char buffer[512];
+    ssize_t got = hostlock_conn_drain(from, buffer, portion);
+    if (got > 0)
+        need(hostlock_conn_feed(to, buffer, (size_t)got) == 0, "hostlock_conn_feed");
+    return got > 0 ? (size_t)got : 0;
+}
+
+static struct wire wired(size_t portion)
+{
+    struct wire wire = {client_context(), serving(), NULL, NULL};
+    need(hostlock_connect_mem(wire.client_ctx, RIGHT_HOST, &wire.client) == 0 &&
+             hostlock_accept_mem(wire.server_ctx, &wire.server) == 0,
+         "connections in memory");
+    int of_client = HOSTLOCK_WANT_READ, of_server = HOSTLOCK_WANT_READ;
+    for (int turn = 0; portion > 0 && turn < 100000 && (of_client != 0 || of_server != 0); turn++) {
+        if (of_client == HOSTLOCK_WANT_READ)
+            of_client = hostlock_handshake(wire.client);
+        carry(wire.client, wire.server, portion);
+        if (of_server == HOSTLOCK_WANT_READ)
+            of_server = hostlock_handshake(wire.server);
+        carry(wire.server, wire.client, portion);
+    }
+    need(portion == 0 || (of_client == 0 && of_server == 0), "a handshake in memory");
+    while (portion > 0 && (carry(wire.client, wire.server, portion) || carry(wire.server, wire.client, portion)))
+        ;
+    return wire;
+}
+
+static void unwire(struct wire *wire)
+{
+    hostlock_conn_free(wire->client), hostlock_conn_free(wire->server);
+    hostlock_ctx_free(wire->client_ctx), hostlock_ctx_free(wire->server_ctx);
+}
+
+static void in_memory(void)
+{
+    char buffer[256];
+    struct wire wire = wired(1);
+    claim(strcmp(hostlock_conn_verified_host(wire.client), RIGHT_HOST) == 0, "a byte at a time is enough for a handshake");
+    claim(hostlock_read(wire.server, buffer, 1) == HOSTLOCK_WANT_READ && hostlock_conn_drain(wire.client, buffer, 9) == HOSTLOCK_WANT_READ &&
+              hostlock_conn_drain_size(wire.client) == 0,
+          "  after it both sides wait for more");
+    need(hostlock_write(wire.client, "ping", 4) == 4, "hostlock_write");
+    size_t waiting = hostlock_conn_drain_size(wire.client), carried = 0;
+    while (carry(wire.client, wire.server, 1))
+        carried++;
+    claim(waiting > 4 && carried == waiting && hostlock_read(wire.server, buffer, sizeof(buffer)) == 4, "  and for data");
+    need(hostlock_shutdown(wire.client) == 0, "hostlock_shutdown");
+    while (carry(wire.client, wire.server, 1))
+        ;
+    claim(hostlock_read(wire.server, buffer, 1) == 0 && hostlock_write(wire.server, "late", 4) == 4, "half of it may be closed");
+    while (carry(wire.server, wire.client, 7))
+        ;
+    claim(hostlock_read(wire.client, buffer, sizeof(buffer)) == 4 && memcmp(buffer, "late", 4) == 0, "  and the other half goes on");
+    claim(hostlock_conn_feed(wire.client, NULL, 0) == 0 && hostlock_read(wire.client, buffer, 1) == HOSTLOCK_E_TRUNCATED &&
+              hostlock_conn_feed(wire.client, "x", 1) == HOSTLOCK_E_STATE,
+          "the network's end without a goodbye is a cut");
+    int fd = 3;
+    claim(hostlock_conn_fd(wire.client, &fd) == HOSTLOCK_E_STATE && fd == -1, "there is no descriptor");
+    unwire(&wire);
+
+    wire = wired(200);
+    claim(hostlock_write_all(wire.client, "x", 1) == 1, "hostlock_write_all needs no descriptor where there is room");
+    static char much[600 << 10];
+    claim(hostlock_write_all(wire.client, much, sizeof(much)) == HOSTLOCK_E_STATE, "  and has nothing to wait for where there is none");
+    unwire(&wire);
+
+    wire = wired(200);
+    ssize_t took, all = 0;
+    while ((took = hostlock_write(wire.client, much + all, sizeof(much) - (size_t)all)) > 0)
+        all += took;
+    claim(took == HOSTLOCK_WANT_WRITE && hostlock_conn_drain_size(wire.client) <= (256u << 10), "what is not sent has a limit");
+    while (carry(wire.client, wire.server, 500))
+        ;
+    claim(hostlock_write(wire.client, much + all, sizeof(much) - (size_t)all) > 0, "  until it is drained");
+    claim(hostlock_read_all(wire.server, buffer, 1) == HOSTLOCK_E_STATE, "hostlock_read_all has nothing to wait for");
+    unwire(&wire);
+
+    wire = wired(0);
+    claim(hostlock_handshake(wire.client) == HOSTLOCK_WANT_READ && hostlock_conn_drain_size(wire.client) > 100 &&
+              hostlock_conn_feed(wire.client, "HTTP/1.1 400 Bad Request\r\n\r\n", 28) == 0 &&
+              hostlock_handshake(wire.client) == HOSTLOCK_E_PLAINTEXT,
+          "what is not TLS is said to be none");
+    claim(hostlock_conn_feed(wire.server, "GET / HTTP/1.1\r\n\r\n", 18) == 0 && hostlock_handshake(wire.server) == HOSTLOCK_E_PLAINTEXT,
+          "  on a server too");
+    unwire(&wire);
+
+    wire = wired(0);
+    hostlock_conn_free(wire.server);
+    wire.server = NULL;
+    need(hostlock_ctx_set_timeout(wire.server_ctx, 50) == 0 && hostlock_accept_mem(wire.server_ctx, &wire.server) == 0, "a server");
+    int left = -2;
+    claim(hostlock_handshake(wire.server) == HOSTLOCK_WANT_READ && hostlock_conn_time_left(wire.server, &left) == 0 && left > 0 && left <= 50,
+          "a handshake in memory has its time");
+    usleep(60000);
+    claim(hostlock_handshake(wire.server) == HOSTLOCK_E_TIMEOUT, "  which ends");
+    unwire(&wire);
+
+    wire = wired(0);
+    hostlock_conn *conn = wire.client;
+    claim(hostlock_connect_mem(wire.server_ctx, RIGHT_HOST, &conn) == HOSTLOCK_E_STATE && conn == NULL &&
+              hostlock_accept_mem(wire.client_ctx, &conn) == HOSTLOCK_E_STATE,
+          "the wrong context");
+    claim(hostlock_connect_mem(wire.client_ctx, "a:b", &conn) == HOSTLOCK_E_BAD_HOST &&
+              hostlock_connect_mem(wire.client_ctx, NULL, &conn) == HOSTLOCK_E_ARG &&
+              hostlock_connect_mem(wire.client_ctx, RIGHT_HOST, NULL) == HOSTLOCK_E_ARG &&
+              hostlock_accept_mem(NULL, &conn) == HOSTLOCK_E_ARG && hostlock_accept_mem(wire.server_ctx, NULL) == HOSTLOCK_E_ARG,
+          "bad arguments");
+    claim(hostlock_conn_feed(wire.client, NULL, 3) == HOSTLOCK_E_ARG && hostlock_conn_feed(NULL, "x", 1) == HOSTLOCK_E_ARG &&
+              hostlock_conn_drain(wire.client, NULL, 3) == HOSTLOCK_E_ARG && hostlock_conn_drain(wire.client, buffer, 0) == HOSTLOCK_E_ARG &&
+              hostlock_conn_drain_size(NULL) == 0,
+          "  NULL and 0");
+    SSL *raw = SSL_new(wire.client_ctx);
+    claim(hostlock_conn_feed(raw, "x", 1) == HOSTLOCK_E_STATE && hostlock_conn_drain(raw, buffer, 1) == HOSTLOCK_E_STATE &&
+              hostlock_conn_drain_size(raw) == 0,
+          "  a connection that is not in memory");
+    SSL_free(raw);
+    unwire(&wire);
+}
+
+static long milliseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000L + now.tv_nsec / 1000000L;
+}
+
+/* A peer that sends `first` at once, then a byte every 40 ms, and ends it all as it is told. */
+struct slow { int fd, first, drips, cut; };
+
+static void *drip(void *argument)
+{
+    struct slow *slow = argument;
+    struct end end = {.fd = slow->fd, .serves = 1, .ctx = serving()};
+    need(begin(&end) == 0 && hostlock_write_all(end.conn, "123456789", (size_t)slow->first) == slow->first, "a slow peer");
+    for (int i = 0; i < slow->drips; i++) {
+        usleep(40000);
+        if (hostlock_write(end.conn, "x", 1) != 1)
+            break;
+    }
+    if (!slow->cut)
+        hostlock_shutdown(end.conn);
+    shutdown(slow->fd, SHUT_WR);
+    hostlock_conn_free(end.conn), hostlock_ctx_free(end.ctx);
+    return NULL;
+}
+
+static void whole_reads(void)
+{
+    static const struct { int first, drips, cut, timeout; long answer; } rows[] = {
+        {5, 0, 0, 0, 5}, {3, 2, 0, 0, 5}, {0, 0, 0, 0, 0}, {3, 0, 0, 0, HOSTLOCK_E_TRUNCATED}, {3, 0, 1, 0, HOSTLOCK_E_TRUNCATED},
+        {0, 0, 1, 0, HOSTLOCK_E_TRUNCATED}, {1, 100, 1, 100, HOSTLOCK_E_TIMEOUT},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        for (int flags = 0; flags < 2; flags++) {
+            int pair[2];
+            need(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
+            struct slow slow = {pair[1], rows[i].first, rows[i].drips, rows[i].cut};
+            pthread_t thread;
+            need(pthread_create(&thread, NULL, drip, &slow) == 0, "pthread_create");
+            struct end end = {.fd = pair[0], .ctx = client_context()};
+            need(begin(&end) == 0, "a client");
+            fcntl(pair[0], F_SETFL, flags ? O_NONBLOCK : 0);
+            if (rows[i].timeout != 0)
+                need(hostlock_conn_set_timeout(end.conn, rows[i].timeout) == 0, "hostlock_conn_set_timeout");
+            char buffer[5];
+            long began = milliseconds();
+            ssize_t got = hostlock_read_all(end.conn, buffer, sizeof(buffer));
+            claim(got == rows[i].answer && (rows[i].timeout == 0 || milliseconds() - began < 2000),
+                  "hostlock_read_all of 5 bytes on a %s descriptor, of %d at once and %d late: %ld", flags ? "non-blocking" : "blocking",
+                  rows[i].first, rows[i].drips, rows[i].answer);
+            if (got != rows[i].answer)
+                note("%zd: %s", got, hostlock_error_message(hostlock_last_error()));
+            hostlock_conn_free(end.conn);
+            close(pair[0]);
+            pthread_join(thread, NULL);
+            close(pair[1]);
+            hostlock_ctx_free(end.ctx);
+        }
+    hostlock_conn *conn;
+    hostlock_ctx *ctx = client_context();
+    char buffer[1];
+    need(hostlock_connect_mem(ctx, RIGHT_HOST, &conn) == 0, "a connection");
+    claim(hostlock_read_all(NULL, buffer, 1) == HOSTLOCK_E_ARG && hostlock_read_all(conn, NULL, 1) == HOSTLOCK_E_ARG &&
+              hostlock_read_all(conn, buffer, 0) == HOSTLOCK_E_ARG,
+          "bad arguments of hostlock_read_all");
+    claim(hostlock_conn_set_timeout(conn, -1) == HOSTLOCK_E_ARG && hostlock_conn_set_timeout(NULL, 1) == HOSTLOCK_E_ARG,
+          "and of hostlock_conn_set_timeout");
+    hostlock_conn_free(conn);
+    hostlock_ctx_free(ctx);
+}
+
+static void times_of_a_connection(void)
+{
+    int pair[2], left;
+    char byte;
+    need(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && fcntl(pair[0], F_SETFL, O_NONBLOCK) == 0, "socketpair");
+    hostlock_ctx *ctx = serving();
+    hostlock_conn *conn;
+    need(hostlock_accept_fd(ctx, pair[0], &conn) == 0, "hostlock_accept_fd");
+    claim(hostlock_conn_set_timeout(conn, 80) == 0 && hostlock_conn_time_left(conn, &left) == 0 && left > 0 && left <= 80,
+          "a connection has a time of its own");
+    usleep(100000);
+    claim(hostlock_handshake(conn) == HOSTLOCK_E_TIMEOUT, "  for its handshake");
+    hostlock_conn_free(conn);
+    close(pair[0]), close(pair[1]);
+    need(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
+    struct slow slow = {pair[1], 1, 20, 1};
+    pthread_t thread;
+    need(pthread_create(&thread, NULL, drip, &slow) == 0, "pthread_create");
+    struct end end = {.fd = pair[0], .ctx = client_context()};
+    need(begin(&end) == 0 && hostlock_read(end.conn, &byte, 1) == 1 && hostlock_conn_set_timeout(end.conn, 10) == 0, "a client");
+    claim(hostlock_read(end.conn, &byte, 1) == HOSTLOCK_E_TIMEOUT, "  and for each read");
+    claim(hostlock_conn_set_timeout(end.conn, 5000) == 0 && hostlock_read(end.conn, &byte, 1) == 1, "  which may be changed");
+    hostlock_conn_free(end.conn);
+    close(pair[0]);
+    pthread_join(thread, NULL);
+    close(pair[1]);
+    hostlock_ctx_free(end.ctx), hostlock_ctx_free(ctx);
+}
+
+int main(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    in_memory();
+    whole_reads();
+    times_of_a_connection();
+    struct sigaction action = {.sa_handler = on_alarm};
+    sigaction(SIGALRM, &action, NULL);
+    timer_t timer;
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+    struct itimerspec often = {{0, 3000000}, {0, 3000000}};
+    need(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 && timer_settime(timer, 0, &often, NULL) == 0, "a timer");
+    size_t total = (size_t)rounds(getenv("HOSTLOCK_LONG") != NULL ? 64 << 20 : 4 << 20, 60000);
+    for (int version = 0; version < 2; version++)
+        for (enum model client = 0; client < MODELS; client++)
+            for (enum model server = 0; server < MODELS; server++)
+                match(client, server, both_versions[version], total, 40000);
+    for (enum model client = 0; client < MODELS; client++)
+        match(client, MEMORY, TLS1_3_VERSION, (size_t)rounds(20000, 1000), 3);
+    timer_delete(timer);
+    return finish();
+}

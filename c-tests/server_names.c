@@ -1,0 +1,330 @@
+/*
+ * A server of several names: each client is shown the certificate of the name that it asks for, sessions stay with their name,
+ * and names come and go while threads are served.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "kept.h"
+#include "support.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+struct text {
+    char bytes[16384];
+    size_t length;
+};
+
+static struct text pem_of(const struct identity *who)
+{
+    struct text text = {.length = 0};
+    BIO *memory = BIO_new(BIO_s_mem());
+    char *pem;
+    need(PEM_write_bio_X509(memory, who->certificate) == 1 &&
+             PEM_write_bio_PKCS8PrivateKey(memory, who->key, NULL, NULL, 0, NULL, NULL) == 1,
+         "PEM");
+    text.length = (size_t)BIO_get_mem_data(memory, &pem);
+    memcpy(text.bytes, pem, text.length);
+    BIO_free(memory);
+    return text;
+}
+
+static int add(hostlock_ctx *ctx, const char *name, const struct identity *who)
+{
+    struct text pem = pem_of(who);
+    return hostlock_server_add_name_mem(ctx, name, (uint8_t *)pem.bytes, pem.length, NULL, 0, NULL);
+}
+
+static struct identity ca, one, other, other_rsa, wild, renewed, first, device;
+
+static hostlock_ctx *serving(void)
+{
+    hostlock_ctx *ctx = hostlock_server_new(NULL);
+    struct text pem = pem_of(&first);
+    need(ctx != NULL && hostlock_ctx_add_cert_mem(ctx, (uint8_t *)pem.bytes, pem.length, NULL, 0, NULL) == 0, "a server");
+    return ctx;
+}
+
+struct visit {
+    int served, resumed, status, alert;
+    char sni[300];
+    char shown[64];     /* the common name of the certificate that the client got */
+};
+
+static int last_alert;
+
+static void watch(const SSL *ssl, int place, int value)
+{
+    (void)ssl;
+    if ((place & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT)
+        last_alert = value & 0xff;
+}
+
+static struct visit visit(hostlock_ctx *ctx, const char *name, int version, const char *signatures, const struct identity *who,
+                          SSL_SESSION *offered)
+{
+    struct visit visit = {0};
+    SSL_CTX *plain = plain_context();
+    SSL_CTX_set_min_proto_version(plain, version), SSL_CTX_set_max_proto_version(plain, version);
+    SSL_CTX_set_session_cache_mode(plain, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(plain, keep);
+    SSL_CTX_set_info_callback(plain, watch);
+    if (signatures != NULL)
+        SSL_CTX_set1_sigalgs_list(plain, signatures);
+    if (who != NULL)
+        SSL_CTX_use_certificate(plain, who->certificate), SSL_CTX_use_PrivateKey(plain, who->key);
+    SSL *client = SSL_new(plain), *server = SSL_new(ctx);
+    if (name != NULL)
+        SSL_set_tlsext_host_name(client, name);
+    if (offered != NULL)
+        SSL_set_session(client, offered);
+    last_alert = 0;
+    visit.served = meet_in_memory(client, server);
+    visit.resumed = visit.served && SSL_session_reused(server);
+    X509 *shown = SSL_get0_peer_certificate(client);
+    if (shown != NULL)
+        X509_NAME_get_text_by_NID(X509_get_subject_name(shown), NID_commonName, visit.shown, sizeof(visit.shown));
+    visit.alert = last_alert;
+    const char *sni = hostlock_conn_sni(server);
+    snprintf(visit.sni, sizeof(visit.sni), "%s", sni == NULL ? "(none)" : sni);
+    const hostlock_error *error = hostlock_conn_error(server);
+    visit.status = error == NULL ? 0 : hostlock_error_status(error);
+    need(hostlock_conn_sni(client) == NULL, "a client that is asked for no name");
+    SSL_set_shutdown(client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_set_shutdown(server, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(client), SSL_free(server), SSL_CTX_free(plain);
+    ERR_clear_error();
+    return visit;
+}
+
+static void choices(int version)
+{
+    hostlock_ctx *ctx = serving();
+    need(add(ctx, "one.example", &one) == 0 && add(ctx, "other.example", &other) == 0 && add(ctx, "Other.Example.", &other_rsa) == 0 &&
+             add(ctx, "*.wild.example", &wild) == 0 && add(ctx, "one.wild.example", &renewed) == 0,
+         "names");
+    static const struct { const char *asks, *signatures, *shown; } rows[] = {
+        {NULL, NULL, "first"}, {"first.example", NULL, "first"}, {"unknown.example", NULL, "first"},
+        {"one.example", NULL, "one"}, {"ONE.example", NULL, "one"}, {"other.example", "ECDSA+SHA256", "other"},
+        {"other.example", "RSA-PSS+SHA256:RSA+SHA256", "other RSA"}, {"any.wild.example", NULL, "wild"},
+        {"one.wild.example", NULL, "renewed"}, {"wild.example", NULL, "first"}, {"a.b.wild.example", NULL, "first"},
+        {"sub.one.example", NULL, "first"}, {"192.0.2.1", NULL, "first"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct visit seen = visit(ctx, rows[i].asks, version, rows[i].signatures, NULL, NULL);
+        claim(seen.served && strcmp(seen.shown, rows[i].shown) == 0 && strcmp(seen.sni, rows[i].asks == NULL ? "(none)" : rows[i].asks) == 0,
+              "%s: who asks for %s%s is shown \"%s\"", version_name(version), rows[i].asks == NULL ? "nothing" : rows[i].asks,
+              rows[i].signatures == NULL ? "" : " and can verify one kind of key", rows[i].shown);
+        if (!seen.served || strcmp(seen.shown, rows[i].shown) != 0)
+            note("served %d, shown %s, asked for %s", seen.served, seen.shown, seen.sni);
+    }
+    struct visit seen = visit(ctx, "one.example", version, "RSA-PSS+SHA256:RSA+SHA256", NULL, NULL);
+    claim(!seen.served, "  and where nothing of its name suits the client, no certificate of another name is shown");
+    hostlock_ctx_free(ctx);
+}
+
+static void unknown(int version)
+{
+    for (int with_names = 0; with_names < 2; with_names++) {
+        hostlock_ctx *ctx = serving();
+        need(!with_names || add(ctx, "one.example", &one) == 0, "a name");
+        need(hostlock_server_set_unknown_name(ctx, "refuse") == 0, "hostlock_server_set_unknown_name");
+        struct visit seen = visit(ctx, "unknown.example", version, NULL, NULL, NULL);
+        claim(!seen.served && seen.alert == SSL_AD_UNRECOGNIZED_NAME && seen.status == HOSTLOCK_E_HOST_MISMATCH,
+              "%s: an unknown name is refused with its alert%s", version_name(version), with_names ? "" : " where there is no other");
+        if (seen.served || seen.status != HOSTLOCK_E_HOST_MISMATCH)
+            note("alert %d, %s", seen.alert, hostlock_status_name(seen.status));
+        claim(!visit(ctx, "under_score..x", version, NULL, NULL, NULL).served, "  and so is what is no name");
+        claim(visit(ctx, NULL, version, NULL, NULL, NULL).served && visit(ctx, "first.example", version, NULL, NULL, NULL).served &&
+                  visit(ctx, "one.example", version, NULL, NULL, NULL).served == with_names,
+              "  but not the default's own name, nor a client that asks for none");
+        claim(hostlock_server_set_unknown_name(ctx, "default") == 0 && visit(ctx, "unknown.example", version, NULL, NULL, NULL).served,
+              "  which a running server may change");
+        hostlock_ctx_free(ctx);
+    }
+}
+
+static void sessions(int version)
+{
+    hostlock_ctx *ctx = serving();
+    need(add(ctx, "one.example", &one) == 0 && add(ctx, "other.example", &other) == 0, "names");
+    static const char *const names[] = {"one.example", "other.example", "first.example"};
+    for (int from = 0; from < 3; from++)
+        for (int to = 0; to < 3; to++) {
+            SSL_SESSION_free(kept), kept = NULL;
+            need(visit(ctx, names[from], version, NULL, NULL, NULL).served && kept != NULL, "a session");
+            SSL_SESSION *session = kept;
+            kept = NULL;
+            struct visit seen = visit(ctx, names[to], version, NULL, NULL, session);
+            claim(seen.served && seen.resumed == (from == to), "%s: a session of %s %s resumed at %s", version_name(version), names[from],
+                  from == to ? "is" : "is not", names[to]);
+            SSL_SESSION_free(session);
+        }
+    hostlock_ctx_free(ctx);
+}
+
+/* CVE-2025-23419 and its kind: no name lets in whom another would not. */
+static void clients(int version)
+{
+    hostlock_ctx *ctx = serving();
+    struct text pem = pem_of(&ca);
+    need(add(ctx, "one.example", &one) == 0 && hostlock_ctx_trust_mem(ctx, (uint8_t *)pem.bytes, pem.length) == 0 &&
+             hostlock_server_set_client_names(ctx, "device.example") == 0,
+         "a server");
+    static const char *const names[] = {"one.example", "first.example", NULL};
+    for (int i = 0; i < 3; i++) {
+        claim(!visit(ctx, names[i], version, NULL, NULL, NULL).served && visit(ctx, names[i], version, NULL, &device, NULL).served,
+              "%s: %s demands the client's certificate", version_name(version), names[i] == NULL ? "no name" : names[i]);
+    }
+    SSL_SESSION_free(kept), kept = NULL;
+    need(visit(ctx, "one.example", version, NULL, &device, NULL).served && kept != NULL, "a session");
+    SSL_SESSION *session = kept;
+    kept = NULL;
+    claim(!visit(ctx, "first.example", version, NULL, NULL, session).served, "  a session of one name does not stand for it at another");
+    SSL_SESSION_free(session);
+    hostlock_ctx_free(ctx);
+}
+
+static void changes(int version)
+{
+    hostlock_ctx *ctx = serving();
+    need(add(ctx, "one.example", &one) == 0 && visit(ctx, "one.example", version, NULL, NULL, NULL).served, "a server");
+    claim(add(ctx, "other.example", &other) == 0 && strcmp(visit(ctx, "other.example", version, NULL, NULL, NULL).shown, "other") == 0,
+          "%s: a name comes to a running server", version_name(version));
+    claim(add(ctx, "one.wild.example", &wild) == 0 && add(ctx, "one.wild.example", &renewed) == 0 &&
+              strcmp(visit(ctx, "one.wild.example", version, NULL, NULL, NULL).shown, "renewed") == 0,
+          "  a renewed certificate takes the place of the old one");
+    claim(hostlock_server_remove_name(ctx, "ONE.example") == 0 && strcmp(visit(ctx, "one.example", version, NULL, NULL, NULL).shown, "first") == 0,
+          "  a name goes");
+    claim(hostlock_server_remove_name(ctx, "one.example") == HOSTLOCK_E_ARG, "  once");
+    char *info = hostlock_ctx_info(ctx);
+    claim(info != NULL && strstr(info, "\"host\":\"other.example\"") != NULL && strstr(info, "\"host\":\"one.example\"") == NULL,
+          "  and hostlock_ctx_info knows");
+    hostlock_string_free(info);
+    hostlock_ctx_free(ctx);
+    ctx = serving();
+    need(visit(ctx, NULL, version, NULL, NULL, NULL).served, "a server");
+    claim(add(ctx, "one.example", &one) == HOSTLOCK_E_FROZEN && hostlock_server_set_unknown_name(ctx, "refuse") == HOSTLOCK_E_FROZEN &&
+              visit(ctx, "one.example", version, NULL, NULL, NULL).served,
+          "  the first comes before the first connection, and what comes too late harms nobody");
+    hostlock_ctx_free(ctx);
+}
+
+static void bad_input(void)
+{
+    static const struct { const char *name; int status; } rows[] = {
+        {"", HOSTLOCK_E_BAD_HOST}, {"*.example", HOSTLOCK_E_BAD_HOST}, {"*", HOSTLOCK_E_BAD_HOST}, {"w*.wild.example", HOSTLOCK_E_BAD_HOST},
+        {"*.*.example", HOSTLOCK_E_BAD_HOST}, {"192.0.2.1", HOSTLOCK_E_BAD_HOST}, {"*.192.0.2.1", HOSTLOCK_E_BAD_HOST},
+        {"one.example:443", HOSTLOCK_E_BAD_HOST}, {NULL, HOSTLOCK_E_ARG}, {"another.example", HOSTLOCK_E_HOST_MISMATCH},
+        {"*.one.example", HOSTLOCK_E_HOST_MISMATCH},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        hostlock_ctx *ctx = serving();
+        need(add(ctx, "other.example", &other) == 0, "a name");
+        int status = add(ctx, rows[i].name, &one);
+        claim(status == rows[i].status && visit(ctx, "other.example", TLS1_3_VERSION, NULL, NULL, NULL).served &&
+                  (rows[i].name == NULL || hostlock_server_remove_name(ctx, rows[i].name) != 0),
+              "\"%s\" gets no certificate of one.example, and the server goes on", rows[i].name == NULL ? "NULL" : rows[i].name);
+        if (status != rows[i].status)
+            note("%s: %s", hostlock_status_name(status), hostlock_error_message(hostlock_last_error()));
+        hostlock_ctx_free(ctx);
+    }
+    hostlock_ctx *ctx = serving(), *client = client_context();
+    struct text pem = pem_of(&one);
+    uint8_t *bytes = (uint8_t *)pem.bytes;
+    claim(hostlock_server_add_name_mem(ctx, "one.example", bytes, pem.length - 60, NULL, 0, NULL) == HOSTLOCK_E_BAD_PEM &&
+              hostlock_server_add_name(ctx, "one.example", "/nowhere/at/all", NULL, NULL) == HOSTLOCK_E_NOT_FOUND &&
+              hostlock_server_add_name_mem(ctx, "one.example", NULL, 0, NULL, 0, NULL) == HOSTLOCK_E_ARG &&
+              visit(ctx, NULL, TLS1_3_VERSION, NULL, NULL, NULL).served,
+          "certificates that cannot be read harm nobody");
+    claim(add(client, "one.example", &one) == HOSTLOCK_E_STATE && hostlock_server_remove_name(client, "one.example") == HOSTLOCK_E_STATE &&
+              hostlock_server_set_unknown_name(client, "refuse") == HOSTLOCK_E_STATE,
+          "a client has no names");
+    hostlock_ctx_free(ctx);
+    ctx = serving();
+    claim(hostlock_server_set_unknown_name(ctx, "no") == HOSTLOCK_E_ARG && hostlock_server_set_unknown_name(ctx, NULL) == HOSTLOCK_E_ARG &&
+              hostlock_server_set_unknown_name(NULL, "refuse") == HOSTLOCK_E_ARG && add(NULL, "one.example", &one) == HOSTLOCK_E_ARG &&
+              hostlock_server_remove_name(ctx, NULL) == HOSTLOCK_E_ARG && hostlock_conn_sni(NULL) == NULL &&
+              visit(ctx, NULL, TLS1_3_VERSION, NULL, NULL, NULL).served,
+          "unknown words and NULL");
+    hostlock_ctx_free(ctx), hostlock_ctx_free(client);
+}
+
+/* Names come and go while four threads are served. */
+static hostlock_ctx *shared;
+static volatile int stop;
+
+static void *serve(void *argument)
+{
+    static const char *const names[] = {"one.example", "other.example", "one.wild.example", "unknown.example"};
+    size_t *failed = argument;
+    for (int i = 0; i < rounds(150, 6); i++) {
+        SSL_CTX *plain = plain_context();
+        SSL *client = SSL_new(plain), *server = SSL_new(shared);
+        SSL_set_tlsext_host_name(client, names[i % 4]);
+        *failed += !meet_in_memory(client, server);
+        SSL_free(client), SSL_free(server), SSL_CTX_free(plain);
+    }
+    return NULL;
+}
+
+static void *change(void *argument)
+{
+    int *changes = argument;
+    while (!stop) {
+        need(add(shared, "one.wild.example", *changes % 2 ? &wild : &renewed) == 0, "a change");
+        need(add(shared, "other.example", &other) == 0 && hostlock_server_remove_name(shared, "other.example") == 0, "a change");
+        ++*changes;
+    }
+    return NULL;
+}
+
+static void at_once(void)
+{
+    shared = serving();
+    need(add(shared, "one.example", &one) == 0, "a name");
+    pthread_t threads[5];
+    size_t failed[4] = {0};
+    int count = 0;
+    for (int i = 0; i < 4; i++)
+        need(pthread_create(&threads[i], NULL, serve, &failed[i]) == 0, "pthread_create");
+    need(pthread_create(&threads[4], NULL, change, &count) == 0, "pthread_create");
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    stop = 1;
+    pthread_join(threads[4], NULL);
+    claim(failed[0] + failed[1] + failed[2] + failed[3] == 0 && count > 0, "names change under four threads, and no client is lost");
+    note("%d changes", count);
+    hostlock_ctx_free(shared);
+}
+
+int main(void)
+{
+    ca = issue(NULL, p256(), "CA of the names", NULL, NULL, -10, 100);
+    first = issue(&ca, p256(), "first", "DNS:first.example", "serverAuth", -1, 30);
+    one = issue(&ca, p256(), "one", "DNS:one.example", "serverAuth", -1, 30);
+    other = issue(&ca, p256(), "other", "DNS:other.example", "serverAuth", -1, 30);
+    other_rsa = issue(&ca, EVP_RSA_gen(2048), "other RSA", "DNS:other.example", "serverAuth", -1, 30);
+    wild = issue(&ca, p256(), "wild", "DNS:*.wild.example", "serverAuth", -1, 30);
+    renewed = issue(&ca, p256(), "renewed", "DNS:one.wild.example", "serverAuth", -1, 30);
+    device = issue(&ca, p256(), "device", "DNS:device.example", "clientAuth", -1, 30);
+    for (int i = 0; i < 2; i++) {
+        choices(both_versions[i]);
+        unknown(both_versions[i]);
+        sessions(both_versions[i]);
+        clients(both_versions[i]);
+        changes(both_versions[i]);
+    }
+    bad_input();
+    at_once();
+    SSL_SESSION_free(kept);
+    struct identity *all[] = {&ca, &first, &one, &other, &other_rsa, &wild, &renewed, &device};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        identity_free(all[i]);
+    return finish();
+}

@@ -1,0 +1,131 @@
+//! Section "Names of a server" of the header: a certificate for each name that clients ask for
+//!
+//! What hostlock_ctx_add_cert_file loaded is shown to clients that ask for none of these names (SNI, RFC 6066), or for no name.
+//! All else is the same for every name: whom the server lets in, versions, protocols. A session that began under one name is
+//! not resumed under another.
+//!
+//! The first name, or hostlock_server_set_unknown_name, comes before the first connection (later: HOSTLOCK_E_FROZEN); from then
+//! on names may be added and removed at any time, also while other threads serve: handshakes under way keep the certificate
+//! that they began with. A call that fails changes nothing and poisons nothing. A client_hello callback of the program's own
+//! (SSL_CTX_set_client_hello_cb) is displaced, and displaces these names where it is set later.
+//!
+//! A `host` is a DNS name in ASCII, or "*." and a name of at least two labels: it stands for one label, and an exact name comes
+//! before it. HOSTLOCK_E_BAD_HOST for anything else. HOSTLOCK_E_STATE: the context is not one of hostlock_server_new.
+
+use std::ffi::{c_char, c_int};
+use std::ptr;
+
+use super::boundary::{accessor, bytes, status, text, text_bytes};
+use super::own_side::word;
+use super::trust::{path_named, path_of};
+use super::{conn_of, guard_of, guarded, hostlock_conn, hostlock_ctx};
+use crate::connection::facts;
+use crate::context::server_names;
+use crate::credential::Input;
+
+/// Shows the certificate in the file `chain` to clients that ask for `host`. `chain`, `key` and `password` are as for
+/// hostlock_ctx_add_cert_file, and so are the failures; HOSTLOCK_E_HOST_MISMATCH: the certificate is not for `host`.
+///
+/// Called again for the same host it adds a certificate with a key of another kind, or takes the place of the one with a key of
+/// the same kind: so a renewed certificate comes into a running server.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; the others are NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_server_add_name(
+    ctx: *mut hostlock_ctx,
+    host: *const c_char,
+    chain: *const c_char,
+    key: *const c_char,
+    password: *const c_char,
+) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        let host = unsafe { text_bytes(host, "host")? };
+        // SAFETY: the caller promises the same of the key.
+        let key = if key.is_null() { None } else { Some(unsafe { path_named(key, "key")? }) };
+        // SAFETY: the caller promises the same of these.
+        let input = Input::Files { chain: unsafe { path_of(chain)? }, key, password: unsafe { word(password)? } };
+        server_names::add(ctx, guard, "hostlock_server_add_name", host, &input)
+    })
+}
+
+/// The same from memory: see hostlock_ctx_add_cert_mem.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `chain` is NULL or `chain_len` readable bytes, `key` NULL or `key_len`; `host` and
+/// `password` are NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_server_add_name_mem(
+    ctx: *mut hostlock_ctx,
+    host: *const c_char,
+    chain: *const u8,
+    chain_len: usize,
+    key: *const u8,
+    key_len: usize,
+    password: *const c_char,
+) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        let host = unsafe { text_bytes(host, "host")? };
+        // SAFETY: the caller promises NULL or so many readable bytes.
+        let key = if key.is_null() { None } else { Some(unsafe { bytes(key, key_len, "key")? }) };
+        // SAFETY: the caller promises the same of the chain, and NULL or a text that ends.
+        let (chain, password) = unsafe { (bytes(chain, chain_len, "chain")?, word(password)?) };
+        let input = Input::Memory { chain, key, password };
+        server_names::add(ctx, guard, "hostlock_server_add_name_mem", host, &input)
+    })
+}
+
+/// Removes the certificates that were added for `host`: from now on who asks for it is one who asks for an unknown name.
+/// HOSTLOCK_E_ARG: there are none.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `host` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_server_remove_name(ctx: *mut hostlock_ctx, host: *const c_char) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        server_names::remove(guard, unsafe { text_bytes(host, "host")? })
+    })
+}
+
+/// What becomes of a client that asks for a name of which neither an added certificate is nor one of
+/// hostlock_ctx_add_cert_file: "default" shows it the latter, as if it had asked for nothing; "refuse" ends the handshake with
+/// the alert unrecognized_name, and HOSTLOCK_E_HOST_MISMATCH here. Who asks for no name gets the default in both.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `mode` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_server_set_unknown_name(ctx: *mut hostlock_ctx, mode: *const c_char) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        server_names::set_unknown(ctx, guard, "hostlock_server_set_unknown_name", unsafe { text(mode, "mode")? })
+    })
+}
+
+/// The name that the client of a server asked for, as it stands in its hello (what is not printable ASCII is escaped): its word,
+/// and no proof of anything. NULL where it asked for none, on a client, and before its hello has come. It belongs to the
+/// connection, until its next handshake.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hostlock_conn_sni(conn: *const hostlock_conn) -> *const c_char {
+    accessor(ptr::null(), || {
+        // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+        unsafe { conn_of(conn) }.map_or(ptr::null(), facts::lend_sni)
+    })
+}
