@@ -1,6 +1,7 @@
 //! What OpenSSL says of certificates in chains: who may have issued whom, and what for.
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
+use std::ptr;
 
 use foreign_types::ForeignTypeRef;
 use openssl::asn1::Asn1TimeRef;
@@ -53,6 +54,52 @@ pub fn says_ca(certificate: &X509Ref) -> bool {
 pub fn key_usage(certificate: &X509Ref) -> u32 {
     // SAFETY: the certificate is live; OpenSSL reads its extensions.
     unsafe { sys::X509_get_key_usage(certificate.as_ptr()) }
+}
+
+/// Whether it is a proxy certificate (RFC 3820), which no CA issued.
+#[doc(alias = "X509_get_extension_flags")]
+pub fn is_proxy(certificate: &X509Ref) -> bool {
+    const EXFLAG_PROXY: u32 = 0x400;
+    // SAFETY: the certificate is live; OpenSSL reads its extensions.
+    unsafe { sys::X509_get_extension_flags(certificate.as_ptr()) & EXFLAG_PROXY != 0 }
+}
+
+/// Where a certificate's signature is verified. There is no getter for the library context of a certificate, nor for the
+/// properties that it fetches by; but its own key was fetched by both, and says which provider it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verifier {
+    /// A library context has providers of its own.
+    provider: usize,
+    /// A later one may lie where one was that is gone.
+    name: Vec<u8>,
+    is_fips: bool,
+}
+
+/// See [`Verifier`]. `None` where its key has no provider, or cannot be read.
+#[doc(alias = "EVP_PKEY_get0_provider")]
+#[doc(alias = "OSSL_PROVIDER_get0_name")]
+#[doc(alias = "EVP_default_properties_is_fips_enabled")]
+pub fn verifier(certificate: &X509Ref) -> Option<Verifier> {
+    // SAFETY: the certificate is live, and owns its key; NULL is the default library context.
+    unsafe {
+        let key = sys::X509_get0_pubkey(certificate.as_ptr());
+        let provider = if key.is_null() { ptr::null() } else { sys::EVP_PKEY_get0_provider(key) };
+        let name = if provider.is_null() { ptr::null() } else { sys::OSSL_PROVIDER_get0_name(provider) };
+        let is_fips = ffi::EVP_default_properties_is_fips_enabled(ptr::null_mut()) == 1;
+        (!name.is_null()).then(|| Verifier {
+            provider: provider.addr(),
+            name: CStr::from_ptr(name).to_bytes().to_vec(),
+            is_fips,
+        })
+    }
+}
+
+/// Whether its dates are good at this moment, as OpenSSL reads them and the clock.
+#[doc(alias = "X509_cmp_time")]
+pub fn is_valid_now(certificate: &X509Ref) -> bool {
+    let (since, until) = (certificate.not_before().as_ptr(), certificate.not_after().as_ptr());
+    // SAFETY: the dates are the certificate's, which is live; NULL is the present moment.
+    unsafe { sys::X509_cmp_time(since, ptr::null_mut()) < 0 && sys::X509_cmp_time(until, ptr::null_mut()) > 0 }
 }
 
 /// Whether it may serve `purpose`, as a CA's or as itself: 1, or above 1 where OpenSSL has its doubts.
