@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use hostlock::chain::known_signatures::{MOST_PAIRS, watch};
+use hostlock::chain::known_signatures::watch;
 use hostlock::context::{Context, offline};
 use hostlock::error::Status;
 use hostlock::guard::Family;
@@ -16,7 +16,8 @@ use hostlock::libssl::queue;
 use hostlock::policy::Policy;
 use hostlock::trust::Index;
 use openssl::x509::X509;
-use support::pki::{self, DAY};
+use support::loopback::{self, Client};
+use support::pki::{self, DAY, Identity, Recipe};
 use support::raw::*;
 use support::universe::{Random, universe};
 
@@ -51,6 +52,22 @@ fn from_memory<T>(judge: impl FnOnce() -> T) -> (T, bool) {
     let before = watch::answered();
     let answer = judge();
     (answer, watch::answered() > before)
+}
+
+/// A CA, and a server with a certificate of it.
+struct World {
+    ca: Identity,
+    certificate: Identity,
+    port: u16,
+}
+
+impl World {
+    fn new(name: &str) -> World {
+        let ca = Recipe::ca(name).self_signed();
+        let certificate = Recipe::server(loopback::HOST, &[loopback::HOST]).issued_by(&ca);
+        let port = loopback::serve(&certificate);
+        World { ca, certificate, port }
+    }
 }
 
 /// A root, an intermediate and a leaf for [`HOST`].
@@ -265,22 +282,6 @@ fn what_is_not_plain_is_left_to_openssl() {
 }
 
 #[test]
-fn the_memory_is_bounded_and_forgets_what_was_not_asked_for() {
-    let _alone = alone();
-    let line = Line::new();
-    let context = trusting(&[&line.root]);
-    let key = pki::p256();
-    for number in 0..MOST_PAIRS + 200 {
-        let leaf = Raw::leaf(HOST).keyed(&key).issued_by(&line.middle);
-        answer(&context, &pem(&[&leaf, &line.middle]), HOST).unwrap();
-        assert!(watch::pairs() <= MOST_PAIRS, "{number}");
-    }
-    assert!(watch::pairs() > MOST_PAIRS / 2);
-    // The intermediate was asked for all the time.
-    assert_eq!(from_memory(|| answer(&context, &line.pem(), HOST)), (Ok(()), true));
-}
-
-#[test]
 fn threads_that_ask_at_once_get_the_same_verdicts() {
     let _alone = alone();
     let line = Line::new();
@@ -312,6 +313,32 @@ fn a_judgement_leaves_openssls_queue_as_it_was_with_a_memory_and_without() {
         assert_eq!(openssl::error::ErrorStack::get().errors().len(), 1);
         answer(&context, &line.pem(), HOST).unwrap();
     }
+}
+
+#[test]
+fn handshakes_are_answered_from_memory_and_an_impostor_is_refused_beside_them() {
+    let _alone = alone();
+    let world = World::new("The CA");
+    let impostor = World::new("The CA");
+    let client = Client::new();
+    client.trust_mem(&world.ca.pem()).unwrap();
+    let (first, known_at_first) = from_memory(|| client.connect(world.port).map_err(|error| error.status()));
+    assert_eq!((first, known_at_first), (Ok(()), false));
+    let cold = client.connect(impostor.port).unwrap_err().to_json();
+    for _ in 0..3 {
+        assert!(from_memory(|| client.connect(world.port).unwrap()).1);
+        let (refusal, was_known) = from_memory(|| client.connect(impostor.port).unwrap_err().to_json());
+        assert_eq!((refusal, was_known), (cold.clone(), false));
+    }
+    // What a handshake left is known without one, and by a context that trusts another CA it is refused.
+    let chain = world.certificate.pem();
+    let context = client_of(&world.ca.certificate);
+    assert_eq!(from_memory(|| answer(&context, &chain, loopback::HOST)), (Ok(()), true));
+    assert!(answer(&client_of(&impostor.ca.certificate), &chain, loopback::HOST).is_err());
+}
+
+fn client_of(anchor: &X509) -> Context {
+    client(std::slice::from_ref(anchor))
 }
 
 /// Stores and chains of all kinds, see [`universe`].

@@ -11,8 +11,8 @@ use std::ffi::{CStr, CString, c_int};
 use std::io::Read;
 use std::path::PathBuf;
 
-use hostlock::ffi::context::{hostlock_client_new, hostlock_ctx_free, hostlock_server_new};
 use hostlock::chain::known_signatures::watch;
+use hostlock::ffi::context::{hostlock_client_new, hostlock_ctx_free, hostlock_server_new};
 use hostlock::ffi::errors::{hostlock_error_json, hostlock_error_message, hostlock_last_error};
 use hostlock::ffi::hostlock_ctx;
 use hostlock::ffi::insecure::{hostlock_insecure_any_purpose, hostlock_insecure_no_hostname};

@@ -111,6 +111,12 @@ impl Pair {
         assert_eq!(unsafe { ffi::SSL_set_session(self.client, session) }, 1);
     }
 
+    /// Ends the connection well: the session of one that is only freed is good no more.
+    pub fn close(&self) {
+        // SAFETY: the client is live.
+        unsafe { ffi::SSL_shutdown(self.client) };
+    }
+
     pub fn is_resumed(&self) -> bool {
         // SAFETY: the client is live.
         unsafe { ffi::SSL_session_reused(self.client) == 1 }

@@ -60,20 +60,21 @@ pub struct Pki {
 }
 
 impl Pki {
-    /// Without an intermediate.
+    /// Without an intermediate: that of the parent, where there is one.
     pub fn direct() -> Pki {
+        Pki::laid_out(DIRECT).unwrap_or_else(Pki::new_direct)
+    }
+
+    /// With one.
+    pub fn of(kind: Kind) -> Pki {
+        Pki::laid_out(kind.name()).unwrap_or_else(|| Pki::new(kind))
+    }
+
+    fn new_direct() -> Pki {
         let (ca_key, key) = (ec(Nid::X9_62_PRIME256V1), ec(Nid::X9_62_PRIME256V1));
         let ca = certificate(CA, &ca_key, None, true);
         let server = certificate(SERVER, &key, Some((&ca, &ca_key)), false);
         Pki { ca, intermediate: None, server, key }
-    }
-
-    /// With one: that of the parent, where there is one.
-    pub fn of(kind: Kind) -> Pki {
-        match std::env::var_os(DIRECTORY_VARIABLE) {
-            Some(directory) => Pki::read(&Path::new(&directory).join(kind.name())),
-            None => Pki::new(kind),
-        }
     }
 
     fn new(kind: Kind) -> Pki {
@@ -84,22 +85,25 @@ impl Pki {
         Pki { ca, intermediate: Some(intermediate), server, key }
     }
 
-    fn read(directory: &Path) -> Pki {
+    fn laid_out(name: &str) -> Option<Pki> {
+        let directory = Path::new(&std::env::var_os(DIRECTORY_VARIABLE)?).join(name);
         let read = |name: &str| fs::read(directory.join(name)).expect("the parent laid it out");
-        let certificate = |name: &str| X509::from_pem(&read(name)).expect("a certificate");
-        Pki {
-            ca: certificate("ca"),
-            intermediate: Some(certificate("intermediate")),
-            server: certificate("server"),
+        let certificate = |pem: &[u8]| X509::from_pem(pem).expect("a certificate");
+        Some(Pki {
+            ca: certificate(&read("ca")),
+            intermediate: fs::read(directory.join("intermediate")).ok().map(|pem| certificate(&pem)),
+            server: certificate(&read("server")),
             key: PKey::private_key_from_pem(&read("key")).expect("a key"),
-        }
+        })
     }
 
-    fn write(&self, directory: &Path) {
+    fn lay_out(&self, directory: &Path) {
         fs::create_dir_all(directory).expect("the directory for temporary files can be written");
         let write = |name: &str, pem: Vec<u8>| fs::write(directory.join(name), pem).expect("it can be written");
         write("ca", self.ca.to_pem().unwrap());
-        write("intermediate", self.intermediate.as_ref().expect("each kind has one").to_pem().unwrap());
+        if let Some(intermediate) = &self.intermediate {
+            write("intermediate", intermediate.to_pem().unwrap());
+        }
         write("server", self.server.to_pem().unwrap());
         write("key", self.key.private_key_to_pem_pkcs8().unwrap());
     }
@@ -131,14 +135,15 @@ impl Pki {
     }
 }
 
-/// One of each kind in a directory, for the children.
+/// One of each in a directory, for the children.
 pub struct LaidOut(PathBuf);
 
 impl LaidOut {
     pub fn new() -> LaidOut {
         let directory = std::env::temp_dir().join(format!("hostlock-bench-pki-{}", std::process::id()));
         let laid_out = LaidOut(directory);
-        Kind::ALL.iter().for_each(|kind| Pki::new(*kind).write(&laid_out.0.join(kind.name())));
+        Kind::ALL.iter().for_each(|kind| Pki::new(*kind).lay_out(&laid_out.0.join(kind.name())));
+        Pki::new_direct().lay_out(&laid_out.0.join(DIRECT));
         laid_out
     }
 
@@ -154,6 +159,7 @@ impl Drop for LaidOut {
     }
 }
 
+const DIRECT: &str = "direct";
 const CA: &str = "Bench CA";
 const SERVER: &str = "bench.example";
 

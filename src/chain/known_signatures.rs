@@ -9,10 +9,11 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ffi::c_ulong;
 use std::mem;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
+use openssl::md::Md;
+use openssl::md_ctx::MdCtx;
 use openssl::pkey::Id;
-use openssl::sha::Sha256;
 use openssl::x509::{X509, X509Ref};
 use openssl_sys as ffi;
 
@@ -20,7 +21,7 @@ use crate::libssl::StoreCtx;
 use crate::libssl::issuing::{self, Verifier};
 
 /// The most pairs that are remembered.
-pub const MOST_PAIRS: usize = 4096;
+const MOST_PAIRS: usize = 4096;
 
 /// What may be asked of a verification beside the plain: each is looked at elsewhere than at signatures and dates. A moment of
 /// its own, dates that do not count and the anchor's own signature are not among them.
@@ -171,19 +172,25 @@ fn plain(chain: &[X509]) -> Option<(Verifier, Vec<Pair>)> {
     if !is_plain {
         return None;
     }
-    let digests: Vec<[u8; 32]> = chain.iter().map(|certificate| digest(certificate)).collect::<Option<_>>()?;
+    let digests = digests(chain)?;
     let pairs = digests.iter().zip(digests.iter().skip(1)).map(|(subject, issuer)| (*subject, *issuer)).collect();
     Some((verifier, pairs))
 }
 
 const KEY_CERT_SIGN: u32 = 4;
 
-/// Computed without a provider, so that it cannot fail and leave what was there before.
-fn digest(certificate: &X509Ref) -> Option<[u8; 32]> {
-    let der = certificate.to_der().ok().filter(|der| !der.is_empty())?;
-    let mut sha256 = Sha256::new();
-    sha256.update(&der);
-    Some(sha256.finish())
+/// The SHA-256 of each certificate's DER. It is fetched once: to find it again costs more than to compute it.
+fn digests(chain: &[X509]) -> Option<Vec<[u8; 32]>> {
+    static SHA256: OnceLock<Option<Md>> = OnceLock::new();
+    let sha256 = SHA256.get_or_init(|| Md::fetch(None, "SHA256", None).ok()).as_ref()?;
+    let mut context = MdCtx::new().ok()?;
+    let digest = |certificate: &X509| {
+        let mut digest = [0; 32];
+        context.digest_init(sha256).ok()?;
+        context.digest_update(&certificate.to_der().ok()?).ok()?;
+        (context.digest_final(&mut digest).ok()? == digest.len()).then_some(digest)
+    };
+    chain.iter().map(digest).collect()
 }
 
 fn is_signed(subject: &X509Ref, issuer: &X509Ref) -> bool {
@@ -227,5 +234,31 @@ pub mod watch {
         if let Ok(mut memory) = MEMORY.lock() {
             *memory = aside.0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_is_bounded_and_forgets_first_what_was_not_asked_for() {
+        let der: &[u8] = &webpki_root_certs::TLS_SERVER_ROOT_CERTS[0];
+        let mut memory = Memory::new(issuing::verifier(&X509::from_der(der).unwrap()).unwrap());
+        let pair = |number: usize| {
+            let mut digest = [0; 32];
+            digest[..8].copy_from_slice(&number.to_be_bytes());
+            (digest, [7; 32])
+        };
+        for number in 1..3 * MOST_PAIRS {
+            memory.keep(vec![pair(number)]);
+            // As a judgement does with a pair that is not among the young.
+            if memory.age(&pair(0)) != Age::Young {
+                memory.keep(vec![pair(0)]);
+            }
+            assert!(memory.young.len() + memory.old.len() <= MOST_PAIRS, "{number}");
+        }
+        assert!(memory.age(&pair(0)) != Age::Unknown && memory.age(&pair(3 * MOST_PAIRS - 1)) == Age::Young);
+        assert!(memory.age(&pair(1)) == Age::Unknown);
     }
 }

@@ -167,3 +167,33 @@ pub fn add_crl(store: &X509StoreRef, crl: &X509Crl) -> bool {
     // SAFETY: both are live; the store locks itself and takes a reference of its own.
     unsafe { sys::X509_STORE_add_crl(store.as_ptr(), foreign_types::ForeignType::as_ptr(crl)) == 1 }
 }
+
+#[cfg(test)]
+mod tests {
+    use foreign_types::ForeignType;
+    use openssl::x509::X509;
+
+    use super::*;
+
+    unsafe extern "C" {
+        fn X509_new_ex(context: *mut ffi::OSSL_LIB_CTX, properties: *const std::ffi::c_char) -> *mut ffi::X509;
+    }
+
+    #[test]
+    fn certificates_of_different_library_contexts_are_verified_in_different_places() {
+        let der: &[u8] = &webpki_root_certs::TLS_SERVER_ROOT_CERTS[0];
+        let usual = [X509::from_der(der).unwrap(), X509::from_der(der).unwrap()].map(|one| verifier(&one));
+        assert!(usual[0].is_some());
+        assert_eq!(usual[0], usual[1]);
+        // SAFETY: the context outlives its certificate; d2i frees or fills the certificate that it is given.
+        unsafe {
+            let context = ffi::OSSL_LIB_CTX_new();
+            let mut made = X509_new_ex(context, ptr::null());
+            let (mut start, len) = (der.as_ptr(), der.len());
+            assert!(!ffi::d2i_X509(&mut made, &mut start, len as _).is_null());
+            let other = verifier(&X509::from_ptr(made));
+            assert!(other.is_some() && other != usual[0]);
+            ffi::OSSL_LIB_CTX_free(context);
+        }
+    }
+}

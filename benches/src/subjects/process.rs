@@ -38,6 +38,10 @@ const COLD_WITH_DIRECTORY: &str = "the same, SSL_CERT_FILE and SSL_CERT_DIR set"
 const CONTEXT: &str = "process that makes one context";
 const HANDSHAKE: &str = "process start to first verified TLS 1.3 handshake";
 
+/// What the first handshake of a process may take where raw OpenSSL loads the one root only: docs/benchmarks.md says why it is
+/// not less.
+const FIRST: f64 = 1.06;
+
 fn work(piece: &str, peer: &str, _count: usize) -> bool {
     match piece {
         "nothing" => {}
@@ -90,7 +94,7 @@ fn rows(bench: &Bench) -> Vec<Row> {
         Row::of_all(COLD_WITH_DIRECTORY, Unit::Instructions, &named, &less(&counted(&with_directory), start))
             .goal(Goal::of(RAW, 1.0 / 17.0))
             .note("it grows with the number of files in the directory"),
-        instructions_of(HANDSHAKE, &connecting).goal(Goal::of(RAW, 1.0 / 7.0)).goal(Goal::of(RAW_ONE_ROOT, 1.02)),
+        instructions_of(HANDSHAKE, &connecting).goal(Goal::of(RAW, 1.0 / 7.0)).goal(Goal::of(RAW_ONE_ROOT, FIRST)),
     ];
     if bench.wants_all() {
         let mut all = vec![nothing];
