@@ -6,91 +6,26 @@ use std::os::unix::net::UnixStream;
 use std::ptr;
 
 use foreign_types::ForeignType;
-use openssl::asn1::Asn1Time;
-use openssl::bn::{BigNum, MsbOption};
-use openssl::ec::{EcGroup, EcKey};
-use openssl::hash::MessageDigest;
-use openssl::nid::Nid;
-use openssl::pkey::{PKey, Private};
 use openssl::ssl::{SslContext, SslMethod, SslVersion};
-use openssl::x509::extension::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName, SubjectKeyIdentifier,
-};
-use openssl::x509::{X509, X509Builder, X509NameBuilder};
+use openssl::x509::X509;
 use openssl_sys as ffi;
 
-use crate::peers::{HARDENED, HOSTLOCK};
+use crate::peers::{HARDENED, HOSTLOCK, RAW};
+use crate::pki::Pki;
 use crate::step::{counted_part, end_step};
 
 pub const HOST: &CStr = c"bench.example";
 
 unsafe extern "C" {
+    fn SSL_CTX_get0_param(ctx: *mut ffi::SSL_CTX) -> *mut ffi::X509_VERIFY_PARAM;
+    fn SSL_get1_session(ssl: *mut ffi::SSL) -> *mut ffi::SSL_SESSION;
     fn SSL_set_fd(ssl: *mut ffi::SSL, fd: c_int) -> c_int;
-    fn BIO_new_bio_pair(one: *mut *mut ffi::BIO, one_size: usize, two: *mut *mut ffi::BIO, two_size: usize) -> c_int;
-}
-
-/// A CA, and a server's certificate that it issued.
-pub struct Pki {
-    pub ca: X509,
-    pub server: X509,
-    pub key: PKey<Private>,
-}
-
-impl Pki {
-    pub fn new() -> Pki {
-        let (ca_key, key) = (p256(), p256());
-        let ca = certificate("Bench CA", &ca_key, None);
-        let server = certificate("bench.example", &key, Some((&ca, &ca_key)));
-        Pki { ca, server, key }
-    }
-
-    /// A plain server that speaks exactly one version and issues no tickets after the handshake.
-    pub fn server_context(&self, version: SslVersion) -> SslContext {
-        let mut builder = SslContext::builder(SslMethod::tls_server()).unwrap();
-        builder.set_certificate(&self.server).unwrap();
-        builder.set_private_key(&self.key).unwrap();
-        builder.set_min_proto_version(Some(version)).unwrap();
-        builder.set_max_proto_version(Some(version)).unwrap();
-        builder.set_num_tickets(0).unwrap();
-        builder.build()
-    }
-}
-
-fn p256() -> PKey<Private> {
-    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
-    PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
-}
-
-fn certificate(name: &str, key: &PKey<Private>, issuer: Option<(&X509, &PKey<Private>)>) -> X509 {
-    let mut subject = X509NameBuilder::new().unwrap();
-    subject.append_entry_by_text("CN", name).unwrap();
-    let subject = subject.build();
-    let mut builder = X509Builder::new().unwrap();
-    builder.set_version(2).unwrap();
-    let mut serial = BigNum::new().unwrap();
-    serial.rand(120, MsbOption::ONE, false).unwrap();
-    builder.set_serial_number(&serial.to_asn1_integer().unwrap()).unwrap();
-    builder.set_subject_name(&subject).unwrap();
-    builder.set_issuer_name(issuer.map_or(&subject, |(ca, _)| ca.subject_name())).unwrap();
-    builder.set_pubkey(key).unwrap();
-    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-    builder.set_not_after(&Asn1Time::days_from_now(30).unwrap()).unwrap();
-    let parent = issuer.map(|(ca, _)| ca.as_ref());
-    let id = SubjectKeyIdentifier::new().build(&builder.x509v3_context(parent, None)).unwrap();
-    builder.append_extension(id).unwrap();
-    if issuer.is_none() {
-        builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
-        builder.append_extension(KeyUsage::new().critical().key_cert_sign().build().unwrap()).unwrap();
-    } else {
-        let authority = AuthorityKeyIdentifier::new().keyid(true).build(&builder.x509v3_context(parent, None)).unwrap();
-        builder.append_extension(authority).unwrap();
-        builder.append_extension(ExtendedKeyUsage::new().server_auth().build().unwrap()).unwrap();
-        let names = SubjectAlternativeName::new().dns(name).build(&builder.x509v3_context(parent, None)).unwrap();
-        builder.append_extension(names).unwrap();
-    }
-    builder.sign(issuer.map_or(key, |(_, key)| key), MessageDigest::sha256()).unwrap();
-    // Read back, as a certificate that was just built has no encoding yet that OpenSSL could reuse.
-    X509::from_der(&builder.build().to_der().unwrap()).unwrap()
+    pub fn BIO_new_bio_pair(
+        one: *mut *mut ffi::BIO,
+        one_size: usize,
+        two: *mut *mut ffi::BIO,
+        two_size: usize,
+    ) -> c_int;
 }
 
 /// A joined client and server.
@@ -158,6 +93,35 @@ impl Pair {
         end_step();
     }
 
+    /// The session that the server has given; it lives as long as the process.
+    pub fn session(&self) -> *mut ffi::SSL_SESSION {
+        let mut nothing = [0_u8; 1];
+        // SAFETY: the client is live; TLS 1.3 sends tickets behind the handshake, which reading takes in.
+        unsafe {
+            ffi::SSL_read(self.client, nothing.as_mut_ptr().cast(), 1);
+            ffi::ERR_clear_error();
+            let session = SSL_get1_session(self.client);
+            assert!(!session.is_null());
+            session
+        }
+    }
+
+    pub fn set_session(&self, session: *mut ffi::SSL_SESSION) {
+        // SAFETY: both are live; the client takes a reference of its own.
+        assert_eq!(unsafe { ffi::SSL_set_session(self.client, session) }, 1);
+    }
+
+    /// Ends the connection well: the session of one that is only freed is good no more.
+    pub fn close(&self) {
+        // SAFETY: the client is live.
+        unsafe { ffi::SSL_shutdown(self.client) };
+    }
+
+    pub fn is_resumed(&self) -> bool {
+        // SAFETY: the client is live.
+        unsafe { ffi::SSL_session_reused(self.client) == 1 }
+    }
+
     fn drive(&self, step: impl Fn(*mut ffi::SSL) -> c_int) {
         for _ in 0..10 {
             let done = step(self.client);
@@ -209,6 +173,20 @@ pub fn client(peer: &str, pki: &Pki) -> (SslContext, fn(*mut ffi::SSL)) {
             (context, name_host_raw)
         }
         _ => (careful_raw_context(&pki.ca), name_host_raw),
+    }
+}
+
+/// Has the context verify for this moment, as if it were another.
+pub fn set_moment(peer: &str, client: &SslContext) {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is later than 1970");
+    let now = i64::try_from(since.as_secs()).expect("it fits");
+    // SAFETY: the context is live.
+    unsafe {
+        if peer == RAW {
+            ffi::X509_VERIFY_PARAM_set_time(SSL_CTX_get0_param(client.as_ptr()), now);
+        } else {
+            assert_eq!(hostlock::ffi::verify::hostlock_ctx_set_verify_time(client.as_ptr(), now), 0);
+        }
     }
 }
 

@@ -16,9 +16,13 @@ pub const RAW: &str = "raw";
 pub const HARDENED: &str = "hardened";
 /// One of a process that hostlock sealed.
 pub const SEALED: &str = "sealed";
+/// Raw OpenSSL that loads no root but the one that it will need.
+pub const RAW_ONE_ROOT: &str = "raw, the one root";
 pub const CONNECTOR: &str = "SslConnector";
 pub const RUSTLS_NATIVE: &str = "rustls, native roots";
 pub const RUSTLS_MOZILLA: &str = "rustls, webpki-roots";
+/// rustls with ring, whatever roots it has.
+pub const RUSTLS: &str = "rustls";
 pub const ALL: &[&str] = &[HOSTLOCK, RAW, CONNECTOR, RUSTLS_NATIVE, RUSTLS_MOZILLA];
 
 /// The file of roots that raw OpenSSL is told to load.
@@ -38,7 +42,7 @@ pub enum Made {
 pub fn context(peer: &str) -> Made {
     match peer {
         HOSTLOCK => Made::OpenSsl(hostlock()),
-        RAW => Made::OpenSsl(raw()),
+        RAW | RAW_ONE_ROOT => Made::OpenSsl(raw()),
         CONNECTOR => Made::OpenSsl(SslConnector::builder(SslMethod::tls()).unwrap().build().into_context()),
         RUSTLS_NATIVE => Made::Rustls(rustls(native_roots())),
         RUSTLS_MOZILLA => Made::Rustls(rustls(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())),

@@ -11,6 +11,7 @@ use crate::chain::by_key::{self, Issuers};
 use crate::chain::case::{Case, SELF_ISSUED_ALLOWANCE};
 use crate::chain::evidence::Evidence;
 use crate::chain::inquiry::Inquiry;
+use crate::chain::known_signatures::Signatures;
 use crate::chain::waivers::Waiver;
 use crate::error::{Error, Result};
 use crate::libssl::verification::{self, OutOfMemory, Reviewer, stack};
@@ -55,7 +56,12 @@ pub enum Material<'a> {
 }
 
 /// Verifies the case's leaf.
-pub fn run(case: &Case<'_>, material: &Material<'_>, extra_flags: c_ulong) -> Result<Outcome> {
+pub fn run(
+    case: &Case<'_>,
+    material: &Material<'_>,
+    extra_flags: c_ulong,
+    signatures: &Signatures,
+) -> Result<Outcome> {
     let (mut own_stacks, mut own_store) = (None, None);
     if let Material::Path { anchor, between, issuers } = material {
         own_stacks = Some((stack(std::slice::from_ref(&(*anchor).to_owned()))?, stack(between)?));
@@ -64,7 +70,9 @@ pub fn run(case: &Case<'_>, material: &Material<'_>, extra_flags: c_ulong) -> Re
         }
     }
     let evidence = Evidence::of(case);
-    let review = Review { case, inquiry: Inquiry::new(&case.revocation, &evidence) };
+    // Who else may have issued whom is no question for the memory.
+    let signatures = own_store.is_none().then_some(signatures);
+    let review = Review { case, inquiry: Inquiry::new(&case.revocation, &evidence), signatures };
     let found = verification::verify(
         &verification::Material {
             store: own_store.as_deref().unwrap_or(case.store),
@@ -94,6 +102,7 @@ pub fn run(case: &Case<'_>, material: &Material<'_>, extra_flags: c_ulong) -> Re
 struct Review<'a> {
     case: &'a Case<'a>,
     inquiry: Inquiry<'a>,
+    signatures: Option<&'a Signatures>,
 }
 
 impl Reviewer for Review<'_> {
@@ -106,6 +115,16 @@ impl Reviewer for Review<'_> {
             _ => {}
         }
         good
+    }
+
+    fn knows_signatures(&self, context: StoreCtx<'_>) -> bool {
+        self.signatures.is_some_and(|signatures| signatures.are_known(context))
+    }
+
+    fn signatures_are_good(&self) {
+        if let Some(signatures) = self.signatures {
+            signatures.are_good();
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use openssl_sys as ffi;
 use crate::chain::by_key::Issuers;
 use crate::chain::case::Case;
 use crate::chain::exact;
+use crate::chain::known_signatures::Signatures;
 use crate::chain::messages::{self, Shown};
 use crate::chain::openssl_verify::{self, Material};
 use crate::chain::path_search::{self, Ends};
@@ -54,6 +55,11 @@ pub fn judge(case: &Case<'_>) -> Verdict {
 }
 
 fn decide(case: &Case<'_>) -> Verdict {
+    let host = check_host(case);
+    // Before the memory is asked: else whoever shows another site's chain could tell by the clock whether this process has
+    // met it.
+    let is_for_host = case.wanted.is_some() && !case.waivers.has(Waiver::HostName) && host.is_ok();
+    let signatures = Signatures::new(is_for_host);
     let chain = if case.waivers.has(Waiver::Chain) {
         vec![case.leaf.to_owned()]
     } else if case.exact.accept(case.leaf) {
@@ -62,10 +68,13 @@ fn decide(case: &Case<'_>) -> Verdict {
         }
         vec![case.leaf.to_owned()]
     } else {
-        find_chain(case).map_err(|refusal| nothing_trusted(case, signed_only(case, refusal)))?
+        find_chain(case, &signatures).map_err(|refusal| nothing_trusted(case, signed_only(case, refusal)))?
     };
-    match check_host(case).and_then(|()| pins::check(&chain, &case.pins)) {
-        Ok(()) => Ok(chain),
+    match host.and_then(|()| pins::check(&chain, &case.pins)) {
+        Ok(()) => {
+            signatures.remember();
+            Ok(chain)
+        }
         Err(error) => {
             let reached_anchor = !case.waivers.has(Waiver::Chain);
             Err(Refusal { error, chain, extent: Extent::Leaf, reached_anchor })
@@ -99,13 +108,13 @@ fn signed_only(case: &Case<'_>, refusal: Refusal) -> Refusal {
 
 /// OpenSSL's chain where it is good; else another to a self-signed anchor; where none leads to such an anchor at all,
 /// one that ends at a certificate of the store that is not self-signed. Last, what only a key identifier stood against.
-fn find_chain(case: &Case<'_>) -> Verdict {
-    let refusal = match attempt(case, &Material::Everything, 0)? {
+fn find_chain(case: &Case<'_>, signatures: &Signatures) -> Verdict {
+    let refusal = match attempt(case, &Material::Everything, 0, signatures)? {
         Ok(chain) => return Ok(chain),
         Err(refusal) if refusal.extent == Extent::Leaf => return Err(refusal),
         Err(refusal) => refusal,
     };
-    let to_root = search(case, Ends::SelfSigned, Issuers::ByIdentifier)?;
+    let to_root = search(case, Ends::SelfSigned, Issuers::ByIdentifier, signatures)?;
     let refusal = match (to_root.good, to_root.first_refusal) {
         (Some(chain), _) => return Ok(chain),
         // Of CAs with one name OpenSSL may have taken one that did not sign; the other path's reason is the true one.
@@ -114,11 +123,11 @@ fn find_chain(case: &Case<'_>) -> Verdict {
         (None, Some(nearer)) => return Err(nearer),
         (None, None) => refusal,
     };
-    let partial = match attempt(case, &Material::Everything, ffi::X509_V_FLAG_PARTIAL_CHAIN)? {
+    let partial = match attempt(case, &Material::Everything, ffi::X509_V_FLAG_PARTIAL_CHAIN, signatures)? {
         Ok(chain) => return Ok(chain),
         Err(partial) => partial,
     };
-    let anywhere = search(case, Ends::Anywhere, Issuers::ByIdentifier)?;
+    let anywhere = search(case, Ends::Anywhere, Issuers::ByIdentifier, signatures)?;
     match (anywhere.good, anywhere.first_refusal) {
         (Some(chain), _) => return Ok(chain),
         (None, _) if partial.extent != Extent::Nowhere => return Err(partial),
@@ -127,7 +136,7 @@ fn find_chain(case: &Case<'_>) -> Verdict {
     }
     if to_root.misidentified || anywhere.misidentified {
         for ends in [Ends::SelfSigned, Ends::Anywhere] {
-            let found = search(case, ends, Issuers::ByKey)?;
+            let found = search(case, ends, Issuers::ByKey, signatures)?;
             match (found.good, found.first_refusal) {
                 (Some(chain), _) => return Ok(chain),
                 (None, Some(nearer)) => return Err(nearer),
@@ -152,16 +161,21 @@ fn signed_length(chain: &[X509]) -> usize {
     if chain.is_empty() { 0 } else { links + 1 }
 }
 
-fn search(case: &Case<'_>, ends: Ends, issuers: Issuers) -> Result<path_search::Found<Vec<X509>, Refusal>> {
+fn search(
+    case: &Case<'_>,
+    ends: Ends,
+    issuers: Issuers,
+    signatures: &Signatures,
+) -> Result<path_search::Found<Vec<X509>, Refusal>> {
     let flags = if ends == Ends::Anywhere { ffi::X509_V_FLAG_PARTIAL_CHAIN } else { 0 };
     path_search::search(case, ends, issuers, |between, anchor| {
-        attempt(case, &Material::Path { anchor, between, issuers }, flags)
+        attempt(case, &Material::Path { anchor, between, issuers }, flags, signatures)
     })
 }
 
 /// One chain by OpenSSL, and held against our own rules.
-fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong) -> Result<Verdict> {
-    let outcome = openssl_verify::run(case, material, flags)?;
+fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong, signatures: &Signatures) -> Result<Verdict> {
+    let outcome = openssl_verify::run(case, material, flags, signatures)?;
     if outcome.is_good() {
         return Ok(match whole_chain::check(case, &outcome.chain) {
             Ok(()) => Ok(outcome.chain),

@@ -1,6 +1,7 @@
 //! What OpenSSL says of certificates in chains: who may have issued whom, and what for.
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
+use std::ptr;
 
 use foreign_types::ForeignTypeRef;
 use openssl::asn1::{Asn1Object, Asn1ObjectRef, Asn1TimeRef};
@@ -54,6 +55,52 @@ pub fn says_ca(certificate: &X509Ref) -> bool {
 pub fn key_usage(certificate: &X509Ref) -> u32 {
     // SAFETY: the certificate is live; OpenSSL reads its extensions.
     unsafe { sys::X509_get_key_usage(certificate.as_ptr()) }
+}
+
+/// Whether it is a proxy certificate (RFC 3820), which no CA issued.
+#[doc(alias = "X509_get_extension_flags")]
+pub fn is_proxy(certificate: &X509Ref) -> bool {
+    const EXFLAG_PROXY: u32 = 0x400;
+    // SAFETY: the certificate is live; OpenSSL reads its extensions.
+    unsafe { sys::X509_get_extension_flags(certificate.as_ptr()) & EXFLAG_PROXY != 0 }
+}
+
+/// Where a certificate's signature is verified. There is no getter for the library context of a certificate, nor for the
+/// properties that it fetches by; but its own key was fetched by both, and says which provider it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verifier {
+    /// A library context has providers of its own.
+    provider: usize,
+    /// A later one may lie where one was that is gone.
+    name: Vec<u8>,
+    is_fips: bool,
+}
+
+/// See [`Verifier`]. `None` where its key has no provider, or cannot be read.
+#[doc(alias = "EVP_PKEY_get0_provider")]
+#[doc(alias = "OSSL_PROVIDER_get0_name")]
+#[doc(alias = "EVP_default_properties_is_fips_enabled")]
+pub fn verifier(certificate: &X509Ref) -> Option<Verifier> {
+    // SAFETY: the certificate is live, and owns its key; NULL is the default library context.
+    unsafe {
+        let key = sys::X509_get0_pubkey(certificate.as_ptr());
+        let provider = if key.is_null() { ptr::null() } else { sys::EVP_PKEY_get0_provider(key) };
+        let name = if provider.is_null() { ptr::null() } else { sys::OSSL_PROVIDER_get0_name(provider) };
+        let is_fips = ffi::EVP_default_properties_is_fips_enabled(ptr::null_mut()) == 1;
+        (!name.is_null()).then(|| Verifier {
+            provider: provider.addr(),
+            name: CStr::from_ptr(name).to_bytes().to_vec(),
+            is_fips,
+        })
+    }
+}
+
+/// Whether its dates are good at this moment, as OpenSSL reads them and the clock.
+#[doc(alias = "X509_cmp_time")]
+pub fn is_valid_now(certificate: &X509Ref) -> bool {
+    let (since, until) = (certificate.not_before().as_ptr(), certificate.not_after().as_ptr());
+    // SAFETY: the dates are the certificate's, which is live; NULL is the present moment.
+    unsafe { sys::X509_cmp_time(since, ptr::null_mut()) < 0 && sys::X509_cmp_time(until, ptr::null_mut()) > 0 }
 }
 
 /// Whether it may serve `purpose`, as a CA's or as itself: 1, or above 1 where OpenSSL has its doubts.
@@ -137,4 +184,34 @@ unsafe extern "C" fn may_have_issued<C: Issuing>(
 pub fn add_crl(store: &X509StoreRef, crl: &X509Crl) -> bool {
     // SAFETY: both are live; the store locks itself and takes a reference of its own.
     unsafe { sys::X509_STORE_add_crl(store.as_ptr(), foreign_types::ForeignType::as_ptr(crl)) == 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use foreign_types::ForeignType;
+    use openssl::x509::X509;
+
+    use super::*;
+
+    unsafe extern "C" {
+        fn X509_new_ex(context: *mut ffi::OSSL_LIB_CTX, properties: *const std::ffi::c_char) -> *mut ffi::X509;
+    }
+
+    #[test]
+    fn certificates_of_different_library_contexts_are_verified_in_different_places() {
+        let der: &[u8] = &webpki_root_certs::TLS_SERVER_ROOT_CERTS[0];
+        let usual = [X509::from_der(der).unwrap(), X509::from_der(der).unwrap()].map(|one| verifier(&one));
+        assert!(usual[0].is_some());
+        assert_eq!(usual[0], usual[1]);
+        // SAFETY: the context outlives its certificate; d2i frees or fills the certificate that it is given.
+        unsafe {
+            let context = ffi::OSSL_LIB_CTX_new();
+            let mut made = X509_new_ex(context, ptr::null());
+            let (mut start, len) = (der.as_ptr(), der.len());
+            assert!(!ffi::d2i_X509(&mut made, &mut start, len as _).is_null());
+            let other = verifier(&X509::from_ptr(made));
+            assert!(other.is_some() && other != usual[0]);
+            ffi::OSSL_LIB_CTX_free(context);
+        }
+    }
 }

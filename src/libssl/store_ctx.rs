@@ -141,6 +141,14 @@ impl<'a> StoreCtx<'a> {
         call!(self, ffi::X509_STORE_CTX_set_error, code);
     }
 
+    /// Says that the leaf is looked at.
+    #[doc(alias = "X509_STORE_CTX_set_current_cert")]
+    #[doc(alias = "X509_STORE_CTX_set_error_depth")]
+    pub(super) fn stand_at_leaf(self) {
+        call!(self, ffi::X509_STORE_CTX_set_current_cert, sys::X509_STORE_CTX_get0_cert(self.as_ptr()));
+        call!(self, sys::X509_STORE_CTX_set_error_depth, 0);
+    }
+
     /// libcrypto's own verification, with the program's callbacks: positive where it accepts.
     #[doc(alias = "X509_verify_cert")]
     pub fn verify(self) -> c_int {

@@ -37,6 +37,8 @@ pub const ASN1_TFLG_EMBED: c_ulong = 1 << 12;
 pub enum X509_CINF {}
 
 pub type CertVerifyCallback = unsafe extern "C" fn(*mut X509_STORE_CTX, *mut c_void) -> c_int;
+/// What checks the signatures and dates of a chain that is complete.
+pub type VerifyChain = unsafe extern "C" fn(*mut X509_STORE_CTX) -> c_int;
 pub type VerifyCallback = unsafe extern "C" fn(c_int, *mut X509_STORE_CTX) -> c_int;
 #[cfg(ossl400)]
 pub type TakesText = unsafe extern "C" fn(*const c_char, usize) -> c_int;
@@ -230,6 +232,11 @@ unsafe extern "C" {
     ) -> c_int;
     pub fn X509_check_issued(issuer: *mut X509, subject: *mut X509) -> c_int;
     pub fn X509_self_signed(certificate: *mut X509, verify_signature: c_int) -> c_int;
+    pub fn X509_STORE_CTX_get_verify(ctx: *const X509_STORE_CTX) -> Option<VerifyChain>;
+    pub fn X509_STORE_CTX_set_verify(ctx: *mut X509_STORE_CTX, function: Option<VerifyChain>);
+    pub fn X509_get0_pubkey(certificate: *const X509) -> *mut EVP_PKEY;
+    pub fn EVP_PKEY_get0_provider(key: *const EVP_PKEY) -> *const OSSL_PROVIDER;
+    pub fn OSSL_PROVIDER_get0_name(provider: *const OSSL_PROVIDER) -> *const c_char;
     pub fn X509_STORE_CTX_set_verify_cb(ctx: *mut X509_STORE_CTX, cb: Option<VerifyCallback>);
     pub fn X509_STORE_CTX_set0_param(ctx: *mut X509_STORE_CTX, param: *mut X509_VERIFY_PARAM);
     pub fn X509_STORE_CTX_get0_param(ctx: *const X509_STORE_CTX) -> *mut X509_VERIFY_PARAM;

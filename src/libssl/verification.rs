@@ -1,5 +1,6 @@
 //! A verification of ours by libcrypto, which asks a reviewer about everything that it finds wrong.
 
+use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
@@ -56,6 +57,22 @@ pub struct Outcome {
 pub trait Reviewer {
     /// Whether the verification goes on: `ok` says what libcrypto thinks. A panic stops it.
     fn review(&self, ok: bool, context: StoreCtx<'_>) -> bool;
+
+    /// Asked where libcrypto is about to check the signatures and dates of a complete chain: whether all of them are known
+    /// to be good, so that it need not. After a panic it does.
+    fn knows_signatures(&self, context: StoreCtx<'_>) -> bool;
+
+    /// libcrypto checked them, and found nothing wrong.
+    fn signatures_are_good(&self);
+}
+
+/// What the callbacks of one verification find again.
+struct Notes<'a> {
+    reviewer: &'a dyn Reviewer,
+    /// libcrypto's own check of signatures and dates.
+    own_check: Option<sys::VerifyChain>,
+    /// Whether libcrypto found something wrong, forgiven or not.
+    has_objected: Cell<bool>,
 }
 
 /// Verifies a chain. What `param` says counts, and nothing that the store says.
@@ -77,9 +94,17 @@ pub fn verify(material: &Material<'_>, param: OwnParam, reviewer: &dyn Reviewer)
     }
     // SAFETY: the context takes the parameters, in place of all that the store's own said.
     unsafe { sys::X509_STORE_CTX_set0_param(context.0, param.into_raw()) };
-    let _laid_out = LaidOut::new(context.0, (&raw const reviewer).cast::<c_void>());
-    // SAFETY: the callback stops panics, and stays loaded.
-    unsafe { sys::X509_STORE_CTX_set_verify_cb(context.0, Some(review)) };
+    // SAFETY: the context is set up.
+    let own_check = unsafe { sys::X509_STORE_CTX_get_verify(context.0) };
+    let notes = Notes { reviewer, own_check, has_objected: Cell::new(false) };
+    let _laid_out = LaidOut::new(context.0, (&raw const notes).cast::<c_void>());
+    // SAFETY: the callbacks stop panics, and stay loaded.
+    unsafe {
+        sys::X509_STORE_CTX_set_verify_cb(context.0, Some(review));
+        if own_check.is_some() {
+            sys::X509_STORE_CTX_set_verify(context.0, Some(check_signatures));
+        }
+    }
     // SAFETY: the context is set up; nothing that it refers to is freed before it.
     let accepted = unsafe { ffi::X509_verify_cert(context.0) } == 1;
     // SAFETY: reads the outcome of the verification.
@@ -100,9 +125,34 @@ unsafe extern "C" fn review(ok: c_int, context: *mut ffi::X509_STORE_CTX) -> c_i
     // The chain of a CRL's own issuer is verified in a context of its own. That lies on the stack: only its parent counts.
     let outermost = std::iter::successors(Some(view), |context| context.parent()).last().unwrap_or(view);
     let Some(notes) = running::notes_of(outermost.as_ptr()) else { return 0 };
-    // SAFETY: `verify` lays a reviewer out as long as it verifies in this context, and it lives longer.
-    let reviewer = unsafe { *notes.cast::<&dyn Reviewer>() };
-    stopped(|| reviewer.review(ok == 1, view)).unwrap_or(false).into()
+    // SAFETY: `verify` lays its notes out as long as it verifies in this context.
+    let notes = unsafe { &*notes.cast::<Notes<'_>>() };
+    if ok != 1 {
+        notes.has_objected.set(true);
+    }
+    stopped(|| notes.reviewer.review(ok == 1, view)).unwrap_or(false).into()
+}
+
+/// OpenSSL comes here, in the thread that verifies, in place of its own check of signatures and dates.
+unsafe extern "C" fn check_signatures(context: *mut ffi::X509_STORE_CTX) -> c_int {
+    // SAFETY: OpenSSL hands its live context.
+    let Some(view) = (unsafe { StoreCtx::new(context) }) else { return 0 };
+    let Some(notes) = running::notes_of(context) else { return 0 };
+    // SAFETY: `verify` lays its notes out as long as it verifies in this context.
+    let notes = unsafe { &*notes.cast::<Notes<'_>>() };
+    let Some(own_check) = notes.own_check else { return 0 };
+    if stopped(|| notes.reviewer.knows_signatures(view)).unwrap_or(false) {
+        // Where libcrypto's own check ends.
+        view.stand_at_leaf();
+        return 1;
+    }
+    notes.has_objected.set(false);
+    // SAFETY: libcrypto's own function, in the context that it was for.
+    let answer = unsafe { own_check(context) };
+    if answer == 1 && !notes.has_objected.get() && view.error() == ffi::X509_V_OK {
+        let _ = stopped(|| notes.reviewer.signatures_are_good());
+    }
+    answer
 }
 
 /// The certificates that `store` has under `name`, by whatever way it finds them.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result, Status};
 use crate::trust::anchor_set::AnchorSet;
 use crate::trust::decode::{Broken, Reader};
-use crate::trust::one_file::{LARGEST_INPUT, Stamp, kind, read_file, unreachable};
+use crate::trust::one_file::{LARGEST_INPUT, Stamp, kind, read_file, read_looked_at, unreachable};
 
 /// A file of a directory, and its bytes.
 pub type Member = (PathBuf, Vec<u8>);
@@ -35,10 +35,7 @@ pub fn read_directory(path: &Path, origin: &str) -> Result<Vec<Member>> {
 /// As [`read_directory`], without the files that were `seen` before.
 pub fn read_unseen(path: &Path, origin: &str, seen: &mut Seen) -> Result<Vec<Member>> {
     let files = candidates(path, origin, is_certificate_name, seen)?;
-    if files.is_empty() {
-        return Err(Error::new(Status::EEmpty, format!("the directory {origin} holds no file of certificates"))
-            .with_hint("files are found by their names: *.pem, *.crt, *.cer, or a hash as openssl rehash makes it"));
-    }
+    some_files(files.is_empty(), origin)?;
     let mut left = LARGEST_INPUT;
     let mut read = Vec::with_capacity(files.len());
     for file in files {
@@ -46,6 +43,58 @@ pub fn read_unseen(path: &Path, origin: &str, seen: &mut Seen) -> Result<Vec<Mem
         read.push((file, data));
     }
     Ok(read)
+}
+
+fn some_files(are_none: bool, origin: &str) -> Result<()> {
+    if !are_none {
+        return Ok(());
+    }
+    Err(Error::new(Status::EEmpty, format!("the directory {origin} holds no file of certificates"))
+        .with_hint("files are found by their names: *.pem, *.crt, *.cer, or a hash as openssl rehash makes it"))
+}
+
+/// What stands in a directory, each looked at once. What is read by it need not be looked at again.
+pub struct Listing {
+    directory: PathBuf,
+    entries: Vec<(OsString, Option<Metadata>)>,
+}
+
+impl Listing {
+    /// What is there now; `None` where it cannot be listed.
+    pub fn of(directory: &Path) -> Option<Listing> {
+        let mut place = Place::of(directory);
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(directory).ok()? {
+            let name = entry.ok()?.file_name();
+            let metadata = place.with(&name, |path| fs::metadata(path).ok());
+            entries.push((name, metadata));
+        }
+        entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        Some(Listing { directory: directory.to_owned(), entries })
+    }
+
+    /// The states of all that is there. The names need not be kept: who changes one changes the directory.
+    pub fn stamps(&self) -> Vec<Stamp> {
+        self.entries.iter().map(|(_, metadata)| Stamp::seen(metadata.as_ref())).collect()
+    }
+
+    /// As [`read_unseen`], and whether each file that was read is what it was when it was listed.
+    pub fn read_unseen(&self, origin: &str, seen: &mut Seen) -> Result<(Vec<Member>, bool)> {
+        let mut place = Place::of(&self.directory);
+        let (mut read, mut left, mut are_same) = (Vec::new(), LARGEST_INPUT, true);
+        for (name, metadata) in &self.entries {
+            let Some(looked) = metadata.as_ref().filter(|metadata| metadata.is_file()) else { continue };
+            if !name.to_str().is_some_and(is_certificate_name) || !seen.is_new(looked) {
+                continue;
+            }
+            let file = place.with(name, Path::to_owned);
+            let (data, is_same) = read_looked_at(&file, looked, &Within(&file, origin), &mut left)?;
+            are_same &= is_same;
+            read.push((file, data));
+        }
+        some_files(read.is_empty(), origin)?;
+        Ok((read, are_same))
+    }
 }
 
 /// What OpenSSL may find in a hashed directory when it looks for a certificate: the files that are named by a hash. What
@@ -104,22 +153,6 @@ impl Seen {
     fn is_new(&mut self, _metadata: &Metadata) -> bool {
         true
     }
-}
-
-/// The states of a directory and of all that is in it. The names need not be kept: who changes one changes the
-/// directory.
-pub fn stamps_of_directory(path: &Path) -> Vec<Stamp> {
-    let mut place = Place::of(path);
-    let mut stamps: Vec<Stamp> = fs::read_dir(path)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| place.with(&entry.file_name(), Stamp::of))
-        .collect();
-    // By the file's number: those that share one are of the same file, and alike.
-    stamps.sort_unstable_by_key(|Stamp(numbers)| numbers.map(|[_, number, ..]| number));
-    stamps.push(Stamp::of(path));
-    stamps
 }
 
 /// The path of one file of a directory after the other, each written over the last: joining them takes most of the time
@@ -214,6 +247,36 @@ mod tests {
         assert_eq!(first, Ok(1));
         #[cfg(unix)]
         assert_eq!((second, after_a_note), (Err(Status::EEmpty), Err(Status::EEmpty)));
+    }
+
+    #[test]
+    fn a_file_that_is_not_any_more_what_was_listed_is_told() {
+        let directory = std::env::temp_dir().join(format!("hostlock-listed-{}", std::process::id()));
+        let outside = directory.with_extension("outside");
+        fs::create_dir(&directory).unwrap();
+        fs::create_dir(&outside).unwrap();
+        let exchange = |path: &Path| {
+            fs::write(outside.join("new"), "new").unwrap();
+            fs::rename(outside.join("new"), path).unwrap();
+        };
+        let (plain, target) = (directory.join("plain.pem"), outside.join("target"));
+        fs::write(&plain, "old").unwrap();
+        fs::write(&target, "old").unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(&target, directory.join("link.pem")).unwrap();
+        let read = |listing: &Listing| listing.read_unseen("it", &mut Seen::default()).unwrap().1;
+        let untouched = read(&Listing::of(&directory).unwrap());
+        let mut changed = Vec::new();
+        for path in [&plain, &target] {
+            let listing = Listing::of(&directory).unwrap();
+            exchange(path);
+            changed.push((read(&listing), listing.stamps() == Listing::of(&directory).unwrap().stamps()));
+        }
+        fs::remove_dir_all(&directory).unwrap();
+        fs::remove_dir_all(&outside).unwrap();
+        assert!(untouched);
+        #[cfg(unix)]
+        assert_eq!(changed, [(false, false); 2]);
     }
 
     #[test]

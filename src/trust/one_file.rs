@@ -24,6 +24,23 @@ pub(super) fn read_file(path: &Path, origin: &dyn fmt::Display, left: &mut usize
         Status::EWrongFileType if path.is_dir() => error.with_hint("hostlock_ctx_trust_dir takes a directory"),
         _ => error,
     })?;
+    within(data, origin, left)
+}
+
+/// The same of a file that was looked at before, and whether it is still what it was then.
+pub(super) fn read_looked_at(
+    path: &Path,
+    looked: &Metadata,
+    origin: &dyn fmt::Display,
+    left: &mut usize,
+) -> Result<(Vec<u8>, bool)> {
+    regular(looked, origin)?;
+    let (file, before) = open(path, origin)?;
+    let data = read_settled(file, &before, path, origin, *left)?;
+    Ok((within(data, origin, left)?, numbers(looked) == numbers(&before)))
+}
+
+fn within(data: Option<Vec<u8>>, origin: &dyn fmt::Display, left: &mut usize) -> Result<Vec<u8>> {
     let data = data.ok_or_else(|| {
         Error::new(Status::EFileIo, format!("{origin} is larger than trust anchors can be"))
             .with_hint("trust anchors may take up to 64 MiB")
@@ -34,17 +51,23 @@ pub(super) fn read_file(path: &Path, origin: &dyn fmt::Display, left: &mut usize
 
 /// The bytes of a regular file, called `origin` in errors; `None` where it has more than `most`.
 pub fn read_regular(path: &Path, origin: &dyn fmt::Display, most: usize) -> Result<Option<Vec<u8>>> {
+    // Looked at before it is opened, for opening a device can have effects.
+    regular(&fs::metadata(path).map_err(|error| unreachable(&error, "file", path, origin))?, origin)?;
+    let (file, before) = open(path, origin)?;
+    read_settled(file, &before, path, origin, most)
+}
+
+/// Opens what was a regular file a moment ago; it may have been exchanged.
+fn open(path: &Path, origin: &dyn fmt::Display) -> Result<(File, Metadata)> {
     let failed = |error: io::Error| unreachable(&error, "file", path, origin);
-    // Looked at before it is opened, for opening a device can have effects; and after, for it may have been exchanged.
-    regular(&fs::metadata(path).map_err(failed)?, origin)?;
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
     let file = options.open(path).map_err(failed)?;
-    let before = file.metadata().map_err(failed)?;
-    regular(&before, origin)?;
-    read_settled(file, &before, path, origin, most)
+    let metadata = file.metadata().map_err(failed)?;
+    regular(&metadata, origin)?;
+    Ok((file, metadata))
 }
 
 /// The bytes of `file`, which must stay as it was `before`: half of an old file and half of a new one are neither.
@@ -123,6 +146,11 @@ impl Stamp {
     /// The state of what stands at `path` now.
     pub fn of(path: &Path) -> Stamp {
         Stamp(fs::metadata(path).ok().map(|metadata| numbers(&metadata)))
+    }
+
+    /// The state that was looked at.
+    pub(super) fn seen(looked: Option<&Metadata>) -> Stamp {
+        Stamp(looked.map(numbers))
     }
 
     /// Whether the clock of the file system has gone on since the last change, so that the next one will be seen.

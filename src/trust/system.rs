@@ -2,6 +2,7 @@
 //! parsed once per process and again when a file of theirs has changed. What the environment names must be good: of it
 //! only directories that are not there are passed over in silence, and only where others hold something. A setuid process does not look at its environment, which its caller chose.
 
+use std::cell::RefCell;
 use std::env;
 use std::ffi::{CString, OsString};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use crate::error::{Error, Result, Status};
 use crate::os::privileges::is_privileged;
 use crate::trust::anchor_set::AnchorSet;
 use crate::trust::decode::{self, Broken, Reader};
-use crate::trust::files;
+use crate::trust::files::{self, Listing};
 use crate::trust::one_file::{self, Stamp};
 use crate::trust::index::shared::{self, Identity, lock_soon};
 use crate::trust::{Index, bundled};
@@ -89,6 +90,16 @@ impl Recent {
     }
 }
 
+/// What was seen before anything was read.
+#[derive(Default)]
+struct Look {
+    outside: Vec<Stamp>,
+    /// Of the directories that are read; `None` where one could not be listed.
+    listings: Vec<Option<Listing>>,
+    /// Whether all that was read was what had been seen.
+    is_unchanged: bool,
+}
+
 /// Where to look for the system's roots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Places {
@@ -125,8 +136,20 @@ impl Places {
     }
 
     fn roots(&self) -> Result<(Arc<Index>, bool)> {
-        let read = || if self.from_environment { self.load_named() } else { self.load() };
-        shared::get_or_read_settled(ORIGIN, || self.identity(), read)
+        let look = RefCell::new(Look::default());
+        let identity = || {
+            let (new, identity) = self.look();
+            look.replace(new);
+            identity
+        };
+        let read = || if self.from_environment { self.load_named(&mut look.borrow_mut()) } else { self.load() };
+        // Each file that was read was compared with the look at it. What could not be read may be in the midst of a change,
+        // and not where it was looked at.
+        let is_same = |before: &Identity, could_be_read: bool| match could_be_read && self.from_environment {
+            true => look.borrow().is_unchanged && look.borrow().outside == self.outside(),
+            false => self.look().1 == *before,
+        };
+        shared::get_or_read_settled(ORIGIN, identity, read, is_same)
     }
 
     /// Whether the files of the directories are read. Beside a file, the usual ones are only searched by OpenSSL.
@@ -139,17 +162,22 @@ impl Places {
         self.file.iter().chain(&self.directories).map(|path| Stamp::of(path)).collect()
     }
 
-    /// The state of all that is read.
-    fn identity(&self) -> Identity {
-        let mut stamps: Vec<(PathBuf, Stamp)> = self.file.iter().map(|path| (path.clone(), Stamp::of(path))).collect();
-        for path in &self.directories {
-            let inside = if self.reads_directories() { files::stamps_of_directory(path) } else { vec![Stamp::of(path)] };
+    /// A look at all that is read, and its state.
+    fn look(&self) -> (Look, Identity) {
+        // Before the directories are listed: what is put into one later changes it.
+        let outside = self.outside();
+        let mut listings = Vec::new();
+        let mut stamps: Vec<(PathBuf, Stamp)> = self.file.iter().chain(&self.directories).cloned().zip(outside.clone()).collect();
+        for path in self.directories.iter().filter(|_| self.reads_directories()) {
+            let listing = Listing::of(path);
+            let inside = listing.as_ref().map(Listing::stamps).unwrap_or_default();
             stamps.extend(inside.into_iter().map(|stamp| (path.clone(), stamp)));
+            listings.push(listing);
         }
-        Identity::Places(stamps)
+        (Look { outside, listings, is_unchanged: true }, Identity::Places(stamps))
     }
 
-    fn load_named(&self) -> Result<Arc<Index>> {
+    fn load_named(&self, look: &mut Look) -> Result<Arc<Index>> {
         let mut file = None;
         let mut nothing = None;
         let mut seen = files::Seen::default();
@@ -164,10 +192,17 @@ impl Places {
             seen.note(path);
         }
         let mut by_directory = Vec::new();
-        for path in &self.directories {
+        for (path, listing) in self.directories.iter().zip(&look.listings) {
             let origin = format!("{path:?} (named by {DIRECTORY_VARIABLE})");
-            match files::read_unseen(path, &origin, &mut seen) {
-                Ok(found) => by_directory.push((origin, found)),
+            let read = match listing {
+                Some(listing) => listing.read_unseen(&origin, &mut seen),
+                None => files::read_unseen(path, &origin, &mut seen).map(|found| (found, false)),
+            };
+            match read {
+                Ok((found, is_same)) => {
+                    look.is_unchanged &= is_same;
+                    by_directory.push((origin, found));
+                }
                 // OpenSSL too passes over a directory that is not there. Where nothing else is found, it is the reason.
                 Err(error) if matches!(error.status(), Status::EEmpty | Status::ENotFound) => {
                     nothing.get_or_insert(error);

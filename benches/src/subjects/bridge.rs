@@ -7,7 +7,8 @@ use foreign_types::ForeignType;
 use openssl::ssl::{SslContext, SslVersion};
 use openssl_sys as ffi;
 
-use super::{Bench, Subject, handshake, transfer};
+use super::handshake::{self, Memory};
+use super::{Bench, Subject, transfer};
 use crate::goal::Goal;
 use crate::pair;
 use crate::peers::{HARDENED, RAW, SEALED};
@@ -19,11 +20,14 @@ pub const SUBJECT: Subject = Subject { name: "bridge", work, rows };
 /// What SSL_CTX_new itself takes in 30 microseconds where it takes 145 for its 1.4 million instructions.
 const INSTRUCTIONS_OF_30_US: f64 = 290_000.0;
 
+const SAME: &str = "raw: the same context, not hardened, with SSL_set1_host; remembered signatures are not asked";
+
 fn work(piece: &str, peer: &str, count: usize) -> bool {
     match piece {
         "context" => contexts(peer, count),
-        "tls1.2" => handshake::handshakes(peer, SslVersion::TLS1_2, count),
-        "tls1.3" => handshake::handshakes(peer, SslVersion::TLS1_3, count),
+        "tls1.2" => handshake::handshakes(peer, SslVersion::TLS1_2, Memory::NotAsked, count),
+        "tls1.3" => handshake::handshakes(peer, SslVersion::TLS1_3, Memory::NotAsked, count),
+        "repeated-tls1.3" => handshake::handshakes(peer, SslVersion::TLS1_3, Memory::Kept, count),
         "read-16" => transfer::reads(peer, 16, count),
         _ => return false,
     }
@@ -49,11 +53,14 @@ fn rows(bench: &Bench) -> Vec<Row> {
         bench
             .counted("handshake TLS 1.2 on a hardened context", ("bridge", "tls1.2"), both)
             .goal(Goal::of(RAW, 1.005))
-            .note("raw: the same context, not hardened, with SSL_set1_host"),
+            .note(SAME),
         bench
             .counted("handshake TLS 1.3 on a hardened context", ("bridge", "tls1.3"), both)
             .goal(Goal::of(RAW, 1.005))
-            .note("raw: the same context, not hardened, with SSL_set1_host"),
+            .note(SAME),
+        bench
+            .counted("the same with a server met before", ("bridge", "repeated-tls1.3"), &[(HARDENED, 40), (RAW, 40)])
+            .goal(Goal::of(RAW, 0.95)),
         bench
             .counted(
                 "SSL_read of 16 bytes on a hardened context",

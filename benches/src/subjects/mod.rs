@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::measure::{Child, instructions_of_steps, times_of_steps};
 use crate::peers::{CONNECTOR, ROOTS_VARIABLE};
+use crate::pki::LaidOut;
 use crate::row::{Row, Unit};
 
 /// See the module's text.
@@ -56,6 +57,7 @@ impl Subject {
 pub struct Bench {
     /// The system's file of roots.
     pub roots: PathBuf,
+    pki: LaidOut,
     /// Whether only what the gate holds is measured.
     gate: bool,
 }
@@ -65,7 +67,7 @@ impl Bench {
         // What the environment names is how the bench's caller reads the system's roots too; the usual file is meant.
         let usual = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
         let roots = usual.iter().map(Path::new).find(|path| path.is_file());
-        Bench { roots: roots.expect("this system has a file of roots").to_owned(), gate }
+        Bench { roots: roots.expect("this system has a file of roots").to_owned(), pki: LaidOut::new(), gate }
     }
 
     /// Whether the rows that the gate does not hold are wanted too: those of time, and those without a goal.
@@ -76,7 +78,8 @@ impl Bench {
     /// A piece of work, with the environment that most processes have: one that says nothing of roots. Only the
     /// connector is told the file, as what is built into OpenSSL names one that many systems do not have.
     pub fn child(&self, subject: &str, piece: &str, peer: &str, count: usize) -> Child {
-        let child = Child::work(subject, piece, peer, count).env(ROOTS_VARIABLE, &self.roots);
+        let (variable, directory) = self.pki.variable();
+        let child = Child::work(subject, piece, peer, count).env(ROOTS_VARIABLE, &self.roots).env(variable, directory);
         if peer == CONNECTOR { self.with_file(child) } else { child }
     }
 

@@ -5,8 +5,9 @@ use openssl_sys as ffi;
 
 use super::{Bench, Subject};
 use crate::goal::Goal;
-use crate::pair::{self, Pair, Pki};
+use crate::pair::{self, Pair};
 use crate::peers::{HOSTLOCK, RAW};
+use crate::pki::Pki;
 use crate::row::{Row, Unit};
 use crate::step::counted;
 
@@ -58,7 +59,7 @@ fn rows(bench: &Bench) -> Vec<Row> {
 
 /// Reads from records of 16 KiB that the server has written.
 pub fn reads(peer: &str, size: usize, count: usize) {
-    let pki = Pki::new();
+    let pki = Pki::direct();
     let server = pki.server_context(SslVersion::TLS1_3);
     let (client, prepare) = pair::client(peer, &pki);
     let pair = Pair::new(&client, &server, prepare);
@@ -102,7 +103,7 @@ enum Over {
 
 /// Reads or writes 32 bytes at a time, by hostlock's function or by libssl's, on a connection of hostlock's.
 fn calls(peer: &str, over: Over, reads: bool, count: usize) {
-    let pki = Pki::new();
+    let pki = Pki::direct();
     let server = pki.server_context(SslVersion::TLS1_3);
     let (client, prepare) = pair::client(HOSTLOCK, &pki);
     let pair = match over {

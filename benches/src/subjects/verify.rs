@@ -7,8 +7,9 @@ use openssl::x509::{X509, X509StoreContext};
 use openssl_sys as ffi;
 
 use super::{Bench, Subject};
-use crate::pair::{self, Pki};
+use crate::pair;
 use crate::peers::{HOSTLOCK, RAW};
+use crate::pki::Pki;
 use crate::row::Row;
 use crate::step::counted;
 
@@ -30,7 +31,7 @@ fn work(piece: &str, peer: &str, count: usize) -> bool {
     if piece != "chain" {
         return false;
     }
-    let pki = Pki::new();
+    let pki = Pki::direct();
     let pem = [pki.server.to_pem().unwrap(), pki.ca.to_pem().unwrap()].concat();
     let (client, _) = pair::client(peer, &pki);
     let mut store = X509StoreBuilder::new().unwrap();

@@ -70,14 +70,16 @@ pub fn get_or_read(
     identity: impl Fn() -> Identity,
     read: impl Fn() -> Result<Arc<Index>>,
 ) -> Result<Arc<Index>> {
-    Ok(get_or_read_settled(origin, identity, read)?.0)
+    Ok(get_or_read_settled(origin, &identity, read, |before, _| identity() == *before)?.0)
 }
 
-/// As [`get_or_read`], and whether it is shared from now on.
+/// As [`get_or_read`], and whether it is shared from now on. `is_same` says whether what was read is what the identity was of,
+/// and is told whether it could be read.
 pub fn get_or_read_settled(
     origin: &str,
     identity: impl Fn() -> Identity,
     read: impl Fn() -> Result<Arc<Index>>,
+    is_same: impl Fn(&Identity, bool) -> bool,
 ) -> Result<(Arc<Index>, bool)> {
     for _ in 0..ATTEMPTS {
         let before = identity();
@@ -85,7 +87,7 @@ pub fn get_or_read_settled(
             return Ok((found, true));
         }
         let outcome = read();
-        if identity() != before {
+        if !is_same(&before, outcome.is_ok()) {
             continue;
         }
         let index = outcome?;
