@@ -20,6 +20,7 @@ const SECTIONS: &[&str] = &[
     "harden",
     "audit",
     "seal",
+    "find",
     "library",
 ];
 

@@ -4,6 +4,7 @@ pub mod clock;
 pub(crate) mod errno;
 pub mod exit;
 pub(crate) mod images;
+pub mod memory;
 pub mod poll;
 pub mod privileges;
 pub mod signals;
