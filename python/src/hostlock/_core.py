@@ -1,5 +1,7 @@
 """Connections by hostlock's own functions: verified before the first byte, without the `ssl` module."""
 
+from __future__ import absolute_import
+
 import ctypes
 import json
 import select

@@ -1,6 +1,8 @@
 """Refusals as exceptions that programs catch already: each is an `ssl.SSLError`, those about certificates are what
 `ssl` raises for them, and all carry `.hostlock`."""
 
+from __future__ import absolute_import
+
 import json
 import socket
 import ssl

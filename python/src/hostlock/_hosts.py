@@ -4,6 +4,8 @@ It does while nothing has passed in the clear. Where something has, the socket m
 true target, and the name of the proxy would vouch for anybody behind it. So the kernel's count of bytes is compared with
 what Python's own methods sent, and those must end with the command that begins TLS on the same host (STARTTLS)."""
 
+from __future__ import absolute_import
+
 import collections
 import fcntl
 import re

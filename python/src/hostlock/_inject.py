@@ -4,6 +4,8 @@ The seal is libhostlock's: every `SSL_CTX` of the process verifies chain and hos
 part is to name hosts that the program itself does not hand to OpenSSL (a numeric address, the target of `connect`), and
 to put the reason of a refusal into the exception. What names nothing here is refused there."""
 
+from __future__ import absolute_import
+
 import gc
 import socket
 import ssl
@@ -23,7 +25,7 @@ _lock = threading.Lock()
 _done = []  # type: list[str]
 
 # The class whose base is the one in C, whatever `ssl.SSLContext` has become by now.
-_Context = next(
+Standard = next(
     (kind for kind in _ssl._SSLContext.__subclasses__() if kind.__module__ == "ssl"), ssl.SSLContext
 )  # type: Any
 
@@ -58,10 +60,22 @@ def inject(policy=None, report_only=None, allow=()):
         else:
             check(lib.hostlock_insecure_seal_report_only(name, _bytes(report_only)))
         _seal_what_exists()
-        if not _done:
-            _name_hosts()
-            _explain_refusals()
-            _done.append("names and words")
+        watch()
+        if "contexts" not in _done:
+            _done.append("contexts")
+            name_hosts(Standard, _ssl._SSLContext)
+
+
+def watch():
+    # type: () -> None
+    """Notes from now on where sockets are connected to, and puts the reasons of refusals into exceptions."""
+    if "sockets" not in _done:
+        _done.append("sockets")
+        kind = getattr(socket, "_socketobject", socket.socket)  # type: Any
+        _watch_connect(kind)
+        _watch_sends(kind)
+        _watch_create_connection()
+        _explain_refusals()
 
 
 def report():
@@ -134,34 +148,29 @@ def _name(context, connection, server_hostname, sock):
     # A DNS name is sent as SNI, which is what the seal goes by.
 
 
-def _name_hosts():
-    # type: () -> None
-    in_c = _ssl._SSLContext
+def name_hosts(kind, base):
+    # type: (Any, Any) -> None
+    """Has a class of contexts name the host of each connection that it makes as `base` does."""
 
     def _wrap_socket(self, sock, server_side=False, server_hostname=None, *rest, **more):
         # type: (Any, Any, Any, Any, *Any, **Any) -> Any
-        connection = in_c._wrap_socket(self, sock, server_side, server_hostname, *rest, **more)
+        connection = base._wrap_socket(self, sock, server_side, server_hostname, *rest, **more)
         if not server_side:
             _name(self, connection, server_hostname, sock)
         return connection
 
-    _Context._wrap_socket = _wrap_socket
+    kind._wrap_socket = _wrap_socket
 
-    if hasattr(in_c, "_wrap_bio"):
+    if hasattr(base, "_wrap_bio"):
 
         def _wrap_bio(self, incoming, outgoing, server_side=False, server_hostname=None, *rest, **more):
             # type: (Any, Any, Any, Any, Any, *Any, **Any) -> Any
-            connection = in_c._wrap_bio(self, incoming, outgoing, server_side, server_hostname, *rest, **more)
+            connection = base._wrap_bio(self, incoming, outgoing, server_side, server_hostname, *rest, **more)
             if not server_side:
                 _name(self, connection, server_hostname, None)
             return connection
 
-        _Context._wrap_bio = _wrap_bio
-
-    kind = getattr(socket, "_socketobject", socket.socket)  # type: Any
-    _watch_connect(kind)
-    _watch_sends(kind)
-    _watch_create_connection()
+        kind._wrap_bio = _wrap_bio
 
 
 def _connected(sock, address):

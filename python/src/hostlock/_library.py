@@ -1,6 +1,8 @@
 """Which libhostlock serves this interpreter, and its functions. The order matters: `_ssl` first, so that the loader then
 gives libhostlock the interpreter's own libssl."""
 
+from __future__ import absolute_import
+
 import ctypes
 import os
 import sys
