@@ -76,6 +76,26 @@ class Seeds(unittest.TestCase):
     def test_a_client_that_verifies_nothing_is_safe_under_inject(self) -> None:
         self.each("unverified.py", injected("unverified.py"))
 
+    def test_wrap_socket_is_safe_with_another_import(self) -> None:
+        self.each("wrap_socket.py", variant("wrap_socket.py", (r"^import ssl$", "from hostlock import ssl")))
+
+    def test_a_context_without_a_host_is_safe_with_another_import(self) -> None:
+        self.each("context.py", variant("context.py", (r"^import ssl$", "from hostlock import ssl")))
+
+    def test_m2crypto_without_its_check_is_safe_under_inject(self) -> None:
+        self.each("m2crypto_client.py", injected("m2crypto_client.py"))
+
+    def test_m2crypto_without_its_check_is_safe_hardened(self) -> None:
+        hardened = (r"^connection = ", "from hostlock import m2crypto; m2crypto.harden(context)\nconnection = ")
+        self.each("m2crypto_client.py", variant("m2crypto_client.py", hardened))
+
+    def test_pyopenssl_is_safe_under_inject(self) -> None:
+        self.each("pyopenssl_client.py", injected("pyopenssl_client.py"))
+
+    def test_pyopenssl_is_safe_hardened(self) -> None:
+        hardened = (r"^connection = ", "from hostlock import pyopenssl; pyopenssl.harden(context)\nconnection = ")
+        self.each("pyopenssl_client.py", variant("pyopenssl_client.py", hardened))
+
     def test_who_resolves_the_name_itself_is_held_to_the_address(self) -> None:
         seed = injected("resolve_first.py")
         for version in interpreters():

@@ -116,6 +116,16 @@ def _native(text):
     return text if isinstance(text, str) else text.encode("utf-8")  # type: ignore[unreachable]
 
 
+def explain(error, conn):
+    # type: (BaseException, int) -> None
+    """Puts the reason of a refused handshake of the `SSL *` at `conn`, if hostlock refused it, into another library's
+    exception."""
+    facts = facts_at(lib.hostlock_conn_error(conn))
+    if facts is not None:
+        add_facts(error, facts)
+        error.args = ("certificate verify failed: " + _native(facts.message),)
+
+
 def raise_last():
     # type: () -> NoReturn
     """Raises this thread's last failure."""

@@ -33,11 +33,12 @@ _NAMES_A_TARGET = re.compile(br"CONNECT |[\x04\x05]", re.IGNORECASE)
 class Plain(object):
     """What is known of a socket before TLS."""
 
-    __slots__ = ("head", "host", "sent", "tail")
+    __slots__ = ("head", "host", "is_target", "sent", "tail")
 
-    def __init__(self, host):
-        # type: (bytes) -> None
+    def __init__(self, host, is_target):
+        # type: (bytes, bool) -> None
         self.host = host
+        self.is_target = is_target
         self.sent = 0
         self.head = self.tail = b""
 
@@ -80,16 +81,17 @@ def encoded(host):
         return None
 
 
-def note(sock, host):
-    # type: (Any, Any) -> None
-    """Remembers where a socket was connected to; a host that cannot be checked is none."""
+def note(sock, host, is_target=False):
+    # type: (Any, Any, bool) -> None
+    """Remembers where a socket was connected to; a host that cannot be checked is none. `is_target`: whoever says it told a
+    proxy of just that host, so that what passed in the clear does not matter."""
     cookie, name = _cookie(sock), encoded(host)
     if cookie is None:
         return
     with _lock:
         _known.pop(cookie, None)
         if name is not None:
-            _known[cookie] = Plain(name)
+            _known[cookie] = Plain(name, is_target)
         while len(_known) > _MOST:
             _known.popitem(last=False)
 
@@ -120,6 +122,8 @@ def of(sock):
     plain = _known.get(_cookie(sock) or b"")
     if plain is None:
         return None
+    if plain.is_target:
+        return plain.host
     passed = _passed(sock)
     if passed is None or passed > plain.sent:
         return None

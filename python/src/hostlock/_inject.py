@@ -10,10 +10,11 @@ import gc
 import socket
 import ssl
 import threading
+import warnings
 
 import _ssl
 
-from . import _hosts
+from . import _hosts, _imports
 from ._errors import Error, Facts, add_facts, check, facts_at
 from ._library import IN_PLACE, find_conn, find_ctx, lib, mode, taken
 
@@ -64,6 +65,8 @@ def inject(policy=None, report_only=None, allow=()):
         if "contexts" not in _done:
             _done.append("contexts")
             name_hosts(Standard, _ssl._SSLContext)
+            for module, prepare in _OTHERS.items():
+                _imports.when_imported(module, prepare)
 
 
 def watch():
@@ -104,6 +107,24 @@ def _seal_what_exists():
             if ctx is None:
                 check(-1)
             check(lib.hostlock_seal_ctx(ctx))
+
+
+def _prepare_m2crypto(module):
+    # type: (Any) -> None
+    from . import m2crypto  # noqa: F401, PLC0415
+
+
+def _prepare_pyopenssl(module):
+    # type: (Any) -> None
+    from . import pyopenssl  # noqa: PLC0415
+
+    if not pyopenssl.is_within_reach():
+        words = "pyOpenSSL has an OpenSSL of its own inside, which hostlock.inject() does not reach: it is as it was"
+        warnings.warn(words, RuntimeWarning, stacklevel=2)
+
+
+# The libraries beside `ssl`, and what names the hosts of their connections.
+_OTHERS = {"M2Crypto.httpslib": _prepare_m2crypto, "M2Crypto.SSL.Connection": _prepare_m2crypto, "OpenSSL.SSL": _prepare_pyopenssl}
 
 
 # Hosts

@@ -63,6 +63,7 @@ FUNCTIONS = {
     "hostlock_harden": (_I, (_P, _S, _S)),
     "hostlock_ctx_find": (_I, (_P, _Z, _OUT)),
     "hostlock_conn_find": (_I, (_P, _Z, _P, _OUT)),
+    "hostlock_check_libssl": (_I, (_P,)),
     "hostlock_certdata_to_pem": (_I, (_S, _S, _S)),
     "hostlock_seal_process": (_I, (_S,)),
     "hostlock_seal_ctx": (_I, (_P,)),
