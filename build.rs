@@ -25,6 +25,7 @@ const SECTIONS: &[&str] = &[
     "harden",
     "audit",
     "seal",
+    "find",
     "library",
 ];
 

@@ -46,6 +46,7 @@
  *   Contexts that someone else made      made safe in place, and asked whether they still are
  *   Audit                                what is weak in a context or a connection, whoever made it
  *   Sealing a process                    every context of it, whoever makes one
+ *   Handles inside of other objects      for front ends in other languages
  *   Library                              its version, its strings, and whether the program uses the same libssl
  *
  * Answers. An int is a status and nothing else: 0, or a negative hostlock_status. Reads and writes answer ssize_t: bytes,
@@ -1610,6 +1611,36 @@ HOSTLOCK_MUST_USE
 HOSTLOCK_INSECURE("anyone can pose as what is named; define HOSTLOCK_ALLOW_INSECURE if that is meant")
 int hostlock_insecure_seal_allow(const char *what,
                                  const char *reason);
+
+/*
+ * ====================================================================================================================
+ * Handles inside of other objects: for front ends in other languages
+ * ====================================================================================================================
+ * An object of a language's own (a Python SSLSocket, a wrapper of SWIG or cffi) holds its SSL_CTX * or SSL * in one
+ * of its words, at a place that differs between versions. These functions look at each aligned word of the object, read
+ * what it leads to without faulting, and answer the one that proves to be such a handle of the libssl that hostlock uses.
+ * HOSTLOCK_E_FOREIGN_LIBSSL where there is none (the language has another copy of libssl), HOSTLOCK_E_STATE where there
+ * is more than one, HOSTLOCK_E_UNSUPPORTED where this libssl was built so that nothing proves it. The handle stays the
+ * object's: nothing is counted, so use it only while the object lives and keeps it. In the build with a libssl of its
+ * own inside they are HOSTLOCK_E_UNSUPPORTED.
+ */
+
+/**
+ * The SSL_CTX that an object of another language holds. object is of size bytes, 65,536 at most.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_find(const void *object,
+                      size_t size,
+                      hostlock_ctx **ctx);
+
+/**
+ * The SSL of the context ctx that an object of another language holds. object is of size bytes, 65,536 at most.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_find(const void *object,
+                       size_t size,
+                       hostlock_ctx *ctx,
+                       hostlock_conn **conn);
 
 /*
  * ====================================================================================================================

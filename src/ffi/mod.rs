@@ -7,6 +7,7 @@ pub mod certdata;
 pub mod connection;
 pub mod context;
 pub mod errors;
+pub mod find;
 pub mod harden;
 pub mod host;
 pub mod insecure;

@@ -14,6 +14,7 @@ mod ctx;
 pub mod d2i;
 pub mod ech;
 pub mod ex_data;
+pub mod find;
 #[cfg(ossl400)]
 mod input_validation;
 pub mod issuing;

@@ -196,7 +196,7 @@ fn is_known(address: usize) -> bool {
 }
 
 /// Whether `address` lies in the libssl that hostlock uses.
-fn is_ours(address: usize) -> bool {
+pub(super) fn is_ours(address: usize) -> bool {
     if is_known(address) {
         return true;
     }

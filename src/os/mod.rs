@@ -6,6 +6,7 @@ pub mod exit;
 pub(crate) mod images;
 pub mod interrupt;
 pub mod kept_file;
+pub mod memory;
 pub mod poll;
 pub mod privileges;
 pub mod signals;

@@ -1,0 +1,347 @@
+"""Connections by hostlock's own functions: verified before the first byte, without the `ssl` module."""
+
+from __future__ import absolute_import
+
+import ctypes
+import json
+import select
+import socket
+import ssl
+import sys
+import time
+
+from ._errors import ConnectError, Error, Facts, check, exception, facts_at, raise_last
+from ._library import lib, place, taken
+
+MYPY = False
+if MYPY:
+    from types import TracebackType
+    from typing import Any, Dict, Optional, Text, Tuple, Type, Union
+
+    Bytes = Union[bytes, bytearray, memoryview]
+    Name = Union[bytes, Text]
+
+_WANT_READ, _WANT_WRITE = -1, -2
+_DEFAULT_TIMEOUT = 30.0
+_AT_ONCE = 65536
+
+
+def _words(text):
+    # type: (Name) -> bytes
+    """Text for C, where a NUL inside would end it too early."""
+    found = text if isinstance(text, bytes) else text.encode("utf-8")
+    if b"\0" in found:
+        raise ValueError("a NUL in {!r}".format(text))
+    return found
+
+
+def _path(name):
+    # type: (Any) -> bytes
+    """The name of a file, also of a path object."""
+    if hasattr(name, "__fspath__"):
+        name = name.__fspath__()
+    if not isinstance(name, bytes) and str is not bytes:
+        name = name.encode(sys.getfilesystemencoding(), "surrogateescape")
+    return _words(name)
+
+
+class Context(object):
+    """What connections rest on: a policy, trust anchors, revocation lists. Share it; it is safe to use from threads."""
+
+    def __init__(self, policy=None):
+        # type: (Optional[str]) -> None
+        self._ctx = None  # type: Any
+        ctx = lib.hostlock_client_new(None if policy is None else _words(policy))
+        if not ctx:
+            raise_last()
+        self._ctx = ctx
+
+    def __del__(self):
+        # type: () -> None
+        # At the end of the interpreter the library may be gone already.
+        if self._ctx and lib is not None:
+            lib.hostlock_ctx_free(self._ctx)
+            self._ctx = None
+
+    def trust_file(self, path):
+        # type: (Name) -> None
+        """Trusts the certificates of a PEM file, and none of the system's."""
+        check(lib.hostlock_ctx_trust_file(self._ctx, _path(path)))
+
+    def trust_dir(self, path):
+        # type: (Name) -> None
+        """Trusts the certificates in the files of a directory."""
+        check(lib.hostlock_ctx_trust_dir(self._ctx, _path(path)))
+
+    def trust_data(self, data):
+        # type: (Bytes) -> None
+        """Trusts certificates in memory, PEM or DER."""
+        data = bytes(data)
+        check(lib.hostlock_ctx_trust_mem(self._ctx, data, len(data)))
+
+    def trust_system(self):
+        # type: () -> None
+        """Trusts the system's roots; a context does so by itself where it was told of no others."""
+        check(lib.hostlock_ctx_trust_system(self._ctx))
+
+    def trust_bundled(self):
+        # type: () -> None
+        """Trusts the roots that are in the library."""
+        check(lib.hostlock_ctx_trust_bundled(self._ctx))
+
+    def add_pin(self, pin):
+        # type: (Name) -> None
+        """Demands that the chain holds a key, "sha256/" and its hash in base64; others may be named besides."""
+        check(lib.hostlock_ctx_add_pin(self._ctx, _words(pin)))
+
+    def add_crl_file(self, path):
+        # type: (Name) -> None
+        """Reads revocation lists from a PEM or DER file."""
+        check(lib.hostlock_ctx_add_crl_file(self._ctx, _path(path)))
+
+    def set_verify_time(self, unix_seconds):
+        # type: (int) -> None
+        """Verifies for that moment in place of now."""
+        check(lib.hostlock_ctx_set_verify_time(self._ctx, int(unix_seconds)))
+
+    def connect(self, host, port, timeout=_DEFAULT_TIMEOUT):
+        # type: (Name, int, Optional[float]) -> Connection
+        """A connection to `port` of `host`: it is verified, or this raises. Resolving, connecting and the handshake take
+        no longer than `timeout` seconds; None waits for ever."""
+        check_words(host)
+        deadline = None if timeout is None else time.time() + timeout
+        name = host.decode("ascii") if isinstance(host, bytes) else host
+        try:
+            sock = socket.create_connection((name, port), timeout)
+        except socket.timeout:
+            words = u"nothing came of the connection to \"{}\" port {} within {:g} s".format(name, port, timeout or 0)
+            raise exception(Facts({"status": "HOSTLOCK_E_TIMEOUT", "code": -62, "host": name, "message": words}))
+        except (socket.error, UnicodeError) as error:
+            code = -60 if isinstance(error, (socket.gaierror, UnicodeError)) else -61
+            status = "HOSTLOCK_E_RESOLVE" if code == -60 else "HOSTLOCK_E_CONNECT"
+            words = u"cannot connect to \"{}\" port {}: {}".format(name, port, error)
+            raise _with_facts(ConnectError(1, str(words)), Facts({"status": status, "code": code, "host": name, "message": words}))
+        try:
+            left = None if deadline is None else max(deadline - time.time(), 0.001)
+            connection = self.wrap(sock, host, left)
+        except BaseException:
+            sock.close()
+            raise
+        connection.timeout = timeout
+        return connection
+
+    def wrap(self, sock, host, timeout=_DEFAULT_TIMEOUT):
+        # type: (socket.socket, Name, Optional[float]) -> Connection
+        """The same over a connected socket, which belongs to the connection from then on and becomes non-blocking."""
+        return Connection(self, sock, host, timeout)
+
+    def verify_chain(self, chain, host):
+        # type: (Bytes, Name) -> None
+        """Judges a chain as a handshake would, and raises where it is not valid for `host`. `chain` is PEM, the peer's own
+        certificate first, or one certificate as DER. Staples come with a handshake, and are missing here."""
+        chain = bytes(chain)
+        check(lib.hostlock_ctx_verify_chain(self._ctx, chain, len(chain), _words(host)))
+
+
+def check_words(host):
+    # type: (Name) -> None
+    """Raises for what is no host, before anything is resolved."""
+    room = ctypes.create_string_buffer(256)
+    check(lib.hostlock_host_normalize(_words(host), room, len(room)))
+
+
+def _with_facts(error, facts):
+    # type: (Error, Facts) -> Error
+    error.hostlock = facts
+    return error
+
+
+class Connection(object):
+    """A verified connection over a socket. It waits by itself, so that signals (Ctrl-C) take effect at once."""
+
+    def __init__(self, context, sock, host, timeout=_DEFAULT_TIMEOUT):
+        # type: (Context, socket.socket, Name, Optional[float]) -> None
+        self._conn = None  # type: Any
+        #: How many seconds a read or write waits; None for ever; 0 not at all (then `ssl.SSLWantReadError` is raised).
+        self.timeout = timeout
+        self._sock = sock
+        sock.setblocking(False)
+        found = place()
+        check(lib.hostlock_connect_fd(context._ctx, sock.fileno(), _words(host), ctypes.byref(found)))
+        self._conn = found.value
+        try:
+            self._until_done(lib.hostlock_handshake)
+        except BaseException:
+            self._free()
+            raise
+
+    def __enter__(self):
+        # type: () -> Connection
+        return self
+
+    def __exit__(self, kind, error, trace):
+        # type: (Optional[Type[BaseException]], Optional[BaseException], Optional[TracebackType]) -> None
+        self.close()
+
+    def __del__(self):
+        # type: () -> None
+        if lib is not None:
+            self._free()
+
+    def _free(self):
+        # type: () -> None
+        conn, self._conn = self._conn, None
+        if conn:
+            lib.hostlock_conn_free(conn)
+
+    def _live(self):
+        # type: () -> Any
+        if not self._conn:
+            raise ValueError("the connection is closed")
+        return self._conn
+
+    def _until_done(self, function, *arguments):
+        # type: (Any, *Any) -> int
+        deadline = None if self.timeout is None else time.time() + self.timeout
+        while True:
+            answer = function(self._live(), *arguments)  # type: int
+            if answer >= 0:
+                return answer
+            if answer not in (_WANT_READ, _WANT_WRITE):
+                raise_last()
+            self._wait(answer, deadline)
+
+    def _wait(self, wanted, deadline):
+        # type: (int, Optional[float]) -> None
+        left = None if deadline is None else deadline - time.time()
+        if self.timeout == 0:
+            raise ssl.SSLWantReadError() if wanted == _WANT_READ else ssl.SSLWantWriteError()
+        if left is not None and left <= 0:
+            raise exception(
+                Facts({"status": "HOSTLOCK_E_TIMEOUT", "code": -62, "message": "nothing came in time from the peer"})
+            )
+        poll = select.poll()
+        poll.register(self._sock.fileno(), select.POLLIN if wanted == _WANT_READ else select.POLLOUT)
+        poll.poll(None if left is None else int(left * 1000) + 1)
+
+    def recv(self, size=_AT_ONCE):
+        # type: (int) -> bytes
+        """Up to `size` bytes; b"" only where the peer ended the connection cleanly. Raises TruncatedError where it was cut."""
+        if size <= 0:
+            raise ValueError("a read of {} bytes".format(size))
+        room = ctypes.create_string_buffer(size)
+        got = self._until_done(lib.hostlock_read, room, size)
+        return room.raw[:got]
+
+    def recv_into(self, buffer):
+        # type: (Union[bytearray, memoryview]) -> int
+        """Reads into a buffer, and answers how many bytes came."""
+        room = (ctypes.c_char * len(buffer)).from_buffer(buffer)
+        return self._until_done(lib.hostlock_read, room, len(buffer)) if len(buffer) else 0
+
+    def read(self, size=-1):
+        # type: (int) -> bytes
+        """`size` bytes or, without a number, all until the peer's goodbye; fewer only where that comes first."""
+        parts, left = [], size  # type: Tuple[Any, int]
+        while left != 0:
+            part = self.recv(_AT_ONCE if left < 0 else min(left, _AT_ONCE))
+            if not part:
+                break
+            parts.append(part)
+            left -= len(part) if left > 0 else 0
+        return b"".join(parts)
+
+    def send(self, data):
+        # type: (Bytes) -> int
+        """Sends some of `data`, and answers how much."""
+        data = bytes(data)
+        return self._until_done(lib.hostlock_write, data, len(data)) if data else 0
+
+    def sendall(self, data):
+        # type: (Bytes) -> None
+        """Sends all of `data`."""
+        data = bytes(data)
+        while data:
+            data = data[self.send(data) :]
+
+    def pending(self):
+        # type: () -> int
+        """How many bytes can be read without waiting."""
+        return int(lib.hostlock_pending(self._live()))
+
+    def fileno(self):
+        # type: () -> int
+        """The descriptor, for poll or select."""
+        return self._sock.fileno()
+
+    def shutdown(self):
+        # type: () -> None
+        """Says goodbye; the peer's data can still be read."""
+        check(lib.hostlock_shutdown(self._live()))
+
+    def close(self):
+        # type: () -> None
+        """Says goodbye, if that is possible at once, and closes the socket."""
+        if self._conn:
+            lib.hostlock_shutdown(self._conn)
+            self._free()
+        self._sock.close()
+
+    def version(self):
+        # type: () -> Optional[str]
+        """Such as "TLSv1.3"."""
+        return _text(lib.hostlock_conn_version(self._live()))
+
+    def cipher(self):
+        # type: () -> Optional[str]
+        """Such as "TLS_AES_128_GCM_SHA256"."""
+        return _text(lib.hostlock_conn_cipher(self._live()))
+
+    def verified_host(self):
+        # type: () -> Optional[str]
+        """The host that the certificate was verified for."""
+        return _text(lib.hostlock_conn_verified_host(self._live()))
+
+    def peer_chain(self):
+        # type: () -> Optional[Text]
+        """The certificates that the peer sent, its own first, as PEM."""
+        return taken(lib.hostlock_conn_peer_chain(self._live()))
+
+    def info(self):
+        # type: () -> Dict[str, Any]
+        """What was agreed: "version", "cipher", "verified_host", "certificate" and more."""
+        return json.loads(taken(lib.hostlock_conn_info(self._live())) or "{}")  # type: ignore[no-any-return]
+
+
+def _text(found):
+    # type: (Optional[bytes]) -> Optional[str]
+    return found if found is None or isinstance(found, str) else found.decode("ascii")
+
+
+_shared = []  # type: list[Context]
+
+
+def _default():
+    # type: () -> Context
+    if not _shared:
+        _shared.append(Context())
+    return _shared[0]
+
+
+def connect(host, port, timeout=_DEFAULT_TIMEOUT, context=None):
+    # type: (Name, int, Optional[float], Optional[Context]) -> Connection
+    """A verified connection to `port` of `host`, by the system's roots unless `context` says otherwise."""
+    return (context or _default()).connect(host, port, timeout)
+
+
+def verify_chain(chain, host, context=None):
+    # type: (Bytes, Name, Optional[Context]) -> None
+    """Raises where a chain in memory is not valid for `host`. See `Context.verify_chain`."""
+    (context or _default()).verify_chain(chain, host)
+
+
+def certdata_to_pem(source, target, purpose="server-auth"):
+    # type: (Name, Name, str) -> None
+    """Writes the roots of a certdata.txt of Mozilla's as a PEM file. `purpose` is "server-auth", "email" or
+    "code-signing"."""
+    check(lib.hostlock_certdata_to_pem(_path(source), _path(target), _words(purpose)))

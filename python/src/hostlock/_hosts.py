@@ -1,0 +1,132 @@
+"""Which host a plain socket was connected to, and whether that still says whom a TLS connection over it must reach.
+
+It does while nothing has passed in the clear. Where something has, the socket may lead through a proxy that was told the
+true target, and the name of the proxy would vouch for anybody behind it. So the kernel's count of bytes is compared with
+what Python's own methods sent, and those must end with the command that begins TLS on the same host (STARTTLS)."""
+
+from __future__ import absolute_import
+
+import collections
+import fcntl
+import re
+import socket
+import struct
+import threading
+
+MYPY = False
+if MYPY:
+    from typing import Any, Optional, Text, Union
+
+_SO_COOKIE = 57
+_TCP_INFO = 11
+_SIOCOUTQ = 0x5411
+_BYTES_ACKED = 120  # in struct tcp_info
+_MOST = 10000
+_HEAD, _TAIL = 16, 64
+
+# "a1 STARTTLS", "STLS", "AUTH TLS" (FTP): what the last line in the clear says.
+_BEGINS_TLS = re.compile(br"(?:^|\n)(?:[^\s]{1,20} )?(?:STARTTLS|STLS|AUTH (?:TLS|SSL|TLS-C|TLS-P))\r?\n$", re.IGNORECASE)
+# HTTP's CONNECT, and the versions with which SOCKS begins.
+_NAMES_A_TARGET = re.compile(br"CONNECT |[\x04\x05]", re.IGNORECASE)
+
+
+class Plain(object):
+    """What is known of a socket before TLS."""
+
+    __slots__ = ("head", "host", "is_target", "sent", "tail")
+
+    def __init__(self, host, is_target):
+        # type: (bytes, bool) -> None
+        self.host = host
+        self.is_target = is_target
+        self.sent = 0
+        self.head = self.tail = b""
+
+
+_known = collections.OrderedDict()  # type: collections.OrderedDict[bytes, Plain]
+_lock = threading.Lock()
+
+
+def _cookie(sock):
+    # type: (Any) -> Optional[bytes]
+    """The kernel's number for this socket, which it gives to no other one."""
+    try:
+        return sock.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, 8)  # type: ignore[no-any-return]
+    except (OSError, IOError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def _passed(sock):
+    # type: (Any) -> Optional[int]
+    """How many bytes were given to the kernel to be sent; None where it does not say."""
+    try:
+        # In this order an acknowledgement between the two makes the sum too large, and never too small.
+        queued = struct.unpack("i", fcntl.ioctl(sock.fileno(), _SIOCOUTQ, b"\0\0\0\0"))[0]
+        told = sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 256)
+        acknowledged = struct.unpack_from("Q", told, _BYTES_ACKED)[0]
+    except (OSError, IOError, ValueError, TypeError, AttributeError, struct.error):
+        return None
+    # The first is for the SYN.
+    return max(queued + acknowledged - 1, 0)  # type: ignore[no-any-return]
+
+
+def encoded(host):
+    # type: (Union[bytes, bytearray, Text, None]) -> Optional[bytes]
+    """A host for the library; None where it is empty, or no ASCII."""
+    if isinstance(host, (bytes, bytearray)):
+        return bytes(host) or None
+    try:
+        return host.encode("ascii") or None if host else None
+    except (UnicodeError, AttributeError):
+        return None
+
+
+def note(sock, host, is_target=False):
+    # type: (Any, Any, bool) -> None
+    """Remembers where a socket was connected to; a host that cannot be checked is none. `is_target`: whoever says it told a
+    proxy of just that host, so that what passed in the clear does not matter."""
+    cookie, name = _cookie(sock), encoded(host)
+    if cookie is None:
+        return
+    with _lock:
+        _known.pop(cookie, None)
+        if name is not None:
+            _known[cookie] = Plain(name, is_target)
+        while len(_known) > _MOST:
+            _known.popitem(last=False)
+
+
+def sent(sock, data, count=None):
+    # type: (Any, Any, Optional[int]) -> None
+    """Remembers that a method of Python's sent `data`, or so many bytes of it, in the clear."""
+    if not _known:
+        return
+    plain = _known.get(_cookie(sock) or b"")
+    if plain is None:
+        return
+    try:
+        data = memoryview(data).tobytes()[:count]
+    except TypeError:
+        # The kernel has counted it, so the host counts no more.
+        return
+    with _lock:
+        plain.sent += len(data)
+        if len(plain.head) < _HEAD:
+            plain.head = (plain.head + data)[:_HEAD]
+        plain.tail = (plain.tail + data)[-_TAIL:]
+
+
+def of(sock):
+    # type: (Any) -> Optional[bytes]
+    """The host that a socket leads to, where that is certain."""
+    plain = _known.get(_cookie(sock) or b"")
+    if plain is None:
+        return None
+    if plain.is_target:
+        return plain.host
+    passed = _passed(sock)
+    if passed is None or passed > plain.sent:
+        return None
+    if passed == 0:
+        return plain.host
+    return None if _NAMES_A_TARGET.match(plain.head) or not _BEGINS_TLS.search(plain.tail) else plain.host

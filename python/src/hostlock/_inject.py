@@ -1,0 +1,314 @@
+"""`hostlock.inject()`: seals the process, and tells the seal which host each connection of Python's is for.
+
+The seal is libhostlock's: every `SSL_CTX` of the process verifies chain and host, whatever the program sets on it. Python's
+part is to name hosts that the program itself does not hand to OpenSSL (a numeric address, the target of `connect`), and
+to put the reason of a refusal into the exception. What names nothing here is refused there."""
+
+from __future__ import absolute_import
+
+import gc
+import socket
+import ssl
+import threading
+import warnings
+
+import _ssl
+
+from . import _hosts, _imports
+from ._errors import Error, Facts, add_facts, check, facts_at
+from ._library import IN_PLACE, find_conn, find_ctx, lib, mode, taken
+
+MYPY = False
+if MYPY:
+    from typing import Any, Callable, Iterable, Optional, Tuple, Union
+
+_lock = threading.Lock()
+_done = []  # type: list[str]
+
+# The class whose base is the one in C, whatever `ssl.SSLContext` has become by now.
+Standard = next(
+    (kind for kind in _ssl._SSLContext.__subclasses__() if kind.__module__ == "ssl"), ssl.SSLContext
+)  # type: Any
+
+
+def refuse_apart():
+    # type: () -> None
+    """Fails where the interpreter's OpenSSL is out of reach: nothing would be safer than before."""
+    if mode != IN_PLACE:
+        words = "this interpreter has an OpenSSL of its own inside ({}), which hostlock cannot reach".format(
+            ssl.OPENSSL_VERSION
+        )
+        hint = "use an interpreter that loads the system's libssl.so.3, or hostlock.connect, which does not need ssl"
+        error = Error(1, "hostlock: " + words)
+        add_facts(error, Facts({"status": "HOSTLOCK_E_FOREIGN_LIBSSL", "code": -8, "message": words, "hint": hint}))
+        raise error
+
+
+def inject(policy=None, report_only=None, allow=()):
+    # type: (Optional[str], Optional[str], Iterable[Tuple[str, str]]) -> None
+    """Makes every TLS connection of this process safe, for good: certificates must be valid, and for the host that was
+    asked for. Call it first; contexts that exist already are sealed too.
+
+    `report_only` is the reason why nothing is refused and everything reported (`hostlock.report()`). `allow` are exceptions,
+    each a pair of what ("host:NAME", "address:IP", "sha256:HEX") and why. Raises where the process cannot be sealed."""
+    refuse_apart()
+    with _lock:
+        for what, reason in allow:
+            check(lib.hostlock_insecure_seal_allow(_bytes(what), _bytes(reason)))
+        name = None if policy is None else _bytes(policy)
+        if report_only is None:
+            check(lib.hostlock_seal_process(name))
+        else:
+            check(lib.hostlock_insecure_seal_report_only(name, _bytes(report_only)))
+        _seal_what_exists()
+        watch()
+        if "contexts" not in _done:
+            _done.append("contexts")
+            name_hosts(Standard, _ssl._SSLContext)
+            for module, prepare in _OTHERS.items():
+                _imports.when_imported(module, prepare)
+
+
+def watch():
+    # type: () -> None
+    """Notes from now on where sockets are connected to, and puts the reasons of refusals into exceptions."""
+    if "sockets" not in _done:
+        _done.append("sockets")
+        kind = getattr(socket, "_socketobject", socket.socket)  # type: Any
+        _watch_connect(kind)
+        _watch_sends(kind)
+        _watch_create_connection()
+        _explain_refusals()
+
+
+def report():
+    # type: () -> dict[str, Any]
+    """What the seal has seen: contexts, connections, what was refused and why."""
+    import json  # noqa: PLC0415
+
+    found = taken(lib.hostlock_seal_report())
+    if found is None:
+        check(-1)
+    return json.loads(found or "{}")  # type: ignore[no-any-return]
+
+
+def _bytes(text):
+    # type: (Union[str, bytes]) -> bytes
+    return text if isinstance(text, bytes) else text.encode("utf-8")
+
+
+def _seal_what_exists():
+    # type: () -> None
+    """Contexts that were made before. One that is not found would stay open, so that is a failure."""
+    for found in gc.get_objects():
+        # Not by isinstance: it asks objects for their class, and lazy ones would wake up.
+        if issubclass(type(found), _ssl._SSLContext):
+            ctx = find_ctx(found)
+            if ctx is None:
+                check(-1)
+            check(lib.hostlock_seal_ctx(ctx))
+
+
+def _prepare_m2crypto(module):
+    # type: (Any) -> None
+    from . import m2crypto  # noqa: F401, PLC0415
+
+
+def _prepare_pyopenssl(module):
+    # type: (Any) -> None
+    from . import pyopenssl  # noqa: PLC0415
+
+    if not pyopenssl.is_within_reach():
+        words = "pyOpenSSL has an OpenSSL of its own inside, which hostlock.inject() does not reach: it is as it was"
+        warnings.warn(words, RuntimeWarning, stacklevel=2)
+
+
+# The libraries beside `ssl`, and what names the hosts of their connections.
+_OTHERS = {"M2Crypto.httpslib": _prepare_m2crypto, "M2Crypto.SSL.Connection": _prepare_m2crypto, "OpenSSL.SSL": _prepare_pyopenssl}
+
+
+# Hosts
+
+
+def _is_address(host):
+    # type: (Any) -> bool
+    """Whether it is an IP address, which SNI does not carry."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host if isinstance(host, str) else host.decode("ascii"))
+            return True
+        except (OSError, IOError, ValueError, AttributeError, TypeError):
+            pass
+    return False
+
+
+def _give(context, connection, host):
+    # type: (Any, Any, Optional[bytes]) -> None
+    """Names the host of a connection that names none itself. Where it cannot be given, the seal refuses the connection."""
+    if host is None:
+        return
+    conn = _conn_of(context, connection)
+    if conn is not None:
+        lib.hostlock_conn_set_fallback_host(conn, host)
+
+
+def _conn_of(context, connection):
+    # type: (Any, Any) -> Optional[int]
+    """The `SSL *` behind an object of `_ssl`; Python 3.6 has an SSLObject in between."""
+    inner = getattr(connection, "_sslobj", connection)
+    ctx = find_ctx(context)
+    return None if ctx is None or inner is None else find_conn(inner, ctx)
+
+
+def _name(context, connection, server_hostname, sock):
+    # type: (Any, Any, Any, Any) -> None
+    if not server_hostname:
+        _give(context, connection, _hosts.of(sock) if sock is not None else None)
+    elif _is_address(server_hostname):
+        _give(context, connection, _hosts.encoded(server_hostname))
+    # A DNS name is sent as SNI, which is what the seal goes by.
+
+
+def name_hosts(kind, base):
+    # type: (Any, Any) -> None
+    """Has a class of contexts name the host of each connection that it makes as `base` does."""
+
+    def _wrap_socket(self, sock, server_side=False, server_hostname=None, *rest, **more):
+        # type: (Any, Any, Any, Any, *Any, **Any) -> Any
+        connection = base._wrap_socket(self, sock, server_side, server_hostname, *rest, **more)
+        if not server_side:
+            _name(self, connection, server_hostname, sock)
+        return connection
+
+    kind._wrap_socket = _wrap_socket
+
+    if hasattr(base, "_wrap_bio"):
+
+        def _wrap_bio(self, incoming, outgoing, server_side=False, server_hostname=None, *rest, **more):
+            # type: (Any, Any, Any, Any, Any, *Any, **Any) -> Any
+            connection = base._wrap_bio(self, incoming, outgoing, server_side, server_hostname, *rest, **more)
+            if not server_side:
+                _name(self, connection, server_hostname, None)
+            return connection
+
+        kind._wrap_bio = _wrap_bio
+
+
+def _connected(sock, address):
+    # type: (Any, Any) -> None
+    """A socket was told to connect to `address`; where TLS lies on it already, the host is known only now."""
+    if not isinstance(address, tuple) or len(address) < 2:
+        return
+    _hosts.note(sock, address[0])
+    connection = getattr(sock, "_sslobj", None)
+    if connection is not None and not getattr(sock, "server_hostname", None):
+        _name(sock.context, connection, None, sock)
+
+
+def _watch_connect(kind):
+    # type: (Any) -> None
+    connect, connect_ex = kind.connect, kind.connect_ex
+
+    def connect_(self, address):
+        # type: (Any, Any) -> Any
+        # A handshake may follow at once, so the host is noted before anything can fail; a non-blocking socket raises.
+        try:
+            return connect(self, address)
+        finally:
+            _connected(self, address)
+
+    def connect_ex_(self, address):
+        # type: (Any, Any) -> Any
+        status = connect_ex(self, address)
+        _connected(self, address)
+        return status
+
+    connect_.__name__, connect_ex_.__name__ = "connect", "connect_ex"
+    kind.connect, kind.connect_ex = connect_, connect_ex_
+
+
+def _watch_sends(kind):
+    # type: (Any) -> None
+    """What Python sends in the clear. On Python 2 `send` belongs to each object, and stays unseen: the kernel counts it."""
+    send, sendall = getattr(kind, "send", None), kind.sendall
+    if isinstance(kind, type) and hasattr(socket, "_socketobject"):
+        send = None
+
+    def send_(self, data, *flags):
+        # type: (Any, Any, *Any) -> int
+        count = send(self, data, *flags)  # type: ignore[misc]
+        if type(self) is kind:
+            _hosts.sent(self, data, count)
+        return count  # type: ignore[no-any-return]
+
+    def sendall_(self, data, *flags):
+        # type: (Any, Any, *Any) -> Any
+        done = sendall(self, data, *flags)
+        if type(self) is kind:
+            _hosts.sent(self, data)
+        return done
+
+    send_.__name__, sendall_.__name__ = "send", "sendall"
+    if send is not None:
+        kind.send = send_
+    kind.sendall = sendall_
+
+
+def _watch_create_connection():
+    # type: () -> None
+    create_connection = socket.create_connection
+
+    def create_connection_(address, *rest, **more):
+        # type: (Any, *Any, **Any) -> Any
+        sock = create_connection(address, *rest, **more)
+        # It connected to a number; the name is what the caller knows.
+        _connected(sock, address)
+        return sock
+
+    create_connection_.__name__ = "create_connection"
+    socket.create_connection = create_connection_
+
+
+# Words
+
+
+def _explain(error, context, connection):
+    # type: (Any, Any, Any) -> None
+    """Puts the reason of a refusal into the exception that `ssl` raised for it."""
+    conn = _conn_of(context, connection)
+    facts = facts_at(lib.hostlock_conn_error(conn)) if conn is not None else None
+    if facts is None:
+        return
+    add_facts(error, facts)
+    message = facts.message if isinstance(facts.message, str) else facts.message.encode("utf-8")
+    reason = getattr(error, "reason", None) or "CERTIFICATE_VERIFY_FAILED"
+    words = "[SSL: {}] {}: {}".format(reason, reason.replace("_", " ").lower(), message)
+    error.args = (error.args[0] if error.args else 1, words)
+    error.strerror = words
+    if hasattr(error, "verify_message"):
+        error.verify_message = message
+
+
+def _explain_refusals():
+    # type: () -> None
+    kinds = [ssl.SSLSocket] + ([ssl.SSLObject] if hasattr(ssl, "SSLObject") else [])
+
+    def explaining(method):
+        # type: (Callable[..., Any]) -> Callable[..., Any]
+        def explained(self, *rest, **more):
+            # type: (Any, *Any, **Any) -> Any
+            try:
+                return method(self, *rest, **more)
+            except ssl.SSLError as error:
+                if not hasattr(error, "hostlock") and not isinstance(
+                    error, (ssl.SSLWantReadError, ssl.SSLWantWriteError, ssl.SSLZeroReturnError)
+                ):
+                    _explain(error, self.context, self._sslobj)
+                raise
+
+        explained.__name__ = method.__name__
+        explained.__doc__ = method.__doc__
+        return explained
+
+    for kind in kinds:  # type: Any
+        kind.do_handshake = explaining(kind.do_handshake)

@@ -1,0 +1,95 @@
+"""pyOpenSSL, safe in one context or, under `hostlock.inject()`, everywhere, where it uses the system's libssl (as Debian's
+does). To import this module names the hosts of connections that name none themselves, from the socket's `connect`."""
+
+from __future__ import absolute_import
+
+from OpenSSL import SSL
+from OpenSSL._util import ffi as _ffi
+from OpenSSL._util import lib as _openssl
+
+from . import _hosts, _inject
+from ._errors import check, explain
+from ._library import lib
+
+MYPY = False
+if MYPY:
+    from typing import Any, Optional, Text, Union
+
+_inject.watch()
+
+
+def is_within_reach():
+    # type: () -> bool
+    """Whether pyOpenSSL's OpenSSL is the one that hostlock uses; the one of the wheels of cryptography is not."""
+    return bool(lib.hostlock_check_libssl(_address(_openssl.TLS_method())) == 0)
+
+
+def harden(context, policy=None):
+    # type: (Any, Optional[str]) -> None
+    """Makes an `OpenSSL.SSL.Context` verify chain and host. Its callback goes on being called; it can refuse, never accept."""
+    check(lib.hostlock_check_libssl(_address(_openssl.TLS_method())))
+    name = None if policy is None else policy.encode("ascii")
+    check(lib.hostlock_harden(_address(context._context), name, None))
+
+
+def set_host(connection, host):
+    # type: (Any, Union[bytes, Text]) -> None
+    """Names the host that a connection must reach, before its handshake; a DNS name is sent as SNI."""
+    name = host if isinstance(host, bytes) else host.encode("utf-8")
+    if b"\0" in name:
+        raise ValueError("a NUL in the host {!r}".format(host))
+    check(lib.hostlock_check_libssl(_address(_openssl.TLS_method())))
+    check(lib.hostlock_conn_set_host(_address(connection._ssl), name))
+
+
+def _address(pointer):
+    # type: (Any) -> int
+    return int(_ffi.cast("uintptr_t", pointer))
+
+
+def _name(connection):
+    # type: (Any) -> None
+    """What the program names itself, now or later, comes before it."""
+    host = None if connection._socket is None else _hosts.of(connection._socket)
+    if host is not None:
+        lib.hostlock_conn_set_fallback_host(_address(connection._ssl), host)
+
+
+def _prepare(kind):
+    # type: (Any) -> None
+    connect, connect_ex = kind.connect, kind.connect_ex
+    set_connect_state, do_handshake = kind.set_connect_state, kind.do_handshake
+
+    def connect_(self, address):
+        # type: (Any, Any) -> Any
+        try:
+            return connect(self, address)
+        finally:
+            _name(self)
+
+    def connect_ex_(self, address):
+        # type: (Any, Any) -> Any
+        status = connect_ex(self, address)
+        _name(self)
+        return status
+
+    def set_connect_state_(self):
+        # type: (Any) -> None
+        set_connect_state(self)
+        _name(self)
+
+    def do_handshake_(self):
+        # type: (Any) -> Any
+        try:
+            return do_handshake(self)
+        except SSL.Error as error:
+            if not isinstance(error, (SSL.WantReadError, SSL.WantWriteError)):
+                explain(error, _address(self._ssl))
+            raise
+
+    kind.connect, kind.connect_ex = connect_, connect_ex_
+    kind.set_connect_state, kind.do_handshake = set_connect_state_, do_handshake_
+
+
+if is_within_reach():
+    _prepare(SSL.Connection)

@@ -1,0 +1,202 @@
+"""The Python package itself: its declarations are the header's, it loads one library and no other, and its own connections
+are verified, say why not in exceptions of `ssl`, and stop at once for a signal."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import socket
+import subprocess
+import sys
+import time
+import unittest
+from pathlib import Path
+
+from package import SOURCE, cast, interpreters, python
+from support import LONG_ENOUGH, Server, library, scratch
+from test_ctypes import POINTER, prototypes
+
+TALK = """
+from __future__ import print_function
+import hostlock, ssl, sys
+context = hostlock.Context()
+context.trust_file(sys.argv[2])
+try:
+    with context.connect(sys.argv[3], int(sys.argv[1]), timeout=20) as connection:
+        connection.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+        page = connection.read()
+        print("ok", connection.verified_host(), connection.version(), len(page) > 1000, connection.info()["policy"][:4])
+        assert "BEGIN CERTIFICATE" in connection.peer_chain() and connection.cipher().startswith("TLS_")
+except hostlock.CertificateError as error:
+    assert isinstance(error, ssl.CertificateError) and isinstance(error, ssl.SSLError) and str(error) == error.hostlock.message
+    print(error.hostlock.status)
+except hostlock.Error as error:
+    print(type(error).__name__, error.hostlock.status)
+"""
+
+
+class Core(unittest.TestCase):
+    def says(self, version: str, script: str, *arguments: str | Path, **environment: str) -> str:
+        ran = python(version, script, *arguments, **environment)
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        return ran.stdout.strip()
+
+    def test_what_the_package_declares_is_what_the_header_declares(self) -> None:
+        sys.path.insert(0, str(SOURCE))
+        self.addCleanup(sys.path.remove, str(SOURCE))
+        script = """
+from hostlock import _library
+for name, (answer, takes) in sorted(_library.FUNCTIONS.items()):
+    print(name, *[kind and kind.__name__ for kind in (answer, *takes)])
+"""
+        spoken = self.says("3.11", script)
+        declared = prototypes()
+        self.assertGreater(len(spoken.splitlines()), 30)
+        for line in spoken.splitlines():
+            name, *kinds = line.split()
+            answer, takes = declared[name]
+            expected = ["None" if kind is None else kind.__name__ for kind in (answer, *takes)]
+            # Text of the caller's may be bytes of any kind, and an error or a context is an address.
+            loose = {ctypes.c_char_p.__name__, POINTER.__name__}
+            agree = [one == other or {one, other} <= loose for one, other in zip(kinds, expected)]
+            self.assertTrue(all(agree) and len(kinds) == len(expected), f"{name}: {kinds} is not {expected}")
+
+    def test_every_interpreter_here_has_the_libssl_that_hostlock_uses(self) -> None:
+        for version in interpreters():
+            self.assertEqual(self.says(version, "import hostlock; print(hostlock.mode)"), "in place", version)
+
+    def test_a_library_that_is_named_and_cannot_be_used_is_an_error(self) -> None:
+        empty = scratch() / "empty.so"
+        empty.touch()
+        for named in (empty, scratch() / "missing.so", "libssl.so.3"):
+            for version in interpreters():
+                ran = python(version, "import hostlock", HOSTLOCK_LIBRARY=str(named))
+                self.assertNotEqual(ran.returncode, 0)
+                self.assertIn("ImportError: hostlock: ", ran.stderr)
+                self.assertIn(Path(named).name, ran.stderr)
+
+    def test_the_environment_names_no_library_to_a_program_that_ignores_it(self) -> None:
+        script = f"import sys; sys.path.insert(0, {str(SOURCE)!r}); import hostlock"
+        ran = subprocess.run(
+            [interpreters()["3.11"], "-I", "-c", script],
+            env={"HOSTLOCK_LIBRARY": "/nowhere/of-the-environment.so"},
+            capture_output=True,
+            text=True,
+            timeout=LONG_ENOUGH,
+            check=False,
+        )
+        self.assertNotIn("of-the-environment", ran.stderr)
+
+    def test_the_right_host_is_read_to_its_end_and_every_other_one_refused(self) -> None:
+        roots = cast().roots
+        for version in interpreters():
+            with self.subTest(version=version):
+                with Server(cast().right) as port:
+                    self.assertEqual(
+                        self.says(version, TALK, str(port), roots, "localhost"), "ok localhost TLSv1.3 True 2026"
+                    )
+                    self.assertEqual(self.says(version, TALK, str(port), roots, "127.0.0.1"), "HOSTLOCK_E_HOST_MISMATCH")
+                for why, pem in cast().false.items():
+                    with Server(pem) as port:
+                        self.assertEqual(self.says(version, TALK, str(port), roots, "localhost"), f"HOSTLOCK_E_{why}")
+
+    def test_what_is_no_host_and_where_nobody_is_are_told_apart(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as bound:
+            closed = bound.getsockname()[1]
+        rows = (
+            ("http://localhost/", "HOSTLOCK_E_BAD_HOST"),
+            ("", "HOSTLOCK_E_BAD_HOST"),
+            ("localhost", "ConnectError HOSTLOCK_E_CONNECT"),
+            ("nowhere.invalid", "ConnectError HOSTLOCK_E_RESOLVE"),
+        )
+        for host, expected in rows:
+            for version in interpreters():
+                with self.subTest(host=host, version=version):
+                    self.assertEqual(self.says(version, TALK, str(closed), cast().roots, host), expected)
+
+    def test_bad_arguments_are_errors_and_never_cut_short(self) -> None:
+        script = """
+import hostlock
+context = hostlock.Context()
+for call in (
+    lambda: hostlock.Context("2026-11\\0"),
+    lambda: context.trust_file("/etc/passwd\\0.pem"),
+    lambda: context.connect("localhost\\0.example", 443),
+    lambda: context.verify_chain(b"", "localhost\\0"),
+    lambda: hostlock.Context("2001-01"),
+    lambda: context.trust_file("/nowhere/at/all.pem"),
+    lambda: context.verify_chain(b"no certificate", "localhost"),
+    lambda: context.add_pin("sha256/short"),
+):
+    try:
+        call()
+        print("accepted")
+    except (ValueError, hostlock.Error) as error:
+        print(getattr(error, "hostlock", type(error).__name__))
+"""
+        for version in interpreters():
+            lines = self.says(version, script).splitlines()
+            self.assertEqual(lines[:4], ["ValueError"] * 4, version)
+            statuses = [line.split()[1].rstrip(":") for line in lines[4:]]
+            expected = ["HOSTLOCK_E_ARG", "HOSTLOCK_E_NOT_FOUND", "HOSTLOCK_E_BAD_PEM", "HOSTLOCK_E_ARG"]
+            self.assertEqual(statuses, expected, version)
+
+    def test_a_chain_in_memory_is_judged_like_a_servers(self) -> None:
+        script = """
+import hostlock, sys
+context = hostlock.Context()
+context.trust_file(sys.argv[2])
+chain = open(sys.argv[1], "rb").read()
+context.verify_chain(chain, "localhost")
+try:
+    context.verify_chain(chain, "other.example")
+except hostlock.CertificateError as error:
+    print(error)
+"""
+        for version in interpreters():
+            said = self.says(version, script, cast().right, cast().roots)
+            self.assertEqual(said, 'the certificate is for "localhost", not for "other.example"', version)
+
+    def test_a_silent_peer_ends_in_a_timeout_that_sockets_users_catch(self) -> None:
+        script = """
+import hostlock, socket, sys
+try:
+    hostlock.connect("localhost", int(sys.argv[1]), timeout=0.3)
+except socket.timeout as error:
+    print(error.hostlock.status)
+"""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            for version in interpreters():
+                said = self.says(version, script, str(silent.getsockname()[1]))
+                self.assertEqual(said, "HOSTLOCK_E_TIMEOUT", version)
+
+    def test_a_signal_ends_a_wait_at_once(self) -> None:
+        script = """
+import hostlock, sys
+print("waiting")
+sys.stdout.flush()
+try:
+    hostlock.connect("localhost", int(sys.argv[1]))
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            for version, path in interpreters().items():
+                with subprocess.Popen(
+                    [path, "-c", script, str(silent.getsockname()[1])],
+                    env={"PYTHONPATH": str(SOURCE), "HOSTLOCK_LIBRARY": str(library())},
+                    stdout=subprocess.PIPE,
+                    text=True,
+                ) as process:
+                    assert process.stdout is not None
+                    self.assertEqual(process.stdout.readline(), "waiting\n")
+                    silent.accept()[0].detach()
+                    time.sleep(0.2)
+                    process.send_signal(signal.SIGINT)
+                    before = time.monotonic()
+                    self.assertEqual(process.communicate(timeout=LONG_ENOUGH)[0], "interrupted\n", version)
+                    self.assertLess(time.monotonic() - before, 5, version)
+
+
+if __name__ == "__main__":
+    unittest.main()
