@@ -209,7 +209,7 @@ static void wrong_words(void)
     } rows[] = {
         {"GET / HTTP/1.1\r\n\r\n", 18, HOSTLOCK_E_PLAINTEXT, "plain HTTP"},
         {"EHLO client\r\n", 13, HOSTLOCK_E_PLAINTEXT, "EHLO client"},
-        {"\x0d\x0a\x0d\x0a\x00\x0d\x0aQUIT\x0a!", 13, HOSTLOCK_E_PROTOCOL, "0d 0a"},
+        {"\x0d\x0a\x0d\x0a\x00\x0d\x0aQUIT\x0a!", 13, HOSTLOCK_E_PLAINTEXT, "0d 0a"},
         {"", 0, HOSTLOCK_E_TRUNCATED, "before it said anything"},
         {"\x16\x03\x01", 3, HOSTLOCK_E_TRUNCATED, "in the middle of the handshake"},
     };
@@ -246,10 +246,10 @@ enum odd { OLD, OTHER_CIPHER, DISTRUSTFUL, NO_CERTIFICATE_HERE, ODDITIES };
 static void odd_clients(void)
 {
     static const struct { int status; const char *part, *hint; } rows[ODDITIES] = {
-        [OLD] = {HOSTLOCK_E_NO_COMMON_VERSION, "offers no version", "TLS 1.2"},
-        [OTHER_CIPHER] = {HOSTLOCK_E_NO_COMMON_CIPHER, "offers nothing that this server permits", "cipher suite"},
+        [OLD] = {HOSTLOCK_E_NO_COMMON_VERSION, "offers nothing newer than TLS 1.1", "TLS 1.2"},
+        [OTHER_CIPHER] = {HOSTLOCK_E_NO_COMMON_CIPHER, "offers no cipher suite that this server can take", "cipher suite"},
         [DISTRUSTFUL] = {HOSTLOCK_E_ALERT, "sent the alert unknown_ca", "does not trust the CA"},
-        [NO_CERTIFICATE_HERE] = {HOSTLOCK_E_STATE, "no certificate to show", "hostlock_ctx_add_cert_file"},
+        [NO_CERTIFICATE_HERE] = {HOSTLOCK_E_NO_COMMON_CIPHER, "this server has no certificate", "hostlock_ctx_add_cert_file"},
     };
     signal(SIGPIPE, SIG_IGN);
     for (enum odd odd = 0; odd < ODDITIES; odd++) {

@@ -28,7 +28,7 @@ static const struct {
     {"sends application data", SAYS("\x17\x03\x03\x00\x01x"), HOSTLOCK_E_PROTOCOL, HOSTLOCK_E_PROTOCOL},
     {"sends an unknown message", SAYS("\x16\x03\x03\x00\x04\x63\x00\x00\x00"), HOSTLOCK_E_PROTOCOL, HOSTLOCK_E_PROTOCOL},
     {"sends too long a record", SAYS("\x16\x03\x03\xff\xff_______"), HOSTLOCK_E_PROTOCOL, HOSTLOCK_E_PROTOCOL},
-    {"speaks plain text", SAYS("220 mail.example ESMTP\r\n"), HOSTLOCK_E_PROTOCOL, HOSTLOCK_E_PROTOCOL},
+    {"speaks plain text", SAYS("220 mail.example ESMTP\r\n"), HOSTLOCK_E_PLAINTEXT, HOSTLOCK_E_PLAINTEXT},
     {"sends the alert handshake_failure", SAYS("\x15\x03\x03\x00\x02\x02\x28"), HOSTLOCK_E_NO_COMMON_CIPHER, HOSTLOCK_E_PROTOCOL},
     {"sends the alert unrecognized_name", SAYS("\x15\x03\x03\x00\x02\x02\x70"), HOSTLOCK_E_ALERT, HOSTLOCK_E_PROTOCOL},
     {"sends an alert that nobody knows", SAYS("\x15\x03\x03\x00\x02\x02\xfe"), HOSTLOCK_E_ALERT, HOSTLOCK_E_PROTOCOL},

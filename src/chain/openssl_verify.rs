@@ -118,6 +118,7 @@ impl Reviewer for Review<'_> {
     }
 
     fn knows_signatures(&self, context: StoreCtx<'_>) -> bool {
+        crate::nets::here!("known signatures");
         self.signatures.is_some_and(|signatures| signatures.are_known(context))
     }
 

@@ -7,7 +7,7 @@ use openssl::x509::{X509, X509Ref, X509VerifyResult};
 use crate::chain::rules::{Place, Rules};
 use crate::error::{Error, Result, Status};
 use crate::libssl::certificate::signature_bits;
-use crate::libssl::certificate_words::{issuer_of, subject_of};
+use crate::libssl::certificate_words::{issuer_of, subject_text};
 use crate::policy::{Check, Policy};
 use crate::x509::certificate::Certificate;
 
@@ -35,12 +35,12 @@ pub fn chain(leaf: &X509, others: Vec<X509>, origin: &str) -> Result<Vec<X509>> 
     match last {
         Some(last) if is_ca(stranger) => Err(Error::new(
             Status::EMissingIntermediate,
-            format!("the chain in {origin} has a gap: {}, which issued {}, is not in it, but {} is", issuer_of(last), subject_of(last), subject_of(stranger)),
+            format!("the chain in {origin} has a gap: {}, which issued {}, is not in it, but {} is", issuer_of(last), subject_text(last), subject_text(stranger)),
         )
         .with_hint("add the missing certificate, or take out what stands above it")),
         _ => Err(Error::new(
             Status::EBadCertificate,
-            format!("{origin} holds the certificate of {}, which is no part of the chain of {}", subject_of(stranger), subject_of(leaf)),
+            format!("{origin} holds the certificate of {}, which is no part of the chain of {}", subject_text(stranger), subject_text(leaf)),
         )
         .with_hint("the certificate of this side stands first, and behind it only those of the CAs above it")),
     }
@@ -74,11 +74,11 @@ pub fn fitting(leaf: &X509, keys: Vec<PKey<Private>>, others: &[X509], origin: &
     let belongs = |key: &PKey<Private>, to: &X509Ref| to.public_key().is_ok_and(|public| public.public_eq(key));
     let of_another = keys.iter().find_map(|key| others.iter().find(|other| belongs(key, other)));
     let hint = match of_another {
-        Some(other) => format!("it is that of {}: put that certificate first", subject_of(other)),
+        Some(other) => format!("it is that of {}: put that certificate first", subject_text(other)),
         None => "name the key that the certificate was requested with; after a renewal both files must be new".to_owned(),
     };
     keys.into_iter().find(|key| belongs(key, leaf)).ok_or_else(|| {
-        Error::new(Status::EKeyMismatch, format!("the private key is not that of {}, the first certificate in {origin}", subject_of(leaf)))
+        Error::new(Status::EKeyMismatch, format!("the private key is not that of {}, the first certificate in {origin}", subject_text(leaf)))
             .with_hint(hint)
     })
 }
@@ -88,7 +88,7 @@ pub fn leaf(leaf: &X509Ref, origin: &str) -> Result<()> {
     if !is_ca(leaf) {
         return Ok(());
     }
-    Err(Error::new(Status::EBadCertificate, format!("{}, the first certificate in {origin}, is a CA's", subject_of(leaf))).with_hint(
+    Err(Error::new(Status::EBadCertificate, format!("{}, the first certificate in {origin}, is a CA's", subject_text(leaf))).with_hint(
         "put this side's own certificate first, before those of the CAs; openssl req -x509 makes one that is no CA's with \
          -addext basicConstraints=critical,CA:FALSE",
     ))
@@ -99,16 +99,16 @@ pub fn strength(leaf: &X509Ref, others: &[X509], policy: &Policy) -> Result<()> 
     let all = std::iter::once(leaf).chain(others.iter().map(|other| &**other));
     for certificate in all {
         let der = certificate.to_der().map_err(|_| Error::new(Status::EInternal, "OpenSSL could not encode the certificate"))?;
-        let unreadable = |_| Error::new(Status::EBadCertificate, format!("the certificate of {} is not valid DER", subject_of(certificate)));
+        let unreadable = |_| Error::new(Status::EBadCertificate, format!("the certificate of {} is not valid DER", subject_text(certificate)));
         let read = Certificate::parse(&der).map_err(unreadable)?;
         let rules = Rules::new([Check::KeyKind].iter(), None);
         if let Err(breach) = rules.check(&read, Place::Leaf) {
-            let what = format!("the certificate of {} {}", subject_of(certificate), breach.what);
+            let what = format!("the certificate of {} {}", subject_text(certificate), breach.what);
             return Err(Error::new(breach.status, what).with_hint("peers refuse it; have it issued anew for a stronger key"));
         }
         let bits = signature_bits(certificate).filter(|bits| *bits < policy.security_bits);
         if let (Some(bits), false) = (bits, is_self_issued(certificate)) {
-            let what = format!("the certificate of {} has a signature of {bits} bits of strength, which is too weak", subject_of(certificate));
+            let what = format!("the certificate of {} has a signature of {bits} bits of strength, which is too weak", subject_text(certificate));
             return Err(Error::new(Status::EWeakSignature, what).with_hint("peers refuse it; have it issued anew, with SHA-256"));
         }
     }

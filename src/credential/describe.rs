@@ -7,7 +7,7 @@ use crate::chain::rules::{Place, Purpose, Rules};
 use crate::credential::Shown;
 use crate::json::{Object, hex};
 use crate::libssl::certificate;
-use crate::libssl::certificate_words::{issuer_of, subject_of};
+use crate::libssl::certificate_words::{issuer_of, subject_of, subject_text};
 use crate::moment;
 use crate::policy::Policy;
 use crate::role::Role;
@@ -57,7 +57,7 @@ fn key_words(shown: &Shown) -> String {
 fn warn(shown: &Shown, (policy, role): (&Policy, Role), now: i64, der: &[u8], is_nameless: bool, warnings: &mut Vec<String>) {
     let all = std::iter::once(&shown.leaf).chain(&shown.others);
     for certificate in all {
-        let who = subject_of(certificate);
+        let who = subject_text(certificate);
         match moment::unix_seconds(certificate.not_after()) {
             Some(until) if until < now => warnings.push(format!("the certificate of {who} has expired, on {}", moment::text(until))),
             _ => {}
@@ -67,7 +67,7 @@ fn warn(shown: &Shown, (policy, role): (&Policy, Role), now: i64, der: &[u8], is
             _ => {}
         }
     }
-    let who = subject_of(&shown.leaf);
+    let who = subject_text(&shown.leaf);
     let purpose = match role {
         Role::Server => Purpose::Server,
         Role::Client => Purpose::Client,

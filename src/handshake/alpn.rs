@@ -19,6 +19,7 @@ impl Callback for Choose {
     const CLOSED: Choice = Choice::Refuse;
 
     fn answer(offer: Offer<'_>) -> Choice {
+        crate::nets::here!("alpn");
         let Some(guard) = Guard::of_conn(offer.conn) else { return Choice::Refuse };
         let own = guard.settings().alpn.clone();
         choose(&own, offer.list)

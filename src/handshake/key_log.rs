@@ -51,6 +51,7 @@ impl Callback for Write {
     const CLOSED: () = ();
 
     fn answer(line: Line<'_>) {
+        crate::nets::here!("key log");
         let Some(log) = Guard::of_conn(line.conn).and_then(|guard| guard.settings().key_log.clone()) else { return };
         log.append(line.text.to_bytes());
         if let Some(own) = log.of_program {

@@ -267,7 +267,7 @@ pub fn no_own_certificate(peer: &str) -> Error {
         Status::ENoCommonCipher,
         format!("this server has no certificate, so it has no cipher suite in common with {peer}"),
     )
-    .with_hint("the client is not to blame: set one with SSL_CTX_use_certificate_chain_file, and its key")
+    .with_hint("the client is not to blame: set one with hostlock_ctx_add_cert_file, or with SSL_CTX_use_certificate_chain_file and its key")
 }
 
 /// Whether a server that has no certificate fails so.

@@ -30,6 +30,7 @@ impl Callback for Choose {
     const CLOSED: Answer = Answer::Refuse(INTERNAL_ERROR);
 
     fn answer(conn: Conn<'_>) -> Answer {
+        crate::nets::here!("server names");
         let (Ok(state), Some(guard)) = (ConnectionState::ensure(conn), Guard::of_conn(conn)) else { return Choose::CLOSED };
         let error = match choose(conn, guard, state) {
             Ok(()) => return Answer::GoOn,

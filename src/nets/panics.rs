@@ -15,7 +15,8 @@ use super::switches::recorded;
 use crate::error::Status;
 use crate::guard::Family;
 use crate::handshake::hooks::TRIPWIRE;
-use crate::libssl::sys;
+use crate::handshake::key_log;
+use crate::libssl::{Ctx, sys};
 use crate::policy::{Choice, Policy};
 use crate::seal;
 
@@ -150,6 +151,60 @@ fn a_panic_while_a_server_judges_its_client_refuses() {
             }
         }
     }
+}
+
+#[test]
+fn a_panic_where_a_server_chooses_by_the_hello_ends_the_handshake() {
+    let world = World::new();
+    for version in VERSIONS {
+        for name in ["alpn", "server names"] {
+            let (client, server) = (world.plain_client(version), world.guarded_server());
+            // SAFETY: the context is live and this thread's alone.
+            let ctx = unsafe { Ctx::live(server.as_ptr()) };
+            crate::context::alpn::set(ctx, guard(&server), "alpn", || Ok("h2".to_owned())).unwrap();
+            crate::handshake::server_names::install(ctx);
+            let run = || {
+                let mut pair = Pair::new(&client, &server);
+                pair.client.set_alpn_protos(b"\x02h2").unwrap();
+                pair
+            };
+            assert_passes(&run().run(), &[name]);
+            let pair = run();
+            let (outcome, panics) = panicking(&[name], 0, || pair.run());
+            assert!(panics > 0 && !outcome.complete && outcome.passed == 0, "{name}, {version:?}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn a_panic_where_known_signatures_are_looked_for_leaves_the_check_to_openssl() {
+    let (world, other) = (World::new(), World::new());
+    let server = world.plain_server(SslVersion::TLS1_3);
+    for (client, is_trusted) in [(world.client(), true), (other.client(), false)] {
+        // What was met before is remembered.
+        Pair::for_host(&world.client(), &server).run();
+        let pair = Pair::for_host(&client, &server);
+        let (outcome, panics) = panicking(&["known signatures"], 0, || pair.run());
+        assert_eq!((panics > 0, outcome.complete), (is_trusted, is_trusted), "{outcome:?}");
+        assert_eq!(outcome.passed > 0, is_trusted, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_panic_while_secrets_are_written_loses_them_and_no_more() {
+    let world = World::new();
+    let client = world.client();
+    let path = std::env::temp_dir().join(format!("hostlock-nets-{}", std::process::id()));
+    // SAFETY: the context is live and this thread's alone.
+    let ctx = unsafe { Ctx::live(client.as_ptr()) };
+    let wish = || Ok(key_log::Wish { path: &path, reason: "a test" });
+    key_log::write_to(ctx, guard(&client), "key log", wish).unwrap();
+    let pair = Pair::for_host(&client, &world.plain_server(SslVersion::TLS1_3));
+    let (outcome, panics) = panicking(&["key log"], 0, || pair.run());
+    let written = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert!(panics > 0 && written.is_empty());
+    assert_passes(&outcome, &["key log"]);
 }
 
 // OpenSSL 4.0 finds nothing wrong with the last second, so nothing is asked there.

@@ -7,16 +7,20 @@ use std::path::{Path, PathBuf};
 
 /// The hooks that panic in a test of `panics`.
 const PANICKING: &[&str] = &[
+    "alpn",
     "cert_verify",
     "cert_verify arms",
     "chain verify callback",
     "client_hello",
     "info",
+    "key log",
+    "known signatures",
     "observer hears of a refusal",
     "ocsp_status",
     "seal constructor",
     "security",
     "security asks the program",
+    "server names",
     "store lookup",
     "transport read",
     "transport write",
@@ -35,6 +39,8 @@ const UNPROVED: &[&str] =
 const CALLED_FROM_C: &[&str] = &[
     "add", // for the loader's list of images
     "cert_verify",
+    "check_signatures",
+    "choose",
     "client_hello",
     "construct",
     "control", // of the transport: answers from fields
@@ -43,7 +49,9 @@ const CALLED_FROM_C: &[&str] = &[
     "end",
     "free", // of ex_data
     "get_issuer",
+    "hello",
     "info",
+    "key_log",
     "lookup_certs",
     "may_have_issued", // of paths by key: compares what libcrypto answers
     "read",
@@ -60,6 +68,8 @@ const CALLED_FROM_C: &[&str] = &[
 
 /// The types that answer libssl, each with the hook that panics for it in a test of `panics`.
 const ANSWERING: &[(&str, &str)] = &[
+    ("Choose", "alpn"),
+    ("Choose", "server names"),
     ("Construct", "seal constructor"),
     ("Decide", "security"),
     ("DecideWithApplication", "security asks the program"),
@@ -71,6 +81,7 @@ const ANSWERING: &[(&str, &str)] = &[
     ("Tripwire", "tripwire"),
     ("Undecided", "tripwire"),
     ("Verify", "cert_verify"),
+    ("Write", "key log"),
 ];
 
 /// How many times a panic is stopped: at the border of the C ABI (two), at the one place behind which all callbacks stand, and
