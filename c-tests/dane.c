@@ -2,11 +2,15 @@
  * A program that switches DANE on (RFC 6698, RFC 7671) asks for more: a server whose key is in none of its TLSA records is
  * refused, as by plain OpenSSL. A record that fits takes nothing back: chain and host are verified all the same.
  */
+#define _POSIX_C_SOURCE 200809L
 #include "support.h"
 
-#include <string.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 
 struct record {
     unsigned char usage;
@@ -54,6 +58,37 @@ static void meet(enum who who, int version, const struct record *record, int (*c
     server_free(server);
 }
 
+/* A hardened context of a program that loaded no CA. */
+static void rest_on_the_systems_roots(void)
+{
+    char path[] = "/tmp/hostlock-dane-XXXXXX";
+    int fd = mkstemp(path);
+    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+    need(file != NULL && PEM_write_X509(file, trusted_ca()) == 1 && fclose(file) == 0, "no file of roots");
+    setenv("SSL_CERT_FILE", path, 1);
+    static const struct record others = {3, 0, 0};
+    const struct record *const records[] = {NULL, &others};
+    for (int i = 0; i < 2; i++) {
+        struct server *server = server_new(&(struct manner){.identity = identity(RIGHT)});
+        SSL_CTX *ctx = plain_context();
+        need(SSL_CTX_dane_enable(ctx) == 1 && hostlock_harden(ctx, NULL, RIGHT_HOST) == 0, "hostlock_harden");
+        SSL *ssl = SSL_new(ctx);
+        need(SSL_dane_enable(ssl, RIGHT_HOST) == 1, "SSL_dane_enable");
+        if (records[i] != NULL)
+            add(ssl, records[i], RIGHT);
+        struct outcome outcome;
+        converse(ssl, server, &outcome);
+        if (records[i] == NULL)
+            claim_passes(&outcome, "the system's roots stand in with DANE as without it");
+        else
+            claim_refused(&outcome, HOSTLOCK_E_PIN_MISMATCH, "and a record of another key counts there");
+        SSL_free(ssl);
+        SSL_CTX_free(ctx);
+        server_free(server);
+    }
+    unlink(path);
+}
+
 int main(void)
 {
     static const struct record fitting[] = {{0, 1, 1}, {1, 0, 1}, {2, 1, 1}, {3, 0, 1}};
@@ -79,6 +114,7 @@ int main(void)
         meet(SELF_SIGNED, version, &fitting[3], gives_in, &outcome);
         claim_refused(&outcome, HOSTLOCK_E_SELF_SIGNED, "%s: whatever the program's callback says", tls);
     }
+    rest_on_the_systems_roots();
     forget_identities();
     return finish();
 }

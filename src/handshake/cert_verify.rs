@@ -266,11 +266,13 @@ fn ask_cert_verify(
         .with_x509_code(if code == ffi::X509_V_OK { ffi::X509_V_ERR_APPLICATION_VERIFICATION } else { code }))
 }
 
-/// Only OpenSSL's own verification knows the records, and it asks the program's verify callback.
+/// Only OpenSSL's own verification knows the records, and it asks the program's verify callback. It is given the anchor
+/// that was found: the program's store need not hold it.
 fn ask_dane(store_ctx: StoreCtx<'_>, answer: &std::result::Result<Vec<X509>, Refusal>) -> Result<()> {
     let Ok(chain) = answer else { return Ok(()) };
+    let anchor = verification::stack(chain.last().map_or(&[], std::slice::from_ref))?;
     store_ctx.take_chain();
-    let accepted = store_ctx.verify() > 0;
+    let accepted = store_ctx.verify_under(&anchor) > 0;
     give_chain(store_ctx, chain);
     if accepted {
         return Ok(());
