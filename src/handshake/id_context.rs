@@ -119,6 +119,9 @@ fn compute(conn: Conn<'_>, guard: &Guard, wanted: Option<&ExpectedHost>, of_prog
         wanted.describe(|bytes| names.extend_from_slice(bytes));
     }
     part(&names);
+    let mut wishes = Vec::with_capacity(32);
+    session::wishes(conn, guard).describe(|bytes| wishes.extend_from_slice(bytes));
+    part(&wishes);
     part(of_program);
     hash.finish()
 }
