@@ -89,6 +89,34 @@ static void rest_on_the_systems_roots(void)
     unlink(path);
 }
 
+/* The session of one connection, offered by another that has these records. */
+static void resume(int version, const struct record *first, const struct record *second, struct outcome *outcome)
+{
+    struct server *server = server_new(&(struct manner){.identity = identity(RIGHT), .version = version});
+    SSL_CTX *ctx = client_context();
+    need(SSL_CTX_dane_enable(ctx) == 1, "SSL_CTX_dane_enable");
+    SSL_SESSION *session = NULL;
+    for (int round = 0; round < 2; round++) {
+        const struct record *record = round == 0 ? first : second;
+        SSL *ssl = client_connection(ctx, NULL);
+        /* As SSL_dane_enable does: by the names alone no connection differs from the other. */
+        need(SSL_set1_host(ssl, RIGHT_HOST) == 1, "SSL_set1_host");
+        if (record != NULL) {
+            need(SSL_dane_enable(ssl, RIGHT_HOST) == 1, "SSL_dane_enable");
+            add(ssl, record, RIGHT);
+        }
+        if (session != NULL)
+            need(SSL_set_session(ssl, session) == 1, "SSL_set_session");
+        converse(ssl, server, outcome);
+        SSL_SESSION_free(session);
+        session = SSL_get1_session(ssl);
+        SSL_free(ssl);
+    }
+    SSL_SESSION_free(session);
+    SSL_CTX_free(ctx);
+    server_free(server);
+}
+
 int main(void)
 {
     static const struct record fitting[] = {{0, 1, 1}, {1, 0, 1}, {2, 1, 1}, {3, 0, 1}};
@@ -107,6 +135,12 @@ int main(void)
                           usage);
             claim(outcome.verify_result == X509_V_ERR_DANE_NO_MATCH, "%s: and OpenSSL's number says so", tls);
         }
+        resume(version, NULL, NULL, &outcome);
+        claim(outcome.got == 4 && outcome.resumed, "%s: a session is resumed without DANE", tls);
+        resume(version, &fitting[3], &fitting[3], &outcome);
+        claim(outcome.got == 4 && outcome.resumed, "%s: and with it", tls);
+        resume(version, NULL, &others[3], &outcome);
+        claim_refused(&outcome, HOSTLOCK_E_PIN_MISMATCH, "%s: one of before it was switched on is not", tls);
         meet(IMPOSTOR, version, &fitting[3], NULL, &outcome);
         claim_refused(&outcome, HOSTLOCK_E_HOST_MISMATCH, "%s: a record does not stand for the host", tls);
         meet(SELF_SIGNED, version, &fitting[3], NULL, &outcome);

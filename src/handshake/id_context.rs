@@ -120,7 +120,7 @@ fn compute(conn: Conn<'_>, guard: &Guard, wanted: Option<&ExpectedHost>, of_prog
     }
     part(&names);
     let mut wishes = Vec::with_capacity(32);
-    session::wishes(conn, guard).describe(|bytes| wishes.extend_from_slice(bytes));
+    session::describe_wishes(conn, guard, |bytes| wishes.extend_from_slice(bytes));
     part(&wishes);
     part(of_program);
     hash.finish()

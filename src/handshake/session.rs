@@ -21,7 +21,7 @@ pub fn compute(conn: Conn<'_>, guard: &Guard, generation: u64, wanted: &Expected
     meaning.extend_from_slice(&store.to_be_bytes());
     meaning.extend_from_slice(guard.policy.name.as_bytes());
     wanted.describe(|bytes| meaning.extend_from_slice(bytes));
-    wishes(conn, guard).describe(|bytes| meaning.extend_from_slice(bytes));
+    describe_wishes(conn, guard, |bytes| meaning.extend_from_slice(bytes));
     // Where another thread looks just now, nobody waits.
     let mut last = guard.last_mark.0.try_lock().ok();
     if let Some(Some((known, mark))) = last.as_deref()
@@ -39,13 +39,16 @@ pub fn compute(conn: Conn<'_>, guard: &Guard, generation: u64, wanted: &Expected
     mark
 }
 
-/// What the program asks of certificates on `conn` through OpenSSL.
-pub fn wishes<'a>(conn: Conn<'a>, guard: &Guard) -> Wishes<'a> {
+/// Feeds what the program asks of certificates on `conn` through OpenSSL to a session's mark. Of DANE it is only known
+/// whether it is switched on.
+pub fn describe_wishes(conn: Conn<'_>, guard: &Guard, mut sink: impl FnMut(&[u8])) {
     let wishes = Wishes::read(conn.param()).at_level(conn.security_level().max(guard.policy.security_level));
-    match conn.effective_store() {
+    let wishes = match conn.effective_store() {
         Some(store) => wishes.and(Wishes::read(store::param(store))),
         None => wishes,
-    }
+    };
+    sink(&[conn.has_dane().into()]);
+    wishes.describe(sink);
 }
 
 /// What a client's session bears: when it ends, in Unix seconds, and what it was verified for. The end needs no secret: the
