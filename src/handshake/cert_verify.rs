@@ -95,6 +95,9 @@ fn verify(store_ctx: StoreCtx<'_>) -> Result<Answer> {
         .ok_or_else(|| Error::new(Status::EState, "the context of this connection is not hostlock's any more"))?;
     state.known().guard = Some(guard.share());
     let role = guard.role_on(conn);
+    if guard.regime() != Regime::ReportOnly {
+        guard.check_side(conn)?;
+    }
     match guard.regime() {
         Regime::Own | Regime::Hardened => {}
         Regime::Sealed if role == Role::Server && !client_certificate::names_client(guard, Some(state)) => {
