@@ -99,4 +99,20 @@ impl<'a> Wishes<'a> {
     pub fn auth_level(self) -> c_int {
         self.auth_level
     }
+
+    /// Feeds all of it to a session's mark, each part with its length before it.
+    pub fn describe(self, mut sink: impl FnMut(&[u8])) {
+        let (flags, depth) = (self.flags(), self.depth.unwrap_or(-1));
+        let (purpose, trust) = self.asked.map_or((-1, -1), |asked| (asked.purpose, asked.trust));
+        sink(&flags.to_be_bytes());
+        for number in [depth, self.auth_level, purpose, trust] {
+            sink(&number.to_be_bytes());
+        }
+        if let Some(policies) = self.asked.and_then(|asked| asked.policies) {
+            policies.each(|policy| {
+                sink(&(policy.len() as u64).to_be_bytes());
+                sink(policy);
+            });
+        }
+    }
 }

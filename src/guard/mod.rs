@@ -274,6 +274,16 @@ impl Guard {
         }
     }
 
+    /// Refuses a connection that goes out from a context that only serves (`SSL_set_ssl_method`): its settings and hooks
+    /// judge clients.
+    pub fn check_side(&self, conn: Conn<'_>) -> Result<()> {
+        if self.role == Role::Server && !self.either_side && !conn.is_server() {
+            return Err(Error::new(Status::EState, "this connection goes out, but its context was made to serve")
+                .with_hint("make it from a context of hostlock_client_new, TLS_client_method or TLS_method"));
+        }
+        Ok(())
+    }
+
     /// Who made the context.
     pub fn regime(&self) -> Regime {
         Regime::of_byte(self.regime.load(Ordering::Acquire))

@@ -22,6 +22,7 @@ use crate::handshake::hooks::{self, Verify};
 use crate::handshake::{client_certificate, ech, expected_host, learned, outcome, session, session_end, start};
 use crate::host::{Reference, ExpectedHost};
 use crate::libssl::callback::{self, Callback};
+use crate::libssl::certificate_words::code_text;
 use crate::libssl::layout::CertVerify;
 use crate::libssl::queue::{self, Quiet};
 use crate::libssl::verification::OutOfMemory;
@@ -96,6 +97,9 @@ fn verify(store_ctx: StoreCtx<'_>) -> Result<Answer> {
         .ok_or_else(|| Error::new(Status::EState, "the context of this connection is not hostlock's any more"))?;
     state.known().guard = Some(guard.share());
     let role = guard.role_on(conn);
+    if guard.regime() != Regime::ReportOnly {
+        guard.check_side(conn)?;
+    }
     match guard.regime() {
         Regime::Own | Regime::Hardened => {}
         Regime::Sealed if role == Role::Server && !client_certificate::names_client(guard, Some(state)) => {
@@ -240,8 +244,8 @@ fn give_chain(store_ctx: StoreCtx<'_>, chain: &[X509]) {
     }
 }
 
-/// Asks the application as libssl would: its certificate verify callback alone where it has one, else its verify
-/// callback, which is shown the chain.
+/// Asks the application as libssl would: its certificate verify callback alone where it has one, else the records of DANE
+/// where it switched that on, else its verify callback, which is shown the chain.
 fn ask_application(
     store_ctx: StoreCtx<'_>,
     conn: Conn<'_>,
@@ -251,6 +255,7 @@ fn ask_application(
     let own = *guard.app_cert_verify();
     match own {
         Some(own) => ask_cert_verify(store_ctx, own, answer),
+        None if answer.is_ok() && conn.has_dane() => ask_dane(store_ctx, answer),
         None => ask_verify(store_ctx, conn, answer),
     }
 }
@@ -271,6 +276,34 @@ fn ask_cert_verify(
     let code = store_ctx.error();
     Err(Error::new(Status::EApplicationRefused, "the application's own certificate verify callback refused the chain")
         .with_x509_code(if code == ffi::X509_V_OK { ffi::X509_V_ERR_APPLICATION_VERIFICATION } else { code }))
+}
+
+/// Only OpenSSL's own verification knows the records, and it asks the program's verify callback. It is given the anchor
+/// that was found: the program's store need not hold it.
+fn ask_dane(store_ctx: StoreCtx<'_>, answer: &std::result::Result<Vec<X509>, Refusal>) -> Result<()> {
+    let Ok(chain) = answer else { return Ok(()) };
+    let anchor = verification::stack(chain.last().map_or(&[], std::slice::from_ref))?;
+    store_ctx.take_chain();
+    let accepted = store_ctx.verify_under(&anchor) > 0;
+    give_chain(store_ctx, chain);
+    if accepted {
+        return Ok(());
+    }
+    let code = store_ctx.error();
+    Err(if code == ffi::X509_V_ERR_DANE_NO_MATCH {
+        Error::new(Status::EPinMismatch, "the chain fits none of the TLSA records that the program added (DANE, RFC 6698)")
+            .with_hint("ask the owner of the server's DNS zone to publish a record for its certificate")
+            .with_x509_code(code)
+    } else {
+        Error::new(
+            Status::EApplicationRefused,
+            format!(
+                "the program switched DANE on, and then OpenSSL's own verification counts too: {}",
+                code_text(code)
+            ),
+        )
+        .with_x509_code(if code == ffi::X509_V_OK { ffi::X509_V_ERR_APPLICATION_VERIFICATION } else { code })
+    })
 }
 
 /// Shows the application's verify callback the chain as libssl would: from the anchor down, or at the failure.

@@ -121,6 +121,9 @@ fn compute(conn: Conn<'_>, guard: &Guard, wanted: Option<&ExpectedHost>, of_prog
     part(&names);
     let served_name = ConnectionState::of(conn).and_then(|state| state.known().served_name.clone());
     part(served_name.unwrap_or_default().as_bytes());
+    let mut wishes = Vec::with_capacity(32);
+    session::describe_wishes(conn, guard, |bytes| wishes.extend_from_slice(bytes));
+    part(&wishes);
     part(of_program);
     hash.finish()
 }

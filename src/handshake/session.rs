@@ -7,19 +7,21 @@
 //! sessions that TLS 1.3 tickets make, and keeps when a program stores or duplicates a session. So there is no ex_data
 //! on `SSL_SESSION` objects, which programs own and duplicate in ways of their own.
 
+use crate::chain::wishes::Wishes;
 use crate::guard::Guard;
 use crate::host::ExpectedHost;
-use crate::libssl::Conn;
+use crate::libssl::{Conn, store};
 
 /// The mark of sessions that `guard` verified for `wanted` with the store of `conn`, in a handshake that began with this
 /// generation of settings: a change meanwhile neither refuses what has begun, nor lets its session outlive it.
 pub fn compute(conn: Conn<'_>, guard: &Guard, generation: u64, wanted: &ExpectedHost) -> [u8; 32] {
     let store = conn.effective_store().map_or(0, |store| guard.stores.number(store));
-    let mut meaning = Vec::with_capacity(96);
+    let mut meaning = Vec::with_capacity(128);
     meaning.extend_from_slice(&generation.to_be_bytes());
     meaning.extend_from_slice(&store.to_be_bytes());
     meaning.extend_from_slice(guard.policy.name.as_bytes());
     wanted.describe(|bytes| meaning.extend_from_slice(bytes));
+    describe_wishes(conn, guard, |bytes| meaning.extend_from_slice(bytes));
     // Where another thread looks just now, nobody waits.
     let mut last = guard.last_mark.0.try_lock().ok();
     if let Some(Some((known, mark))) = last.as_deref()
@@ -35,6 +37,18 @@ pub fn compute(conn: Conn<'_>, guard: &Guard, generation: u64, wanted: &Expected
         *last = Some((meaning, mark));
     }
     mark
+}
+
+/// Feeds what the program asks of certificates on `conn` through OpenSSL to a session's mark. Of DANE it is only known
+/// whether it is switched on.
+pub fn describe_wishes(conn: Conn<'_>, guard: &Guard, mut sink: impl FnMut(&[u8])) {
+    let wishes = Wishes::read(conn.param()).at_level(conn.security_level().max(guard.policy.security_level));
+    let wishes = match conn.effective_store() {
+        Some(store) => wishes.and(Wishes::read(store::param(store))),
+        None => wishes,
+    };
+    sink(&[conn.has_dane().into()]);
+    wishes.describe(sink);
 }
 
 /// What a client's session bears: when it ends, in Unix seconds, and what it was verified for. The end needs no secret: the

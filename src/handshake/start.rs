@@ -70,6 +70,9 @@ fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
     if let (true, Err(error)) = (in_earnest, check_not_poisoned(guard, state)) {
         return halt(state, error);
     }
+    if let (true, Err(error)) = (in_earnest, guard.check_side(conn)) {
+        return halt(state, error);
+    }
     enforce(conn, guard);
     if guard.role == Role::Client && !conn.is_server() {
         if let Err(error) = ech::note_names(conn, state) {

@@ -155,6 +155,16 @@ impl<'a> StoreCtx<'a> {
         call!(self, ffi::X509_verify_cert)
     }
 
+    /// The same with other anchors than the store's.
+    #[doc(alias = "X509_STORE_CTX_set0_trusted_stack")]
+    pub fn verify_under(self, anchors: &StackRef<X509>) -> c_int {
+        call!(self, sys::X509_STORE_CTX_set0_trusted_stack, anchors.as_ptr());
+        let accepted = self.verify();
+        // The stack need not live any longer.
+        call!(self, sys::X509_STORE_CTX_set0_trusted_stack, ptr::null_mut());
+        accepted
+    }
+
     /// A program's certificate verify callback.
     pub fn ask(self, own: CertVerify) -> c_int {
         // SAFETY: the program gave both for this.

@@ -151,6 +151,14 @@ unsafe extern "C" {
     pub fn SSL_CTX_get_security_callback(ctx: *const SSL_CTX) -> Option<SecurityCallback>;
     pub fn SSL_set_security_callback(ssl: *mut SSL, cb: Option<SecurityCallback>);
     pub fn SSL_set_security_level(ssl: *mut SSL, level: c_int);
+    pub fn SSL_dane_tlsa_add(
+        ssl: *mut SSL,
+        usage: u8,
+        selector: u8,
+        matching_type: u8,
+        data: *const c_uchar,
+        len: usize,
+    ) -> c_int;
     pub fn SSL_get_security_callback(ssl: *const SSL) -> Option<SecurityCallback>;
     pub fn SSL_CTX_set_info_callback(ctx: *mut SSL_CTX, cb: Option<InfoCallback>);
     pub fn SSL_CTX_get_info_callback(ctx: *const SSL_CTX) -> Option<InfoCallback>;

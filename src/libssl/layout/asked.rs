@@ -32,6 +32,21 @@ impl Policies<'_> {
     pub(in crate::libssl) fn as_ptr(self) -> *mut ffi::OPENSSL_STACK {
         self.stack.as_ptr()
     }
+
+    /// Calls `sink` with the octets of each object identifier.
+    pub fn each(self, mut sink: impl FnMut(&[u8])) {
+        // SAFETY: the stack is that of live parameters.
+        let count = unsafe { ffi::OPENSSL_sk_num(self.as_ptr()) };
+        for index in 0..count {
+            // SAFETY: the stack holds so many objects, which live as long as it does.
+            let octets = unsafe {
+                let object = ffi::OPENSSL_sk_value(self.as_ptr(), index).cast::<ffi::ASN1_OBJECT>();
+                let (start, length) = (ffi::OBJ_get0_data(object), ffi::OBJ_length(object));
+                if start.is_null() { &[][..] } else { std::slice::from_raw_parts(start, length) }
+            };
+            sink(octets);
+        }
+    }
 }
 
 impl<'a> Asked<'a> {
