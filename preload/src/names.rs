@@ -46,7 +46,7 @@ pub enum Found {
     Unknown,
 }
 
-const HEADS: usize = 4096;
+const HEADS: usize = 16384;
 /// Addresses of which something found no room, as bits.
 const MISSED: usize = 1024;
 
@@ -64,7 +64,7 @@ pub struct Table<const NAMES: usize, const ENTRIES: usize, const BYTES: usize> {
 }
 
 /// The table of this process.
-pub static TABLE: Table<8192, 16384, { 512 * 1024 }> = Table::new();
+pub static TABLE: Table<65536, 131_072, { 2 * 1024 * 1024 }> = Table::new();
 
 struct Written {
     start: AtomicU32,

@@ -89,6 +89,13 @@ pub fn sent(clear: Clear, bytes: &[u8], amount: usize) {
     clear.descriptor.add(amount as u64, stage, target);
 }
 
+/// Whether the program may send bytes that are not looked at; where it may, the kernel's count will tell of them.
+pub fn may_send_unseen(fd: c_int) -> bool {
+    let Some((descriptor, state)) = current(fd) else { return true };
+    let is_barred = state == State::Shut || REFUSALS.any() && exceeds(fd, descriptor, descriptor.target(), 1);
+    !(is_barred && refuse_text(fd, descriptor, descriptor.target()))
+}
+
 /// The descriptor of the connection that sent a hello with this random; before there is one, that of `fd`.
 pub fn find(fd: c_int, random: Option<&[u8; 32]>) -> Option<(c_int, &'static Descriptor)> {
     let Some(random) = random else {

@@ -20,8 +20,9 @@ use crate::seal::{self, allow};
 /// Seals the process: every context that any code of it makes from now on with the libssl that hostlock uses is guarded
 /// as hostlock_harden guards one, whatever that code then sets on it. Client connections verify the certificate and the
 /// host; no host named means HOSTLOCK_E_NO_HOST. The host is that of SSL_set1_host (or the connection's
-/// X509_VERIFY_PARAM), else the SNI that the program sends. Servers go on as they were set up, with the policy's
-/// versions, suites and keys; what they ask of their clients stays theirs.
+/// X509_VERIFY_PARAM), else the SNI that the program sends, else what the source of hostlock_seal_set_host_source knows.
+/// Servers go on as they were set up, with the policy's versions, suites and keys; what they ask of their clients stays
+/// theirs.
 ///
 /// 0, also where the process is sealed so already; HOSTLOCK_E_STATE where it is sealed with another policy or mode.
 /// Contexts that exist already are sealed by hostlock_seal_ctx, those of other TLS libraries not at all; a context for
@@ -51,7 +52,8 @@ pub unsafe extern "C" fn hostlock_seal_ctx(ctx: *mut hostlock_ctx) -> c_int {
 
 /// What the seal has seen, as one JSON object: `mode` and `policy`; `contexts` and `connections`, counted; `entries`,
 /// each with `outcome`, `host`, `status`, `code`, `message`, `hint`, `peer` (the address, where there is a socket),
-/// `count`, `first` and `last`; `left_out`, how many connections found no place among at most 256 entries; `allowed`,
+/// `count`, `first` and `last`, and `learned` and `hosts` where the program named none (how they are known, and which, where
+/// there are several); `left_out`, how many connections found no place among at most 256 entries; `allowed`,
 /// the exceptions with their reasons and uses; `other_tls`, the other TLS libraries in the process, which are not
 /// sealed.
 ///

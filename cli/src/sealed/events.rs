@@ -160,11 +160,14 @@ mod tests {
             "\n",
             r#"{"event":"served","pid":8,"contexts":3}"#,
             "\n",
+            r#"{"event":"stopped","pid":8,"peer":"192.0.2.7:5432","message":"text in the clear"}"#,
+            "\n",
             r#"{"event":"ended","pid":8,"contexts":4,"other_tls":["/lib/libgnutls.so.30"]}"#,
             "\n{\"event\":\"ref",
         ));
         assert_eq!((events.contexts(), events.count("refused"), events.served), (5, 2, 1));
-        assert_eq!(events.connections.len(), 1);
+        assert_eq!((events.connections.len(), events.count("stopped")), (2, 1));
+        assert_eq!(events.connections[1].peer.as_deref(), Some("192.0.2.7:5432"));
         assert_eq!(events.connections[0].message.as_deref(), Some("two"));
         assert_eq!(events.processes[&7].program.as_deref(), Some("/bin/a"));
         assert!(!events.processes[&7].ended && events.processes[&8].ended);

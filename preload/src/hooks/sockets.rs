@@ -1,10 +1,10 @@
-//! The functions by which a program connects and sends. Those that it does not use of these (stdio, sendfile, bare system
-//! calls) are found out by the kernel's count of bytes.
+//! The functions by which a program connects and sends. What goes out by others (stdio, bare system calls) is found out by
+//! the kernel's count of bytes, and so is what sendfile sends: it is only kept from going out after a refusal.
 
 use std::ffi::{c_int, c_void};
 use std::slice;
 
-use libc::{iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
+use libc::{iovec, msghdr, off_t, off64_t, size_t, sockaddr, socklen_t, ssize_t};
 
 use super::look;
 use super::next::Next;
@@ -18,6 +18,8 @@ type WriteV = unsafe extern "C-unwind" fn(c_int, *const iovec, c_int) -> ssize_t
 type Send = unsafe extern "C-unwind" fn(c_int, *const c_void, size_t, c_int) -> ssize_t;
 type SendTo = unsafe extern "C-unwind" fn(c_int, *const c_void, size_t, c_int, *const sockaddr, socklen_t) -> ssize_t;
 type SendMsg = unsafe extern "C-unwind" fn(c_int, *const msghdr, c_int) -> ssize_t;
+type SendFile = unsafe extern "C-unwind" fn(c_int, c_int, *mut off_t, size_t) -> ssize_t;
+type SendFile64 = unsafe extern "C-unwind" fn(c_int, c_int, *mut off64_t, size_t) -> ssize_t;
 
 // SAFETY: POSIX declares it so.
 static CONNECT: Next<Connect> = unsafe { Next::new(c"connect") };
@@ -31,6 +33,10 @@ static SEND: Next<Send> = unsafe { Next::new(c"send") };
 static SENDTO: Next<SendTo> = unsafe { Next::new(c"sendto") };
 // SAFETY: POSIX declares it so.
 static SENDMSG: Next<SendMsg> = unsafe { Next::new(c"sendmsg") };
+// SAFETY: sys/sendfile.h declares it so.
+static SENDFILE: Next<SendFile> = unsafe { Next::new(c"sendfile") };
+// SAFETY: sys/sendfile.h declares it so.
+static SENDFILE64: Next<SendFile64> = unsafe { Next::new(c"sendfile64") };
 
 /// Finds them now.
 pub fn find_all() {
@@ -40,6 +46,8 @@ pub fn find_all() {
     SEND.find();
     SENDTO.find();
     SENDMSG.find();
+    SENDFILE.find();
+    SENDFILE64.find();
 }
 
 /// # Safety
@@ -133,6 +141,30 @@ pub unsafe extern "C-unwind" fn sendmsg(fd: c_int, message: *const msghdr, flags
     }
 }
 
+/// # Safety
+/// As for the function of libc.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C-unwind" fn sendfile(to: c_int, from: c_int, offset: *mut off_t, count: size_t) -> ssize_t {
+    let Some(next) = SENDFILE.get() else { return missing() };
+    if is_watched(to) && !look(true, || watch::may_send_unseen(to)) {
+        return stopped();
+    }
+    // SAFETY: the arguments are the caller's.
+    unsafe { next(to, from, offset, count) }
+}
+
+/// # Safety
+/// As for the function of libc.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C-unwind" fn sendfile64(to: c_int, from: c_int, offset: *mut off64_t, count: size_t) -> ssize_t {
+    let Some(next) = SENDFILE64.get() else { return missing() };
+    if is_watched(to) && !look(true, || watch::may_send_unseen(to)) {
+        return stopped();
+    }
+    // SAFETY: the arguments are the caller's.
+    unsafe { next(to, from, offset, count) }
+}
+
 /// No more of what is sent in the clear is looked at.
 const MOST: usize = 64 * 1024;
 
@@ -172,10 +204,7 @@ unsafe fn send_parts(fd: c_int, parts: *const iovec, count: usize, call: impl Fn
 fn send_watched(fd: c_int, start: &[u8], length: usize, call: impl FnOnce() -> ssize_t) -> ssize_t {
     match look(Sending::Free, || watch::sending(fd, start, length)) {
         Sending::Free => call(),
-        Sending::Stopped => {
-            kernel::set_errno(libc::EPIPE);
-            -1
-        }
+        Sending::Stopped => stopped(),
         Sending::Clear(clear) => {
             let taken = call();
             if let Ok(amount @ 1..) = usize::try_from(taken) {
@@ -184,6 +213,11 @@ fn send_watched(fd: c_int, start: &[u8], length: usize, call: impl FnOnce() -> s
             taken
         }
     }
+}
+
+fn stopped() -> ssize_t {
+    kernel::set_errno(libc::EPIPE);
+    -1
 }
 
 fn missing() -> ssize_t {
