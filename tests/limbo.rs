@@ -272,7 +272,7 @@ fn remembered_signatures_change_no_verdict_and_no_error_of_any_vector() {
         for round in 0..2 {
             for case in &cases {
                 let Some(found) = judge(case, c"default", false, last_json) else { continue };
-                let mut again = || {
+                let again = || {
                     let kept = watch::set_aside();
                     let cold = judge(case, c"default", false, last_json);
                     watch::put_back(kept);
