@@ -304,9 +304,11 @@ def build_both(bench: Bench, sources: Sources, package: Package, compiler: Path)
     except UnavailableError as why:
         print(f"ok - {package.name} # SKIP {why}", flush=True)
         return False
+    ours = [compiler, *sorted((PLACE / "prefix/include").rglob("*.h"))]
     for built, place in BUILDS.items():
+        command, reads = (str(compiler), ours) if built == "rebuilt" else ("cc", [])
         try:
-            build(package, archive, str(compiler) if built == "rebuilt" else "cc", PLACE / place)
+            build(package, archive, command, PLACE / place, reads)
         except RuntimeError as error:
             bench.claim(False, f"{package.name} builds {built}", error)
             return False
