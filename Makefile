@@ -85,9 +85,9 @@ install: release ## installs the library and the command under DESTDIR and PREFI
 	install -m 644 include/hostlock.h "$(DESTDIR)$(INCLUDEDIR)/hostlock.h"
 	for header in $(REBUILD_HEADERS); do \
 	    install -D -m 644 "include/$$header" "$(DESTDIR)$(INCLUDEDIR)/$$header" || exit 1; done
-	sed $(FILLED) hostlock.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/hostlock.pc"
-	sed $(FILLED) -e 's|@COMPILER@|$${HOSTLOCK_CC:-cc}|' scripts/hostlock-cc.in > "$(DESTDIR)$(BINDIR)/hostlock-cc"
-	sed $(FILLED) -e 's|@COMPILER@|$${HOSTLOCK_CXX:-c++}|' scripts/hostlock-cc.in > "$(DESTDIR)$(BINDIR)/hostlock-c++"
+	@sed $(FILLED) hostlock.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/hostlock.pc"
+	@sed $(FILLED) -e 's|@COMPILER@|$${HOSTLOCK_CC:-cc}|' scripts/hostlock-cc.in > "$(DESTDIR)$(BINDIR)/hostlock-cc"
+	@sed $(FILLED) -e 's|@COMPILER@|$${HOSTLOCK_CXX:-c++}|' scripts/hostlock-cc.in > "$(DESTDIR)$(BINDIR)/hostlock-c++"
 	chmod 755 "$(DESTDIR)$(BINDIR)/hostlock-cc" "$(DESTDIR)$(BINDIR)/hostlock-c++"
 	@test -n "$(DESTDIR)" || scripts/loader "$(LIBDIR)"
 

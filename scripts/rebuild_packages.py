@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -121,8 +122,15 @@ def source_lines() -> list[str]:
     return [f"deb-src {line}" for line in lines if of_distribution.search(line)]
 
 
-def build(package: Package, archive: Path, compiler: str, place: Path) -> None:
-    """Unpacks and builds a package below `place`, and puts its programs into `place`/bin."""
+def build(package: Package, archive: Path, compiler: str, place: Path, reads: list[Path]) -> None:
+    """Unpacks and builds a package below `place`, and puts its programs into `place`/bin. What was built from the same
+    archive in the same way stays; `reads` are the files that the compiler adds to it."""
+    digest = hashlib.sha256(f"{package.build}\0{compiler}".encode())
+    for path in (archive, *reads):
+        digest.update(path.read_bytes())
+    stamp = place / f"{package.name}.built"
+    if stamp.exists() and stamp.read_text() == digest.hexdigest():
+        return
     top = place / package.name
     shutil.rmtree(top, ignore_errors=True)
     top.mkdir(parents=True)
@@ -149,3 +157,4 @@ def build(package: Package, archive: Path, compiler: str, place: Path) -> None:
     for name in package.programs:
         shutil.copy2(source / name, place / "bin")
     shutil.rmtree(top)
+    stamp.write_text(digest.hexdigest())

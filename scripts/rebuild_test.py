@@ -2,7 +2,7 @@
 peers, as clients and as servers. Prints one line a claim (TAP). Exit status 1 where a rebuilt program did not do what
 the guide says of it.
 
-usage: rebuild_test.py [--write] [PACKAGE ...]      (--write: what was measured goes into docs/compat.md)
+usage: rebuild_test.py [--write] [PACKAGE ...]      (--write: what was measured of all goes into docs/compat.md)
 
 A package whose source cannot be had is skipped by name; HOSTLOCK_SOURCES names a directory with upstream archives. What
 is fetched and built is kept in target/rebuild.
@@ -42,6 +42,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PLACE = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "rebuild"
 BUILDS = {"as it is": "plain", "rebuilt": "shadow"}
 BEGIN, END = "<!-- rebuilt: written by `make rebuild-test` -->\n", "<!-- /rebuilt -->\n"
+MQTT_ACCEPTED = b"\x20\x02\x00\x00"
 MQTT_CONNECT = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04test"
 
 OURS = [
@@ -69,13 +70,15 @@ OURS = [
 
 @dataclass(frozen=True)
 class Server:
-    """A program that serves. `asks` says of its clients' certificates: none, demanded, or any that may come."""
+    """A program that serves. `asks` says of its clients' certificates: none, demanded, or any that may come. `expected`
+    is what its answer to `line` has in it, while a page with an error has not."""
 
     name: str
     needs: str
     asks: str
     configure: Command
     line: bytes = GET.encode()
+    expected: bytes = ANSWER.encode()
 
 
 def of_stunnel(more: str) -> Command:
@@ -84,7 +87,8 @@ def of_stunnel(more: str) -> Command:
 
 def of_nginx(more: str) -> Command:
     text = "listen 127.0.0.1:@front@ ssl; ssl_certificate @right@; ssl_certificate_key @right@;"
-    return nginx(f"{text} ssl_session_cache shared:all:1m; location / {{ proxy_pass http://127.0.0.1:@back@; }} {more}")
+    text += " ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:all:1m;"
+    return nginx(f"{text} location / {{ proxy_pass http://127.0.0.1:@back@; }} {more}")
 
 
 def of_socat(more: str) -> Command:
@@ -121,8 +125,8 @@ def of_mosquitto(more: str, identity: str = "right") -> Command:
 SERVERS = [
     Server("stunnel", "stunnel", "", of_stunnel("")),
     Server("stunnel, `verifyChain`", "stunnel", "demanded", of_stunnel("verifyChain = yes\nCAfile = {ca}\n")),
-    Server("socat", "socat", "", of_socat("verify=0")),
-    Server("socat, `verify=1`", "socat", "demanded", of_socat("verify=1")),
+    Server("socat", "socat", "", of_socat("verify=0"), expected=GET.encode()),
+    Server("socat, `verify=1`", "socat", "demanded", of_socat("verify=1"), expected=GET.encode()),
     Server("nginx", "nginx", "", of_nginx("")),
     Server(
         "nginx, `ssl_verify_client on`",
@@ -130,16 +134,22 @@ SERVERS = [
         "demanded",
         of_nginx("ssl_verify_client on; ssl_client_certificate @ca@;"),
     ),
-    Server("nginx, `optional_no_ca`", "nginx", "any", of_nginx("ssl_verify_client optional_no_ca;")),
-    Server("redis-server", "redis-server", "", of_redis("no"), b"PING\r\n"),
-    Server("redis-server, `tls-auth-clients yes`", "redis-server", "demanded", of_redis("yes"), b"PING\r\n"),
-    Server("mosquitto", "mosquitto", "", of_mosquitto(""), MQTT_CONNECT),
+    Server(
+        "nginx, `optional_no_ca`",
+        "nginx",
+        "any",
+        of_nginx("ssl_verify_client optional_no_ca; ssl_client_certificate @ca@;"),
+    ),
+    Server("redis-server", "redis-server", "", of_redis("no"), b"PING\r\n", b"+PONG"),
+    Server("redis-server, `tls-auth-clients yes`", "redis-server", "demanded", of_redis("yes"), b"PING\r\n", b"+PONG"),
+    Server("mosquitto", "mosquitto", "", of_mosquitto(""), MQTT_CONNECT, MQTT_ACCEPTED),
     Server(
         "mosquitto, `require_certificate`",
         "mosquitto",
         "demanded",
         of_mosquitto("require_certificate true"),
         MQTT_CONNECT,
+        MQTT_ACCEPTED,
     ),
 ]
 PEERS = ["right", "impostor", "self-signed", "expired"]
@@ -200,13 +210,12 @@ class Bench:
         """A row for each build."""
         seen = {built: self.visits(server, environment) for built, environment in self.environments.items()}
         before, after = seen.values()
-        for ways, words in (
-            (["1.2", "1.3"], "both versions are served"),
-            (["1.2 again", "1.3 again"], "sessions are resumed as they were"),
-            (["good"], "a client of the CA is served"),
-        ):
-            alike = all(before[way] == after[way] != "no answer" for way in ways)
-            self.claim(alike, f"{server.name}: rebuilt, {words}", seen)
+        for ways, words in ((["1.2", "1.3"], "both versions are served"), (["good"], "a client of the CA is served")):
+            served = all(before[way] == after[way] == "answered" for way in ways)
+            self.claim(served, f"{server.name}: rebuilt, {words}", seen)
+        # A server that forgot its session id context refuses each session that is offered, also as it is.
+        resumes = all(before[way] == after[way] for way in ("1.2 again", "1.3 again"))
+        self.claim(resumes, f"{server.name}: rebuilt, sessions are resumed as they were", seen)
         if server.asks:
             none = "no answer" if server.asks == "demanded" else "answered"
             self.claim(after["none"] == none, f"{server.name}: rebuilt, a client without a certificate: {none}", seen)
@@ -223,12 +232,12 @@ class Bench:
         with run(self.world, port, environment):
             for name, minor in (("1.2", ssl.TLSVersion.TLSv1_2), ("1.3", ssl.TLSVersion.TLSv1_3)):
                 context = self.context(minor, own)
-                answered, session, _ = visit(context, port, server.line)
+                answered, session, _ = visit(context, port, server)
                 cells[name] = "answered" if answered else "no answer"
-                again, _, resumed = visit(context, port, server.line, session)
+                again, _, resumed = visit(context, port, server, session)
                 cells[f"{name} again"] = "no answer" if not again else "resumed" if resumed else "not resumed"
             for name, certificate in (("good", "client"), ("none", None), ("self-signed", "client-self-signed")):
-                answered, _, _ = visit(self.context(ssl.TLSVersion.TLSv1_3, certificate), port, server.line)
+                answered, _, _ = visit(self.context(ssl.TLSVersion.TLSv1_3, certificate), port, server)
                 cells[name] = "answered" if answered else "no answer"
         if not server.asks:
             cells |= {"none": "", "self-signed": ""}
@@ -244,7 +253,7 @@ class Bench:
 
 
 def visit(
-    context: ssl.SSLContext, port: int, line: bytes, session: ssl.SSLSession | None = None
+    context: ssl.SSLContext, port: int, server: Server, session: ssl.SSLSession | None = None
 ) -> tuple[bool, ssl.SSLSession | None, bool]:
     """Whether a line was answered, the session, and whether it was resumed."""
     try:
@@ -252,9 +261,11 @@ def visit(
             socket.create_connection(("127.0.0.1", port), LONG_ENOUGH) as plain,
             context.wrap_socket(plain, server_hostname=HOST, session=session) as connection,
         ):
-            connection.sendall(line)
-            answered = bool(connection.recv(4096))
-            return answered, connection.session, bool(connection.session_reused)
+            connection.sendall(server.line)
+            answer = b""
+            while server.expected not in answer and (part := connection.recv(4096)):
+                answer += part
+            return server.expected in answer, connection.session, bool(connection.session_reused)
     except OSError:
         return False, None, False
 
@@ -304,9 +315,11 @@ def build_both(bench: Bench, sources: Sources, package: Package, compiler: Path)
     except UnavailableError as why:
         print(f"ok - {package.name} # SKIP {why}", flush=True)
         return False
+    ours = [compiler, *sorted((PLACE / "prefix/include").rglob("*.h"))]
     for built, place in BUILDS.items():
+        command, reads = (str(compiler), ours) if built == "rebuilt" else ("cc", [])
         try:
-            build(package, archive, str(compiler) if built == "rebuilt" else "cc", PLACE / place)
+            build(package, archive, command, PLACE / place, reads)
         except RuntimeError as error:
             bench.claim(False, f"{package.name} builds {built}", error)
             return False
@@ -361,8 +374,10 @@ def main(arguments: list[str]) -> int:
         servers = [bench.server(server) for server in SERVERS if server.needs in programs]
         os.environ["PATH"] = bench.environments["as it is"]["PATH"]
         versions = [version(program) for program in sorted(programs)]
-    if "--write" in arguments:
+    if "--write" in arguments and built == PACKAGES:
         write([row for rows in clients for row in rows], [row for rows in servers for row in rows], versions)
+    elif "--write" in arguments:
+        print("docs/compat.md stays as it was, since not all was measured", file=sys.stderr)
     return 1 if bench.failed else 0
 
 

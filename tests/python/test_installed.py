@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -27,7 +28,7 @@ FILES = [
 ]
 # A machine of its own, as far as files go: what is written to these directories is gone with the process.
 ALONE = """set -eu
-tmp=$(mktemp -d)
+tmp=$PLACE
 mount -t tmpfs none "$tmp"
 for place in /usr/local /etc "$ROOT"; do
     mkdir -p "$tmp$place/new" "$tmp$place/work"
@@ -65,12 +66,13 @@ class Installed(unittest.TestCase):
         self.assertEqual(len(lines), 1)
         installed()
         alone = ["unshare", "--mount", "sh", "-c"]
-        if run([*alone, f"{ALONE}true"], ROOT=str(ROOT)).returncode != 0:
+        places = {"ROOT": str(ROOT), "PLACE": tempfile.mkdtemp(dir=scratch())}
+        if run([*alone, f"{ALONE}true"], **places).returncode != 0:
             self.skipTest("only root can have a file system to itself, and not everywhere")
         authority = Authority("Readme CA")
         with Server(authority.issue("localhost")) as port:
             script = lines[0].replace("    ", "").replace("example.org", f"localhost {port}")
-            outcome = run([*alone, ALONE + script], ROOT=str(ROOT), SSL_CERT_FILE=str(authority.certificate))
+            outcome = run([*alone, ALONE + script], **places, SSL_CERT_FILE=str(authority.certificate))
         self.assertEqual(outcome.returncode, 0, outcome.stdout + outcome.stderr)
         self.assertIn("</HTML>", outcome.stdout)
         self.assertNotIn("the loader", outcome.stdout)
