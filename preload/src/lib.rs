@@ -1,6 +1,6 @@
 //! `libhostlock_preload.so`: one function that runs when the library is loaded, by `LD_PRELOAD` or `dlopen`, and seals the
-//! process as the environment says. Without `HOSTLOCK_SEAL` it does nothing at all; it exports nothing and replaces
-//! nothing.
+//! process as the environment says. Without `HOSTLOCK_SEAL` it does nothing at all. Of OpenSSL it replaces nothing; of two
+//! other TLS libraries it notes that they are used.
 //!
 //! - `HOSTLOCK_SEAL`: `enforce` or `report`.
 //! - `HOSTLOCK_SEAL_POLICY`: a policy's name; the default is the newest.
@@ -13,6 +13,7 @@
 #![cfg(target_os = "linux")]
 
 mod library;
+mod others;
 
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -67,6 +68,7 @@ fn seal(mode: Mode) -> Result<(), String> {
     let hostlock = Library::open()?;
     if let Some(path) = text("HOSTLOCK_SEAL_REPORT")? {
         hostlock.call_1(c"hostlock_seal_log", &path)?;
+        others::log_to(OsString::from_vec(path.into_bytes()).into());
     }
     for exception in text("HOSTLOCK_SEAL_ALLOW")?.unwrap_or_default().to_bytes().split(|byte| *byte == b',') {
         if !exception.trim_ascii().is_empty() {

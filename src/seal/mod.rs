@@ -85,6 +85,7 @@ fn announce(seal: &'static Seal) {
         let program = std::fs::read_link("/proc/self/exe").ok();
         object.optional("program", program.as_deref().and_then(Path::to_str));
         object.text("mode", seal.mode.name()).text("policy", &seal.choice.name());
+        object.optional("libssl", images::ours().as_deref());
     });
     AT_EXIT.get_or_init(|| exit::at_exit(end));
 }
@@ -95,7 +96,7 @@ extern "C" fn end() {
         let Some(seal) = state::current() else { return };
         journal::write("ended", clock::now(), |object| {
             object.number("contexts", i64::try_from(seal.register.contexts()).unwrap_or(i64::MAX));
-            object.texts("other_tls", &images::others());
+            object.texts("other_tls", &images::others()).texts("loaded", &images::loaded());
         });
     });
 }
