@@ -13,6 +13,7 @@ pub mod state;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use crate::audit::defaults::Defaults;
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
 use crate::handshake::hooks;
@@ -80,6 +81,10 @@ fn announce(seal: &'static Seal) {
     static AT_EXIT: OnceLock<()> = OnceLock::new();
     if !journal::is_open() {
         return;
+    }
+    if seal.mode != Mode::Enforce {
+        // Before the program hangs anything of its own on contexts.
+        seal.defaults.get_or_init(|| Defaults::gather(seal.choice.policy));
     }
     journal::write("began", clock::now(), |object| {
         let program = std::fs::read_link("/proc/self/exe").ok();

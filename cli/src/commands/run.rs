@@ -31,6 +31,9 @@ pub struct Arguments {
     /// An exception: host:NAME, address:IP or sha256:HEX; may be given several times
     #[arg(long, value_name = "WHAT")]
     allow: Vec<String>,
+    /// Leave PGSSLMODE unset: PostgreSQL's clients then go on in plain text where TLS is refused
+    #[arg(long)]
+    keep_pgsslmode: bool,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -59,8 +62,13 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 
 fn attempt(arguments: &Arguments) -> Result<u8> {
     let mode = if arguments.report { "report" } else { "enforce" };
-    let launch =
-        Launch { command: &arguments.command, mode, policy: arguments.policy.as_deref(), allow: &arguments.allow };
+    let launch = Launch {
+        command: &arguments.command,
+        mode,
+        policy: arguments.policy.as_deref(),
+        allow: &arguments.allow,
+        keep_pgsslmode: arguments.keep_pgsslmode,
+    };
     let ended = launch.run()?;
     let name = arguments.command.first().map(Path::new).unwrap_or(Path::new(""));
     let summary = Summary::of(&ended, name, mode);

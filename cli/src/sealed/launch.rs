@@ -25,6 +25,8 @@ pub struct Launch<'a> {
     pub policy: Option<&'a str>,
     /// The exceptions.
     pub allow: &'a [String],
+    /// Whether libpq goes on as it is set up, also in plain text.
+    pub keep_pgsslmode: bool,
 }
 
 /// How it ended.
@@ -37,6 +39,8 @@ pub struct Ended {
     pub log: String,
     /// What was seen of all of them.
     pub seen: Seen,
+    /// What was set in the environment, beside what the seal itself needs.
+    pub environment: Vec<(&'static str, &'static str)>,
 }
 
 /// What a shell would say of the end of a program: its own status, or 128 and the number of the signal.
@@ -61,6 +65,8 @@ impl Launch<'_> {
         command.env("HOSTLOCK_SEAL", self.mode).env("HOSTLOCK_SEAL_REPORT", &log.0);
         command.env("HOSTLOCK_SEAL_ALLOW", self.allow.join(","));
         command.env("HOSTLOCK_SEAL_POLICY", self.policy.unwrap_or_default());
+        let environment = self.environment();
+        command.envs(environment.iter().copied());
         let not_seen = |error| Error::new(Status::EIo, format!("the end of {program:?} could not be seen: {error}"));
         let mut relay = Relay::new().map_err(not_seen)?;
         let mut child = command.spawn().map_err(|error| not_started(program, &error))?;
@@ -70,9 +76,17 @@ impl Launch<'_> {
         let (status, seen) = (status?, watch.end());
         let text = fs::read(&log.0)
             .map_err(|error| Error::new(Status::EFileIo, format!("the log of events could not be read: {error}")))?;
-        Ok(Ended { status, pid, log: String::from_utf8_lossy(&text).into_owned(), seen })
+        Ok(Ended { status, pid, log: String::from_utf8_lossy(&text).into_owned(), seen, environment })
+    }
+
+    fn environment(&self) -> Vec<(&'static str, &'static str)> {
+        let is_open = self.mode == "enforce" && !self.keep_pgsslmode && env::var_os(PGSSLMODE.0).is_none();
+        is_open.then_some(PGSSLMODE).into_iter().collect()
     }
 }
+
+/// libpq's own default, `prefer`, goes on in plain text where TLS is refused, and reports success.
+const PGSSLMODE: (&str, &str) = ("PGSSLMODE", "require");
 
 /// A program that cannot be started, told apart as shells do: status 127 where there is none, 126 where it cannot run.
 fn not_started(program: &OsString, error: &std::io::Error) -> Error {

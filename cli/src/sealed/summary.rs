@@ -20,6 +20,8 @@ pub struct Summary {
     pub events: Events,
     /// What was not seen, and why.
     pub coverage: Coverage,
+    /// What was set in its environment.
+    pub environment: Vec<(&'static str, &'static str)>,
     code: u8,
 }
 
@@ -28,7 +30,8 @@ impl Summary {
     pub fn of(ended: &Ended, name: &Path, mode: &'static str) -> Summary {
         let events = Events::read(&ended.log);
         let coverage = coverage::judge(&events, &ended.seen, ended.pid, name);
-        Summary { program: name.display().to_string(), mode, events, coverage, code: exit_code(ended.status) }
+        let (program, environment) = (name.display().to_string(), ended.environment.clone());
+        Summary { program, mode, events, coverage, environment, code: exit_code(ended.status) }
     }
 
     /// For a person.
@@ -57,6 +60,9 @@ impl Summary {
         for hint in hints {
             text += &format!("hint: {hint}\n");
         }
+        for (name, value) in &self.environment {
+            text += &format!("set: {name}={value}, which was unset: no plain text for it where TLS is refused\n");
+        }
         for what in &self.coverage.not_covered {
             text += &format!("not covered: {what}\n");
         }
@@ -74,6 +80,7 @@ impl Summary {
         object["mode"] = json!(self.mode);
         object["exit_status"] = json!(self.code);
         object["contexts"] = json!(self.events.contexts());
+        object["environment"] = self.environment.iter().map(|(name, value)| (*name, json!(value))).collect();
         object["not_covered"] = json!(self.coverage.not_covered);
         object["only_loaded"] = json!(self.coverage.only_loaded);
         object["not_seen"] = json!(self.coverage.not_seen);
