@@ -326,11 +326,23 @@ mod tests {
         let expected = concat!(
             r#"{"schema":1,"subject":"a context","policy":"2026-11","#,
             r#""counts":{"critical":1,"high":0,"medium":0,"low":0,"info":1},"findings":["#,
-            r#"{"id":"off","severity":"critical","what":"it is off","detail":"","items":[],"why":"CVE-1","fix":"turn_on(ctx, 2)"},"#,
+            r#"{"id":"off","severity":"critical","what":"it is off","detail":"","items":[],"why":"CVE-1","#,
+            r#""fix":"turn_on(ctx, 2)","default":false},"#,
             r#"{"id":"a-note","severity":"info","what":"so it is","detail":"two \u001b[31m things","items":["A","B"],"#,
-            r#""why":"RFC 1","fix":""}]}"#
+            r#""why":"RFC 1","fix":"","default":false}]}"#
         );
         assert_eq!(report().to_json(), expected);
+    }
+
+    #[test]
+    fn what_is_only_a_default_stands_last_in_one_line_and_is_not_in_the_tally() {
+        let report = report().beside(|finding| finding.kind.id == "off");
+        let text = report.to_text();
+        assert!(text.starts_with("a context, compared with the policy 2026-11: 1 info\n"), "{text}");
+        assert!(text.ends_with("\nas this system has it, whoever wrote the program: off (critical)\n"), "{text}");
+        assert!(!text.contains("CVE-1"), "{text}");
+        assert_eq!(report.findings().last().map(|finding| finding.kind.id), Some("off"));
+        assert_eq!(report.count(Some(Severity::Critical)), 1);
     }
 
     #[test]

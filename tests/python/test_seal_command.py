@@ -14,7 +14,6 @@ from careless import ANSWER, CURL, DEBIAN_PYTHON
 from sealing import built, environment, impostor, new_log, right
 from support import LONG_ENOUGH, Server, must, scratch
 
-
 VERIFIES = """
 import socket, ssl
 context = ssl.create_default_context()

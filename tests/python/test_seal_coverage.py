@@ -1,5 +1,5 @@
-"""`hostlock run` gives no false all-clear: what spoke TLS past the seal is named for each process and each TLS library in it,
-also where contexts were seen. And it raises no false alarm: what was only loaded is told as that."""
+"""`hostlock run` gives no false all-clear: what spoke TLS past the seal is named for each process and each library in
+it, also where contexts were seen. And it raises no false alarm: what was only loaded is told as that."""
 
 from __future__ import annotations
 
@@ -74,7 +74,9 @@ class NoFalseAllClear(unittest.TestCase):
         self.assertIn("with more rights than its caller", found)
 
     def test_a_library_that_brings_tls_of_its_own_is_named(self) -> None:
-        library = compiled("_wheel.abi3.so", TLS_CONSTANT + 'const char *volatile s = "SSL_CTX_new";', "-shared", "-fPIC")
+        library = compiled(
+            "_wheel.abi3.so", TLS_CONSTANT + 'const char *volatile s = "SSL_CTX_new";', "-shared", "-fPIC"
+        )
         load = f"import ctypes; ctypes.CDLL('{library}')"
         for end in ("", "; import os, time; time.sleep(0.3); os.kill(os.getpid(), 9)"):
             [found] = self.not_covered(sys.executable, "-c", load.replace("'", '"') + end)
@@ -124,11 +126,15 @@ class NoFalseAlarm(unittest.TestCase):
         with Server(right()) as port:
             ran, summary = run_json("--", *curl(port).split())
         self.assertEqual(summary["not_covered"], [], ran)
-        self.assertRegex(" ".join(summary["only_loaded"]), r"libgnutls\.so\S* was loaded, and its handshake was not called")
+        self.assertRegex(
+            " ".join(summary["only_loaded"]), r"libgnutls\.so\S* was loaded, and its handshake was not called"
+        )
 
     def test_programs_that_are_covered_raise_none(self) -> None:
         with Server(right()) as port:
-            script = f"{curl(port)}; (sleep 0.1; ls | cat); {curl(port)} & wait; openssl version; python3 -c 'import ssl'"
+            script = (
+                f"{curl(port)}; (sleep 0.1; ls | cat); {curl(port)} & wait; openssl version; python3 -c 'import ssl'"
+            )
             ran, summary = run_json("--", "sh", "-c", f"{script} >/dev/null")
         self.assertEqual(summary["not_covered"], [], ran)
         self.assertEqual(len(summary["not_seen"]), 2, summary["not_seen"])

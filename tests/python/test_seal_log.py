@@ -1,5 +1,5 @@
-"""What a sealed process writes down reaches the log, whatever becomes of the process: it drops its privileges, closes what
-it does not know, changes its root directory, lives on as a daemon. And a file of its own never gets our lines."""
+"""What a sealed process writes down reaches the log, whatever becomes of the process: it drops its privileges, closes
+what it does not know, changes its root directory, lives on as a daemon. And a file of its own never gets our lines."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ class Initialiser(unittest.TestCase):
             shutil.copy(built() / "hostlock", prefix / "bin")
             shutil.copy(built() / "libhostlock_preload.so", where / "hostlock")
             shutil.copy(built() / "libhostlock.so", where / "libhostlock.so.0")
-            maps = [prefix / "bin/hostlock", "run", "--", "grep", "-o", f"{prefix}.*", "/proc/self/maps"]
+            maps = [str(prefix / "bin/hostlock"), "run", "--", "grep", "-o", f"{prefix}.*", "/proc/self/maps"]
             ran = subprocess.run(maps, capture_output=True, text=True, check=False)
             self.assertIn(f"{where}/libhostlock.so.0", ran.stdout, ran)
 

@@ -1,5 +1,5 @@
-"""PostgreSQL's clients do not go on in plain text where the seal refuses the server: `hostlock run` sets PGSSLMODE, says so,
-and can be told not to."""
+"""PostgreSQL's clients do not go on in plain text where the seal refuses the server: `hostlock run` sets PGSSLMODE, and
+says so, and can be told not to."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 
 @contextlib.contextmanager
 def postgres(pem: Path) -> Iterator[tuple[int, list[bytes]]]:
-    """The port of something that speaks as much of PostgreSQL as an impostor needs; what clients told it in plain text."""
+    """The port of what speaks as much of PostgreSQL as an impostor needs, and what clients told it in plain text."""
     plain_text: list[bytes] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(str(pem))
