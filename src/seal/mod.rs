@@ -103,6 +103,7 @@ extern "C" fn end() {
             object.number("contexts", i64::try_from(seal.register.contexts()).unwrap_or(i64::MAX));
             object.texts("other_tls", &images::others()).texts("loaded", &images::loaded());
         });
+        journal::release();
     });
 }
 
