@@ -372,8 +372,9 @@ char *hostlock_conn_info(const hostlock_conn *conn);
 const hostlock_error *hostlock_last_error(void);
 
 /**
- * Why the last handshake on conn was refused, or NULL where it was not; also after a plain SSL_connect. The pointer
- * lives until the next handshake on conn, or until conn is freed.
+ * Why the last handshake on conn was refused or failed, whatever ended it; NULL where it did neither, or only waits.
+ * Also after a plain SSL_connect or SSL_accept. The pointer lives until the next handshake on conn, or until conn is
+ * freed.
  */
 const hostlock_error *hostlock_conn_error(const hostlock_conn *conn);
 

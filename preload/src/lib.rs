@@ -1,7 +1,8 @@
 //! `libhostlock_preload.so`: one function that runs when the library is loaded, by `LD_PRELOAD` or `dlopen`, and seals the
 //! process as the environment says. Where it is preloaded it also watches which hosts the program looks up and where its
-//! sockets lead, and tells the library the host of connections that name none. Without `HOSTLOCK_SEAL` it does nothing at
-//! all: its functions only call those behind them.
+//! sockets lead, and tells the library the host of connections that name none; and it notes which of two other TLS libraries
+//! are used. Of OpenSSL it replaces nothing. Without `HOSTLOCK_SEAL` it does nothing at all: its functions only call those
+//! behind them.
 //!
 //! - `HOSTLOCK_SEAL`: `enforce` or `report`.
 //! - `HOSTLOCK_SEAL_POLICY`: a policy's name; the default is the newest.
@@ -22,6 +23,7 @@ pub mod hooks;
 mod kernel;
 mod library;
 mod names;
+mod others;
 mod process;
 mod proxies;
 mod records;
@@ -94,7 +96,8 @@ fn seal(mode: Mode) -> Result<(), String> {
     let hostlock = Library::open()?;
     if let Some(path) = text("HOSTLOCK_SEAL_REPORT")? {
         hostlock.call_1(c"hostlock_seal_log", &path)?;
-        events::log_to(path);
+        events::log_to(path.clone());
+        others::log_to(OsString::from_vec(path.into_bytes()).into());
     }
     for exception in text("HOSTLOCK_SEAL_ALLOW")?.unwrap_or_default().to_bytes().split(|byte| *byte == b',') {
         if !exception.trim_ascii().is_empty() {

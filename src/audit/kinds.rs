@@ -43,13 +43,14 @@ kinds! {
         "anchors, issuers, revocation or policies are what they say alone (CWE-295); hostlock refuses handshakes with such a store",
         "use an X509_STORE without X509_STORE_set_verify, _set_get_*, _set_lookup_certs, _set_check_* and _set_cert_crl";
     NO_HOST: High "no-host",
-        "no host to check: a certificate of any host is accepted",
-        "whoever owns a certificate of any name can pose as the server (RFC 9525, RFC 9325 section 7.1, CWE-297)",
+        "no host to check in the handshake; whether the program compares it afterwards cannot be seen",
+        "unless it does, whoever owns a certificate of any name can pose as the server; where it does, a client certificate and \
+         TLS 1.3 data may be with an impostor already (RFC 9525, RFC 9325 section 7.1, CWE-297)",
         "SSL_set1_host(ssl, host)";
     NO_HOST_ON_CONTEXT: Medium "no-host-on-context",
-        "no host to check, unless each connection names its own",
-        "a connection without one accepts a certificate of any host (RFC 9525, RFC 9325 section 7.1, CWE-297); \
-         hostlock_audit_conn tells of a connection",
+        "no host to check in the handshake, unless each connection names its own",
+        "a connection without one accepts a certificate of any host, and whether the program compares it afterwards cannot be \
+         seen (RFC 9525, RFC 9325 section 7.1, CWE-297); hostlock_audit_conn tells of a connection",
         "SSL_set1_host(ssl, host) on every connection, or X509_VERIFY_PARAM_set1_host(SSL_CTX_get0_param(ctx), host, 0)";
     LAX_HOST: High "lax-host",
         "the host to check is none that can be verified",

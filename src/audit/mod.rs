@@ -5,6 +5,7 @@
 
 mod certificate;
 pub mod compare;
+pub mod defaults;
 pub mod facts;
 mod gather;
 pub mod hello;
@@ -23,6 +24,7 @@ use crate::guard::Guard;
 use crate::libssl::method::check_known;
 use crate::libssl::{Conn, Ctx};
 use crate::policy::{POLICIES, Policy};
+use defaults::Defaults;
 use facts::{Facts, Object, Side};
 
 /// Audits a context. It is only read, nothing of the program's runs, and the error queue stays as it was.
@@ -35,6 +37,13 @@ pub fn context(ctx: Ctx<'_>) -> Result<Report> {
 pub fn connection(conn: Conn<'_>) -> Result<Report> {
     check_known(conn.ctx())?;
     Ok(report(&gather::of_connection(conn), policy_of(conn.ctx())))
+}
+
+/// The same, where findings that `defaults` have too are told apart.
+pub fn connection_beside(conn: Conn<'_>, defaults: &Defaults) -> Result<Report> {
+    check_known(conn.ctx())?;
+    let facts = gather::of_connection(conn);
+    Ok(report(&facts, policy_of(conn.ctx())).beside(|finding| defaults.have(&facts, finding)))
 }
 
 /// Audits a context with a trial hello, from which groups and signature algorithms are known. The program's callbacks may

@@ -63,7 +63,7 @@ pub struct Kind {
 impl Kind {
     /// That it was found.
     pub fn found(&'static self) -> Finding {
-        Finding { kind: self, detail: String::new(), fix: Cow::Borrowed(self.fix), items: Vec::new() }
+        Finding { kind: self, detail: String::new(), fix: Cow::Borrowed(self.fix), items: Vec::new(), is_default: false }
     }
 }
 
@@ -78,6 +78,8 @@ pub struct Finding {
     pub fix: Cow<'static, str>,
     /// The single things that it is about, such as the names of cipher suites.
     pub items: Vec<String>,
+    /// Whether a context that no program has touched has it too, as far as that was looked at.
+    pub is_default: bool,
 }
 
 impl Finding {
@@ -101,6 +103,7 @@ impl Finding {
         object.text("id", self.kind.id).text("severity", self.kind.severity.name()).text("what", self.kind.what);
         object.text("detail", &self.detail).texts("items", &self.items);
         object.text("why", self.kind.why).text("fix", &self.fix);
+        object.raw("default", if self.is_default { "true" } else { "false" });
         object.finish()
     }
 }
@@ -126,6 +129,15 @@ impl Report {
     pub fn new(subject: impl Into<String>, policy: &'static str, mut findings: Vec<Finding>) -> Report {
         findings.sort_by_key(|finding| finding.kind.severity);
         Report { subject: subject.into(), policy, findings, text: OnceLock::new(), json: OnceLock::new() }
+    }
+
+    /// Tells findings that are only this system's defaults apart from those about the program, and puts them last.
+    pub fn beside(mut self, is_default: impl Fn(&Finding) -> bool) -> Report {
+        for finding in &mut self.findings {
+            finding.is_default = is_default(finding);
+        }
+        self.findings.sort_by_key(|finding| (finding.is_default, finding.kind.severity));
+        self
     }
 
     /// What was found, the worst first.
@@ -154,12 +166,14 @@ impl Report {
     /// A table for a person: a heading, then each finding with what was seen, why it matters and how to fix it.
     pub fn to_text(&self) -> String {
         let mut out = format!("{}, compared with the policy {}: {}\n", self.subject, self.policy, self.tally());
-        let ids = self.findings.iter().map(|finding| finding.kind.id.len()).fold("FINDING".len(), usize::max);
-        if !self.findings.is_empty() {
+        let (defaults, own): (Vec<&Finding>, Vec<&Finding>) =
+            self.findings.iter().partition(|finding| finding.is_default);
+        let ids = own.iter().map(|finding| finding.kind.id.len()).fold("FINDING".len(), usize::max);
+        if !own.is_empty() {
             let _ = writeln!(out, "\n{:<9} {:<ids$}  WHAT", "SEVERITY", "FINDING");
         }
         let indent = 9 + 1 + ids + 2;
-        for finding in &self.findings {
+        for finding in own {
             let kind = finding.kind;
             let _ = writeln!(out, "{:<9} {:<ids$}  {}", kind.severity.name(), kind.id, kind.what);
             let items = finding.items.join(", ");
@@ -169,6 +183,11 @@ impl Report {
                     paragraph(&mut out, indent, label, &printable(text));
                 }
             }
+        }
+        if !defaults.is_empty() {
+            let of = |finding: &&Finding| format!("{} ({})", finding.kind.id, finding.kind.severity.name());
+            let all: Vec<String> = defaults.iter().map(of).collect();
+            let _ = writeln!(out, "\nas this system has it, whoever wrote the program: {}", all.join(", "));
         }
         out
     }
@@ -196,12 +215,18 @@ impl Report {
         self.json.get_or_init(|| CString::new(self.to_json()).unwrap_or_default())
     }
 
+    fn count_own(&self, severity: Severity) -> usize {
+        let own = self.findings.iter().filter(|finding| !finding.is_default);
+        own.filter(|finding| finding.kind.severity == severity).count()
+    }
+
     /// "2 critical, 1 info", or "nothing found".
     fn tally(&self) -> String {
         let counts: Vec<String> = Severity::ALL
             .into_iter()
-            .filter(|severity| self.count(Some(*severity)) > 0)
-            .map(|severity| format!("{} {}", self.count(Some(severity)), severity.name()))
+            .map(|severity| (severity, self.count_own(severity)))
+            .filter(|(_, count)| *count > 0)
+            .map(|(severity, count)| format!("{count} {}", severity.name()))
             .collect();
         if counts.is_empty() { "nothing found".to_owned() } else { counts.join(", ") }
     }
@@ -301,11 +326,23 @@ mod tests {
         let expected = concat!(
             r#"{"schema":1,"subject":"a context","policy":"2026-11","#,
             r#""counts":{"critical":1,"high":0,"medium":0,"low":0,"info":1},"findings":["#,
-            r#"{"id":"off","severity":"critical","what":"it is off","detail":"","items":[],"why":"CVE-1","fix":"turn_on(ctx, 2)"},"#,
+            r#"{"id":"off","severity":"critical","what":"it is off","detail":"","items":[],"why":"CVE-1","#,
+            r#""fix":"turn_on(ctx, 2)","default":false},"#,
             r#"{"id":"a-note","severity":"info","what":"so it is","detail":"two \u001b[31m things","items":["A","B"],"#,
-            r#""why":"RFC 1","fix":""}]}"#
+            r#""why":"RFC 1","fix":"","default":false}]}"#
         );
         assert_eq!(report().to_json(), expected);
+    }
+
+    #[test]
+    fn what_is_only_a_default_stands_last_in_one_line_and_is_not_in_the_tally() {
+        let report = report().beside(|finding| finding.kind.id == "off");
+        let text = report.to_text();
+        assert!(text.starts_with("a context, compared with the policy 2026-11: 1 info\n"), "{text}");
+        assert!(text.ends_with("\nas this system has it, whoever wrote the program: off (critical)\n"), "{text}");
+        assert!(!text.contains("CVE-1"), "{text}");
+        assert_eq!(report.findings().last().map(|finding| finding.kind.id), Some("off"));
+        assert_eq!(report.count(Some(Severity::Critical)), 1);
     }
 
     #[test]

@@ -21,8 +21,9 @@ pub extern "C" fn hostlock_last_error() -> *const hostlock_error {
     accessor(ptr::null(), last)
 }
 
-/// Why the last handshake on `conn` was refused, or NULL where it was not; also after a plain SSL_connect. The pointer
-/// lives until the next handshake on `conn`, or until `conn` is freed.
+/// Why the last handshake on `conn` was refused or failed, whatever ended it; NULL where it did neither, or only waits.
+/// Also after a plain SSL_connect or SSL_accept. The pointer lives until the next handshake on `conn`, or until `conn` is
+/// freed.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` that no other thread uses now.

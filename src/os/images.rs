@@ -18,10 +18,7 @@ const SPEAK_TLS: &[&str] = &[
 
 /// The paths of those that are loaded now, without the libssl that hostlock uses.
 pub fn others() -> Vec<String> {
-    let mut all: Vec<(String, bool)> = Vec::new();
-    // SAFETY: the callback gets the address of `all`, which outlives the call.
-    unsafe { libc::dl_iterate_phdr(Some(add), (&raw mut all).cast()) };
-    let mut found: Vec<String> = all
+    let mut found: Vec<String> = all()
         .into_iter()
         .filter(|(path, ours)| {
             let name = path.rsplit('/').next().unwrap_or_default();
@@ -32,6 +29,23 @@ pub fn others() -> Vec<String> {
     found.sort();
     found.dedup();
     found
+}
+
+/// The paths of all files that are loaded now, without the program and the libssl that hostlock uses.
+pub fn loaded() -> Vec<String> {
+    all().into_iter().filter(|(path, ours)| !ours && path.starts_with('/')).map(|(path, _)| path).collect()
+}
+
+/// The path of the libssl that hostlock uses.
+pub fn ours() -> Option<String> {
+    all().into_iter().find(|(_, ours)| *ours).map(|(path, _)| path)
+}
+
+fn all() -> Vec<(String, bool)> {
+    let mut all: Vec<(String, bool)> = Vec::new();
+    // SAFETY: the callback gets the address of `all`, which outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(add), (&raw mut all).cast()) };
+    all
 }
 
 unsafe extern "C" fn add(info: *mut libc::dl_phdr_info, _size: usize, all: *mut c_void) -> c_int {

@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::thread;
 use std::time::Duration;
 
@@ -69,6 +69,16 @@ impl KeptFile {
         }
     }
 
+    /// Gives the descriptor back. A line that comes later opens the file anew.
+    pub fn release(&self) {
+        if let Some((descriptor, identity)) = self.lock().and_then(|mut kept| kept.take())
+            && borrowed(descriptor, identity).is_some()
+        {
+            // SAFETY: it is ours, as was just seen, and nobody else knows it.
+            unsafe { libc::close(descriptor) };
+        }
+    }
+
     /// `None` where it stays locked: the child of a fork may find it locked by a thread that it does not have.
     fn lock(&self) -> Option<MutexGuard<'_, Option<(RawFd, Identity)>>> {
         const PATIENCE: u32 = 200;
@@ -100,13 +110,7 @@ impl KeptFile {
 
 impl Drop for KeptFile {
     fn drop(&mut self) {
-        let kept = self.kept.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some((descriptor, identity)) = kept.take()
-            && borrowed(descriptor, identity).is_some()
-        {
-            // SAFETY: it is ours, as was just seen, and nobody else knows it.
-            unsafe { libc::close(descriptor) };
-        }
+        self.release();
     }
 }
 

@@ -42,3 +42,10 @@ pub fn write(event: &str, time: i64, describe: impl FnOnce(&mut Object)) {
     describe(&mut object);
     let _ = file.append(format!("{}\n", object.finish()).as_bytes());
 }
+
+/// Nothing more is expected: the process ends.
+pub fn release() {
+    if let Some(file) = FILE.get() {
+        file.release();
+    }
+}

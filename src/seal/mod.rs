@@ -14,6 +14,7 @@ pub mod state;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use crate::audit::defaults::Defaults;
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
 use crate::handshake::hooks;
@@ -82,10 +83,15 @@ fn announce(seal: &'static Seal) {
     if !journal::is_open() {
         return;
     }
+    if seal.mode != Mode::Enforce {
+        // Before the program hangs anything of its own on contexts.
+        seal.defaults.get_or_init(|| Defaults::gather(seal.choice.policy));
+    }
     journal::write("began", clock::now(), |object| {
         let program = std::fs::read_link("/proc/self/exe").ok();
         object.optional("program", program.as_deref().and_then(Path::to_str));
         object.text("mode", seal.mode.name()).text("policy", &seal.choice.name());
+        object.optional("libssl", images::ours().as_deref());
     });
     AT_EXIT.get_or_init(|| exit::at_exit(end));
 }
@@ -96,8 +102,9 @@ extern "C" fn end() {
         let Some(seal) = state::current() else { return };
         journal::write("ended", clock::now(), |object| {
             object.number("contexts", i64::try_from(seal.register.contexts()).unwrap_or(i64::MAX));
-            object.texts("other_tls", &images::others());
+            object.texts("other_tls", &images::others()).texts("loaded", &images::loaded());
         });
+        journal::release();
     });
 }
 

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use openssl::sha::sha256;
 
 use crate::audit;
+use crate::audit::defaults::Defaults;
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::guard::observer::{End, Learned, Observer, Occasion, Peer};
@@ -50,6 +51,8 @@ pub struct Seal {
     pub mode: Mode,
     /// What it has counted.
     pub register: Register,
+    /// What contexts are like here before a program touches them, where audits are written down.
+    pub defaults: OnceLock<Defaults>,
 }
 
 static SEAL: OnceLock<Seal> = OnceLock::new();
@@ -64,7 +67,7 @@ pub fn choose(choice: Choice, mode: Mode) -> Result<(&'static Seal, bool)> {
     let mut fresh = false;
     let seal = SEAL.get_or_init(|| {
         fresh = true;
-        Seal { choice, mode: mode.clone(), register: Register::default() }
+        Seal { choice, mode: mode.clone(), register: Register::default(), defaults: OnceLock::new() }
     });
     let same_kind = std::mem::discriminant(&seal.mode) == std::mem::discriminant(&mode);
     if same_kind && seal.choice.name() == choice.name() {
@@ -85,7 +88,15 @@ impl Seal {
             return;
         }
         let first = Guard::of_conn(conn).is_some_and(Guard::claim_first_connection);
-        if let (true, Ok(report)) = (first, audit::connection(conn)) {
+        // Where nothing was gathered before the program made contexts, nothing is told apart.
+        let audited = || match self.defaults.get() {
+            Some(defaults) => audit::connection_beside(conn, defaults),
+            None => audit::connection(conn),
+        };
+        if !first {
+            return;
+        }
+        if let Ok(report) = audited() {
             journal::write("audit", now(), |object| {
                 object.raw("report", &report.to_json()).text("text", &report.to_text());
             });

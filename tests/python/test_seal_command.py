@@ -10,9 +10,18 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from careless import ANSWER, CURL
+from careless import ANSWER, CURL, DEBIAN_PYTHON
 from sealing import built, environment, impostor, new_log, right
 from support import LONG_ENOUGH, Server, must, scratch
+
+VERIFIES = """
+import socket, ssl
+context = ssl.create_default_context()
+context.verify_flags |= ssl.VERIFY_X509_STRICT
+context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+# more
+context.wrap_socket(socket.create_connection(("127.0.0.1", {port})), server_hostname="localhost").close()
+"""
 
 
 def hostlock(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
@@ -155,6 +164,29 @@ class AuditProgram(unittest.TestCase):
         self.assertRegex(ran.stdout, r"(?m)^1 context: a client's SSL of TLS_client_method")
         self.assertRegex(ran.stdout, r"(?m)^critical +verification-off ")
         self.assertIn("fix: SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL)", ran.stdout)
+
+    def test_what_is_only_the_systems_default_is_one_line_below_and_no_finding_about_the_program(self) -> None:
+        good = f"{DEBIAN_PYTHON} -c '{VERIFIES}'"
+        with Server(right()) as honest:
+            ran = hostlock("audit", "--command", good.replace("{port}", str(honest)))
+            seen = hostlock("audit", "--json", "--command", good.replace("{port}", str(honest)))
+            lowered = good.replace("{port}", str(honest)).replace("# more", 'context.set_ciphers("ALL:@SECLEVEL=0")')
+            worse = hostlock("audit", "--command", lowered)
+            careless = hostlock("audit", "--command", f"{curl(honest)} >/dev/null")
+        self.assertEqual(ran.returncode, 0, ran)
+        [line] = [line for line in ran.stdout.splitlines() if line.startswith("as this system has it, ")]
+        self.assertIn("cbc-ciphers (low)", line)
+        self.assertNotRegex(ran.stdout, r"(?m)^\w+ +cbc-ciphers ")
+        findings = json.loads(seen.stdout)["audits"][0]["report"]["findings"]
+        self.assertIn(("cbc-ciphers", True), [(finding["id"], finding["default"]) for finding in findings])
+        order = [finding["default"] for finding in findings]
+        self.assertEqual(order, sorted(order), "the program's own come first")
+        self.assertEqual(worse.returncode, 1, worse)
+        self.assertRegex(worse.stdout, r"(?m)^high +security-level-zero ")
+        self.assertEqual(careless.returncode, 1)
+        self.assertRegex(careless.stdout, r"(?m)^critical +verification-off ")
+        words = "no host to check in the handshake; whether the program compares it afterwards cannot be seen"
+        self.assertIn(words, careless.stdout)
 
     def test_where_nothing_was_seen_it_says_so_and_fails(self) -> None:
         ran = hostlock("audit", "--command", "true")

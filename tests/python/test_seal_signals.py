@@ -83,7 +83,7 @@ def lives(pid: int) -> bool:
 class Signals(unittest.TestCase):
     def start(self, *command: str | Path, **more: object) -> subprocess.Popen[str]:
         self.directory = Path(tempfile.mkdtemp(prefix="signals-", dir=scratch()))
-        process = subprocess.Popen(
+        process: subprocess.Popen[str] = subprocess.Popen(
             [str(part) for part in (built() / "hostlock", "run", "--", *command)],
             env=world(self.directory),
             stdin=subprocess.DEVNULL,
@@ -202,7 +202,8 @@ class Signals(unittest.TestCase):
             f"daemon off; worker_processes 2; pid {directory}/pid; error_log {directory}/errors notice;\n"
             f"events {{ }}\nhttp {{ access_log off; client_body_temp_path {directory}; proxy_temp_path {directory};\n"
             f"fastcgi_temp_path {directory}; uwsgi_temp_path {directory}; scgi_temp_path {directory};\n"
-            f"server {{ listen unix:{directory}/socket ssl; ssl_certificate {right()}; ssl_certificate_key {right()}; }} }}\n"
+            f"server {{ listen unix:{directory}/socket ssl; ssl_certificate {right()};\n"
+            f"ssl_certificate_key {right()}; }} }}\n"
         )
         process = self.start(nginx, "-c", configuration)
         errors = directory / "errors"

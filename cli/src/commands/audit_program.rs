@@ -23,7 +23,8 @@ struct Alike<'a> {
 /// Runs `command` by the shell, refuses nothing, and prints what was found.
 pub fn run(command: &str, policy: Option<&str>, json: bool) -> Result<Outcome> {
     let words: Vec<OsString> = ["sh", "-c", command].map(OsString::from).into();
-    let ended = Launch { command: &words, mode: "report", policy, allow: &[], host: &[] }.run()?;
+    let ended =
+        Launch { command: &words, mode: "report", policy, allow: &[], host: &[], keep_pgsslmode: true }.run()?;
     let name = command.split_whitespace().next().unwrap_or_default();
     let summary = Summary::of(&ended, Path::new(name), "report");
     let audits = alike(&summary.events.audits);
@@ -40,7 +41,10 @@ pub fn run(command: &str, policy: Option<&str>, json: bool) -> Result<Outcome> {
             "only programs that use the system's libssl are covered: not static ones, nor those with another TLS library",
         ));
     }
-    let is_bad = |one: &Alike<'_>| ["critical", "high", "medium"].iter().any(|word| one.report["counts"][word] != 0);
+    let is_bad = |finding: &Value| {
+        finding["default"] != true && ["critical", "high", "medium"].iter().any(|word| finding["severity"] == *word)
+    };
+    let is_bad = |one: &Alike<'_>| one.report["findings"].as_array().into_iter().flatten().any(is_bad);
     let found = audits.iter().any(is_bad) || summary.events.count("would_refuse") > 0;
     Ok(if found { Outcome::Found } else { Outcome::Fine })
 }

@@ -35,6 +35,9 @@ pub struct Arguments {
     /// given several times
     #[arg(long, value_name = "WHAT")]
     host: Vec<String>,
+    /// Leave PGSSLMODE unset: PostgreSQL's clients then go on in plain text where TLS is refused
+    #[arg(long)]
+    keep_pgsslmode: bool,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -69,6 +72,7 @@ fn attempt(arguments: &Arguments) -> Result<u8> {
         policy: arguments.policy.as_deref(),
         allow: &arguments.allow,
         host: &arguments.host,
+        keep_pgsslmode: arguments.keep_pgsslmode,
     };
     let ended = launch.run()?;
     let name = arguments.command.first().map(Path::new).unwrap_or(Path::new(""));

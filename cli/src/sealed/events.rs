@@ -2,6 +2,7 @@
 //! while the disk was full.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -10,12 +11,32 @@ use serde_json::{Value, json};
 pub struct Process {
     /// The file that it ran, where it said so.
     pub program: Option<String>,
+    /// All files that it ran, one after the other.
+    pub programs: Vec<String>,
+    /// The libssl that is watched in it; after an exec it may be another.
+    pub libssls: Vec<String>,
+    /// What it had loaded in the end beside that.
+    pub loaded: Vec<String>,
+    /// Libraries that are not watched, and that it used.
+    pub used: Vec<String>,
     /// How many contexts it made, as far as is known.
     pub contexts: u64,
     /// Other TLS libraries that it had loaded.
     pub other_tls: Vec<String>,
     /// Whether it came to its end by itself.
     pub ended: bool,
+}
+
+impl Process {
+    /// Whether it was sealed, and said so.
+    pub fn has_begun(&self) -> bool {
+        self.program.is_some()
+    }
+
+    /// Whether it was sealed when it ran `program`.
+    pub fn ran(&self, program: &Path) -> bool {
+        self.programs.iter().any(|other| Path::new(other) == program)
+    }
 }
 
 /// Connections that ended alike.
@@ -85,7 +106,7 @@ impl Events {
             .iter()
             .map(|(pid, process)| {
                 json!({ "pid": pid, "program": process.program, "contexts": process.contexts,
-                    "other_tls": process.other_tls, "ended": process.ended })
+                    "other_tls": process.other_tls, "used": process.used, "ended": process.ended })
             })
             .collect();
         let connections: Vec<Value> = self
@@ -102,18 +123,20 @@ impl Events {
 
     fn add(&mut self, line: &Value) {
         let text = |key: &str| line[key].as_str().map(str::to_owned);
-        let texts = |key: &str| {
-            let texts = line[key].as_array().into_iter().flatten();
-            texts.filter_map(|text| text.as_str().map(str::to_owned)).collect()
-        };
         let process = self.processes.entry(line["pid"].as_u64().unwrap_or(0)).or_default();
         process.contexts = process.contexts.max(line["contexts"].as_u64().unwrap_or(0));
         match line["event"].as_str().unwrap_or_default() {
-            "began" => process.program = text("program"),
+            "began" => {
+                process.program = text("program");
+                process.programs.extend(text("program"));
+                process.libssls.extend(text("libssl"));
+            }
             "ended" => {
                 process.ended = true;
-                process.other_tls = texts("other_tls");
+                process.other_tls = texts(&line["other_tls"]);
+                process.loaded = texts(&line["loaded"]);
             }
+            "used" => process.used.extend(text("library")),
             "first_context" => {}
             "served" => self.served += 1,
             "audit" => self.audits.push(line.clone()),
@@ -127,7 +150,7 @@ impl Events {
                     peer: text("peer"),
                     allowed: text("allowed"),
                     learned: text("learned"),
-                    hosts: texts("hosts"),
+                    hosts: texts(&line["hosts"]),
                     count: 1,
                 };
                 match self.connections.iter_mut().find(|other| other.is_alike(&some)) {
@@ -137,6 +160,10 @@ impl Events {
             }
         }
     }
+}
+
+fn texts(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
 }
 
 impl Connections {

@@ -13,6 +13,7 @@ use hostlock::{Error, Policy, Result, Status, words};
 use openssl::rand;
 
 use super::signals::Relay;
+use super::tree::{INITIALISER, Seen, Watch};
 
 use super::meant;
 
@@ -28,6 +29,8 @@ pub struct Launch<'a> {
     pub allow: &'a [String],
     /// The hosts of connections that name none.
     pub host: &'a [String],
+    /// Whether libpq goes on as it is set up, also in plain text.
+    pub keep_pgsslmode: bool,
 }
 
 /// How it ended.
@@ -38,6 +41,10 @@ pub struct Ended {
     pub pid: u32,
     /// The lines that it and its descendants wrote.
     pub log: String,
+    /// What was seen of all of them.
+    pub seen: Seen,
+    /// What was set in the environment, beside what the seal itself needs.
+    pub environment: Vec<(&'static str, &'static str)>,
 }
 
 /// What a shell would say of the end of a program: its own status, or 128 and the number of the signal.
@@ -64,16 +71,28 @@ impl Launch<'_> {
         command.env("HOSTLOCK_SEAL_ALLOW", self.allow.join(","));
         command.env("HOSTLOCK_SEAL_HOST", self.host.join(","));
         command.env("HOSTLOCK_SEAL_POLICY", self.policy.unwrap_or_default());
+        let environment = self.environment();
+        command.envs(environment.iter().copied());
         let not_seen = |error| Error::new(Status::EIo, format!("the end of {program:?} could not be seen: {error}"));
         let mut relay = Relay::new().map_err(not_seen)?;
         let mut child = command.spawn().map_err(|error| not_started(program, &error))?;
         let pid = child.id();
-        let status = relay.wait(&mut child).map_err(not_seen)?;
+        let watch = Watch::begin(pid);
+        let status = relay.wait(&mut child).map_err(not_seen);
+        let (status, seen) = (status?, watch.end());
         let text = fs::read(&log.0)
             .map_err(|error| Error::new(Status::EFileIo, format!("the log of events could not be read: {error}")))?;
-        Ok(Ended { status, pid, log: String::from_utf8_lossy(&text).into_owned() })
+        Ok(Ended { status, pid, log: String::from_utf8_lossy(&text).into_owned(), seen, environment })
+    }
+
+    fn environment(&self) -> Vec<(&'static str, &'static str)> {
+        let is_open = self.mode == "enforce" && !self.keep_pgsslmode && env::var_os(PGSSLMODE.0).is_none();
+        is_open.then_some(PGSSLMODE).into_iter().collect()
     }
 }
+
+/// libpq's own default, `prefer`, goes on in plain text where TLS is refused, and reports success.
+const PGSSLMODE: (&str, &str) = ("PGSSLMODE", "require");
 
 /// A program that cannot be started, told apart as shells do: status 127 where there is none, 126 where it cannot run.
 fn not_started(program: &OsString, error: &std::io::Error) -> Error {
@@ -91,8 +110,6 @@ fn preloaded(initialiser: &Path) -> OsString {
     value
 }
 
-const NAME: &str = "libhostlock_preload.so";
-
 /// Where `make install` puts libraries, where the command was built by it.
 const LIBDIR: Option<&str> = option_env!("HOSTLOCK_LIBDIR");
 
@@ -102,15 +119,15 @@ fn initialiser() -> Result<PathBuf> {
     let directory = own.as_deref().and_then(Path::parent);
     let mut places: Vec<PathBuf> = Vec::new();
     places.extend(env::var_os("HOSTLOCK_PRELOAD").map(PathBuf::from));
-    places.extend(directory.map(|directory| directory.join(NAME)));
+    places.extend(directory.map(|directory| directory.join(INITIALISER)));
     let prefix = directory.and_then(Path::parent);
     let libraries = prefix.into_iter().flat_map(directories_of_libraries).chain(LIBDIR.map(PathBuf::from));
     let usual = ["/usr/local", "/usr"].into_iter().flat_map(|prefix| directories_of_libraries(Path::new(prefix)));
-    places.extend(libraries.chain(usual).map(|libraries| libraries.join("hostlock").join(NAME)));
+    places.extend(libraries.chain(usual).map(|libraries| libraries.join("hostlock").join(INITIALISER)));
     let found = places.iter().find(|place| place.is_file()).and_then(|place| place.canonicalize().ok());
     found.ok_or_else(|| {
         let looked: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
-        Error::new(Status::EState, format!("there is no {NAME}; looked for {}", looked.join(", ")))
+        Error::new(Status::EState, format!("there is no {INITIALISER}; looked for {}", looked.join(", ")))
             .with_hint("run make install, or name the file in HOSTLOCK_PRELOAD")
     })
 }

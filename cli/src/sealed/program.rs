@@ -1,4 +1,4 @@
-//! Why a program may not have been seen: what its file says. It only reads the file; a guess is called one.
+//! Why a program may not have been seen: what its file says. It only reads the file.
 
 use std::env;
 use std::ffi::OsStr;
@@ -17,33 +17,54 @@ pub fn find(name: &OsStr) -> Option<PathBuf> {
     env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.is_file())
 }
 
-/// What keeps the seal out of the program of a file, or makes it blind; empty where nothing was found.
-pub fn obstacles(file: &Path) -> Vec<String> {
-    let file = interpreter(file).unwrap_or_else(|| file.to_owned());
-    let shown = file.display();
-    let mut found = Vec::new();
-    if fs::metadata(&file).is_ok_and(|facts| facts.mode() & 0o6000 != 0) {
-        found.push(format!("{shown} runs with more rights than its caller (set-uid or set-gid): nothing is preloaded"));
+/// Why nothing could be preloaded into the program of a file, where the file says so.
+pub fn bar(file: &Path) -> Option<&'static str> {
+    if fs::metadata(file).is_ok_and(|facts| facts.mode() & 0o6000 != 0) {
+        return Some("runs with more rights than its caller (set-uid or set-gid): nothing is preloaded");
     }
-    let Ok(bytes) = read(&file) else { return found };
-    if is_static(&bytes) == Some(true) {
-        found.push(format!("{shown} is statically linked: nothing can be preloaded"));
+    match Kind::of(&start_of(file)?) {
+        Kind::Static => Some("is statically linked: nothing can be preloaded"),
+        Kind::OtherMachine => Some("is a program for another kind of machine (32 bits?): nothing is preloaded"),
+        Kind::Dynamic | Kind::NoProgram => None,
     }
-    for (mark, what) in MARKS {
-        if contains(&bytes, mark) {
-            found.push(format!("{shown} {what}"));
-        }
-    }
-    found
 }
 
-/// What compiled-in TLS leaves in a file.
-const MARKS: &[(&[u8], &str)] = &[
-    (b"\xff Go buildinf:", "is a Go program, whose TLS is Go's own"),
-    (b"rustls::", "seems to hold rustls, which is not watched"),
-    (b"BoringSSL", "seems to hold BoringSSL, which is not watched"),
-    (b"OpenSSL 1.1.", "seems to hold an OpenSSL of its own, which is not watched"),
-    (b"OpenSSL 3.", "seems to hold an OpenSSL of its own, which is not watched"),
+/// What speaks TLS inside of a file, in words that follow its name; `None` where nothing was found, or it cannot be read.
+pub fn tls_inside(file: &Path) -> Option<&'static str> {
+    if file.file_name().is_some_and(|name| name == "libjvm.so") {
+        return Some("is the Java VM, whose TLS is Java's own");
+    }
+    let bytes = read(file).ok()?;
+    if contains(&bytes, b"\xff Go buildinf:") {
+        return Some("is a Go program, whose TLS is Go's own");
+    }
+    if !TLS.iter().any(|mark| contains(&bytes, mark)) {
+        return None;
+    }
+    let made_by = MAKERS.iter().find(|(mark, _)| contains(&bytes, mark));
+    Some(made_by.map_or("holds TLS of its own", |(_, words)| words))
+}
+
+/// The file that runs where `file` is named: the interpreter of a script.
+pub fn run_by(file: PathBuf) -> PathBuf {
+    interpreter(&file).unwrap_or(file)
+}
+
+/// What every implementation of TLS must have inside, since the protocol hashes it: of TLS 1.3 (RFC 8446 4.4.3), and of
+/// those before it (RFC 5246 7.4.9).
+const TLS: &[&[u8]] = &[b"TLS 1.3, server CertificateVerify", b"TLS 1.3, client CertificateVerify", b"client finished"];
+
+/// Who made it, by what else is inside.
+const MAKERS: &[(&[u8], &str)] = &[
+    (b"rustls", "holds rustls"),
+    (b"BoringSSL", "holds BoringSSL"),
+    (b"gnutls_", "is GnuTLS, or holds it"),
+    (b"mbedtls", "holds Mbed TLS"),
+    (b"wolfSSL", "holds wolfSSL"),
+    (b"NSS_", "is NSS, or holds it"),
+    (b"s2n_", "holds s2n-tls"),
+    (b"SSL_CTX_new", "holds an OpenSSL of its own"),
+    (b"OpenSSL", "holds an OpenSSL of its own"),
 ];
 
 /// The interpreter of a script.
@@ -68,38 +89,60 @@ fn read(file: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether an ELF file has no dynamic section; `None` for what is no ELF file of 64 bits in this machine's order.
-fn is_static(bytes: &[u8]) -> Option<bool> {
-    const CLASS_64: u8 = 2;
-    const PT_DYNAMIC: u32 = 2;
-    if !bytes.starts_with(b"\x7fELF") || bytes.get(4) != Some(&CLASS_64) {
-        return None;
-    }
-    let number = |at: usize, length: usize| {
-        let mut word = [0; 8];
-        word.get_mut(..length)?.copy_from_slice(bytes.get(at..at.checked_add(length)?)?);
-        usize::try_from(u64::from_le_bytes(word)).ok()
-    };
-    let (table, size, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
-    for index in 0..count {
-        let kind = number(table.checked_add(index.checked_mul(size)?)?, 4)?;
-        if kind == PT_DYNAMIC as usize {
-            return Some(false);
+/// As much of a file as holds what the loader looks at.
+fn start_of(file: &Path) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file).ok()?.take(0x10000).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// How a program is loaded.
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    /// By a dynamic loader.
+    Dynamic,
+    /// By the kernel alone.
+    Static,
+    /// Not by the loader of this command's own kind.
+    OtherMachine,
+    /// It is no ELF file, or a damaged one.
+    NoProgram,
+}
+
+impl Kind {
+    fn of(bytes: &[u8]) -> Kind {
+        if !bytes.starts_with(b"\x7fELF") {
+            return Kind::NoProgram;
+        }
+        // The class, and the order of bytes.
+        const OURS: [u8; 2] =
+            [if usize::BITS == 64 { 2 } else { 1 }, if cfg!(target_endian = "little") { 1 } else { 2 }];
+        match bytes.get(4..6) {
+            None => Kind::NoProgram,
+            Some(kind) if kind != OURS => Kind::OtherMachine,
+            Some(_) if usize::BITS != 64 => Kind::Dynamic,
+            Some(_) => Kind::of_64_bits(bytes).unwrap_or(Kind::NoProgram),
         }
     }
-    Some(true)
+
+    fn of_64_bits(bytes: &[u8]) -> Option<Kind> {
+        const PT_INTERP: u32 = 3;
+        let half = |at: usize| Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
+        let table = u64::from_ne_bytes(bytes.get(32..40)?.try_into().ok()?);
+        let (size, count) = (usize::from(half(54)?), usize::from(half(56)?));
+        for index in 0..count {
+            let at = usize::try_from(table).ok()?.checked_add(index.checked_mul(size)?)?;
+            let kind = bytes.get(at..at.checked_add(4)?)?;
+            if u32::from_ne_bytes(kind.try_into().ok()?) == PT_INTERP {
+                return Some(Kind::Dynamic);
+            }
+        }
+        Some(Kind::Static)
+    }
 }
 
 fn contains(bytes: &[u8], mark: &[u8]) -> bool {
-    let Some((first, rest)) = mark.split_first() else { return true };
-    let mut from = 0;
-    while let Some(at) = bytes[from..].iter().position(|byte| byte == first) {
-        if bytes[from + at + 1..].starts_with(rest) {
-            return true;
-        }
-        from += at + 1;
-    }
-    false
+    memchr::memmem::find(bytes, mark).is_some()
 }
 
 #[cfg(test)]
@@ -108,23 +151,30 @@ mod tests {
 
     #[test]
     fn this_very_program_is_dynamic_and_holds_no_tls_of_its_own() {
-        let bytes = read(&env::current_exe().unwrap()).unwrap();
-        assert_eq!(is_static(&bytes), Some(false));
+        let own = env::current_exe().unwrap();
+        assert_eq!(Kind::of(&start_of(&own).unwrap()), Kind::Dynamic);
+        assert_eq!(bar(&own), None);
+        // The marks themselves stand in it, as they are looked for.
+        assert_eq!(tls_inside(Path::new("/bin/sh")), None);
+    }
+
+    #[test]
+    fn the_libssl_of_the_system_holds_tls_and_its_libcrypto_does_not() {
+        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+        let of = |name: &str| maps.split_whitespace().find(|word| word.contains(name)).map(Path::new);
+        let (Some(libssl), Some(libcrypto)) = (of("/libssl.so"), of("/libcrypto.so")) else { return };
+        assert_eq!(tls_inside(libssl), Some("holds an OpenSSL of its own"));
+        assert_eq!(tls_inside(libcrypto), None);
     }
 
     #[test]
     fn damaged_files_are_no_programs() {
-        assert_eq!(is_static(b""), None);
-        assert_eq!(is_static(b"#!/bin/sh"), None);
+        assert_eq!(Kind::of(b""), Kind::NoProgram);
+        assert_eq!(Kind::of(b"#!/bin/sh"), Kind::NoProgram);
+        assert_eq!(Kind::of(b"\x7fELF\x01\x01"), Kind::OtherMachine);
         let mut header = b"\x7fELF\x02\x01\x01".to_vec();
-        assert_eq!(is_static(&header), None);
+        assert_eq!(Kind::of(&header), Kind::NoProgram);
         header.resize(64, 0xff);
-        assert_eq!(is_static(&header), None);
-    }
-
-    #[test]
-    fn a_mark_is_found_wherever_it_stands() {
-        assert!(contains(b"xx\xff Go buildinf:", MARKS[0].0) && !contains(b"\xff Go buildin", MARKS[0].0));
-        assert!(contains(b"aaab", b"aab") && !contains(b"", b"a"));
+        assert_eq!(Kind::of(&header), Kind::NoProgram);
     }
 }

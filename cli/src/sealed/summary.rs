@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::coverage::{self, Coverage};
 use super::events::{Connections, Events};
 use super::launch::{Ended, exit_code};
-use super::program;
 use crate::output::Style;
 use crate::table::Table;
 
@@ -19,7 +19,9 @@ pub struct Summary {
     /// What was seen.
     pub events: Events,
     /// What was not seen, and why.
-    pub not_covered: Vec<String>,
+    pub coverage: Coverage,
+    /// What was set in its environment.
+    pub environment: Vec<(&'static str, &'static str)>,
     code: u8,
 }
 
@@ -27,8 +29,9 @@ impl Summary {
     /// Reads the log of a run, and looks for what it does not tell.
     pub fn of(ended: &Ended, name: &Path, mode: &'static str) -> Summary {
         let events = Events::read(&ended.log);
-        let not_covered = not_covered(&events, ended.pid, name);
-        Summary { program: name.display().to_string(), mode, events, not_covered, code: exit_code(ended.status) }
+        let coverage = coverage::judge(&events, &ended.seen, ended.pid, name);
+        let (program, environment) = (name.display().to_string(), ended.environment.clone());
+        Summary { program, mode, events, coverage, environment, code: exit_code(ended.status) }
     }
 
     /// For a person.
@@ -62,9 +65,16 @@ impl Summary {
         for hint in hints {
             text += &format!("hint: {hint}\n");
         }
-        for what in &self.not_covered {
+        for (name, value) in &self.environment {
+            text += &format!("set: {name}={value}, which was unset: no plain text for it where TLS is refused\n");
+        }
+        for what in &self.coverage.not_covered {
             text += &format!("not covered: {what}\n");
         }
+        for what in &self.coverage.only_loaded {
+            text += &format!("not used: {what}\n");
+        }
+        text += &format!("cannot be seen: {}\n", self.coverage.not_seen.join("; "));
         text
     }
 
@@ -75,7 +85,10 @@ impl Summary {
         object["mode"] = json!(self.mode);
         object["exit_status"] = json!(self.code);
         object["contexts"] = json!(self.events.contexts());
-        object["not_covered"] = json!(self.not_covered);
+        object["environment"] = self.environment.iter().map(|(name, value)| (*name, json!(value))).collect();
+        object["not_covered"] = json!(self.coverage.not_covered);
+        object["only_loaded"] = json!(self.coverage.only_loaded);
+        object["not_seen"] = json!(self.coverage.not_seen);
         object
     }
 }
@@ -105,27 +118,4 @@ fn style(some: &Connections) -> Style {
         "refused" | "would_refuse" | "stopped" | "would_stop" => Style::Red,
         _ => Style::Yellow,
     }
-}
-
-fn not_covered(events: &Events, pid: u32, name: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    let file = program::find(name.as_os_str());
-    let began = events.processes.get(&pid.into()).is_some_and(|process| process.program.is_some());
-    if !began {
-        found.push(format!("{}: the initialiser was not loaded into it", name.display()));
-    }
-    if events.contexts() == 0 {
-        if began {
-            found.push(
-                "no SSL_CTX was made in the libssl that was watched: whatever TLS there was went another way"
-                    .to_owned(),
-            );
-        }
-        found.extend(file.iter().flat_map(|file| program::obstacles(file)));
-    }
-    let mut others: Vec<&String> = events.processes.values().flat_map(|process| &process.other_tls).collect();
-    others.sort_unstable();
-    others.dedup();
-    found.extend(others.into_iter().map(|path| format!("{path} was loaded too; what it did was not seen")));
-    found
 }
