@@ -28,6 +28,7 @@ fn what_is_refused_is_said_as_the_committed_table_says() {
         Section::new("Clients: the host", client_names::rows()),
         Section::new("Clients: the chain", client_chains::rows()),
         Section::new("Clients: the peer and its TLS", client_peers::rows()),
+        Section::new("Clients that call SSL_connect: the peer and its TLS", client_peers::rows_of_old_code()),
         Section::new("Servers: the client's certificate", server_chains::rows()),
         Section::new("Servers: the client and its TLS", server_peers::rows()),
         Section::new("Files of trust anchors", files::rows()),
