@@ -100,7 +100,7 @@ pub fn x509_error(code: c_int, depth: usize, shown: &Shown<'_>) -> Error {
         code if is_untrusted(code) => {
             Error::new(Status::EUnknownIssuer, format!("no trust anchor stands above {who}: {}", code_text(code)))
         }
-        ffi::X509_V_ERR_CERT_REJECTED | ffi::X509_V_ERR_CERT_UNTRUSTED => untrusted_for_this(certificate, depth, shown),
+        ffi::X509_V_ERR_CERT_REJECTED | ffi::X509_V_ERR_CERT_UNTRUSTED => untrusted_for_this(certificate, shown),
         INVALID_CA if says_ca(certificate) => Error::new(
             Status::EWrongPurpose,
             format!("{who} may not sign certificates (key usage, RFC 5280 4.2.1.3), but signed another"),
@@ -166,9 +166,9 @@ pub fn x509_error(code: c_int, depth: usize, shown: &Shown<'_>) -> Error {
 }
 
 /// The error for an anchor whose own trust settings do not name this use, or reject it.
-fn untrusted_for_this(certificate: &X509Ref, depth: usize, shown: &Shown<'_>) -> Error {
-    let who = shown.who(depth, certificate);
-    let source = shown.anchor.unwrap_or("the program's file");
+fn untrusted_for_this(certificate: &X509Ref, shown: &Shown<'_>) -> Error {
+    let source = shown.anchor.unwrap_or("the program");
+    let who = format!("the trust anchor {} (from {source})", subject_text(certificate));
     Error::new(
         Status::EWrongPurpose,
         format!("{who} may not vouch for {}s, by the trust settings that stand beside it", shown.peer()),

@@ -1,6 +1,6 @@
 """A client of Python's ssl on a hardened context, which says what it was refused with: nameless.py PORT CA-FILE [NAME].
 
-Without NAME it names no host. Python keeps no SSL of a handshake that failed: the thread's last error is all that is left.
+Without NAME it names no host. Python keeps no SSL of a handshake that failed: only the thread's last error is left.
 """
 
 from __future__ import annotations

@@ -75,10 +75,12 @@ pub fn differences(said: &str, committed: &str) -> String {
 fn still(text: &str) -> String {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let directory = std::env::temp_dir().join("hostlock-test-");
+    let directory = directory.to_str().unwrap();
     let mut text = text.to_owned();
-    while let Some(at) = text.find(directory.to_str().unwrap()) {
-        let end = text[at + 1..].match_indices(['/', '"']).map(|(slash, _)| at + 1 + slash);
-        let end = end.skip_while(|end| end - at < directory.to_str().unwrap().len()).next().unwrap_or(text.len());
+    while let Some(at) = text.find(directory) {
+        // The numbers of the process and of the directory.
+        let name = text[at + directory.len()..].trim_start_matches(|one: char| one.is_ascii_digit() || one == '-');
+        let end = text.len() - name.len();
         text.replace_range(at..end, "DIR");
     }
     let mut words: Vec<String> = Vec::new();
