@@ -6,6 +6,7 @@ Without NAME it names no host. Python keeps no SSL of a handshake that failed: o
 from __future__ import annotations
 
 import ctypes
+import importlib
 import json
 import socket
 import ssl
@@ -14,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "examples"))
 
-import harden
+harden = importlib.import_module("harden")
 
 
 def refusal(port: int, authority: str, name: str | None) -> str:
