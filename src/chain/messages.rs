@@ -129,8 +129,8 @@ pub fn x509_error(code: c_int, depth: usize, shown: &Shown<'_>) -> Error {
                 .with_hint("it must be issued again with SHA-256 or better")
         }
         ffi::X509_V_ERR_CERT_SIGNATURE_FAILURE => {
-            Error::new(Status::EBadSignature, format!("the signature on {who} is wrong"))
-                .with_hint("the certificate was altered, or it names an issuer that did not sign it")
+            Error::new(Status::EBadSignature, format!("the signature on {who} is wrong: it is not by the key of {issuer}"))
+                .with_hint("the certificate was altered, or somebody else uses the name of that CA")
         }
         ffi::X509_V_ERR_CERT_REVOKED => Error::new(Status::ERevoked, format!("{who} has been revoked by {issuer}")),
         ffi::X509_V_ERR_UNABLE_TO_GET_CRL => {
