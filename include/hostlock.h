@@ -956,7 +956,8 @@ char *hostlock_ctx_info(hostlock_ctx *ctx);
  * is silent or sends a byte now and then gets HOSTLOCK_E_TIMEOUT, one that sends more than a handshake can need
  * HOSTLOCK_E_FLOOD. An event loop asks hostlock_conn_time_left when to look after a client that says nothing.
  *
- * HOSTLOCK_E_STATE: the context is for clients; or, by the handshake, the server has no certificate to show.
+ * HOSTLOCK_E_STATE: the context is for clients. HOSTLOCK_E_NO_COMMON_CIPHER, by the handshake: nothing in common with the
+ * client; or this server has no certificate to show.
  */
 HOSTLOCK_MUST_USE
 int hostlock_accept_fd(hostlock_ctx *ctx,

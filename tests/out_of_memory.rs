@@ -1,5 +1,6 @@
-//! Every allocation of libcrypto fails in turn, in a client's handshake with an honest server and with an impostor: nothing
-//! is accepted that would not be, nothing crashes, and what is refused for it blames this process and not the peer.
+//! Every allocation of libcrypto fails in turn, in a client's handshake with an honest server and with an impostor, and in a
+//! server's: nothing is accepted that would not be, nothing crashes, and what is refused for it blames this process and not
+//! the peer.
 
 #[path = "connection/c.rs"]
 #[allow(dead_code, reason = "these tests use a part of it")]
@@ -7,14 +8,21 @@ mod c;
 #[path = "connection/peer.rs"]
 #[allow(dead_code, reason = "these tests use a part of it")]
 mod peer;
+#[path = "refusals/served.rs"]
+#[allow(dead_code, reason = "these tests use a part of it")]
+mod served;
 mod support;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::{c_char, c_int, c_void};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
 
 use c::Ctx;
+use foreign_types::ForeignType;
 use hostlock::error::Status;
+use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream};
 use support::pki::Recipe;
 
 thread_local! {
@@ -56,6 +64,7 @@ type Resize = extern "C" fn(*mut c_void, usize, *const c_char, c_int) -> *mut c_
 type Release = extern "C" fn(*mut c_void, *const c_char, c_int);
 
 unsafe extern "C" {
+    fn SSL_set_fd(ssl: *mut openssl_sys::SSL, fd: c_int) -> c_int;
     fn CRYPTO_set_mem_functions(allocate: Allocate, resize: Resize, release: Release) -> c_int;
 }
 
@@ -71,47 +80,93 @@ fn connect(ctx: &Ctx, port: u16, number: u64) -> (Result<(), c::Failure>, bool) 
     (outcome, has_failed)
 }
 
+/// A server's handshake in which the allocation of that number fails.
+fn accept(ctx: &Ctx, client: &SslContext, number: u64) -> (Result<(), c::Failure>, bool) {
+    let (near, far) = UnixStream::pair().unwrap();
+    let ssl = Ssl::new(client).unwrap();
+    let visitor = std::thread::spawn(move || {
+        let mut stream = SslStream::new(ssl, far).unwrap();
+        if stream.connect().is_ok() {
+            let _ = stream.ssl_read(&mut [0]);
+        }
+    });
+    let conn = c::Conn(c::raw_ssl(ctx).into_raw());
+    // SAFETY: the connection is live, and the descriptor longer.
+    assert_eq!(unsafe { SSL_set_fd(conn.0, near.as_raw_fd()) }, 1);
+    FAILS_AFTER.with(|left| left.set(Some(number)));
+    let answer = conn.handshake();
+    let has_failed = FAILS_AFTER.with(|left| left.replace(None)) == Some(u64::MAX);
+    let outcome = if answer == 0 { Ok(()) } else { Err(c::Failure::last(answer)) };
+    drop((conn, near));
+    visitor.join().unwrap();
+    c::queue();
+    (outcome, has_failed)
+}
+
+trait IntoRaw {
+    fn into_raw(self) -> *mut openssl_sys::SSL;
+}
+
+impl IntoRaw for Ssl {
+    fn into_raw(self) -> *mut openssl_sys::SSL {
+        let raw = self.as_ptr();
+        std::mem::forget(self);
+        raw
+    }
+}
+
+/// Lets each allocation fail in turn, or every few; `is_right` says of an outcome without such an effect whether it is right.
+fn fail_each(
+    what: &str,
+    mut attempt: impl FnMut(u64) -> (Result<(), c::Failure>, bool),
+    is_right: impl Fn(&Result<(), Status>) -> bool,
+) {
+    let step = if std::env::var_os("HOSTLOCK_LONG").is_some() { 1 } else { 7 };
+    // The first one builds what later ones find.
+    let _ = attempt(u64::MAX - 1);
+    let (mut number, mut tries, mut ambiguous) = (0, 0, 0);
+    let mut told: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    loop {
+        let (outcome, has_failed) = attempt(number);
+        if !has_failed {
+            break;
+        }
+        tries += 1;
+        match outcome {
+            Err(failure) if failure.status == Status::ENoMemory => {
+                assert!(failure.hint.contains("here"), "{failure:?}");
+            }
+            // OpenSSL says no more than that a library failed, and so do we.
+            Err(failure) if failure.message.ends_with(" lib)") => assert!(failure.hint.contains("here"), "{failure:?}"),
+            // Nor whether there was no memory to check a signature or no signature to be had.
+            Err(failure) if AMBIGUOUS.iter().any(|words| failure.message.contains(words)) => ambiguous += 1,
+            Ok(()) => assert!(is_right(&Ok(())), "{what}: accepted, allocation {number}"),
+            Err(failure) if is_right(&Err(failure.status)) => {}
+            Err(failure) => told.entry(format!("{failure:?}")).or_insert((0, number)).0 += 1,
+        }
+        number += step;
+    }
+    assert!(number > 500, "{what}: only {number} allocations failed");
+    assert!(ambiguous * 50 < tries, "{what}: {ambiguous} of {tries}");
+    assert!(told.is_empty(), "{what}: the peer is blamed: {told:#?}");
+}
+
+const AMBIGUOUS: [&str; 2] = ["bad signature", "takes no signature algorithm that fits this server's certificate"];
+
 #[test]
 fn a_failed_allocation_is_this_processs_fault_and_accepts_nobody() {
     // SAFETY: nothing has been allocated yet, which the answer confirms.
     assert_eq!(unsafe { CRYPTO_set_mem_functions(allocate, resize, release) }, 1);
     let ca = Recipe::ca("Test CA").self_signed();
-    let (honest, impostor) = (
-        Recipe::server(HOST, &[HOST]).issued_by(&ca),
-        Recipe::server("evil.example", &["evil.example"]).issued_by(&ca),
-    );
+    let honest = Recipe::server(HOST, &[HOST]).issued_by(&ca);
+    let impostor = Recipe::server("evil.example", &["evil.example"]).issued_by(&ca);
     let ctx = Ctx::trusting(&[&ca.certificate]);
-    let step = if std::env::var_os("HOSTLOCK_LONG").is_some() { 1 } else { 7 };
-    for (identity, is_honest) in [(&honest, true), (&impostor, false)] {
-        let port = peer::greeter(identity);
-        // The first one builds what later ones find.
-        let _ = connect(&ctx, port, u64::MAX - 1);
-        let mut told: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-        let (mut number, mut bad_signatures) = (0, 0);
-        loop {
-            let (outcome, has_failed) = connect(&ctx, port, number);
-            if !has_failed {
-                break;
-            }
-            match outcome {
-                Ok(()) => assert!(is_honest, "the impostor was accepted, allocation {number}"),
-                Err(failure) if failure.status == Status::ENoMemory => {
-                    assert!(failure.hint.contains("here"), "{failure:?}");
-                }
-                Err(failure) if !is_honest && failure.status == Status::EHostMismatch => {}
-                // Whether memory was lacking or the signature was wrong is not to be told from what OpenSSL says.
-                Err(failure) if failure.message.ends_with(" lib)") => {
-                    assert!(failure.hint.contains("here"), "{failure:?}")
-                }
-                Err(failure) if failure.message.ends_with("bad signature") => bad_signatures += 1,
-                Err(failure) => {
-                    told.entry(format!("{failure:?}")).or_insert((0, number)).0 += 1;
-                }
-            }
-            number += step;
-        }
-        assert!(number > 500, "only {number} allocations failed");
-        assert!(bad_signatures * 100 < number / step, "{bad_signatures} of {}", number / step);
-        assert!(told.is_empty(), "the peer is blamed: {told:#?}");
-    }
+    let port = peer::greeter(&honest);
+    fail_each("an honest server", |number| connect(&ctx, port, number), |outcome| outcome.is_ok());
+    let port = peer::greeter(&impostor);
+    let is_mismatch = |outcome: &Result<(), Status>| *outcome == Err(Status::EHostMismatch);
+    fail_each("an impostor", |number| connect(&ctx, port, number), is_mismatch);
+    let server = served::server(Some(&honest), None);
+    let client = SslContext::builder(SslMethod::tls_client()).unwrap().build();
+    fail_each("a client", |number| accept(&server, &client, number), |outcome| outcome.is_ok());
 }

@@ -52,11 +52,11 @@ pub fn check_dates(judge: Role, leaf: &X509Ref, time: Option<i64>) -> Result<()>
 }
 
 /// The error for a certificate that is none of those trusted, where nothing else is.
-pub fn another(leaf: &X509Ref) -> Error {
-    let subject = certificate_words::subject_text(leaf);
+pub fn another(judge: Role, leaf: &X509Ref) -> Error {
+    let who = certificate_words::position(judge, 0, leaf);
     Error::new(
         Status::EUnknownIssuer,
-        format!("the certificate of {subject} is none of those that are trusted as they are"),
+        format!("{who} is none of those that are trusted as they are"),
     )
     .with_hint("if the device has a new certificate, trust that one with hostlock_ctx_trust_exact")
     .with_x509_code(ffi::X509_V_ERR_CERT_UNTRUSTED)

@@ -100,7 +100,7 @@ pub fn x509_error(code: c_int, depth: usize, shown: &Shown<'_>) -> Error {
         code if is_untrusted(code) => {
             Error::new(Status::EUnknownIssuer, format!("no trust anchor stands above {who}: {}", code_text(code)))
         }
-        ffi::X509_V_ERR_CERT_REJECTED | ffi::X509_V_ERR_CERT_UNTRUSTED => untrusted_for_this(certificate, depth, shown),
+        ffi::X509_V_ERR_CERT_REJECTED | ffi::X509_V_ERR_CERT_UNTRUSTED => untrusted_for_this(certificate, shown),
         INVALID_CA if says_ca(certificate) => Error::new(
             Status::EWrongPurpose,
             format!("{who} may not sign certificates (key usage, RFC 5280 4.2.1.3), but signed another"),
@@ -129,8 +129,8 @@ pub fn x509_error(code: c_int, depth: usize, shown: &Shown<'_>) -> Error {
                 .with_hint("it must be issued again with SHA-256 or better")
         }
         ffi::X509_V_ERR_CERT_SIGNATURE_FAILURE => {
-            Error::new(Status::EBadSignature, format!("the signature on {who} is wrong"))
-                .with_hint("the certificate was altered, or it names an issuer that did not sign it")
+            Error::new(Status::EBadSignature, format!("the signature on {who} is wrong: it is not by the key of {issuer}"))
+                .with_hint("the certificate was altered, or somebody else uses the name of that CA")
         }
         ffi::X509_V_ERR_CERT_REVOKED => Error::new(Status::ERevoked, format!("{who} has been revoked by {issuer}")),
         ffi::X509_V_ERR_UNABLE_TO_GET_CRL => {
@@ -166,9 +166,9 @@ pub fn x509_error(code: c_int, depth: usize, shown: &Shown<'_>) -> Error {
 }
 
 /// The error for an anchor whose own trust settings do not name this use, or reject it.
-fn untrusted_for_this(certificate: &X509Ref, depth: usize, shown: &Shown<'_>) -> Error {
-    let who = shown.who(depth, certificate);
-    let source = shown.anchor.unwrap_or("the program's file");
+fn untrusted_for_this(certificate: &X509Ref, shown: &Shown<'_>) -> Error {
+    let source = shown.anchor.unwrap_or("the program");
+    let who = format!("the trust anchor {} (from {source})", subject_text(certificate));
     Error::new(
         Status::EWrongPurpose,
         format!("{who} may not vouch for {}s, by the trust settings that stand beside it", shown.peer()),

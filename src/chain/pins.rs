@@ -56,7 +56,7 @@ pub fn check(chain: &[X509], pins: &[Pin]) -> Result<()> {
         })
         .collect();
     Err(Error::new(Status::EPinMismatch, "the chain is valid, but none of its keys is pinned").with_hint(format!(
-        "if the server's keys were changed on purpose, pin one of the new ones: {}",
+        "if the peer's keys were changed on purpose, pin one of the new ones: {}",
         seen.join(", ")
     )))
 }

@@ -278,7 +278,7 @@ fn leaf_is_no_ca(certificate: &Certificate<'_>, place: Place) -> Result<(), Brea
     if place == Place::Leaf && ca_and_length(certificate).0 {
         return Err(Breach {
             status: Status::EWrongPurpose,
-            hint: "the server must show a certificate of its own, not that of its CA".to_owned(),
+            hint: "whoever shows it needs a certificate of its own, not that of its CA".to_owned(),
             ..breach(ffi::X509_V_ERR_INVALID_CA, "is that of a CA, but stands for a peer", "CA/B Forum BR 7.1.2.7.8")
         });
     }

@@ -85,7 +85,7 @@ fn decide(case: &Case<'_>) -> Verdict {
 /// Where nothing is trusted at all, that is the reason.
 fn nothing_trusted(case: &Case<'_>, refusal: Refusal) -> Refusal {
     match messages::is_untrusted(refusal.error.x509_code()) && store::is_empty(case.store) {
-        true if !case.exact.is_empty() => Refusal { error: exact::another(case.leaf), ..refusal },
+        true if !case.exact.is_empty() => Refusal { error: exact::another(case.role, case.leaf), ..refusal },
         true => Refusal { error: store::nothing_in_it(), ..refusal },
         false => refusal,
     }

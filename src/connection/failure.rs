@@ -451,6 +451,19 @@ mod tests {
     }
 
     #[test]
+    fn a_hang_up_after_a_hello_is_not_before_the_peer_said_anything() {
+        for role in [Role::Client, Role::Server] {
+            // Over a BIO that is not ours the bytes are not known.
+            let cut = |heard, before_hello| {
+                explain(&Facts { role, ended: true, heard, before_hello, ..facts(&[]) }).message().to_owned()
+            };
+            assert!(cut(false, true).ends_with("before it said anything"));
+            assert!(cut(true, true).ends_with("before its hello was complete"));
+            assert!(cut(true, false).ends_with("in the middle of the handshake"));
+        }
+    }
+
+    #[test]
     fn a_cut_is_told_from_an_error_of_the_system() {
         let read = Facts { phase: Phase::Read, before_hello: false, ..facts(&[22, 3]) };
         assert_eq!(explain(&Facts { ended: true, ..read.clone() }).status(), Status::ETruncated);

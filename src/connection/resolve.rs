@@ -34,7 +34,7 @@ pub fn look_up(
     deadline: &Deadline,
     resolver: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
 ) -> Result<Vec<SocketAddr>> {
-    let Some(seat) = Seat::wait(&IN_USE, deadline)? else { return Err(out_of_time(name, deadline)) };
+    let Some(seat) = Seat::wait(&IN_USE, deadline)? else { return Err(no_seat(name, deadline)) };
     let (sender, receiver) = mpsc::channel();
     let (done, bell) = if deadline.may_be_interrupted() { ring()? } else { (None, None) };
     let job = move || {
@@ -130,6 +130,13 @@ fn out_of_time(name: &str, deadline: &Deadline) -> Error {
     let what = format!("the resolver gave no address for {name:?} within {} ms", deadline.allowed_ms());
     Error::new(Status::ETimeout, what)
         .with_hint("check the name servers of this machine, or allow more time with hostlock_ctx_set_timeout")
+}
+
+/// The look-ups before this one have not come back.
+fn no_seat(name: &str, deadline: &Deadline) -> Error {
+    let allowed = deadline.allowed_ms();
+    let what = format!("{name:?} was not looked up within {allowed} ms: {MOST_THREADS} others wait for the resolver");
+    Error::new(Status::ETimeout, what).with_hint("check the name servers of this machine: they seem not to answer")
 }
 
 fn failed(name: &str, why: &str) -> Error {

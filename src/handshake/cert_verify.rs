@@ -260,6 +260,9 @@ fn ask_application(
     }
 }
 
+/// Where the program's own verification says no, hostlock has nothing against the chain.
+const OWN_CALLBACK: &str = "hostlock finds the chain good: look into what the program's callback wants";
+
 /// A callback that verifies by itself finds the X509_STORE_CTX as libssl would hand it over: with nothing built yet.
 fn ask_cert_verify(
     store_ctx: StoreCtx<'_>,
@@ -275,6 +278,7 @@ fn ask_cert_verify(
     }
     let code = store_ctx.error();
     Err(Error::new(Status::EApplicationRefused, "the application's own certificate verify callback refused the chain")
+        .with_hint(OWN_CALLBACK)
         .with_x509_code(if code == ffi::X509_V_OK { ffi::X509_V_ERR_APPLICATION_VERIFICATION } else { code }))
 }
 
@@ -321,6 +325,7 @@ fn ask_verify(store_ctx: StoreCtx<'_>, conn: Conn<'_>, answer: &std::result::Res
                         Status::EApplicationRefused,
                         format!("the application's own verify callback refused the certificate at position {depth}"),
                     )
+                    .with_hint(OWN_CALLBACK)
                     .with_x509_code(if code == ffi::X509_V_OK {
                         ffi::X509_V_ERR_APPLICATION_VERIFICATION
                     } else {

@@ -69,7 +69,11 @@ const WRONG_CIPHER_RETURNED: c_int = 261;
 const WRONG_SSL_VERSION: c_int = 266;
 const WRONG_VERSION_NUMBER: c_int = 267;
 const NO_SUITABLE_GROUPS: c_int = 295;
+const SESSION_ID_CALLBACK_FAILED: c_int = 301;
+const SESSION_ID_HAS_BAD_LENGTH: c_int = 303;
+const OCSP_CALLBACK_FAILURE: c_int = 305;
 const UNSUPPORTED_ELLIPTIC_CURVE: c_int = 315;
+const INVALID_STATUS_RESPONSE: c_int = 328;
 const WRONG_SIGNATURE_TYPE: c_int = 370;
 const INAPPROPRIATE_FALLBACK: c_int = 373;
 const NO_SHARED_SIGNATURE_ALGORITHMS: c_int = 376;
@@ -92,6 +96,10 @@ pub fn of(role: Role, reason: c_int) -> Option<Cause> {
         (CERT_CB_ERROR, _) => Cause::Application("certificate callback"),
         (CLIENTHELLO_TLSEXT, Role::Server) => Cause::Application("callback for an extension of the client's hello"),
         (NO_APPLICATION_PROTOCOL, Role::Server) => Cause::Protocol,
+        (INVALID_STATUS_RESPONSE | OCSP_CALLBACK_FAILURE, Role::Client) => {
+            Cause::Application("callback for the stapled OCSP answer")
+        }
+        (SESSION_ID_CALLBACK_FAILED..=SESSION_ID_HAS_BAD_LENGTH, Role::Server) => Cause::Application("callback for session ids"),
         (PSK_IDENTITY_NOT_FOUND, _) => Cause::Application("callback for pre-shared keys"),
         (COOKIE_GEN_CALLBACK_FAILURE, _) => Cause::Application("cookie callback"),
         (PEER_DID_NOT_RETURN_A_CERTIFICATE, Role::Server) => Cause::NoCertificate,

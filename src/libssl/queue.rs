@@ -136,11 +136,13 @@ fn is_failure_here(code: c_ulong) -> bool {
     const COPY_PARAMETERS_FAILED: c_int = 296;
     const INITIALIZATION_ERROR: c_int = 134;
     const NOT_ABLE_TO_COPY_CTX: c_int = 190;
-    match (ffi::ERR_GET_LIB(code), ffi::ERR_GET_REASON(code)) {
-        (_, INTERNAL_ERROR) | (sys::ERR_LIB_SSL, COPY_PARAMETERS_FAILED) => true,
-        (ERR_LIB_EVP, INITIALIZATION_ERROR | NOT_ABLE_TO_COPY_CTX) => true,
-        _ => false,
-    }
+    let found = (ffi::ERR_GET_LIB(code), ffi::ERR_GET_REASON(code));
+    matches!(
+        found,
+        (_, INTERNAL_ERROR)
+            | (sys::ERR_LIB_SSL, COPY_PARAMETERS_FAILED)
+            | (ERR_LIB_EVP, INITIALIZATION_ERROR | NOT_ABLE_TO_COPY_CTX)
+    )
 }
 
 /// The newest entry on this thread's queue, in OpenSSL's words.

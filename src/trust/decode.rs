@@ -64,7 +64,8 @@ impl Reader {
         }
         if data.trim_ascii().is_empty() {
             let what = if data.is_empty() { "is empty" } else { "holds nothing but white space" };
-            return Err(Error::new(Status::EEmpty, format!("{origin} {what}")));
+            return Err(Error::new(Status::EEmpty, format!("{origin} {what}"))
+                .with_hint("write the CA's certificate into it, or name another"));
         }
         if begins_like_der(data) {
             return self.read_der(data, origin);

@@ -112,7 +112,7 @@ pub fn check<'a>(chain: impl Iterator<Item = &'a X509Ref>, distrust: &Distrust) 
             return Err(refused(format!(
                 "the certificate of {subject} is marked as distrusted in the certdata.txt that was loaded"
             ))
-            .with_hint("the server's owner must get a certificate from another CA"));
+            .with_hint("its owner must get a certificate from another CA"));
         }
         let Some(limit) = distrust.limit_of(&sha256) else { continue };
         let issued = moment::unix_seconds(leaf.not_before());
@@ -125,7 +125,7 @@ pub fn check<'a>(chain: impl Iterator<Item = &'a X509Ref>, distrust: &Distrust) 
                 moment::text(limit),
             ))
             .with_time(limit)
-            .with_hint("the date is that of the certdata.txt that was loaded; the server's owner must get a certificate from another CA"));
+            .with_hint("the date is that of the certdata.txt that was loaded; the certificate's owner must get one from another CA"));
         }
     }
     Ok(())

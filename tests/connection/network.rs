@@ -11,6 +11,7 @@ use hostlock::error::Status;
 
 use crate::c::Ctx;
 use crate::peer;
+use crate::support::child;
 use crate::{HOST, ca, localhost};
 
 /// A listener whose queue is full, so that a further connect gets no answer.
@@ -198,4 +199,23 @@ fn a_read_that_gets_nothing_times_out_and_may_be_repeated() {
     go.send(()).unwrap();
     assert_eq!(conn.read().unwrap(), b"late");
     assert_eq!(conn.read().unwrap(), b"");
+}
+
+#[test]
+fn where_no_thread_can_be_started_for_the_resolver_this_machine_is_to_blame() {
+    const TEST: &str = "network::where_no_thread_can_be_started_for_the_resolver_this_machine_is_to_blame";
+    let directory = std::env::temp_dir();
+    if child::directory().is_none() {
+        return child::passes(&mut child::command(TEST, &directory));
+    }
+    let ctx = Ctx::trusting(&[&ca().certificate]);
+    let pages: u64 = std::fs::read_to_string("/proc/self/statm").unwrap().split(' ').next().unwrap().parse().unwrap();
+    // A thread's stack is two megabytes.
+    let room = pages * 4096 + (1 << 20);
+    let limit = libc::rlimit { rlim_cur: room, rlim_max: room };
+    // SAFETY: the limit is a struct of this function's.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+    let failure = ctx.connect("host.example", 443).unwrap_err();
+    failure.expect(Status::EResolve, "host.example", &["no thread could be started here"]);
+    assert!(failure.hint.contains("the name servers are not to blame"), "{failure:?}");
 }

@@ -1,11 +1,13 @@
 //! Peers that a client gives up: with nothing in common, with a broken TLS, with none at all, or silent.
 
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 
-use openssl::ssl::{SslVerifyMode, SslVersion};
+use foreign_types::ForeignTypeRef;
+use hostlock::ffi::errors::{hostlock_conn_error, hostlock_last_error};
+use openssl::ssl::{SslStream, SslVerifyMode, SslVersion};
 
-use crate::c::{Ctx, Failure};
+use crate::c::{self, Ctx, Failure};
 use crate::peer::{self, OldServer, linger};
 use crate::support::pki::{Identity, Recipe, rsa};
 use crate::table::Row;
@@ -33,6 +35,27 @@ impl World {
         self.ctx.connect(HOST, port).unwrap_err()
     }
 
+    /// The same, of a handshake that SSL_connect drives: the connection's error, which is the thread's last one, too.
+    fn answered_old_code(&self, answer: &[u8]) -> Failure {
+        let answer = answer.to_vec();
+        let port = peer::raw(move |mut stream| {
+            peer::client_hello(&mut stream);
+            stream.write_all(&answer).unwrap();
+            linger(stream);
+        });
+        let ssl = c::raw_ssl(&self.ctx);
+        // SAFETY: the connection is live, the host NUL-terminated.
+        assert_eq!(unsafe { hostlock::ffi::host::hostlock_conn_set_host(ssl.as_ptr(), c"localhost".as_ptr()) }, 0);
+        let mut stream = SslStream::new(ssl, TcpStream::connect(("127.0.0.1", port)).unwrap()).unwrap();
+        stream.connect().unwrap_err();
+        c::queue();
+        // SAFETY: the connection is live.
+        let kept = unsafe { hostlock_conn_error(stream.ssl().as_ptr()) };
+        assert_eq!(kept, hostlock_last_error());
+        // SAFETY: it lives as long as the connection.
+        unsafe { Failure::of(kept) }
+    }
+
     /// A peer that answers with a hello of TLS 1.3.
     fn answered_by_13(&self, suite: [u8; 2], group: u16) -> Failure {
         let port = peer::raw(move |mut stream| {
@@ -49,10 +72,29 @@ impl World {
     }
 }
 
-pub fn rows() -> Vec<Row> {
+fn world() -> World {
     let ca = Recipe::ca("Our CA").self_signed();
     let ctx = Ctx::trusting(&[&ca.certificate]);
-    let world = World { ca, ctx };
+    World { ca, ctx }
+}
+
+/// What old code finds that calls SSL_connect.
+pub fn rows_of_old_code() -> Vec<Row> {
+    let world = world();
+    let row = |situation: &str, answer: &[u8]| Row::new(situation, world.answered_old_code(answer));
+    vec![
+        row("plain HTTP", b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
+        row("random bytes", b"\x9e\x01\xf3\x7a\x00\x13\xc8\x55\x20\x99"),
+        row("it chose TLS 1.0", &server_hello([3, 1], [0xc0, 0x2f], &[])),
+        row("it chose RC4, which was never offered", &server_hello([3, 3], [0x00, 0x05], &[])),
+        row("the alert handshake_failure", &[21, 3, 3, 0, 2, 2, 40]),
+        row("the alert protocol_version", &[21, 3, 3, 0, 2, 2, 70]),
+        row("the alert internal_error", &[21, 3, 3, 0, 2, 2, 80]),
+    ]
+}
+
+pub fn rows() -> Vec<Row> {
+    let world = world();
     let mut rows = strangers(&world);
     rows.extend(nothing_in_common(&world));
     rows.extend(alerts(&world));
@@ -72,7 +114,6 @@ fn strangers(world: &World) -> Vec<Row> {
         row("random bytes of which the first are letters", b"Kq3z!\x9e\x01\xf3\x7a\x00\x13\xc8\x55\x20\x99"),
         row("random bytes that begin like a record", b"\x16\x9e\x01\xf3\x7a\x00\x13\xc8\x55\x20\x99"),
         row("random bytes that begin like an alert", b"\x15\x9e\x01\xf3\x7a\x00\x13\xc8\x55\x20\x99"),
-        row("one random byte", b"\xf3"),
     ]
 }
 
@@ -211,6 +252,10 @@ fn endings(world: &World) -> Vec<Row> {
         stream.write_all(&server_hello([3, 3], [0xc0, 0x2f], &[])[..20]).unwrap();
         linger(stream);
     });
+    let one_byte = peer::raw(|mut stream| {
+        stream.write_all(b"\xf3").unwrap();
+        linger(stream);
+    });
     let silent = peer::tls(peer::acceptor(&world.leaf()), |mut stream| {
         let _ = stream.get_mut().read_to_end(&mut Vec::new());
     });
@@ -224,6 +269,7 @@ fn endings(world: &World) -> Vec<Row> {
         Row::new("it cuts the connection after the handshake", cut.read_failure()),
         Row::new("it resets the connection after the handshake", reset.read_failure()),
         Row::new("it never answers", hasty.connect(HOST, peer::raw(linger)).unwrap_err()),
+        Row::new("it sends one random byte and stalls", hasty.connect(HOST, one_byte).unwrap_err()),
         Row::new("it stalls in the middle of its hello", hasty.connect(HOST, stalled).unwrap_err()),
         Row::new("it stalls after the handshake", silent.read_failure()),
         Row::new("nobody listens", connected(free_port())),

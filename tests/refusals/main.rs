@@ -28,6 +28,7 @@ fn what_is_refused_is_said_as_the_committed_table_says() {
         Section::new("Clients: the host", client_names::rows()),
         Section::new("Clients: the chain", client_chains::rows()),
         Section::new("Clients: the peer and its TLS", client_peers::rows()),
+        Section::new("Clients that call SSL_connect: the peer and its TLS", client_peers::rows_of_old_code()),
         Section::new("Servers: the client's certificate", server_chains::rows()),
         Section::new("Servers: the client and its TLS", server_peers::rows()),
         Section::new("Files of trust anchors", files::rows()),
@@ -38,5 +39,11 @@ fn what_is_refused_is_said_as_the_committed_table_says() {
         std::fs::write(&path, &said).unwrap();
     }
     let committed = std::fs::read_to_string(&path).expect("docs/refusals.md is there");
-    table::compare(&said, &committed);
+    let differences = table::differences(&said, &committed);
+    // What libssl itself finds, and in which words, changes with its version.
+    const OPENSSL_3_0: i64 = 0x300;
+    if openssl::version::number() >> 20 != OPENSSL_3_0 {
+        return println!("skipped: the table is that of OpenSSL 3.0; this one differs in\n{differences}");
+    }
+    assert!(differences.is_empty(), "the table changed; if that is meant, HOSTLOCK_BLESS=1 writes it\n{differences}");
 }

@@ -57,7 +57,7 @@ fn strangers() -> Vec<Row> {
 
 fn nothing_in_common() -> Vec<Row> {
     let row = |situation: &str, failure: Failure| Row::new(situation, failure);
-    let of_rsa = server(Some(&Identity { key: rsa_own().key, certificate: rsa_own().certificate }), None);
+    let of_rsa = server(Some(&own_rsa()), None);
     vec![
         row("TLS 1.0 only", visited(&fresh(), client_of(SslVersion::TLS1, |_| ()))),
         row("TLS 1.1 only", visited(&fresh(), client_of(SslVersion::TLS1_1, |_| ()))),
@@ -108,16 +108,13 @@ fn nothing_in_common() -> Vec<Row> {
     ]
 }
 
-fn rsa_own() -> Identity {
-    use std::sync::OnceLock;
-    static OWN: OnceLock<Identity> = OnceLock::new();
-    OWN.get_or_init(|| Recipe { key: rsa(2048), ..Recipe::server("server.example", &["server.example"]) }.self_signed())
-        .clone()
+fn own_rsa() -> Identity {
+    Recipe { key: rsa(2048), ..Recipe::server("server.example", &["server.example"]) }.self_signed()
 }
 
 /// The first flight of a real client.
 fn hello() -> Vec<u8> {
-    let (mut near, far) = std::os::unix::net::UnixStream::pair().map(|(near, far)| (near, far)).unwrap();
+    let (mut near, far) = std::os::unix::net::UnixStream::pair().unwrap();
     let mut connector = openssl::ssl::SslConnector::builder(openssl::ssl::SslMethod::tls_client()).unwrap();
     connector.set_verify(SslVerifyMode::NONE);
     let ssl = openssl::ssl::Ssl::new(&connector.build().into_context()).unwrap();
