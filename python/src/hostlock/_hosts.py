@@ -1,8 +1,9 @@
 """Which host a plain socket was connected to, and whether that still says whom a TLS connection over it must reach.
 
-It does while nothing has passed in the clear. Where something has, the socket may lead through a proxy that was told the
-true target, and the name of the proxy would vouch for anybody behind it. So the kernel's count of bytes is compared with
-what Python's own methods sent, and those must end with the command that begins TLS on the same host (STARTTLS)."""
+It does while nothing has passed in the clear. Where something has, the socket may lead through a proxy that was told
+the true target, and the name of the proxy would vouch for anybody behind it. So the kernel's count of bytes is
+compared with what Python's own methods sent, and those must end with the command that begins TLS on the same host
+(STARTTLS)."""
 
 from __future__ import absolute_import
 
@@ -25,9 +26,11 @@ _MOST = 10000
 _HEAD, _TAIL = 16, 64
 
 # "a1 STARTTLS", "STLS", "AUTH TLS" (FTP): what the last line in the clear says.
-_BEGINS_TLS = re.compile(br"(?:^|\n)(?:[^\s]{1,20} )?(?:STARTTLS|STLS|AUTH (?:TLS|SSL|TLS-C|TLS-P))\r?\n$", re.IGNORECASE)
+_BEGINS_TLS = re.compile(
+    b"(?:^|\n)(?:[!-~]{1,20} )?(?:STARTTLS|STLS|AUTH (?:TLS|SSL|TLS-C|TLS-P))\r?\n$", re.IGNORECASE
+)
 # HTTP's CONNECT, and the versions with which SOCKS begins.
-_NAMES_A_TARGET = re.compile(br"CONNECT |[\x04\x05]", re.IGNORECASE)
+_NAMES_A_TARGET = re.compile(b"CONNECT |[\x04\x05]", re.IGNORECASE)
 
 
 class Plain(object):
@@ -83,8 +86,8 @@ def encoded(host):
 
 def note(sock, host, is_target=False):
     # type: (Any, Any, bool) -> None
-    """Remembers where a socket was connected to; a host that cannot be checked is none. `is_target`: whoever says it told a
-    proxy of just that host, so that what passed in the clear does not matter."""
+    """Remembers where a socket was connected to; a host that cannot be checked is none. `is_target`: whoever says it
+    told a proxy of just that host, so that what passed in the clear does not matter."""
     cookie, name = _cookie(sock), encoded(host)
     if cookie is None:
         return

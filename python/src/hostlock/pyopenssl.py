@@ -1,5 +1,6 @@
-"""pyOpenSSL, safe in one context or, under `hostlock.inject()`, everywhere, where it uses the system's libssl (as Debian's
-does). To import this module names the hosts of connections that name none themselves, from the socket's `connect`."""
+"""pyOpenSSL, safe in one context or, under `hostlock.inject()`, everywhere, where it uses the system's libssl (as
+Debian's does). To import this module names the hosts of connections that name none themselves, from the socket's
+`connect`."""
 
 from __future__ import absolute_import
 
@@ -26,7 +27,8 @@ def is_within_reach():
 
 def harden(context, policy=None):
     # type: (Any, Optional[str]) -> None
-    """Makes an `OpenSSL.SSL.Context` verify chain and host. Its callback goes on being called; it can refuse, never accept."""
+    """Makes an `OpenSSL.SSL.Context` verify chain and host. Its callback goes on being called; it can refuse, never
+    accept."""
     check(lib.hostlock_check_libssl(_address(_openssl.TLS_method())))
     name = None if policy is None else policy.encode("ascii")
     check(lib.hostlock_harden(_address(context._context), name, None))
