@@ -12,7 +12,7 @@ REAL := libhostlock.so.$(VERSION)
 # rustup's place, for shells that did not read its profile.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help release private demo test test-long test-private lint header header-check symbols install uninstall compat \
+.PHONY: help release private demo test test-long test-private lint header header-check symbols install wheel uninstall compat \
     bench bench-gate clean
 
 help:    ## lists the targets
@@ -72,6 +72,11 @@ install: release ## installs the library and the command under DESTDIR and PREFI
 	install -D -m 644 include/hostlock/openssl.h "$(DESTDIR)$(INCLUDEDIR)/hostlock/openssl.h"
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	    -e 's|@VERSION@|$(VERSION)|' hostlock.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/hostlock.pc"
+
+wheel:   ## builds a wheel of the Python package in TARGET/wheels (and the library inside of it)
+	@scripts/need cargo cc libssl python3 venv
+	@CARGO_TARGET_DIR="$(abspath $(TARGET))" python3 -m pip wheel --quiet --no-deps --wheel-dir $(TARGET)/wheels ./python
+	@ls $(TARGET)/wheels/hostlock-*.whl
 
 uninstall: ## removes what install put there
 	rm -f "$(DESTDIR)$(BINDIR)/hostlock" "$(DESTDIR)$(LIBDIR)/libhostlock.so" "$(DESTDIR)$(LIBDIR)/$(SONAME)" "$(DESTDIR)$(LIBDIR)/$(REAL)" \

@@ -1,5 +1,5 @@
-"""The wheel that `pip wheel ./python` makes: it holds the library, serves every Python of this machine, and its commands
-run programs that are safe."""
+"""The wheel that `pip wheel ./python` makes: it holds the library, serves every Python of this machine, and its
+commands run programs that are safe."""
 
 from __future__ import annotations
 
@@ -25,7 +25,17 @@ def wheel() -> Path:
     """Built once; hatchling comes from the package index."""
     installed()  # has compiled the library already
     folder = Path(tempfile.mkdtemp(prefix="wheel-", dir=scratch()))
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT / "python"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--wheel-dir",
+        str(folder),
+        str(ROOT / "python"),
+    ]
     target = str(ROOT / os.environ.get("CARGO_TARGET_DIR", "target"))
     subprocess.run(command, check=True, timeout=COMPILING, env={**os.environ, "CARGO_TARGET_DIR": target})
     (made,) = folder.iterdir()

@@ -9,6 +9,7 @@ from __future__ import absolute_import
 
 import collections
 import fcntl
+import os
 import re
 import socket
 import struct
@@ -33,6 +34,17 @@ _BEGINS_TLS = re.compile(
 _NAMES_A_TARGET = re.compile(b"CONNECT |[\x04\x05]", re.IGNORECASE)
 
 
+def _after_fork():
+    # type: () -> None
+    """Another thread of the parent may have held the lock."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 class Plain(object):
     """What is known of a socket before TLS."""
 
@@ -47,7 +59,8 @@ class Plain(object):
 
 
 _known = collections.OrderedDict()  # type: collections.OrderedDict[bytes, Plain]
-_lock = threading.Lock()
+# A signal handler may connect while the lock is held.
+_lock = threading.RLock()
 
 
 def _cookie(sock):
