@@ -103,6 +103,13 @@ def by_sni(name):
     made.set_tlsext_host_name(name)
     made.set_connect_state()
     return shake(made)
+def by_proxy(name, go):
+    sock = socket.create_connection(("localhost", int(sys.argv[3])))
+    made = connection(sock)
+    made.set_connect_state()
+    sock.sendall(b"CONNECT " + name + b":443 HTTP/1.0\\r\\n\\r\\n")
+    assert b"200 go" in sock.recv(100)
+    go(made)
 try:
     print("ok", eval(sys.argv[4]))
 except Exception as error:
@@ -277,6 +284,11 @@ class Bindings(unittest.TestCase):
                 ("by_set_host('localhost')", "ok"),
                 ("by_set_host('bank.example')", MISMATCH),
                 ("by_sni(b'localhost')", "ok"),
+                ("by_sni(b'bank.example')", MISMATCH),
+                # The proxy's name was known, and then it was told of another host: nobody is believed.
+                ("by_proxy(b'bank.example', lambda made: made.do_handshake())", "HOSTLOCK_E_BAD_HOST"),
+                ("by_proxy(b'bank.example', lambda made: made.sendall(b'secret'))", "Error"),
+                ("by_proxy(b'bank.example', lambda made: made.recv(8))", "Error"),
             ),
         )
 

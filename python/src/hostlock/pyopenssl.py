@@ -51,10 +51,16 @@ def _address(pointer):
 
 def _name(connection):
     # type: (Any) -> None
-    """What the program names itself, now or later, comes before it."""
+    """The host of the socket, as it is certain now. What the program names itself, now or later, comes before it."""
     host = None if connection._socket is None else _hosts.of(connection._socket)
     if host is not None:
+        connection._hostlock_named = True
         lib.hostlock_conn_set_fallback_host(_address(connection._ssl), host)
+    elif getattr(connection, "_hostlock_named", False):
+        # Something passed in the clear since: the host is not certain any more, and nobody is taken for it. Once the
+        # handshake has begun this changes nothing.
+        connection._hostlock_named = False
+        lib.hostlock_conn_set_fallback_host(_address(connection._ssl), b"")
 
 
 def _prepare(kind):
@@ -82,6 +88,7 @@ def _prepare(kind):
 
     def do_handshake_(self):
         # type: (Any) -> Any
+        _name(self)
         try:
             return do_handshake(self)
         except SSL.Error as error:
@@ -91,6 +98,23 @@ def _prepare(kind):
 
     kind.connect, kind.connect_ex = connect_, connect_ex_
     kind.set_connect_state, kind.do_handshake = set_connect_state_, do_handshake_
+    for name in ("send", "sendall", "write", "recv", "read", "recv_into"):
+        if hasattr(kind, name):
+            setattr(kind, name, _named_first(getattr(kind, name)))
+
+
+def _named_first(method):
+    # type: (Any) -> Any
+    """A read or write that may begin the handshake."""
+
+    def called(self, *arguments, **more):
+        # type: (Any, *Any, **Any) -> Any
+        if getattr(self, "_hostlock_named", False):
+            _name(self)
+        return method(self, *arguments, **more)
+
+    called.__name__, called.__doc__ = method.__name__, method.__doc__
+    return called
 
 
 if is_within_reach():
