@@ -3,7 +3,6 @@
 from __future__ import absolute_import
 
 import ctypes
-import json
 import select
 import socket
 import ssl
@@ -314,6 +313,8 @@ class Connection(object):
     def info(self):
         # type: () -> Dict[str, Any]
         """What was agreed: "version", "cipher", "verified_host", "certificate" and more."""
+        import json
+
         return json.loads(taken(lib.hostlock_conn_info(self._live())) or "{}")  # type: ignore[no-any-return]
 
 

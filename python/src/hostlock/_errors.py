@@ -3,7 +3,6 @@
 
 from __future__ import absolute_import
 
-import json
 import socket
 import ssl
 
@@ -82,6 +81,8 @@ def facts_at(error):
     """What an error of the library says; None for NULL."""
     if not error:
         return None
+    import json
+
     facts = json.loads(lib.hostlock_error_json(error).decode("ascii"))
     facts["chain"] = lib.hostlock_error_chain_text(error).decode("utf-8")
     return Facts(facts)
