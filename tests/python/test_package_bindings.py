@@ -4,14 +4,18 @@ which verify nothing by themselves: each under hostlock.inject()."""
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import re
 import socketserver
 import ssl
+import subprocess
 import threading
 import unittest
+from pathlib import Path
 
-from package import cast, interpreters, python
-from support import Server, run
+from package import SOURCE, cast, interpreters, python
+from support import Authority, Server, run, scratch
 
 DEBIAN = "Debian's"
 
@@ -68,7 +72,7 @@ except Exception as error:
 PYOPENSSL = """
 import hostlock, socket, sys
 hostlock.inject()
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from hostlock import pyopenssl
 port = int(sys.argv[1])
 def connection(sock):
@@ -76,6 +80,20 @@ def connection(sock):
     context.load_verify_locations(sys.argv[2])
     context.set_verify(SSL.VERIFY_NONE, lambda *what: True)
     return SSL.Connection(context, sock)
+def by_roots(roots):
+    context = SSL.Context(SSL.SSLv23_METHOD)
+    if roots == "store":
+        context.get_cert_store().add_cert(crypto.load_certificate(crypto.FILETYPE_PEM, open(sys.argv[2], "rb").read()))
+    elif roots:
+        context.load_verify_locations(roots)
+    made = SSL.Connection(context, socket.create_connection(("localhost", port)))
+    made.set_connect_state()
+    return shake(made)
+def by_second_thought():
+    made = connection(socket.create_connection(("localhost", port)))
+    made.set_accept_state()
+    made.set_connect_state()
+    return shake(made)
 def shake(made):
     made.do_handshake()
     made.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
@@ -235,21 +253,32 @@ AT_ONCE = (
 )
 
 
+@functools.cache
+def from_the_index(package: str) -> Path | None:
+    """Where a package and what it needs was laid, for Python 3.11; None without the index."""
+    site = scratch() / "index"
+    command = [str(interpreters()["3.11"]), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    done = subprocess.run([*command, "--target", str(site), package], capture_output=True, timeout=600, check=False)
+    return site if done.returncode == 0 else None
+
+
 class Bindings(unittest.TestCase):
-    def says(self, script: str, *arguments: str, version: str = DEBIAN) -> str:
-        ran = python(version, script, *arguments, SSL_CERT_FILE=str(cast().roots))
+    def says(self, script: str, *arguments: str, version: str = DEBIAN, **environment: str) -> str:
+        ran = python(version, script, *arguments, SSL_CERT_FILE=str(cast().roots), **environment)
         self.assertEqual(ran.returncode, 0, ran.stderr)
         return ran.stdout.strip()
 
-    def rows(self, script: str, rows: tuple[tuple[str, str], ...]) -> None:
+    def rows(self, script: str, rows: tuple[tuple[str, str], ...], version: str = DEBIAN, **environment: str) -> None:
         """Each way reaches the right host, or is refused as the row says; and the impostor is always refused."""
         with Server(cast().right) as good, Server(cast().false["HOST_MISMATCH"]) as bad, Proxy() as proxy:
             for way, expected in rows:
                 with self.subTest(way=way):
                     others = (str(cast().roots), str(proxy.server_address[1]), way)
-                    self.assertRegex(self.says(script, str(good), *others), f"^{expected}")
+                    said = self.says(script, str(good), *others, version=version, **environment)
+                    self.assertRegex(said, f"^{expected}")
                     if "proxy" not in way:
-                        self.assertNotRegex(self.says(script, str(bad), *others), "^ok")
+                        said = self.says(script, str(bad), *others, version=version, **environment)
+                        self.assertNotRegex(said, "^ok")
 
     def test_m2crypto_names_its_host_on_every_path(self) -> None:
         if run([interpreters()[DEBIAN], "-c", "import M2Crypto"]).returncode != 0:
@@ -291,6 +320,41 @@ class Bindings(unittest.TestCase):
                 ("by_proxy(b'bank.example', lambda made: made.recv(8))", "Error"),
             ),
         )
+
+    def test_pyopenssl_with_an_openssl_of_its_own_is_judged_after_the_handshake(self) -> None:
+        site = from_the_index("pyOpenSSL")
+        if site is None:
+            self.skipTest("needs the package index, for pyOpenSSL")
+        others = Authority("Others' CA").certificate
+        rows = (
+            ("by_connect('localhost')", "ok"),
+            ("by_connect('127.0.0.1')", MISMATCH),
+            ("by_state('localhost')", "ok"),
+            ("by_implicit('localhost')", "ok"),
+            ("by_set_host('localhost')", "ok"),
+            ("by_set_host('bank.example')", MISMATCH),
+            ("by_sni(b'localhost')", "ok"),
+            ("by_sni(b'bank.example')", MISMATCH),
+            ("by_second_thought()", "ok"),
+            ("by_roots(None)", "ok"),
+            ("by_roots('store')", "ok"),
+            (f"by_roots({str(others)!r})", "HOSTLOCK_E_MISSING_INTERMEDIATE"),
+            ("by_proxy(b'bank.example', lambda made: made.do_handshake())", "HOSTLOCK_E_NO_HOST"),
+            ("by_proxy(b'bank.example', lambda made: made.sendall(b'secret'))", "HOSTLOCK_E_NO_HOST"),
+            ("by_proxy(b'bank.example', lambda made: made.recv(8))", "HOSTLOCK_E_NO_HOST"),
+        )
+        path = os.pathsep.join((str(SOURCE), str(site)))
+        self.rows(PYOPENSSL, rows, version="3.11", PYTHONPATH=path)
+        hardened = PYOPENSSL.replace("hostlock.inject()\n", "").replace(
+            "    return SSL.Connection(context, sock)",
+            "    pyopenssl.harden(context)\n    return SSL.Connection(context, sock)",
+        )
+        # Its roots are loaded before, when nobody watches: these connections rest on the system's.
+        self.rows(hardened, rows[:8], version="3.11", PYTHONPATH=path)
+        with Server(cast().false["HOST_MISMATCH"]) as bad:
+            only = PYOPENSSL.replace("inject()", "inject(report_only='to look first')")
+            arguments = (str(bad), str(cast().roots), "0", "by_connect('localhost')")
+            self.assertRegex(self.says(only, *arguments, version="3.11", PYTHONPATH=path), "^ok")
 
     def test_the_standard_librarys_protocols_verify_though_nobody_asks_them_to(self) -> None:
         for version in sorted(set(interpreters()) - {"2.7", DEBIAN}):

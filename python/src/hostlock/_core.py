@@ -107,7 +107,7 @@ class Context(object):
         # type: (Name, int, Optional[float]) -> Connection
         """A connection to `port` of `host`: it is verified, or this raises. Resolving, connecting and the handshake
         take no longer than `timeout` seconds; None waits for ever."""
-        check_words(host)
+        check_host(host)
         deadline = None if timeout is None else time.time() + timeout
         name = host.decode("ascii") if isinstance(host, bytes) else host
         try:
@@ -145,7 +145,7 @@ class Context(object):
         check(lib.hostlock_ctx_verify_chain(self._ctx, chain, len(chain), _words(host)))
 
 
-def check_words(host):
+def check_host(host):
     # type: (Name) -> None
     """Raises for what is no host, before anything is resolved."""
     room = ctypes.create_string_buffer(256)

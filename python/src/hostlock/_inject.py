@@ -56,6 +56,7 @@ def inject(policy=None, report_only=None, allow=()):
         name = None if policy is None else _bytes(policy)
         if report_only is None:
             check(lib.hostlock_seal_process(name))
+            _done.append("enforce")
         else:
             check(lib.hostlock_insecure_seal_report_only(name, _bytes(report_only)))
         _seal_what_exists()
@@ -117,7 +118,12 @@ def _prepare_pyopenssl(module):
     from . import pyopenssl
 
     if not pyopenssl.is_within_reach():
-        words = "pyOpenSSL has an OpenSSL of its own inside, which hostlock.inject() does not reach: it is as it was"
+        words = "pyOpenSSL has an OpenSSL of its own inside, which the seal does not reach: "
+        if "enforce" in _done:
+            pyopenssl.judge_everything()
+            words += "hostlock judges after the handshake, when a client certificate has left already"
+        else:
+            words += "nothing of it is reported"
         warnings.warn(words, RuntimeWarning, stacklevel=2)
 
 
@@ -132,7 +138,7 @@ _OTHERS = {
 # Hosts
 
 
-def _is_address(host):
+def is_address(host):
     # type: (Any) -> bool
     """Whether it is an IP address, which SNI does not carry."""
     for family in (socket.AF_INET, socket.AF_INET6):
@@ -167,7 +173,7 @@ def _name(context, connection, server_hostname, sock):
     # type: (Any, Any, Any, Any) -> None
     if not server_hostname:
         _give(context, connection, _hosts.of(sock) if sock is not None else None)
-    elif _is_address(server_hostname):
+    elif is_address(server_hostname):
         _give(context, connection, _hosts.encoded(server_hostname))
     # A DNS name is sent as SNI, which is what the seal goes by.
 

@@ -8,7 +8,8 @@ from OpenSSL import SSL
 from OpenSSL._util import ffi as _ffi
 from OpenSSL._util import lib as _openssl
 
-from . import _hosts, _inject
+from . import _afterwards, _hosts, _inject
+from ._core import check_host
 from ._errors import check, explain
 from ._library import lib
 
@@ -29,7 +30,9 @@ def harden(context, policy=None):
     # type: (Any, Optional[str]) -> None
     """Makes an `OpenSSL.SSL.Context` verify chain and host. Its callback goes on being called; it can refuse, never
     accept."""
-    check(lib.hostlock_check_libssl(_address(_openssl.TLS_method())))
+    if not is_within_reach():
+        _afterwards.harden(context, policy)
+        return
     name = None if policy is None else policy.encode("ascii")
     check(lib.hostlock_harden(_address(context._context), name, None))
 
@@ -40,8 +43,17 @@ def set_host(connection, host):
     name = host if isinstance(host, bytes) else host.encode("utf-8")
     if b"\0" in name:
         raise ValueError("a NUL in the host {!r}".format(host))
-    check(lib.hostlock_check_libssl(_address(_openssl.TLS_method())))
+    if not is_within_reach():
+        check_host(name)
+        _afterwards.set_host(connection, name)
+        return
     check(lib.hostlock_conn_set_host(_address(connection._ssl), name))
+
+
+def judge_everything():
+    # type: () -> None
+    """From now on the connections of all contexts are judged, where the seal does not reach them."""
+    _afterwards.everywhere.append(True)
 
 
 def _address(pointer):
@@ -119,3 +131,5 @@ def _named_first(method):
 
 if is_within_reach():
     _prepare(SSL.Connection)
+else:
+    _afterwards.prepare()
