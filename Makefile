@@ -24,7 +24,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # Where the command looks for what it preloads.
 release install: export HOSTLOCK_LIBDIR := $(LIBDIR)
 
-.PHONY: help release private demo test test-long test-private lint header header-check symbols install uninstall compat rebuild-test \
+.PHONY: help release private demo test test-long test-private lint header header-check symbols install wheel uninstall compat rebuild-test \
     bench bench-gate clean
 
 help:    ## lists the targets
@@ -90,6 +90,11 @@ install: release ## installs the library and the command under DESTDIR and PREFI
 	@sed $(FILLED) -e 's|@COMPILER@|$${HOSTLOCK_CXX:-c++}|' scripts/hostlock-cc.in > "$(DESTDIR)$(BINDIR)/hostlock-c++"
 	chmod 755 "$(DESTDIR)$(BINDIR)/hostlock-cc" "$(DESTDIR)$(BINDIR)/hostlock-c++"
 	@test -n "$(DESTDIR)" || scripts/loader "$(LIBDIR)"
+
+wheel:   ## builds a wheel of the Python package in TARGET/wheels (and the library inside of it)
+	@scripts/need cargo cc libssl python3 venv
+	@CARGO_TARGET_DIR="$(abspath $(TARGET))" python3 -m pip wheel --quiet --no-deps --wheel-dir $(TARGET)/wheels ./python
+	@ls $(TARGET)/wheels/hostlock-*.whl
 
 uninstall: ## removes what install put there
 	rm -f "$(DESTDIR)$(BINDIR)/hostlock" "$(DESTDIR)$(BINDIR)/hostlock-cc" "$(DESTDIR)$(BINDIR)/hostlock-c++" \

@@ -27,6 +27,12 @@ static void by_sni(SSL *ssl)
     need(SSL_set_tlsext_host_name(ssl, RIGHT_HOST) == 1, "SSL_set_tlsext_host_name");
 }
 
+static void by_a_bad_one_later(SSL *ssl)
+{
+    need(hostlock_ctx_set_host_from_sni(SSL_get_SSL_CTX(ssl), true) == 0, "hostlock_ctx_set_host_from_sni");
+    need(hostlock_conn_set_fallback_host(ssl, "a..b") == HOSTLOCK_E_BAD_HOST, "a bad fallback host");
+}
+
 static void talk_with(enum who who, const char *fallback, void (*name)(SSL *), struct outcome *outcome)
 {
     struct server *server = server_new(&(struct manner){.identity = identity(who)});
@@ -62,6 +68,8 @@ int main(void)
     claim(outcome.server.sni[0] == '\0', "which is not sent");
     talk_with(RIGHT, "a..b", NULL, &outcome);
     claim_refused(&outcome, HOSTLOCK_E_BAD_HOST, "a bad one refuses the handshake that depends on it");
+    talk_with(RIGHT, RIGHT_HOST, by_a_bad_one_later, &outcome);
+    claim_refused(&outcome, HOSTLOCK_E_BAD_HOST, "a bad one takes an earlier one back, with the SNI that it sent");
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         talk_with(RIGHT, OTHER_HOST, others[i].name, &outcome);
         claim_passes(&outcome, "%s stands above it", others[i].words);

@@ -100,7 +100,7 @@ def in_asyncio():
     async_connect = asyncio.open_connection("localhost", PORT, ssl=loose(ssl))
     loop = asyncio.new_event_loop()
     try:
-        reader, writer = loop.run_until_complete(async_connect)
+        _, writer = loop.run_until_complete(async_connect)
         writer.close()
     finally:
         loop.close()

@@ -54,6 +54,10 @@ pub fn set_fallback(conn: Conn<'_>, parse: impl FnOnce() -> Result<Reference>) -
         true => Ok(host),
         false => send_name(conn, &host).map(|()| host),
     });
+    if named.is_err() && !of_program {
+        // What an earlier fallback sent would count as the program's own word.
+        conn.set_server_name(None);
+    }
     state.known().fallback = Some(named.clone());
     named.map(|_| ())
 }

@@ -19,10 +19,14 @@ def interpreters() -> dict[str, Path]:
     found = {version: interpreter_of(version) for version in VERSIONS}
     # The distribution's has the distribution's M2Crypto and pyOpenSSL.
     found["Debian's"] = Path("/usr/bin/python3")
-    return {version: path for version, path in found.items() if path and run([path, "-c", "import ssl"]).returncode == 0}
+    return {
+        version: path for version, path in found.items() if path and run([path, "-c", "import ssl"]).returncode == 0
+    }
 
 
-def python(version: str, script: str | Path, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def python(
+    version: str, script: str | Path, *arguments: str | Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Runs a file, or a text, by Python `version` with the package on its path."""
     what: list[str | Path] = [script] if isinstance(script, Path) else ["-c", script]
     world = {"PYTHONPATH": str(SOURCE), "HOSTLOCK_LIBRARY": str(library()), "PYTHONWARNINGS": "ignore", **environment}
@@ -49,13 +53,27 @@ class Cast:
         key, pem = stem.with_suffix(".key"), stem.with_suffix(".pem")
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-        must(["openssl", "req", "-x509", *curve, *names, "-addext", "basicConstraints=CA:FALSE", "-keyout", key, "-out", pem])
+        must(
+            [
+                "openssl",
+                "req",
+                "-x509",
+                *curve,
+                *names,
+                "-addext",
+                "basicConstraints=CA:FALSE",
+                "-keyout",
+                key,
+                "-out",
+                pem,
+            ]
+        )
         pem.write_text(pem.read_text() + key.read_text())
         return pem
 
     def _not_yet_valid(self) -> Path:
         """Issued by `openssl ca`, which takes a beginning."""
-        home = self.authority.directory / "later"
+        home: Path = self.authority.directory / "later"
         home.mkdir()
         (home / "index.txt").touch()
         config = home / "ca.cnf"
@@ -68,7 +86,7 @@ class Cast:
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         must(["openssl", "req", "-new", *curve, "-subj", "/CN=localhost", "-keyout", key, "-out", request])
         dates = ["-startdate", "20900101000000Z", "-enddate", "20910101000000Z"]
-        signer = ["-cert", self.authority.certificate, "-keyfile", self.authority.key]
+        signer: list[str | Path] = ["-cert", self.authority.certificate, "-keyfile", self.authority.key]
         must(["openssl", "ca", "-batch", "-notext", "-config", config, *signer, *dates, "-in", request, "-out", pem])
         pem.write_text(pem.read_text() + key.read_text())
         return pem

@@ -1,5 +1,5 @@
-"""The Python package itself: its declarations are the header's, it loads one library and no other, and its own connections
-are verified, say why not in exceptions of `ssl`, and stop at once for a signal."""
+"""The Python package itself: its declarations are the header's, it loads one library and no other, and its own
+connections are verified, say why not in exceptions of `ssl`, and stop at once for a signal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ try:
         print("ok", connection.verified_host(), connection.version(), len(page) > 1000, connection.info()["policy"][:4])
         assert "BEGIN CERTIFICATE" in connection.peer_chain() and connection.cipher().startswith("TLS_")
 except hostlock.CertificateError as error:
-    assert isinstance(error, ssl.CertificateError) and isinstance(error, ssl.SSLError) and str(error) == error.hostlock.message
+    assert isinstance(error, ssl.CertificateError) and isinstance(error, ssl.SSLError)
+    assert str(error) == error.hostlock.message
     print(error.hostlock.status)
 except hostlock.Error as error:
     print(type(error).__name__, error.hostlock.status)
@@ -95,7 +96,9 @@ for name, (answer, takes) in sorted(_library.FUNCTIONS.items()):
                     self.assertEqual(
                         self.says(version, TALK, str(port), roots, "localhost"), "ok localhost TLSv1.3 True 2026"
                     )
-                    self.assertEqual(self.says(version, TALK, str(port), roots, "127.0.0.1"), "HOSTLOCK_E_HOST_MISMATCH")
+                    self.assertEqual(
+                        self.says(version, TALK, str(port), roots, "127.0.0.1"), "HOSTLOCK_E_HOST_MISMATCH"
+                    )
                 for why, pem in cast().false.items():
                     with Server(pem) as port:
                         self.assertEqual(self.says(version, TALK, str(port), roots, "localhost"), f"HOSTLOCK_E_{why}")
@@ -124,8 +127,8 @@ for call in (
     lambda: context.connect("localhost\\0.example", 443),
     lambda: context.verify_chain(b"", "localhost\\0"),
     lambda: hostlock.Context("2001-01"),
-    lambda: context.trust_file("/nowhere/at/all.pem"),
     lambda: context.verify_chain(b"no certificate", "localhost"),
+    lambda: context.trust_file("/nowhere/at/all.pem"),
     lambda: context.add_pin("sha256/short"),
 ):
     try:
@@ -138,7 +141,7 @@ for call in (
             lines = self.says(version, script).splitlines()
             self.assertEqual(lines[:4], ["ValueError"] * 4, version)
             statuses = [line.split()[1].rstrip(":") for line in lines[4:]]
-            expected = ["HOSTLOCK_E_ARG", "HOSTLOCK_E_NOT_FOUND", "HOSTLOCK_E_BAD_PEM", "HOSTLOCK_E_ARG"]
+            expected = ["HOSTLOCK_E_ARG", "HOSTLOCK_E_BAD_PEM", "HOSTLOCK_E_NOT_FOUND", "HOSTLOCK_E_ARG"]
             self.assertEqual(statuses, expected, version)
 
     def test_a_chain_in_memory_is_judged_like_a_servers(self) -> None:

@@ -1,5 +1,5 @@
-"""hostlock.inject() and hostlock.ssl: in every way of connecting, the right host is reached where the program says by name
-whom it wants, and an impostor with a valid certificate for another host never is."""
+"""hostlock.inject() and hostlock.ssl: in every way of connecting, the right host is reached where the program says by
+name whom it wants, and an impostor with a valid certificate for another host never is."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ UNNAMED = {
 
 
 class Spoken(socketserver.ThreadingTCPServer):
-    """A port where each line in the clear (and a greeting of SOCKS) is answered by "go", and TLS goes to another port."""
+    """A port where each line in the clear (and a greeting of SOCKS) is answered by "go", and TLS goes to another
+    port."""
 
     daemon_threads = True
 
@@ -76,14 +77,20 @@ class _Talk(socketserver.BaseRequestHandler):
 class Ways(unittest.TestCase):
     def outcomes(self, version: str, how: str, port: int) -> dict[str, str]:
         with Spoken(port) as spoken:
-            ran = python(version, CLIENTS, how, str(port), str(spoken.server_address[1]), SSL_CERT_FILE=str(cast().roots))
+            ran = python(
+                version, CLIENTS, how, str(port), str(spoken.server_address[1]), SSL_CERT_FILE=str(cast().roots)
+            )
         self.assertEqual(ran.returncode, 0, ran.stderr)
         found: dict[str, str] = json.loads(ran.stdout)
         return found
 
     def each(self, how: str) -> None:
         for version in interpreters():
-            with self.subTest(version=version), Server(cast().right) as good, Server(cast().false["HOST_MISMATCH"]) as bad:
+            with (
+                self.subTest(version=version),
+                Server(cast().right) as good,
+                Server(cast().false["HOST_MISMATCH"]) as bad,
+            ):
                 right, wrong = self.outcomes(version, how, good), self.outcomes(version, how, bad)
                 named = set(right) - BY_NUMBER - UNNAMED
                 self.assertGreaterEqual(len(named), 6)
@@ -136,7 +143,9 @@ except getattr(ssl, "SSLCertVerificationError", ssl.SSLError) as error:
             for version in interpreters():
                 with self.subTest(version=version):
                     roots = str(cast().roots)
-                    said = self.says(version, "from __future__ import print_function" + script, str(port), SSL_CERT_FILE=roots)
+                    said = self.says(
+                        version, "from __future__ import print_function" + script, str(port), SSL_CERT_FILE=roots
+                    )
                     lines = said.splitlines()
                     facts = "HOSTLOCK_E_HOST_MISMATCH localhost other.example CERTIFICATE_VERIFY_FAILED"
                     self.assertEqual(lines[0], facts)
@@ -198,8 +207,9 @@ except ssl.SSLError as error:
         )
         for call, expected in rows:
             with self.subTest(call=call):
-                script = f"import hostlock\ntry:\n    {call}\nexcept hostlock.Error as error:\n    print(error.hostlock.status)"
-                self.assertEqual(self.says("3.11", script).strip(), expected)
+                caught = "except hostlock.Error as error:\n    print(error.hostlock.status)"
+                said = self.says("3.11", f"import hostlock\ntry:\n    {call}\n{caught}")
+                self.assertEqual(said.strip(), expected)
 
     def test_servers_go_on_serving(self) -> None:
         script = """

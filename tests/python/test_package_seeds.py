@@ -1,5 +1,5 @@
-"""The programs of the seeds (examples/seeds), unchanged but for one line at their top or another import: the right host is
-reached by its name, and everyone else is refused. As they are, they believe an impostor."""
+"""The programs of the seeds (examples/seeds), unchanged but for one line at their top or another import: the right
+host is reached by its name, and everyone else is refused. As they are, they believe an impostor."""
 
 from __future__ import annotations
 

@@ -3,20 +3,19 @@
 from __future__ import absolute_import
 
 import ctypes
-import json
 import select
 import socket
 import ssl
 import sys
 import time
 
-from ._errors import ConnectError, Error, Facts, check, exception, facts_at, raise_last
+from ._errors import ConnectError, Error, Facts, check, exception, raise_last
 from ._library import lib, place, taken
 
 MYPY = False
 if MYPY:
     from types import TracebackType
-    from typing import Any, Dict, Optional, Text, Tuple, Type, Union
+    from typing import Any, Dict, List, Optional, Text, Tuple, Type, Union
 
     Bytes = Union[bytes, bytearray, memoryview]
     Name = Union[bytes, Text]
@@ -40,7 +39,7 @@ def _path(name):
     """The name of a file, also of a path object."""
     if hasattr(name, "__fspath__"):
         name = name.__fspath__()
-    if not isinstance(name, bytes) and str is not bytes:
+    if not isinstance(name, bytes) and sys.version_info >= (3,):
         name = name.encode(sys.getfilesystemencoding(), "surrogateescape")
     return _words(name)
 
@@ -106,21 +105,23 @@ class Context(object):
 
     def connect(self, host, port, timeout=_DEFAULT_TIMEOUT):
         # type: (Name, int, Optional[float]) -> Connection
-        """A connection to `port` of `host`: it is verified, or this raises. Resolving, connecting and the handshake take
-        no longer than `timeout` seconds; None waits for ever."""
-        check_words(host)
+        """A connection to `port` of `host`: it is verified, or this raises. Resolving, connecting and the handshake
+        take no longer than `timeout` seconds; None waits for ever."""
+        check_host(host)
         deadline = None if timeout is None else time.time() + timeout
         name = host.decode("ascii") if isinstance(host, bytes) else host
         try:
             sock = socket.create_connection((name, port), timeout)
         except socket.timeout:
-            words = u"nothing came of the connection to \"{}\" port {} within {:g} s".format(name, port, timeout or 0)
+            words = 'nothing came of the connection to "{}" port {} within {:g} s'.format(name, port, timeout or 0)
             raise exception(Facts({"status": "HOSTLOCK_E_TIMEOUT", "code": -62, "host": name, "message": words}))
         except (socket.error, UnicodeError) as error:
             code = -60 if isinstance(error, (socket.gaierror, UnicodeError)) else -61
             status = "HOSTLOCK_E_RESOLVE" if code == -60 else "HOSTLOCK_E_CONNECT"
-            words = u"cannot connect to \"{}\" port {}: {}".format(name, port, error)
-            raise _with_facts(ConnectError(1, str(words)), Facts({"status": status, "code": code, "host": name, "message": words}))
+            words = 'cannot connect to "{}" port {}: {}'.format(name, port, error)
+            raise _with_facts(
+                ConnectError(1, str(words)), Facts({"status": status, "code": code, "host": name, "message": words})
+            )
         try:
             left = None if deadline is None else max(deadline - time.time(), 0.001)
             connection = self.wrap(sock, host, left)
@@ -137,13 +138,14 @@ class Context(object):
 
     def verify_chain(self, chain, host):
         # type: (Bytes, Name) -> None
-        """Judges a chain as a handshake would, and raises where it is not valid for `host`. `chain` is PEM, the peer's own
-        certificate first, or one certificate as DER. Staples come with a handshake, and are missing here."""
+        """Judges a chain as a handshake would, and raises where it is not valid for `host`. `chain` is PEM, the
+        peer's own certificate first, or one certificate as DER. Staples come with a handshake, and are missing
+        here."""
         chain = bytes(chain)
         check(lib.hostlock_ctx_verify_chain(self._ctx, chain, len(chain), _words(host)))
 
 
-def check_words(host):
+def check_host(host):
     # type: (Name) -> None
     """Raises for what is no host, before anything is resolved."""
     room = ctypes.create_string_buffer(256)
@@ -226,7 +228,8 @@ class Connection(object):
 
     def recv(self, size=_AT_ONCE):
         # type: (int) -> bytes
-        """Up to `size` bytes; b"" only where the peer ended the connection cleanly. Raises TruncatedError where it was cut."""
+        """Up to `size` bytes; b"" only where the peer ended the connection cleanly. Raises TruncatedError where it
+        was cut."""
         if size <= 0:
             raise ValueError("a read of {} bytes".format(size))
         room = ctypes.create_string_buffer(size)
@@ -310,6 +313,8 @@ class Connection(object):
     def info(self):
         # type: () -> Dict[str, Any]
         """What was agreed: "version", "cipher", "verified_host", "certificate" and more."""
+        import json
+
         return json.loads(taken(lib.hostlock_conn_info(self._live())) or "{}")  # type: ignore[no-any-return]
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import absolute_import
 
-import json
 import socket
 import ssl
 
@@ -49,7 +48,7 @@ class Error(ssl.SSLError):
         return _native(self.hostlock.message) or super(Error, self).__str__()
 
 
-class TimeoutError(Error, socket.timeout):  # noqa: A001 - as in the standard library, which has more than one
+class TimeoutError(Error, socket.timeout):
     """Nothing came in time."""
 
 
@@ -60,7 +59,7 @@ if hasattr(ssl, "SSLCertVerificationError"):
 
 else:
 
-    class CertificateError(Error, ssl.CertificateError):  # type: ignore[no-redef,misc]
+    class CertificateError(Error, ssl.CertificateError):  # type: ignore[no-redef]
         """The certificate is not valid, or not for the host."""
 
 
@@ -82,6 +81,8 @@ def facts_at(error):
     """What an error of the library says; None for NULL."""
     if not error:
         return None
+    import json
+
     facts = json.loads(lib.hostlock_error_json(error).decode("ascii"))
     facts["chain"] = lib.hostlock_error_chain_text(error).decode("utf-8")
     return Facts(facts)
@@ -113,7 +114,7 @@ def add_facts(error, facts):
 def _native(text):
     # type: (Text) -> str
     """Text as `str`, which is bytes on Python 2."""
-    return text if isinstance(text, str) else text.encode("utf-8")  # type: ignore[unreachable]
+    return text if isinstance(text, str) else text.encode("utf-8")
 
 
 def explain(error, conn):

@@ -1,13 +1,15 @@
 """Which host a plain socket was connected to, and whether that still says whom a TLS connection over it must reach.
 
-It does while nothing has passed in the clear. Where something has, the socket may lead through a proxy that was told the
-true target, and the name of the proxy would vouch for anybody behind it. So the kernel's count of bytes is compared with
-what Python's own methods sent, and those must end with the command that begins TLS on the same host (STARTTLS)."""
+It does while nothing has passed in the clear. Where something has, the socket may lead through a proxy that was told
+the true target, and the name of the proxy would vouch for anybody behind it. So the kernel's count of bytes is
+compared with what Python's own methods sent, and those must end with the command that begins TLS on the same host
+(STARTTLS)."""
 
 from __future__ import absolute_import
 
 import collections
 import fcntl
+import os
 import re
 import socket
 import struct
@@ -25,9 +27,22 @@ _MOST = 10000
 _HEAD, _TAIL = 16, 64
 
 # "a1 STARTTLS", "STLS", "AUTH TLS" (FTP): what the last line in the clear says.
-_BEGINS_TLS = re.compile(br"(?:^|\n)(?:[^\s]{1,20} )?(?:STARTTLS|STLS|AUTH (?:TLS|SSL|TLS-C|TLS-P))\r?\n$", re.IGNORECASE)
+_BEGINS_TLS = re.compile(
+    b"(?:^|\n)(?:[!-~]{1,20} )?(?:STARTTLS|STLS|AUTH (?:TLS|SSL|TLS-C|TLS-P))\r?\n$", re.IGNORECASE
+)
 # HTTP's CONNECT, and the versions with which SOCKS begins.
-_NAMES_A_TARGET = re.compile(br"CONNECT |[\x04\x05]", re.IGNORECASE)
+_NAMES_A_TARGET = re.compile(b"CONNECT |[\x04\x05]", re.IGNORECASE)
+
+
+def _after_fork():
+    # type: () -> None
+    """Another thread of the parent may have held the lock."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Plain(object):
@@ -44,7 +59,8 @@ class Plain(object):
 
 
 _known = collections.OrderedDict()  # type: collections.OrderedDict[bytes, Plain]
-_lock = threading.Lock()
+# A signal handler may connect while the lock is held.
+_lock = threading.RLock()
 
 
 def _cookie(sock):
@@ -83,8 +99,8 @@ def encoded(host):
 
 def note(sock, host, is_target=False):
     # type: (Any, Any, bool) -> None
-    """Remembers where a socket was connected to; a host that cannot be checked is none. `is_target`: whoever says it told a
-    proxy of just that host, so that what passed in the clear does not matter."""
+    """Remembers where a socket was connected to; a host that cannot be checked is none. `is_target`: whoever says it
+    told a proxy of just that host, so that what passed in the clear does not matter."""
     cookie, name = _cookie(sock), encoded(host)
     if cookie is None:
         return

@@ -19,7 +19,7 @@ def when_imported(name, function):
         return
     if sys.version_info >= (3, 4):
         if not _waiting:
-            sys.meta_path.insert(0, _Finder())  # type: ignore[arg-type]
+            sys.meta_path.insert(0, _Finder())
         _waiting[name] = function
 
 
@@ -47,5 +47,5 @@ class _Finder(object):
             _waiting.pop(name, None)
             function(module)
 
-        spec.loader.exec_module = exec_module  # type: ignore[union-attr]
+        spec.loader.exec_module = exec_module  # type: ignore[union-attr, method-assign]
         return spec

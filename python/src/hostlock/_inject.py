@@ -1,21 +1,20 @@
 """`hostlock.inject()`: seals the process, and tells the seal which host each connection of Python's is for.
 
-The seal is libhostlock's: every `SSL_CTX` of the process verifies chain and host, whatever the program sets on it. Python's
-part is to name hosts that the program itself does not hand to OpenSSL (a numeric address, the target of `connect`), and
-to put the reason of a refusal into the exception. What names nothing here is refused there."""
+The seal is libhostlock's: every `SSL_CTX` of the process verifies chain and host, whatever the program sets on it.
+Python's part is to name hosts that the program itself does not hand to OpenSSL (a numeric address, the target of
+`connect`), and to put the reason of a refusal into the exception. What names nothing here is refused there."""
 
 from __future__ import absolute_import
 
+import _ssl
 import gc
 import socket
 import ssl
 import threading
 import warnings
 
-import _ssl
-
 from . import _hosts, _imports
-from ._errors import Error, Facts, add_facts, check, facts_at
+from ._errors import Error, Facts, add_facts, check, facts_at, raise_last
 from ._library import IN_PLACE, find_conn, find_ctx, lib, mode, taken
 
 MYPY = False
@@ -26,9 +25,7 @@ _lock = threading.Lock()
 _done = []  # type: list[str]
 
 # The class whose base is the one in C, whatever `ssl.SSLContext` has become by now.
-Standard = next(
-    (kind for kind in _ssl._SSLContext.__subclasses__() if kind.__module__ == "ssl"), ssl.SSLContext
-)  # type: Any
+Standard = next((kind for kind in _ssl._SSLContext.__subclasses__() if kind.__module__ == "ssl"), ssl.SSLContext)  # type: Any
 
 
 def refuse_apart():
@@ -49,8 +46,9 @@ def inject(policy=None, report_only=None, allow=()):
     """Makes every TLS connection of this process safe, for good: certificates must be valid, and for the host that was
     asked for. Call it first; contexts that exist already are sealed too.
 
-    `report_only` is the reason why nothing is refused and everything reported (`hostlock.report()`). `allow` are exceptions,
-    each a pair of what ("host:NAME", "address:IP", "sha256:HEX") and why. Raises where the process cannot be sealed."""
+    `report_only` is the reason why nothing is refused and everything reported (`hostlock.report()`). `allow` are
+    exceptions, each a pair of what ("host:NAME", "address:IP", "sha256:HEX") and why. Raises where the process cannot
+    be sealed."""
     refuse_apart()
     with _lock:
         for what, reason in allow:
@@ -58,6 +56,7 @@ def inject(policy=None, report_only=None, allow=()):
         name = None if policy is None else _bytes(policy)
         if report_only is None:
             check(lib.hostlock_seal_process(name))
+            _done.append("enforce")
         else:
             check(lib.hostlock_insecure_seal_report_only(name, _bytes(report_only)))
         _seal_what_exists()
@@ -84,12 +83,12 @@ def watch():
 def report():
     # type: () -> dict[str, Any]
     """What the seal has seen: contexts, connections, what was refused and why."""
-    import json  # noqa: PLC0415
+    import json
 
     found = taken(lib.hostlock_seal_report())
     if found is None:
-        check(-1)
-    return json.loads(found or "{}")  # type: ignore[no-any-return]
+        raise_last()
+    return json.loads(found)  # type: ignore[no-any-return]
 
 
 def _bytes(text):
@@ -105,32 +104,41 @@ def _seal_what_exists():
         if issubclass(type(found), _ssl._SSLContext):
             ctx = find_ctx(found)
             if ctx is None:
-                check(-1)
+                raise_last()
             check(lib.hostlock_seal_ctx(ctx))
 
 
 def _prepare_m2crypto(module):
     # type: (Any) -> None
-    from . import m2crypto  # noqa: F401, PLC0415
+    from . import m2crypto
 
 
 def _prepare_pyopenssl(module):
     # type: (Any) -> None
-    from . import pyopenssl  # noqa: PLC0415
+    from . import pyopenssl
 
     if not pyopenssl.is_within_reach():
-        words = "pyOpenSSL has an OpenSSL of its own inside, which hostlock.inject() does not reach: it is as it was"
+        words = "pyOpenSSL has an OpenSSL of its own inside, which the seal does not reach: "
+        if "enforce" in _done:
+            pyopenssl.judge_everything()
+            words += "hostlock judges after the handshake, when a client certificate has left already"
+        else:
+            words += "nothing of it is reported"
         warnings.warn(words, RuntimeWarning, stacklevel=2)
 
 
 # The libraries beside `ssl`, and what names the hosts of their connections.
-_OTHERS = {"M2Crypto.httpslib": _prepare_m2crypto, "M2Crypto.SSL.Connection": _prepare_m2crypto, "OpenSSL.SSL": _prepare_pyopenssl}
+_OTHERS = {
+    "M2Crypto.httpslib": _prepare_m2crypto,
+    "M2Crypto.SSL.Connection": _prepare_m2crypto,
+    "OpenSSL.SSL": _prepare_pyopenssl,
+}
 
 
 # Hosts
 
 
-def _is_address(host):
+def is_address(host):
     # type: (Any) -> bool
     """Whether it is an IP address, which SNI does not carry."""
     for family in (socket.AF_INET, socket.AF_INET6):
@@ -144,7 +152,8 @@ def _is_address(host):
 
 def _give(context, connection, host):
     # type: (Any, Any, Optional[bytes]) -> None
-    """Names the host of a connection that names none itself. Where it cannot be given, the seal refuses the connection."""
+    """Names the host of a connection that names none itself. Where it cannot be given, the seal refuses the
+    connection."""
     if host is None:
         return
     conn = _conn_of(context, connection)
@@ -164,7 +173,7 @@ def _name(context, connection, server_hostname, sock):
     # type: (Any, Any, Any, Any) -> None
     if not server_hostname:
         _give(context, connection, _hosts.of(sock) if sock is not None else None)
-    elif _is_address(server_hostname):
+    elif is_address(server_hostname):
         _give(context, connection, _hosts.encoded(server_hostname))
     # A DNS name is sent as SNI, which is what the seal goes by.
 
@@ -229,7 +238,8 @@ def _watch_connect(kind):
 
 def _watch_sends(kind):
     # type: (Any) -> None
-    """What Python sends in the clear. On Python 2 `send` belongs to each object, and stays unseen: the kernel counts it."""
+    """What Python sends in the clear. On Python 2 `send` belongs to each object, and stays unseen: the kernel counts
+    it."""
     send, sendall = getattr(kind, "send", None), kind.sendall
     if isinstance(kind, type) and hasattr(socket, "_socketobject"):
         send = None
@@ -267,6 +277,9 @@ def _watch_create_connection():
 
     create_connection_.__name__ = "create_connection"
     socket.create_connection = create_connection_
+    # Python up to 3.9 has it by its name there too.
+    if getattr(ssl, "create_connection", None) is create_connection:
+        ssl.create_connection = create_connection_  # type: ignore[attr-defined]
 
 
 # Words
@@ -310,5 +323,5 @@ def _explain_refusals():
         explained.__doc__ = method.__doc__
         return explained
 
-    for kind in kinds:  # type: Any
-        kind.do_handshake = explaining(kind.do_handshake)
+    for kind in kinds:
+        kind.do_handshake = explaining(kind.do_handshake)  # type: ignore[method-assign]

@@ -1,13 +1,12 @@
-"""Which libhostlock serves this interpreter, and its functions. The order matters: `_ssl` first, so that the loader then
-gives libhostlock the interpreter's own libssl."""
+"""Which libhostlock serves this interpreter, and its functions. The order matters: `_ssl` first, so that the loader
+then gives libhostlock the interpreter's own libssl."""
 
 from __future__ import absolute_import
 
+import _ssl
 import ctypes
 import os
 import sys
-
-import _ssl
 
 MYPY = False
 if MYPY:

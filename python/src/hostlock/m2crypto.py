@@ -1,5 +1,6 @@
-"""M2Crypto, safe in one context or, under `hostlock.inject()`, everywhere. To import this module names, for each connection
-of a hardened or sealed context, the host that the program gave to `set1_host`, `set_tlsext_host_name` or `connect`."""
+"""M2Crypto, safe in one context or, under `hostlock.inject()`, everywhere. To import this module names, for each
+connection of a hardened or sealed context, the host that the program gave to `set1_host`, `set_tlsext_host_name` or
+`connect`."""
 
 from __future__ import absolute_import
 
@@ -8,7 +9,7 @@ import sys
 import M2Crypto.SSL.Connection
 from M2Crypto import m2
 
-from . import _hosts, _inject
+from . import _hosts, _imports, _inject
 from ._errors import check, explain
 from ._library import lib
 
@@ -86,4 +87,4 @@ def _with_proxies(module):
     _prepare_proxies(module.ProxyHTTPSConnection)
 
 
-_inject._imports.when_imported("M2Crypto.httpslib", _with_proxies)
+_imports.when_imported("M2Crypto.httpslib", _with_proxies)

@@ -1,5 +1,6 @@
-"""pyOpenSSL, safe in one context or, under `hostlock.inject()`, everywhere, where it uses the system's libssl (as Debian's
-does). To import this module names the hosts of connections that name none themselves, from the socket's `connect`."""
+"""pyOpenSSL, safe in one context or, under `hostlock.inject()`, everywhere, where it uses the system's libssl (as
+Debian's does). To import this module names the hosts of connections that name none themselves, from the socket's
+`connect`."""
 
 from __future__ import absolute_import
 
@@ -7,7 +8,8 @@ from OpenSSL import SSL
 from OpenSSL._util import ffi as _ffi
 from OpenSSL._util import lib as _openssl
 
-from . import _hosts, _inject
+from . import _afterwards, _hosts, _inject
+from ._core import check_host
 from ._errors import check, explain
 from ._library import lib
 
@@ -26,8 +28,11 @@ def is_within_reach():
 
 def harden(context, policy=None):
     # type: (Any, Optional[str]) -> None
-    """Makes an `OpenSSL.SSL.Context` verify chain and host. Its callback goes on being called; it can refuse, never accept."""
-    check(lib.hostlock_check_libssl(_address(_openssl.TLS_method())))
+    """Makes an `OpenSSL.SSL.Context` verify chain and host. Its callback goes on being called; it can refuse, never
+    accept."""
+    if not is_within_reach():
+        _afterwards.harden(context, policy)
+        return
     name = None if policy is None else policy.encode("ascii")
     check(lib.hostlock_harden(_address(context._context), name, None))
 
@@ -38,8 +43,17 @@ def set_host(connection, host):
     name = host if isinstance(host, bytes) else host.encode("utf-8")
     if b"\0" in name:
         raise ValueError("a NUL in the host {!r}".format(host))
-    check(lib.hostlock_check_libssl(_address(_openssl.TLS_method())))
+    if not is_within_reach():
+        check_host(name)
+        _afterwards.set_host(connection, name)
+        return
     check(lib.hostlock_conn_set_host(_address(connection._ssl), name))
+
+
+def judge_everything():
+    # type: () -> None
+    """From now on the connections of all contexts are judged, where the seal does not reach them."""
+    _afterwards.everywhere.append(True)
 
 
 def _address(pointer):
@@ -49,10 +63,16 @@ def _address(pointer):
 
 def _name(connection):
     # type: (Any) -> None
-    """What the program names itself, now or later, comes before it."""
+    """The host of the socket, as it is certain now. What the program names itself, now or later, comes before it."""
     host = None if connection._socket is None else _hosts.of(connection._socket)
     if host is not None:
+        connection._hostlock_named = True
         lib.hostlock_conn_set_fallback_host(_address(connection._ssl), host)
+    elif getattr(connection, "_hostlock_named", False):
+        # Something passed in the clear since: the host is not certain any more, and nobody is taken for it. Once the
+        # handshake has begun this changes nothing.
+        connection._hostlock_named = False
+        lib.hostlock_conn_set_fallback_host(_address(connection._ssl), b"")
 
 
 def _prepare(kind):
@@ -80,6 +100,7 @@ def _prepare(kind):
 
     def do_handshake_(self):
         # type: (Any) -> Any
+        _name(self)
         try:
             return do_handshake(self)
         except SSL.Error as error:
@@ -89,7 +110,26 @@ def _prepare(kind):
 
     kind.connect, kind.connect_ex = connect_, connect_ex_
     kind.set_connect_state, kind.do_handshake = set_connect_state_, do_handshake_
+    for name in ("send", "sendall", "write", "recv", "read", "recv_into"):
+        if hasattr(kind, name):
+            setattr(kind, name, _named_first(getattr(kind, name)))
+
+
+def _named_first(method):
+    # type: (Any) -> Any
+    """A read or write that may begin the handshake."""
+
+    def called(self, *arguments, **more):
+        # type: (Any, *Any, **Any) -> Any
+        if getattr(self, "_hostlock_named", False):
+            _name(self)
+        return method(self, *arguments, **more)
+
+    called.__name__, called.__doc__ = method.__name__, method.__doc__
+    return called
 
 
 if is_within_reach():
     _prepare(SSL.Connection)
+else:
+    _afterwards.prepare()

@@ -2,9 +2,9 @@
 
     from hostlock import ssl
 
-Contexts are real `ssl.SSLContext`s, hardened in place; sockets are real `ssl.SSLSocket`s. What a program tightens stays;
-what it loosens (`verify_mode`, `check_hostname`, old versions) has no effect on its connections. The rest of the process
-is left alone, but that it is noted where sockets are connected to; `hostlock.inject()` is for all of it."""
+Contexts are real `ssl.SSLContext`s, hardened in place; sockets are real `ssl.SSLSocket`s. What a program tightens
+stays; what it loosens (`verify_mode`, `check_hostname`, old versions) has no effect on its connections. The rest of the
+process is left alone, but that it is noted where sockets are connected to; `hostlock.inject()` is for all of it."""
 
 from __future__ import absolute_import
 
@@ -16,6 +16,7 @@ from ssl import Purpose
 
 from . import _inject
 from ._errors import check as _check
+from ._errors import raise_last as _raise_last
 from ._library import find_ctx as _find_ctx
 from ._library import lib as _lib
 
@@ -30,20 +31,20 @@ _inject.watch()
 for _name in ("get_server_certificate", "DER_cert_to_PEM_cert", "PEM_cert_to_DER_cert", "OPENSSL_VERSION_INFO"):
     globals().setdefault(_name, getattr(_standard, _name))
 
-CertificateError = _standard.CertificateError
+CertificateError = _standard.CertificateError  # type: ignore[misc]
 _AUTOMATIC = getattr(_standard, "PROTOCOL_TLS_CLIENT", _standard.PROTOCOL_SSLv23)
+_EITHER = getattr(_standard, "PROTOCOL_TLS", _standard.PROTOCOL_SSLv23)
 _SERVER = getattr(_standard, "PROTOCOL_TLS_SERVER", None)
 
 
-class SSLContext(_inject.Standard):  # type: ignore[misc]
+class SSLContext(_inject.Standard):  # type: ignore[misc, no-redef]
     """A context that is as safe as one of hostlock's, whatever the program sets on it."""
 
-    def __new__(cls, protocol=None, *rest, **more):
+    def __new__(cls, protocol=None, *rest, **more):  # type: ignore[misc]
         # type: (Any, Any, *Any, **Any) -> SSLContext
         # Without a protocol the standard class serves either side, and so does this one.
-        self = _inject.Standard.__new__(
-            cls, getattr(_standard, "PROTOCOL_TLS", _standard.PROTOCOL_SSLv23) if protocol is None else protocol, *rest, **more
-        )
+        protocol = _EITHER if protocol is None else protocol
+        self = _inject.Standard.__new__(cls, protocol, *rest, **more)
         # One that is not found fails here: it would not be safe.
         _check(_lib.hostlock_harden(_handle(self), None, None))
         return self  # type: ignore[no-any-return]
@@ -56,7 +57,7 @@ class SSLContext(_inject.Standard):  # type: ignore[misc]
         # type: (Any) -> None
         """The system's roots; they are looked up when a server needs them, and `get_ca_certs` does not list them."""
         if self.protocol == _SERVER or purpose != Purpose.SERVER_AUTH:
-            super(SSLContext, self).load_default_certs(purpose)
+            _inject.Standard.load_default_certs(self, purpose)
         else:
             self.set_default_verify_paths()
 
@@ -64,7 +65,7 @@ class SSLContext(_inject.Standard):  # type: ignore[misc]
         # type: () -> None
         """The same."""
         if self.protocol == _SERVER:
-            super(SSLContext, self).set_default_verify_paths()
+            _inject.Standard.set_default_verify_paths(self)
         else:
             _check(_lib.hostlock_ctx_trust_system(_handle(self)))
 
@@ -76,11 +77,13 @@ def _handle(context):
     # type: (SSLContext) -> int
     found = _find_ctx(context)
     if found is None:
-        _check(-1)
-    return found  # type: ignore[return-value]
+        _raise_last()
+    return found
 
 
-def create_default_context(purpose=Purpose.SERVER_AUTH, cafile=None, capath=None, cadata=None):
+def create_default_context(  # type: ignore[no-redef]
+    purpose=Purpose.SERVER_AUTH, cafile=None, capath=None, cadata=None
+):
     # type: (Any, Any, Any, Any) -> SSLContext
     """As in the standard library, but that SSLKEYLOGFILE is not honoured."""
     if purpose == Purpose.CLIENT_AUTH:
@@ -116,7 +119,7 @@ def _create_unverified_context(protocol=None, **more):
     return context
 
 
-def wrap_socket(
+def wrap_socket(  # type: ignore[no-redef]
     sock,  # type: _socket.socket
     keyfile=None,  # type: Optional[str]
     certfile=None,  # type: Optional[str]
@@ -153,11 +156,11 @@ def wrap_socket(
     )
 
 
-def match_hostname(cert, hostname):
+def match_hostname(cert, hostname):  # type: ignore[no-redef]
     # type: (Dict[str, Any], Union[str, Text]) -> None
-    """What Python 3.12 removed: raises CertificateError where `cert`, as `getpeercert` gives it, does not list `hostname`. A
-    wildcard is the whole first label; the common name counts for nothing (RFC 9525). Connections are matched in their
-    handshake already."""
+    """What Python 3.12 removed: raises CertificateError where `cert`, as `getpeercert` gives it, does not list
+    `hostname`. A wildcard is the whole first label; the common name counts for nothing (RFC 9525). Connections are
+    matched in their handshake already."""
     if not cert:
         raise ValueError("empty or no certificate, match_hostname needs one of a verified connection")
     host = hostname.rstrip(".").lower() if hostname.count(".") else hostname.lower()

@@ -1,0 +1,128 @@
+"""The wheel that `pip wheel ./python` makes: it holds the library, serves every Python of this machine, and its
+commands run programs that are safe."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+import zipfile
+from pathlib import Path
+
+from package import cast, interpreters
+from support import LONG_ENOUGH, ROOT, Server, installed, must, scratch
+
+COMPILING = 1200
+SEED = ROOT / "examples/seeds/context.py"
+
+
+@functools.cache
+def wheel() -> Path:
+    """Built once; hatchling comes from the package index."""
+    installed()  # has compiled the library already
+    folder = Path(tempfile.mkdtemp(prefix="wheel-", dir=scratch()))
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--wheel-dir",
+        str(folder),
+        str(ROOT / "python"),
+    ]
+    target = str(ROOT / os.environ.get("CARGO_TARGET_DIR", "target"))
+    subprocess.run(command, check=True, timeout=COMPILING, env={**os.environ, "CARGO_TARGET_DIR": target})
+    (made,) = folder.iterdir()
+    return made
+
+
+@functools.cache
+def unpacked() -> Path:
+    """As an installer would lay it."""
+    folder = Path(tempfile.mkdtemp(prefix="site-", dir=scratch()))
+    zipfile.ZipFile(wheel()).extractall(folder)
+    return folder
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The package that was built, and no library but its own."""
+    clean = {name: value for name, value in os.environ.items() if name != "HOSTLOCK_LIBRARY"}
+    return {**clean, "PYTHONPATH": str(unpacked()), "PYTHONWARNINGS": "ignore", **more}
+
+
+def ran(*command: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(part) for part in command],
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        timeout=LONG_ENOUGH,
+        check=False,
+    )
+
+
+class Wheel(unittest.TestCase):
+    def test_one_wheel_for_all_pythons_holds_the_library_and_the_types(self) -> None:
+        self.assertRegex(wheel().name, r"^hostlock-[\d.]+-py2\.py3-none-linux_\w+\.whl$")
+        names = set(zipfile.ZipFile(wheel()).namelist())
+        self.assertLessEqual({"hostlock/libhostlock.so.0", "hostlock/py.typed", "hostlock/ssl.py"}, names)
+        self.assertFalse((ROOT / "python/src/hostlock/libhostlock.so.0").exists(), "nothing is left in the source")
+
+    def test_its_version_is_the_crates(self) -> None:
+        versions = [
+            re.search(r'^version = "(.*)"', (ROOT / file).read_text(), re.MULTILINE)
+            for file in ("Cargo.toml", "python/pyproject.toml")
+        ]
+        self.assertEqual(*(found and found[1] for found in versions))
+
+    def test_every_python_here_runs_a_program_by_it_and_refuses_the_impostor(self) -> None:
+        with Server(cast().right) as good, Server(cast().false["HOST_MISMATCH"]) as bad:
+            for version, path in interpreters().items():
+                with self.subTest(version=version):
+                    command = (path, "-m", "hostlock", "run", SEED, "localhost")
+                    right = ran(*command, str(good), cast().roots)
+                    self.assertIn("HTTP/1.0 200 ok", right.stdout, right.stderr)
+                    wrong = ran(*command, str(bad), cast().roots)
+                    self.assertNotIn("200", wrong.stdout)
+                    self.assertIn('not for "localhost"', wrong.stderr)
+
+    def test_the_command_explains_itself_and_runs_modules(self) -> None:
+        path = interpreters()["3.11"]
+        for arguments in ((), ("run",), ("pth",), ("pth", "everything")):
+            outcome = ran(path, "-m", "hostlock", *arguments)
+            self.assertEqual(outcome.returncode, 2)
+            self.assertIn("usage: ", outcome.stderr)
+        self.assertIn("Linux", ran(path, "-m", "hostlock", "run", "-m", "platform").stdout)
+        missing = ran(path, "-m", "hostlock", "run", "/nowhere/at/all.py")
+        self.assertNotEqual(missing.returncode, 0)
+
+    def test_an_environment_is_safe_from_its_next_program_on_and_stops_what_it_cannot_make_safe(self) -> None:
+        home = Path(tempfile.mkdtemp(prefix="venv-", dir=scratch()))
+        must([interpreters()["3.11"], "-m", "venv", "--without-pip", home])
+        python = home / "bin/python"
+        site = Path(must([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]).strip())
+        zipfile.ZipFile(wheel()).extractall(site)
+        with Server(cast().false["HOST_MISMATCH"]) as port:
+            seed = (SEED, "localhost", str(port), cast().roots)
+            self.assertIn("200 ok", ran(python, *seed, PYTHONPATH="").stdout)
+            self.assertIn("written", ran(python, "-m", "hostlock", "pth", "install", PYTHONPATH="").stdout)
+            safe = ran(python, *seed, PYTHONPATH="")
+            self.assertNotIn("200 ok", safe.stdout)
+            self.assertIn('not for "localhost"', safe.stderr)
+            for flag in ("-E", "-I"):
+                self.assertIn("200 ok", ran(python, flag, *seed, PYTHONPATH="").stdout, flag)
+            stopped = ran(python, "-c", "print('it ran')", PYTHONPATH="", HOSTLOCK_LIBRARY="/nowhere/at/all.so")
+            self.assertEqual((stopped.returncode, stopped.stdout), (125, ""), stopped.stderr)
+            self.assertIn("this program is not run", stopped.stderr)
+            self.assertIn("removed", ran(python, "-m", "hostlock", "pth", "remove", PYTHONPATH="").stdout)
+            self.assertIn("200 ok", ran(python, *seed, PYTHONPATH="").stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
