@@ -19,6 +19,7 @@ const SECTIONS: &[&str] = &[
     "names",
     "memory",
     "starttls",
+    "sessions",
     "revocation",
     "verify",
     "insecure",

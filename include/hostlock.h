@@ -40,6 +40,7 @@
  *   Names of a server                    a certificate for each name that clients ask for
  *   Connections in memory                the program moves the bytes
  *   STARTTLS                             connections that begin in the clear
+ *   Sessions                             handshakes that go on from an earlier one
  *   Revocation                           CRLs and stapled OCSP answers
  *   Verification                         at which moment, how strictly, and without a connection
  *   Giving up a check                    each with a reason, under the compiler's warning
@@ -1181,6 +1182,34 @@ int hostlock_starttls_fd(hostlock_ctx *ctx,
                          int fd,
                          const char *host,
                          hostlock_conn **conn);
+
+/*
+ * ====================================================================================================================
+ * Sessions: handshakes that go on from an earlier one
+ * ====================================================================================================================
+ * A session is resumed only where it was verified by the same context, under its present settings, for the same host, and
+ * where nothing that its verification rests on has ended since; else the handshake is a full one. Servers resume by
+ * themselves. What a program takes and offers through OpenSSL (SSL_get1_session, SSL_set_session) is held to the same.
+ */
+
+/**
+ * Has conn offer the session of other, a connection of the same context whose handshake is complete: FTP servers demand it
+ * of their data channels (RFC 4217 section 10), so open the data channel with hostlock_connect_fd on a non-blocking descriptor
+ * and the control connection's host, call this, and then hostlock_handshake. The session is copied; other may be freed.
+ *
+ * Where conn is for another host, or the server does not want the session, the handshake is a full one:
+ * hostlock_conn_resumed tells. HOSTLOCK_E_STATE: the handshake of conn has begun; that of other is not complete; their
+ * contexts differ; one of them is a server's; or the server of other has sent no session yet (TLS 1.3 sends it after the
+ * handshake: read first).
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_set_session_from(hostlock_conn *conn,
+                                   const hostlock_conn *other);
+
+/**
+ * Whether the handshake resumed a session; false before it is complete, and for NULL.
+ */
+bool hostlock_conn_resumed(const hostlock_conn *conn);
 
 /*
  * ====================================================================================================================

@@ -23,5 +23,6 @@ pub mod open;
 pub mod owned;
 pub mod race;
 pub mod resolve;
+pub mod session_from;
 pub mod starttls;
 pub mod transport;

@@ -18,6 +18,7 @@ pub mod pins;
 pub mod revocation;
 pub mod server;
 pub mod seal;
+pub mod sessions;
 pub mod starttls;
 pub mod statuses;
 pub mod trust;

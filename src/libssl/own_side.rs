@@ -6,6 +6,7 @@ use std::ptr;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::pkey::{PKeyRef, Private};
+use openssl::ssl::SslSessionRef;
 use openssl::stack::{Stack, StackRef};
 use openssl::x509::{X509, X509Name, X509Ref};
 use openssl_sys as ffi;
@@ -65,6 +66,13 @@ impl Ctx<'_> {
 }
 
 impl Conn<'_> {
+    /// Offers `session` in the handshake that comes.
+    #[doc(alias = "SSL_set_session")]
+    pub fn offer_session(self, session: &SslSessionRef) -> bool {
+        // SAFETY: the view promises the connection, and the reference the session; libssl takes an owner of its own.
+        unsafe { ffi::SSL_set_session(self.as_ptr(), session.as_ptr()) == 1 }
+    }
+
     /// Prepares a server's question for the client's certificate after the handshake (RFC 8446 4.6.2); the next handshake
     /// call sends it.
     #[doc(alias = "SSL_verify_client_post_handshake")]

@@ -4,6 +4,8 @@ use std::ffi::c_long;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
+use foreign_types::ForeignType;
+use openssl::ssl::SslSession;
 use openssl_sys as ffi;
 
 use crate::libssl::ctx::Ctx;
@@ -89,6 +91,14 @@ impl Session<'_> {
     pub fn clear_id_context(self) {
         // SAFETY: the view promises the session; of no bytes none are read.
         unsafe { sys::SSL_SESSION_set1_id_context(self.session.as_ptr(), [0].as_ptr(), 0) };
+    }
+
+    /// A copy of it, which stays as it is whatever becomes of the connection that made it.
+    #[doc(alias = "SSL_SESSION_dup")]
+    pub fn copied(self) -> Option<SslSession> {
+        let copy = call!(self, sys::SSL_SESSION_dup);
+        // SAFETY: it is not NULL, and ours.
+        (!copy.is_null()).then(|| unsafe { SslSession::from_ptr(copy) })
     }
 
     /// Makes it one that cannot be resumed, whether it is in the cache of `ctx` or not.
