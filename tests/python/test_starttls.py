@@ -1,4 +1,4 @@
-"""hostlock_starttls against the servers that people run: exim, dovecot, vsftpd and PostgreSQL, where they are installed."""
+"""hostlock_starttls against the servers that people run: exim, dovecot, vsftpd, PostgreSQL, where they are installed."""
 
 from __future__ import annotations
 
@@ -189,7 +189,12 @@ class Starttls(unittest.TestCase):
             self.assertGreater(got := lib.hostlock_read(control, room, 4096), 0)
             return room.raw[:got]
 
-        for command, code in ((b"USER anonymous", b"331"), (b"PASS x", b"230"), (b"PBSZ 0", b"200"), (b"PROT P", b"200")):
+        for command, code in (
+            (b"USER anonymous", b"331"),
+            (b"PASS x", b"230"),
+            (b"PBSZ 0", b"200"),
+            (b"PROT P", b"200"),
+        ):
             self.assertTrue(say(command).startswith(code))
         data_port = int(say(b"EPSV").split(b"|")[3])
         with socket.create_connection(("127.0.0.1", data_port), LONG_ENOUGH) as plain:
