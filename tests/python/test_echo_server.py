@@ -1,4 +1,4 @@
-"""examples/echo_server.c: whom it serves, what a silent client costs, and a certificate that is renewed while it runs."""
+"""examples/echo_server.c: whom it serves, what a silent client costs, and how its certificate is renewed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""hostlock_starttls against the servers that people run: exim, dovecot, vsftpd, PostgreSQL, where they are installed."""
+"""hostlock_starttls against the servers that people run: exim, dovecot, vsftpd and PostgreSQL, where they are there."""
 
 from __future__ import annotations
 
