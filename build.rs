@@ -20,6 +20,7 @@ const SECTIONS: &[&str] = &[
     "memory",
     "starttls",
     "sessions",
+    "bindings",
     "revocation",
     "verify",
     "insecure",

@@ -12,6 +12,7 @@ pub mod deadline;
 pub mod drive;
 pub mod exchange;
 pub mod facts;
+pub mod exporter;
 pub mod failure;
 pub mod failure_of_server;
 pub mod gate;

@@ -2,6 +2,7 @@
 #![allow(non_camel_case_types)]
 
 pub mod audit;
+pub mod bindings;
 pub mod boundary;
 pub mod certdata;
 pub mod connection;

@@ -66,6 +66,34 @@ impl Ctx<'_> {
 }
 
 impl Conn<'_> {
+    /// Whether its secrets are bound to its handshake (RFC 7627); TLS 1.3 has no others.
+    #[doc(alias = "SSL_get_extms_support")]
+    pub fn has_extended_master_secret(self) -> bool {
+        const SSL_CTRL_GET_EXTMS_SUPPORT: c_int = 122;
+        // SAFETY: the view promises the connection; the control takes no argument.
+        unsafe { ffi::SSL_ctrl(self.as_ptr(), SSL_CTRL_GET_EXTMS_SUPPORT, 0, ptr::null_mut()) == 1 }
+    }
+
+    /// Fills `out` with a secret of both sides (RFC 5705).
+    #[doc(alias = "SSL_export_keying_material")]
+    pub fn export(self, label: &[u8], context: Option<&[u8]>, out: &mut [u8]) -> bool {
+        let (at, len) = context.map_or((ptr::null(), 0), |context| (context.as_ptr(), context.len()));
+        // SAFETY: the view promises the connection; so many bytes are there of each, and may be written to.
+        let done = unsafe {
+            ffi::SSL_export_keying_material(
+                self.as_ptr(),
+                out.as_mut_ptr(),
+                out.len(),
+                label.as_ptr().cast(),
+                label.len(),
+                at,
+                len,
+                context.is_some().into(),
+            )
+        };
+        done == 1
+    }
+
     /// Offers `session` in the handshake that comes.
     #[doc(alias = "SSL_set_session")]
     pub fn offer_session(self, session: &SslSessionRef) -> bool {
