@@ -19,6 +19,8 @@ const SECTIONS: &[&str] = &[
     "names",
     "memory",
     "starttls",
+    "sessions",
+    "bindings",
     "revocation",
     "verify",
     "insecure",

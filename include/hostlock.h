@@ -40,6 +40,8 @@
  *   Names of a server                    a certificate for each name that clients ask for
  *   Connections in memory                the program moves the bytes
  *   STARTTLS                             connections that begin in the clear
+ *   Sessions                             handshakes that go on from an earlier one
+ *   Channel bindings                     what ties another protocol to this connection
  *   Revocation                           CRLs and stapled OCSP answers
  *   Verification                         at which moment, how strictly, and without a connection
  *   Giving up a check                    each with a reason, under the compiler's warning
@@ -1193,6 +1195,76 @@ int hostlock_starttls_fd(hostlock_ctx *ctx,
                          int fd,
                          const char *host,
                          hostlock_conn **conn);
+
+/*
+ * ====================================================================================================================
+ * Sessions: handshakes that go on from an earlier one
+ * ====================================================================================================================
+ * A session is resumed only where it was verified by the same context, under its present settings, for the same host, and
+ * where nothing that its verification rests on has ended since; else the handshake is a full one. Servers resume by
+ * themselves. What a program takes and offers through OpenSSL (SSL_get1_session, SSL_set_session) is held to the same.
+ */
+
+/**
+ * Has conn offer the session of other, a connection of the same context whose handshake is complete: FTP servers demand it
+ * of their data channels (RFC 4217 section 10), so open the data channel with hostlock_connect_fd on a non-blocking descriptor
+ * and the control connection's host, call this, and then hostlock_handshake. The session is copied; other may be freed.
+ *
+ * Where conn is for another host, or the server does not want the session, the handshake is a full one:
+ * hostlock_conn_resumed tells. HOSTLOCK_E_STATE: the handshake of conn has begun; that of other is not complete; their
+ * contexts differ; one of them is a server's; or the server of other has sent no session yet (TLS 1.3 sends it after the
+ * handshake: read first).
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_set_session_from(hostlock_conn *conn,
+                                   const hostlock_conn *other);
+
+/**
+ * Whether the handshake resumed a session; false before it is complete, and for NULL.
+ */
+bool hostlock_conn_resumed(const hostlock_conn *conn);
+
+/*
+ * ====================================================================================================================
+ * Channel bindings: what ties another protocol to this connection
+ * ====================================================================================================================
+ * For SCRAM-PLUS, token binding and their kind: both sides compute the same bytes, and somebody in the middle, who has two
+ * connections, has two different ones.
+ */
+
+/**
+ * The most bytes that hostlock_conn_channel_binding writes.
+ */
+#define HOSTLOCK_BINDING_MAX 64
+
+/**
+ * Fills out with out_len bytes that both sides of the connection can compute, and nobody else (RFC 5705, RFC 8446 7.5):
+ * for label, which is not empty, and context of context_len bytes. NULL for the context means none, which with TLS 1.2
+ * is another than an empty one.
+ *
+ * HOSTLOCK_E_STATE: the handshake is not complete. HOSTLOCK_E_UNSUPPORTED: TLS 1.2 with a peer that does not know the extended
+ * master secret (RFC 7627). HOSTLOCK_E_ARG: a reserved label, or more bytes than there can be.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_export(const hostlock_conn *conn,
+                         const char *label,
+                         const void *context,
+                         size_t context_len,
+                         void *out,
+                         size_t out_len);
+
+/**
+ * Writes the channel binding of a kind to out, which has room for HOSTLOCK_BINDING_MAX bytes, and its length to *len:
+ * "tls-exporter" (RFC 9266, 32 bytes; best) or "tls-server-end-point" (RFC 5929: a digest of the server's certificate).
+ *
+ * Failures are as for hostlock_conn_export. HOSTLOCK_E_ARG: an unknown kind. HOSTLOCK_E_UNSUPPORTED: of the second kind on a
+ * server whose client resumed a session, or for a certificate whose signature has no hash of its own (Ed25519).
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_channel_binding(const hostlock_conn *conn,
+                                  const char *kind,
+                                  uint8_t *out,
+                                  size_t *len);
 
 /*
  * ====================================================================================================================

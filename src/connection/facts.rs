@@ -38,6 +38,11 @@ impl<'a> Agreed<'a> {
         self.0.suite().map(Suite::name_text)
     }
 
+    /// Whether it goes on from an earlier handshake.
+    pub fn is_resumed(self) -> bool {
+        self.0.is_resumed()
+    }
+
     /// The host that the peer's certificate was verified for.
     pub fn verified_host(self) -> Option<String> {
         match &ConnectionState::of(self.0)?.known().verdict {

@@ -2,6 +2,7 @@
 #![allow(non_camel_case_types)]
 
 pub mod audit;
+pub mod bindings;
 pub mod boundary;
 pub mod certdata;
 pub mod connection;
@@ -19,6 +20,7 @@ pub mod pins;
 pub mod revocation;
 pub mod server;
 pub mod seal;
+pub mod sessions;
 pub mod starttls;
 pub mod statuses;
 pub mod trust;

@@ -6,6 +6,7 @@ use std::ptr;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::pkey::{PKeyRef, Private};
+use openssl::ssl::SslSessionRef;
 use openssl::stack::{Stack, StackRef};
 use openssl::x509::{X509, X509Name, X509Ref};
 use openssl_sys as ffi;
@@ -65,6 +66,41 @@ impl Ctx<'_> {
 }
 
 impl Conn<'_> {
+    /// Whether its secrets are bound to its handshake (RFC 7627); TLS 1.3 has no others.
+    #[doc(alias = "SSL_get_extms_support")]
+    pub fn has_extended_master_secret(self) -> bool {
+        const SSL_CTRL_GET_EXTMS_SUPPORT: c_int = 122;
+        // SAFETY: the view promises the connection; the control takes no argument.
+        unsafe { ffi::SSL_ctrl(self.as_ptr(), SSL_CTRL_GET_EXTMS_SUPPORT, 0, ptr::null_mut()) == 1 }
+    }
+
+    /// Fills `out` with a secret of both sides (RFC 5705).
+    #[doc(alias = "SSL_export_keying_material")]
+    pub fn export(self, label: &[u8], context: Option<&[u8]>, out: &mut [u8]) -> bool {
+        let (at, len) = context.map_or((ptr::null(), 0), |context| (context.as_ptr(), context.len()));
+        // SAFETY: the view promises the connection; so many bytes are there of each, and may be written to.
+        let done = unsafe {
+            ffi::SSL_export_keying_material(
+                self.as_ptr(),
+                out.as_mut_ptr(),
+                out.len(),
+                label.as_ptr().cast(),
+                label.len(),
+                at,
+                len,
+                context.is_some().into(),
+            )
+        };
+        done == 1
+    }
+
+    /// Offers `session` in the handshake that comes.
+    #[doc(alias = "SSL_set_session")]
+    pub fn offer_session(self, session: &SslSessionRef) -> bool {
+        // SAFETY: the view promises the connection, and the reference the session; libssl takes an owner of its own.
+        unsafe { ffi::SSL_set_session(self.as_ptr(), session.as_ptr()) == 1 }
+    }
+
     /// Prepares a server's question for the client's certificate after the handshake (RFC 8446 4.6.2); the next handshake
     /// call sends it.
     #[doc(alias = "SSL_verify_client_post_handshake")]

@@ -4,6 +4,8 @@ use std::ffi::c_long;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
+use foreign_types::ForeignType;
+use openssl::ssl::SslSession;
 use openssl_sys as ffi;
 
 use crate::libssl::ctx::Ctx;
@@ -96,6 +98,14 @@ impl Session<'_> {
     #[doc(alias = "SSL_SESSION_set1_hostname")]
     pub fn clear_server_name(self) {
         call!(self, sys::SSL_SESSION_set1_hostname, ptr::null());
+    }
+
+    /// A copy of it, which stays as it is whatever becomes of the connection that made it.
+    #[doc(alias = "SSL_SESSION_dup")]
+    pub fn copied(self) -> Option<SslSession> {
+        let copy = call!(self, sys::SSL_SESSION_dup);
+        // SAFETY: it is not NULL, and ours.
+        (!copy.is_null()).then(|| unsafe { SslSession::from_ptr(copy) })
     }
 
     /// Makes it one that cannot be resumed, whether it is in the cache of `ctx` or not.

@@ -205,6 +205,7 @@ unsafe extern "C" {
     pub fn SSL_set_psk_use_session_callback(ssl: *mut SSL, cb: Option<PskUseSessionCallback>);
     pub fn SSL_SESSION_set_timeout(session: *mut SSL_SESSION, seconds: c_long) -> c_long;
     pub fn SSL_set_num_tickets(ssl: *mut SSL, count: usize) -> c_int;
+    pub fn SSL_SESSION_dup(session: *mut SSL_SESSION) -> *mut SSL_SESSION;
     pub fn SSL_SESSION_is_resumable(session: *const SSL_SESSION) -> c_int;
     pub fn SSL_set_session_id_context(ssl: *mut SSL, context: *const c_uchar, len: c_uint) -> c_int;
     pub fn SSL_SESSION_set1_hostname(session: *mut SSL_SESSION, name: *const c_char) -> c_int;

@@ -23,7 +23,9 @@ REQUEST = b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n"
 def capturing(port: int, to: Path) -> Iterator[None]:
     """What passes on the loopback interface at this port."""
     command = ["tshark", "-i", "lo", "-f", f"tcp port {port}", "-w", str(to)]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as tshark:
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as tshark:
         assert tshark.stderr is not None
         said = b""
         try:

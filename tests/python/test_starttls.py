@@ -1,4 +1,4 @@
-"""hostlock_starttls against the servers that people run: exim, dovecot, vsftpd and PostgreSQL, where they are installed."""
+"""hostlock_starttls against the servers that people run: exim, dovecot, vsftpd and PostgreSQL, where they are there."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def load() -> ctypes.CDLL:
         getattr(lib, name).restype = ctypes.c_ssize_t
         getattr(lib, name).argtypes = [POINTER, ctypes.c_char_p, ctypes.c_size_t]
     lib.hostlock_error_message.argtypes = [POINTER]
+    lib.hostlock_conn_resumed.restype = ctypes.c_bool
     lib.hostlock_conn_version.argtypes = [POINTER]
     return lib
 
@@ -163,11 +164,57 @@ class Starttls(unittest.TestCase):
         config.write_text(
             f"listen=YES\nlisten_address=127.0.0.1\nlisten_port={port}\nbackground=NO\nanonymous_enable=YES\n"
             f"allow_anon_ssl=YES\nssl_enable=YES\nrsa_cert_file={self.certificate}\nrsa_private_key_file={self.certificate}\n"
-            f"ssl_ciphers=HIGH\nsecure_chroot_dir={empty}\nseccomp_sandbox=NO\n"
+            f"ssl_ciphers=HIGH\nsecure_chroot_dir={empty}\nseccomp_sandbox=NO\nanon_root={empty}\npasv_address=127.0.0.1\n"
         )
         config.chmod(0o600)
         with self.running([vsftpd, str(config)], port):
             self.meet("ftp", port, b"NOOP\r\n", b"530 ")
+            # It demands that the data channel goes on from the control connection's session.
+            self.assertEqual(self.list_files(port, with_session=True), (True, b"226"))
+            self.assertEqual(self.list_files(port, with_session=False), (False, b"522"))
+
+    def list_files(self, port: int, *, with_session: bool) -> tuple[bool, bytes]:
+        """Whether the data channel resumed, and what the server says at the end."""
+        lib = load()
+        ctx, control, data = POINTER(lib.hostlock_client_new(None)), POINTER(), POINTER()
+        self.assertEqual(lib.hostlock_ctx_trust_file(ctx, str(self.authority.certificate).encode()), 0)
+        self.assertEqual(lib.hostlock_starttls(ctx, b"ftp", b"localhost", port, ctypes.byref(control)), 0)
+        room = ctypes.create_string_buffer(4096)
+
+        def say(command: bytes) -> bytes:
+            self.assertEqual(lib.hostlock_write_all(control, command + b"\r\n", len(command) + 2), len(command) + 2)
+            return answer()
+
+        def answer() -> bytes:
+            self.assertGreater(got := lib.hostlock_read(control, room, 4096), 0)
+            return room.raw[:got]
+
+        for command, code in (
+            (b"USER anonymous", b"331"),
+            (b"PASS x", b"230"),
+            (b"PBSZ 0", b"200"),
+            (b"PROT P", b"200"),
+        ):
+            self.assertTrue(say(command).startswith(code))
+        data_port = int(say(b"EPSV").split(b"|")[3])
+        with socket.create_connection(("127.0.0.1", data_port), LONG_ENOUGH) as plain:
+            said = say(b"NLST")
+            self.assertTrue(said.startswith(b"150"), said)
+            plain.setblocking(False)
+            self.assertEqual(lib.hostlock_connect_fd(ctx, plain.fileno(), b"localhost", ctypes.byref(data)), 0)
+            plain.setblocking(True)
+            if with_session:
+                self.assertEqual(lib.hostlock_conn_set_session_from(data, control), 0)
+            self.assertEqual(lib.hostlock_handshake(data), 0)
+            resumed = bool(lib.hostlock_conn_resumed(data))
+            while lib.hostlock_read(data, room, 4096) > 0:
+                pass
+            lib.hostlock_shutdown(data)
+            end = answer()[:3]
+            lib.hostlock_conn_free(data)
+        lib.hostlock_conn_free(control)
+        lib.hostlock_ctx_free(ctx)
+        return resumed, end
 
     def test_postgresql_is_met_by_its_own_request(self) -> None:
         postgres, initdb = find("postgres"), find("initdb")
