@@ -15,6 +15,7 @@ use crate::handshake::{expected_host, learned};
 use crate::json::Object;
 use crate::libssl::Conn;
 use crate::libssl::method::Side;
+use crate::libssl::queue::Quiet;
 use crate::os::clock::now;
 use crate::os::{errno, images, socket};
 use crate::policy::Choice;
@@ -181,7 +182,8 @@ impl Observer for Seal {
     }
 
     fn peer_of(&self, conn: Conn<'_>) -> Peer {
-        let _kept = errno::Kept::now();
+        // A handshake that begins must not meet what was left on the queue by a look.
+        let (_kept, _quiet) = (errno::Kept::now(), Quiet::begin());
         // What a client asks a server for is the client's word, and there is no end to it.
         let host = if conn.is_server() { None } else { expected_host::named(conn) };
         Peer { host, address: conn.descriptors().0.and_then(socket::peer).as_ref().map(SocketAddr::to_string) }
