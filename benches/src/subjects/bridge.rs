@@ -46,7 +46,7 @@ fn rows(bench: &Bench) -> Vec<Row> {
     let hardened = bench.counted("context", piece, &contexts(HARDENED));
     let sealed = bench.counted("context", piece, &contexts(SEALED));
     // Each run has fresh keys, and half a percent is less than what one signature differs from the next.
-    let both = &[(HARDENED, 200), (RAW, 200)];
+    let both = &[(HARDENED, 400), (RAW, 400)];
     let mut rows = vec![
         added("what hostlock_harden adds to a context", &hardened, INSTRUCTIONS_OF_30_US),
         added("what the seal adds to a context", &sealed, INSTRUCTIONS_OF_30_US),
