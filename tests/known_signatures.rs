@@ -169,6 +169,7 @@ fn near_misses_of_a_remembered_chain_are_judged_as_if_nothing_was_remembered() {
     let for_clients = again(Raw::ca("Middle").with(EXT_KEY_USAGE, false, &usages(&[CLIENT_AUTH]))).issued_by(root);
     let namesake = Raw::ca("Middle").issued_by(root);
     let hidden = Made { key_id: middle.key_id.clone(), ..namesake.clone() };
+    let posing = Raw::ca("Middle").instead(SUBJECT_KEY_ID, false, &der(4, &middle.key_id)).issued_by(root);
     let other_root = Raw::ca("Root").self_signed();
     let twin_root = Raw::ca("Root").keyed(&root.key).self_signed();
     let old_root = late(Raw::ca("Root").keyed(&root.key)).self_signed();
@@ -192,6 +193,7 @@ fn near_misses_of_a_remembered_chain_are_judged_as_if_nothing_was_remembered() {
         ("an issuer for another purpose", root, chain(&[leaf, &for_clients]), HOST, false),
         ("a namesake of the issuer", root, chain(&[leaf, &namesake]), HOST, false),
         ("a leaf of the issuer's namesake", root, chain(&[&same_leaf().issued_by(&hidden), middle]), HOST, false),
+        ("a namesake of the issuer with its key identifier", root, chain(&[leaf, &posing]), HOST, false),
         ("no issuer", root, chain(&[leaf]), HOST, false),
         ("an anchor of the same name", &other_root, chain(&[leaf, middle]), HOST, false),
         ("an anchor that is past", &old_root, chain(&[leaf, middle]), HOST, false),
