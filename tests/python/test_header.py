@@ -148,7 +148,8 @@ class Header(unittest.TestCase):
                     self.assertTrue(answer == "size_t" or takes[-1].startswith("size_t *"))
                 for take in takes:
                     self.assertNotRegex(take, r"\b(ssl|why)$")
-                    self.assertRegex(take, r"\b(hostlock_ctx \*\*?ctx|hostlock_conn \*\*?(conn|other))$|^(?!.*hostlock_c)")
+                    handle = r"\b(hostlock_ctx \*\*?ctx|hostlock_conn \*\*?(conn|other))$"
+                    self.assertRegex(take, rf"{handle}|^(?!.*hostlock_c)")
 
 
 if __name__ == "__main__":
