@@ -7,7 +7,7 @@ use crate::chain::rules::{Place, Purpose, Rules};
 use crate::credential::Shown;
 use crate::json::{Object, hex};
 use crate::libssl::certificate;
-use crate::libssl::certificate_words::{issuer_of, subject_of, subject_text};
+use crate::libssl::certificate_words::{name_line, subject_of, subject_text};
 use crate::moment;
 use crate::policy::Policy;
 use crate::role::Role;
@@ -21,7 +21,7 @@ pub fn json(shown: &Shown, (policy, role): (&Policy, Role), now: i64, warnings: 
     let der = leaf.to_der().unwrap_or_default();
     let mut object = Object::new();
     object.text("subject", &subject_of(leaf));
-    object.text("issuer", &issuer_of(leaf));
+    object.text("issuer", &name_line(leaf.issuer_name()));
     let names = certificate::presented(leaf).map(|names| [names.names(), names.emails()].concat()).unwrap_or_default();
     object.texts("names", &names);
     object.text("key", &key_words(shown));
