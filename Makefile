@@ -22,7 +22,7 @@ FILLED = -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDED
 # rustup's place, for shells that did not read its profile.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 # Where the command looks for what it preloads.
-release install: export HOSTLOCK_LIBDIR := $(LIBDIR)
+release install: export HOSTLOCK_LIBDIR := $(filter-out $(PREFIX)/lib,$(LIBDIR))
 
 .PHONY: help release private demo test test-long test-private lint header header-check symbols install wheel uninstall compat rebuild-test \
     bench bench-gate clean

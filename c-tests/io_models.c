@@ -168,6 +168,17 @@ static int begin(struct end *end)
     return status;
 }
 
+static void say_goodbye(struct end *end)
+{
+    long answer;
+    /* libssl itself says none while new keys are due. */
+    if (SSL_version(end->conn) == TLS1_3_VERSION)
+        SSL_key_update(end->conn, SSL_KEY_UPDATE_NOT_REQUESTED);
+    while (again(end, answer = hostlock_shutdown(end->conn)))
+        ;
+    end->failed |= answer != 0;
+}
+
 /* The client gives and then takes up to the server's end: its own goodbye comes before, so half the connection is closed. */
 static void *play(void *argument)
 {
@@ -178,14 +189,10 @@ static void *play(void *argument)
     if (end->serves) {
         take(end, 1, 1);
         give(end, 2);
-        while (again(end, hostlock_shutdown(end->conn)))
-            ;
+        say_goodbye(end);
     } else {
         give(end, 1);
-        long answer;
-        while (again(end, answer = hostlock_shutdown(end->conn)))
-            ;
-        end->failed |= answer != 0;
+        say_goodbye(end);
         take(end, 2, 1);
     }
     return NULL;

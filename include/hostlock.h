@@ -134,6 +134,11 @@ extern "C" {
  */
 
 /**
+ * What hostlock_ctx_set_on_interrupt has called. Not 0 ends the call that was interrupted.
+ */
+typedef int (*hostlock_on_interrupt)(void *argument);
+
+/**
  * A context for clients: TLS 1.2 and 1.3, strong suites, the system's roots, and every certificate checked against the
  * host inside the handshake. Free it with hostlock_ctx_free or SSL_CTX_free.
  */
@@ -189,7 +194,7 @@ int hostlock_ctx_set_timeout(hostlock_ctx *ctx,
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_set_on_interrupt(hostlock_ctx *ctx,
-                                  int (*function)(void *argument),
+                                  hostlock_on_interrupt function,
                                   void *argument);
 
 /*

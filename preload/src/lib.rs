@@ -9,6 +9,7 @@
 //! - `HOSTLOCK_SEAL_ALLOW`: exceptions, separated by commas.
 //! - `HOSTLOCK_SEAL_HOST`: hosts of connections that name none, as `hostlock run --host` takes them, separated by commas.
 //! - `HOSTLOCK_SEAL_REPORT`: a file to which every event is appended as a line of JSON.
+//! - `HOSTLOCK_SEAL_REPORT_ENDS`: set by `hostlock run`, which removes that file in the end.
 //!
 //! Where sealing was asked for and fails, the program must not run on as if it were sealed: the reason goes to standard
 //! error and the process ends with status 125. Where only a report was asked for it runs on.
@@ -32,9 +33,10 @@ mod rules;
 mod source;
 mod watch;
 
-use std::ffi::{CString, OsString};
-use std::os::unix::ffi::OsStringExt;
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::panic::catch_unwind;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use library::Library;
@@ -92,9 +94,16 @@ impl Mode {
     }
 }
 
+/// Whether `hostlock run` has ended, and its report with it. A daemon that the program left goes on sealed, and so does what
+/// it executes.
+fn is_over(report: &CStr) -> bool {
+    let ends = std::env::var_os("HOSTLOCK_SEAL_REPORT_ENDS").is_some_and(|value| !value.is_empty());
+    ends && !Path::new(OsStr::from_bytes(report.to_bytes())).exists()
+}
+
 fn seal(mode: Mode) -> Result<(), String> {
     let hostlock = Library::open()?;
-    if let Some(path) = text("HOSTLOCK_SEAL_REPORT")? {
+    if let Some(path) = text("HOSTLOCK_SEAL_REPORT")?.filter(|path| !is_over(path)) {
         hostlock.call_1(c"hostlock_seal_log", &path)?;
         events::log_to(path.clone());
         others::log_to(OsString::from_vec(path.into_bytes()).into());

@@ -97,6 +97,9 @@ pub unsafe extern "C" fn hostlock_ctx_set_timeout(ctx: *mut hostlock_ctx, millis
     })
 }
 
+/// What hostlock_ctx_set_on_interrupt has called. Not 0 ends the call that was interrupted.
+pub type hostlock_on_interrupt = Option<unsafe extern "C" fn(argument: *mut c_void) -> c_int>;
+
 /// Says what happens when a signal interrupts a wait of one of this context's connections, or of hostlock_connect, its
 /// resolving included: `function` is called with `argument`, in the thread that waits and outside of the signal handler. Not
 /// 0 ends the call with HOSTLOCK_E_INTERRUPTED; with 0 the wait goes on. A NULL `function` ends it always: so Ctrl-C takes
@@ -113,7 +116,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_timeout(ctx: *mut hostlock_ctx, millis
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_set_on_interrupt(
     ctx: *mut hostlock_ctx,
-    function: Option<unsafe extern "C" fn(argument: *mut c_void) -> c_int>,
+    function: hostlock_on_interrupt,
     argument: *mut c_void,
 ) -> c_int {
     status(|| {

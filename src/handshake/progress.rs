@@ -121,9 +121,9 @@ fn application_callback(conn: Conn<'_>) -> Option<sys::InfoCallback> {
     Some(callback)
 }
 
-/// From here on this handshake is told from a later one.
+/// From here on this handshake is told from a later one. A server of TLS 1.3 is here before it has sent its tickets.
 fn note_random(conn: Conn<'_>) {
-    if let (true, Some(state)) = (conn.is_init_finished(), ConnectionState::of(conn)) {
+    if let Some(state) = ConnectionState::of(conn) {
         state.known().random = Some(conn.own_random());
     }
 }

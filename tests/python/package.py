@@ -43,7 +43,7 @@ class Cast:
         self.false = {
             "HOST_MISMATCH": self.authority.issue("other.example"),
             "EXPIRED": self.authority.issue("localhost", days=-1),
-            "MISSING_INTERMEDIATE": Authority("Nobody's CA").issue("localhost"),
+            "UNKNOWN_ISSUER": Authority("Nobody's CA").issue("localhost"),
             "SELF_SIGNED": self._self_signed(),
             "NOT_YET_VALID": self._not_yet_valid(),
         }

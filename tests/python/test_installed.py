@@ -52,7 +52,7 @@ class Installed(unittest.TestCase):
 
     def test_what_is_installed_was_built_by_one_call_and_is_not_built_again(self) -> None:
         installed()
-        again = run(["make", "install", f"PREFIX={scratch() / 'again'}", "DESTDIR="])
+        again = run(["make", "--no-print-directory", "install", f"PREFIX={scratch() / 'again'}", "DESTDIR="])
         self.assertEqual((again.returncode, re.findall("Compiling .*", again.stderr)), (0, []))
 
     def test_it_is_stripped_of_what_no_program_needs(self) -> None:
@@ -80,7 +80,7 @@ class Installed(unittest.TestCase):
 
     def test_where_the_loader_does_not_look_the_last_words_say_what_to_do(self) -> None:
         prefix = scratch() / "elsewhere"
-        outcome = run(["make", "install", f"PREFIX={prefix}", "DESTDIR="])
+        outcome = run(["make", "--no-print-directory", "install", f"PREFIX={prefix}", "DESTDIR="])
         self.assertEqual(outcome.returncode, 0, outcome.stderr)
         lib = f"{prefix}/lib"
         expected = [

@@ -179,7 +179,7 @@ class Clients(unittest.TestCase):
             ("resets after the hello", "HOSTLOCK_E_TRUNCATED"),
             ("sends a hello and resets", "HOSTLOCK_E_TRUNCATED"),
             ("says nothing", "HOSTLOCK_E_CLOSED"),
-            ("sends random bytes", "HOSTLOCK_E_PROTOCOL"),
+            ("sends random bytes", "HOSTLOCK_E_PLAINTEXT"),
             ("chooses TLS 1.0", "HOSTLOCK_E_NO_COMMON_VERSION"),
             ("sends the alert 112", "HOSTLOCK_E_ALERT"),
         ):

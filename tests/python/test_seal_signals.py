@@ -192,6 +192,19 @@ class Signals(unittest.TestCase):
         self.assertTrue(lives(pid))
         os.kill(pid, signal.SIGKILL)
 
+    def test_what_a_daemon_executes_after_the_end_of_the_run_is_sealed_and_runs(self) -> None:
+        directory = Path(tempfile.mkdtemp(dir=scratch()))
+        late = f"while test -e {directory}/wait; do sleep 0.05; done; echo $HOSTLOCK_SEAL > {directory}/said"
+        (directory / "wait").touch()
+        process = self.start("sh", "-c", f"setsid sh -c '{late}' >/dev/null 2>&1 & echo ready $!; exit 3")
+        self.ready(process)
+        self.assertEqual(process.wait(LONG_ENOUGH), 3)
+        (directory / "wait").unlink()
+        begun = time.monotonic()
+        while not (directory / "said").exists() and time.monotonic() - begun < LONG_ENOUGH:
+            time.sleep(0.05)
+        self.assertEqual((directory / "said").read_text(), "enforce\n")
+
     def test_a_server_with_workers_is_told_to_reload_and_to_stop(self) -> None:
         nginx = shutil.which("nginx")
         if nginx is None:

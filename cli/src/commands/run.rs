@@ -35,7 +35,7 @@ pub struct Arguments {
     /// given several times
     #[arg(long, value_name = "WHAT")]
     host: Vec<String>,
-    /// Leave PGSSLMODE unset: PostgreSQL's clients then go on in plain text where TLS is refused
+    /// Leave PGSSLMODE unset: PostgreSQL's clients then speak plain text to servers that say they have no TLS
     #[arg(long)]
     keep_pgsslmode: bool,
     /// Print the summary as JSON

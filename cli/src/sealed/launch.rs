@@ -67,7 +67,10 @@ impl Launch<'_> {
         let mut command = Command::new(program);
         command.args(arguments);
         command.env("LD_PRELOAD", preloaded(&initialiser));
-        command.env("HOSTLOCK_SEAL", self.mode).env("HOSTLOCK_SEAL_REPORT", &log.0);
+        command
+            .env("HOSTLOCK_SEAL", self.mode)
+            .env("HOSTLOCK_SEAL_REPORT", &log.0)
+            .env("HOSTLOCK_SEAL_REPORT_ENDS", "1");
         command.env("HOSTLOCK_SEAL_ALLOW", self.allow.join(","));
         command.env("HOSTLOCK_SEAL_HOST", self.host.join(","));
         command.env("HOSTLOCK_SEAL_POLICY", self.policy.unwrap_or_default());
@@ -110,7 +113,7 @@ fn preloaded(initialiser: &Path) -> OsString {
     value
 }
 
-/// Where `make install` puts libraries, where the command was built by it.
+/// Where `make install` puts libraries, where it was told another place than `lib` beside the command's `bin`.
 const LIBDIR: Option<&str> = option_env!("HOSTLOCK_LIBDIR");
 
 /// Where the initialiser lies: beside the command in a build tree, or where `make install` puts it.
@@ -121,7 +124,10 @@ fn initialiser() -> Result<PathBuf> {
     places.extend(env::var_os("HOSTLOCK_PRELOAD").map(PathBuf::from));
     places.extend(directory.map(|directory| directory.join(INITIALISER)));
     let prefix = directory.and_then(Path::parent);
-    let libraries = prefix.into_iter().flat_map(directories_of_libraries).chain(LIBDIR.map(PathBuf::from));
+    let libraries = prefix
+        .into_iter()
+        .flat_map(directories_of_libraries)
+        .chain(LIBDIR.filter(|place| !place.is_empty()).map(PathBuf::from));
     let usual = ["/usr/local", "/usr"].into_iter().flat_map(|prefix| directories_of_libraries(Path::new(prefix)));
     places.extend(libraries.chain(usual).map(|libraries| libraries.join("hostlock").join(INITIALISER)));
     let found = places.iter().find(|place| place.is_file()).and_then(|place| place.canonicalize().ok());
