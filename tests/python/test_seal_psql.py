@@ -70,7 +70,7 @@ class Psql(unittest.TestCase):
 
     def test_it_can_be_told_not_to_set_it(self) -> None:
         said, plain_text, _ = self.run_psql("--keep-pgsslmode")
-        self.assertEqual(plain_text, [], said)
+        self.assertEqual(b"".join(plain_text), b"", said)
         self.assertIn("stopped", said)
         self.assertNotIn("PGSSLMODE", said)
 
