@@ -35,7 +35,7 @@ def ctype(declaration: str, *, named: bool) -> Any:
     """The ctypes type of one C declaration. Every other pointer is an address."""
     words = re.sub(r"\s*\b\w+$", "", declaration) if named else declaration
     words = re.sub(r"\s*\*\s*", " *", words).strip()
-    return TYPES[words] if words in TYPES or "*" not in words and not words.startswith("hostlock_") else POINTER
+    return TYPES[words] if words in TYPES or ("*" not in words and not words.startswith("hostlock_")) else POINTER
 
 
 def declarations() -> dict[str, tuple[str, list[str]]]:

@@ -111,7 +111,9 @@ class TwoLibssls(unittest.TestCase):
         names = functions_with_a_handle()
         self.assertGreater(len(names), 30)
         fallible = set(
-            re.findall(r"HOSTLOCK_MUST_USE\s(?:HOSTLOCK_INSECURE.*\s)?(?:int|ssize_t) (hostlock_\w+)\(", HEADER.read_text())
+            re.findall(
+                r"HOSTLOCK_MUST_USE\s(?:HOSTLOCK_INSECURE.*\s)?(?:int|ssize_t) (hostlock_\w+)\(", HEADER.read_text()
+            )
         ) | {"hostlock_shutdown"}
         for first in orders:
             with self.subTest(path=path.name, loaded_first=first):
