@@ -84,7 +84,7 @@ pub fn x509_error(code: c_int, depth: usize, shown: &Shown<'_>) -> Error {
     let issuer = name_text(certificate.issuer_name());
     let error = match code {
         ffi::X509_V_ERR_OUT_OF_MEM => OutOfMemory.into(),
-        EE_KEY_TOO_SMALL | CA_KEY_TOO_SMALL if was_not_read(certificate) => OutOfMemory.into(),
+        ffi::X509_V_ERR_EE_KEY_TOO_SMALL | ffi::X509_V_ERR_CA_KEY_TOO_SMALL if was_not_read(certificate) => OutOfMemory.into(),
         ffi::X509_V_ERR_CERT_HAS_EXPIRED => {
             let until = time_text(certificate.not_after());
             dated(Status::EExpired, format!("{who} expired on {until}"), certificate.not_after()).with_hint(format!(
@@ -101,7 +101,7 @@ pub fn x509_error(code: c_int, depth: usize, shown: &Shown<'_>) -> Error {
             Error::new(Status::EUnknownIssuer, format!("no trust anchor stands above {who}: {}", code_text(code)))
         }
         ffi::X509_V_ERR_CERT_REJECTED | ffi::X509_V_ERR_CERT_UNTRUSTED => untrusted_for_this(certificate, shown),
-        INVALID_CA if says_ca(certificate) => Error::new(
+        ffi::X509_V_ERR_INVALID_CA if says_ca(certificate) => Error::new(
             Status::EWrongPurpose,
             format!("{who} may not sign certificates (key usage, RFC 5280 4.2.1.3), but signed another"),
         )
@@ -111,12 +111,12 @@ pub fn x509_error(code: c_int, depth: usize, shown: &Shown<'_>) -> Error {
             format!("{who} is not issued for this purpose (RFC 5280 4.2.1.3, 4.2.1.12)"),
         )
         .with_hint("its key usages and extended key usages must permit TLS, or the signing of certificates for a CA"),
-        INVALID_CA => Error::new(
+        ffi::X509_V_ERR_INVALID_CA => Error::new(
             Status::EWrongPurpose,
             format!("{who} is not a CA (RFC 5280 4.2.1.9), but signed another certificate"),
         )
         .with_hint("only a certificate whose basicConstraints say so may issue others; do not trust what it issued"),
-        EE_KEY_TOO_SMALL | CA_KEY_TOO_SMALL => {
+        ffi::X509_V_ERR_EE_KEY_TOO_SMALL | ffi::X509_V_ERR_CA_KEY_TOO_SMALL => {
             const KEYS: &str = "it needs a new key: RSA with 2048 bits or more, P-256, P-384, P-521, Ed25519 or Ed448";
             let error = Error::new(Status::EWeakKey, format!("{who} has {}", key_text(certificate)));
             match shown.source(depth) {
@@ -124,7 +124,7 @@ pub fn x509_error(code: c_int, depth: usize, shown: &Shown<'_>) -> Error {
                 None => error.with_hint(KEYS),
             }
         }
-        CA_MD_TOO_WEAK => {
+        ffi::X509_V_ERR_CA_MD_TOO_WEAK => {
             Error::new(Status::EWeakSignature, format!("{who} is signed with {}", signature_text(certificate)))
                 .with_hint("it must be issued again with SHA-256 or better")
         }
@@ -145,7 +145,7 @@ pub fn x509_error(code: c_int, depth: usize, shown: &Shown<'_>) -> Error {
             format!("{who} permits fewer CAs below it than the chain has (RFC 5280 4.2.1.9)"),
         )
         .with_hint("a CA of the chain was issued without right; do not trust what it issued"),
-        SUITE_B_FIRST..=SUITE_B_LAST => {
+        ffi::X509_V_ERR_SUITE_B_INVALID_VERSION..=ffi::X509_V_ERR_SUITE_B_CANNOT_SIGN_P_384_WITH_P_256 => {
             Error::new(Status::EWeakKey, format!("{who} is outside of Suite B: {}", code_text(code)))
                 .with_hint("the program asked for it with X509_V_FLAG_SUITEB_*; clear that where Suite B is not wanted")
         }
@@ -179,18 +179,10 @@ fn untrusted_for_this(certificate: &X509Ref, shown: &Shown<'_>) -> Error {
     ))
 }
 
-/// X509_V_ERR_EE_KEY_TOO_SMALL.
-pub const EE_KEY_TOO_SMALL: c_int = 66;
-const CA_KEY_TOO_SMALL: c_int = 67;
-const SUITE_B_FIRST: c_int = 56;
-const SUITE_B_LAST: c_int = 61;
-
 /// X509_V_ERR_OCSP_*, which OpenSSL gives where a program has it check stapled answers.
 fn is_openssls_ocsp(code: c_int) -> bool {
     matches!(code, 73..=75 | 96..=100)
 }
-const CA_MD_TOO_WEAK: c_int = 68;
-const INVALID_CA: c_int = 79;
 
 /// What OpenSSL's strict checks find in the form of a certificate, and the section that says so.
 fn form(code: c_int) -> Option<(&'static str, &'static str)> {

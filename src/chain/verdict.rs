@@ -203,7 +203,7 @@ fn attempt(case: &Case<'_>, material: &Material<'_>, flags: c_ulong, signatures:
             ffi::X509_V_ERR_CERT_HAS_EXPIRED
                 | ffi::X509_V_ERR_CERT_NOT_YET_VALID
                 | ffi::X509_V_ERR_INVALID_PURPOSE
-                | messages::EE_KEY_TOO_SMALL
+                | ffi::X509_V_ERR_EE_KEY_TOO_SMALL
         );
     let extent = match (leaf_alone, untrusted) {
         (true, _) => Extent::Leaf,
