@@ -14,14 +14,10 @@ import threading
 import unittest
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 from xmlrpc.server import SimpleXMLRPCDispatcher
 
 from package import cast, interpreters, python
 from support import ROOT
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 CLIENT = ROOT / "python/tests/protocols.py"
 MISMATCH = "HOSTLOCK_E_HOST_MISMATCH"
@@ -35,25 +31,30 @@ def context_of(pem: Path) -> ssl.SSLContext:
     return context
 
 
-class Script(socketserver.ThreadingTCPServer):
-    """A server of lines: for each beginning of a line its answer. TLS begins at the line `begin`, or at once where that
-    is None. `data` is the certificate of FTP's data channels."""
+class Listening(socketserver.ThreadingTCPServer):
+    """A server of TLS by the certificate `pem`, for the time of a `with`."""
 
     daemon_threads = True
 
-    def __init__(self, pem: Path, words: Words, begin: bytes | None, data: Path | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), _Talk)
-        self.greeting, self.answers = words
-        self.begin, self.context, self.data = begin, context_of(pem), context_of(data or pem)
+    def __init__(self, pem: Path, talk: type[socketserver.BaseRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), talk)
+        self.context = context_of(pem)
         self.heard: list[bytes] = []
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.shutdown()
         self.server_close()
+
+
+class Script(Listening):
+    """A server of lines: for each beginning of a line its answer. TLS begins at the line `begin`, or at once where that
+    is None. `data` is the certificate of FTP's data channels."""
+
+    def __init__(self, pem: Path, words: Words, begin: bytes | None, data: Path | None = None) -> None:
+        self.greeting, self.answers = words
+        self.begin, self.data = begin, context_of(data or pem)
+        super().__init__(pem, _Talk)
 
 
 class _Talk(socketserver.BaseRequestHandler):
@@ -101,24 +102,13 @@ class _Talk(socketserver.BaseRequestHandler):
         self.line.sendall(b"226 done\r\n")
 
 
-class Web(socketserver.ThreadingTCPServer):
+class Web(Listening):
     """HTTPS: a page for GET; for POST the answer of XML-RPC."""
 
-    daemon_threads = True
-
     def __init__(self, pem: Path) -> None:
-        super().__init__(("127.0.0.1", 0), _Page)
-        self.context, self.heard = context_of(pem), list[bytes]()
         self.calls = SimpleXMLRPCDispatcher()
         self.calls.register_function(lambda one, other: one + other, "add")
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self.server_close()
+        super().__init__(pem, _Page)
 
 
 class _Page(socketserver.StreamRequestHandler):
@@ -173,7 +163,7 @@ FTP: Words = (
         b"QUIT": b"221 bye\r\n",
     },
 )
-SERVERS: dict[str, Callable[[Path], Script | Web]] = {
+SERVERS: dict[str, Callable[[Path], Listening]] = {
     "https": Web,
     "certificate": Web,
     "urlopen": Web,
@@ -195,7 +185,7 @@ def versions() -> list[str]:
 
 
 class Protocols(unittest.TestCase):
-    def outcomes(self, version: str, how: str, servers: Mapping[str, Script | Web]) -> dict[str, str]:
+    def outcomes(self, version: str, how: str, servers: Mapping[str, Listening]) -> dict[str, str]:
         ports = [f"{way}={server.server_address[1]}" for way, server in servers.items()]
         ran = python(version, CLIENT, how, *ports, SSL_CERT_FILE=str(cast().roots))
         self.assertEqual(ran.returncode, 0, ran.stderr)
@@ -208,9 +198,7 @@ class Protocols(unittest.TestCase):
         if how == "ours":
             gone |= {"certificate", "urlopen"}
         with contextlib.ExitStack() as stack:
-            servers: dict[str, Script | Web] = {
-                way: stack.enter_context(made(pem)) for way, made in SERVERS.items() if way not in gone
-            }
+            servers = {way: stack.enter_context(made(pem)) for way, made in SERVERS.items() if way not in gone}
             return self.outcomes(version, how, servers), b"".join(b"".join(one.heard) for one in servers.values())
 
     def each(self, how: str) -> None:
