@@ -5,6 +5,7 @@
 mod attach;
 pub mod case;
 pub mod crls;
+pub mod kept_sessions;
 pub mod key_log;
 pub mod last;
 pub mod observer;
@@ -25,6 +26,7 @@ use crate::chain::waivers::{Waiver, Waivers};
 use crate::credential::Shown;
 use crate::credential::names::Names;
 use crate::error::{Error, Result, Status};
+use crate::guard::kept_sessions::KeptSessions;
 use crate::guard::key_log::KeyLog;
 use crate::host::{MatchRules, Reference};
 use crate::libssl::Conn;
@@ -146,6 +148,8 @@ pub struct Settings {
     pub refuses_unknown_names: bool,
     /// The application protocols of this side, as they stand in a hello (RFC 7301 3.1); empty where none were named.
     pub alpn: Arc<[u8]>,
+    /// Whether the context's connections go on from each other's sessions.
+    pub resumes: bool,
     /// Counts the changes, so that a session from before a change is not resumed after it.
     generation: u64,
     poison: Vec<(Family, Error)>,
@@ -182,6 +186,8 @@ pub struct Guard {
     pub(crate) last_mark: LastMark,
     /// The stores that verified its peers.
     pub(crate) stores: Stores,
+    /// The sessions of its connections that have ended.
+    pub(crate) kept_sessions: KeptSessions,
     /// The host of OpenSSL's parameters that was understood last.
     pub(crate) last_name: LastName,
     /// The anchor that kept the rules last.
@@ -233,6 +239,7 @@ impl Guard {
             nonce,
             last_mark: LastMark::default(),
             stores: Stores::default(),
+            kept_sessions: KeptSessions::default(),
             last_name: LastName::default(),
             known_anchor: KnownAnchor::default(),
             unmatchable: AtomicU64::new(0),
@@ -257,6 +264,7 @@ impl Guard {
                 names: Arc::default(),
                 refuses_unknown_names: false,
                 alpn: Arc::new([]),
+                resumes: true,
                 generation: 0,
                 poison: Vec::new(),
             }),

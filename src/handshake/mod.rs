@@ -31,6 +31,7 @@ pub mod progress;
 pub mod reasons;
 pub mod refusals;
 pub(crate) mod report_only;
+pub mod resumption;
 pub mod security;
 pub mod server_names;
 pub mod session;
