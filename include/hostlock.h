@@ -197,6 +197,26 @@ int hostlock_ctx_set_on_interrupt(hostlock_ctx *ctx,
                                   hostlock_on_interrupt function,
                                   void *argument);
 
+/**
+ * Reads again everything that the context has from files: its own certificates and keys (hostlock_ctx_add_cert_file), those
+ * of its names (hostlock_server_add_name), trust anchors (hostlock_ctx_trust_file, _dir, _certdata; the system's roots, named
+ * or not) and CRLs (hostlock_ctx_add_crl_file). All of it is put in force, or nothing: after a failure everything is as it
+ * was, and the context is not poisoned, so that a running server goes on. What came from memory stays. Relative paths start
+ * where the process stood when the file was named; links are followed anew.
+ *
+ * It may be called at any time, in any thread, while others connect and serve. No connection is lost: each uses what was
+ * there when its handshake began. Sessions live on as far as what they rest on still holds. Call it outside of a signal
+ * handler. In a program that forks its workers each reloads its own context.
+ *
+ * 0, also where nothing came from files; or what the call that named the file answers; or HOSTLOCK_E_STATE: the anchors have
+ * changed, and the program has put some into the context's store through OpenSSL too, which cannot be told from them.
+ * Once anchors have changed so, they are named by hostlock's calls only: what the program puts into the store by OpenSSL's
+ * functions refuses handshakes. HOSTLOCK_E_NOT_FOUND also: a process that has changed its root directory sees the system's
+ * roots no more.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_reload(hostlock_ctx *ctx);
+
 /*
  * ====================================================================================================================
  * Connections: connect, shake hands, read, write, say goodbye, free
@@ -661,7 +681,7 @@ enum hostlock_status {
     /**
      * The CRL or OCSP answer for a certificate of the chain is out of date, or not valid yet.
      *
-     * What to do: fetch the newest CRL, and call hostlock_ctx_crl_reload; a stapled answer is the server's to
+     * What to do: fetch the newest CRL, and call hostlock_ctx_reload; a stapled answer is the server's to
      * renew. Check this machine's clock.
      */
     HOSTLOCK_E_REVOCATION_STALE = -38,
@@ -1560,17 +1580,6 @@ HOSTLOCK_MUST_USE int hostlock_ctx_add_crl_mem(hostlock_ctx *ctx, const uint8_t 
 HOSTLOCK_MUST_USE
 int hostlock_ctx_set_crl_mode(hostlock_ctx *ctx,
                               const char *mode);
-
-/**
- * Reads every file of hostlock_ctx_add_crl_file again, in place of what it gave before: all files, or none where one
- * of them cannot be read. Connections of other threads go on meanwhile; each uses the lists that it began with, and
- * sessions from before are not resumed.
- *
- * Unlike a set-up call, one that fails does not stop the context's handshakes: the lists that were loaded stay in
- * force until their own nextUpdate.
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_crl_reload(hostlock_ctx *ctx);
 
 /**
  * How the OCSP answer that a server staples to its certificate is used. Every client asks for one. "if-present" (the
