@@ -16,7 +16,7 @@ use crate::peers::{HOSTLOCK, RAW, ROOTS_VARIABLE, RUSTLS};
 use crate::pki::{Kind, Pki};
 use crate::row::{Row, Unit};
 use crate::rustls_pair::{self, RustlsPair};
-use crate::step::counted;
+use crate::step::{counted, counted_part, end_step};
 
 pub const SUBJECT: Subject = Subject { name: "handshake", work, rows };
 
@@ -69,6 +69,12 @@ fn work(piece: &str, peer: &str, count: usize) -> bool {
             ("tls1.3", _) => handshakes_with(&pki, peer, SslVersion::TLS1_3, Memory::Kept, count),
             ("new-tls1.2", _) => handshakes_with(&pki, peer, SslVersion::TLS1_2, Memory::Empty, count),
             ("new-tls1.3", _) => handshakes_with(&pki, peer, SslVersion::TLS1_3, Memory::Empty, count),
+            ("again-tls1.2", HOSTLOCK) => connects(&pki, SslVersion::TLS1_2, Counted::Handshake, count),
+            ("again-tls1.3", HOSTLOCK) => connects(&pki, SslVersion::TLS1_3, Counted::Handshake, count),
+            ("again-tls1.2", _) => resumptions(&pki, peer, SslVersion::TLS1_2, count),
+            ("again-tls1.3", _) => resumptions(&pki, peer, SslVersion::TLS1_3, count),
+            ("end-tls1.2", HOSTLOCK) => connects(&pki, SslVersion::TLS1_2, Counted::End, count),
+            ("end-tls1.3", HOSTLOCK) => connects(&pki, SslVersion::TLS1_3, Counted::End, count),
             ("resumed-tls1.2", _) => resumptions(&pki, peer, SslVersion::TLS1_2, count),
             ("resumed-tls1.3", _) => resumptions(&pki, peer, SslVersion::TLS1_3, count),
             _ => return false,
@@ -121,7 +127,26 @@ fn rows(bench: &Bench) -> Vec<Row> {
                 .note("hostlock's and raw's session is given to SSL_set_session"),
         );
     }
+    for (what, piece, full, at_most) in [
+        ("second connect to a host, TLS 1.3, EC chain", "ec-again-tls1.3", "ec-tls1.3", 0.30),
+        ("second connect to a host, TLS 1.2, EC chain", "ec-again-tls1.2", "ec-tls1.2", 0.13),
+    ] {
+        let full = instructions_of_steps(&bench.child("handshake", full, RAW, 20)) / 20.0;
+        rows.push(
+            bench
+                .counted(what, ("handshake", piece), &[(HOSTLOCK, 40), (RAW, 40)])
+                .beside(RAW_FULL, full)
+                .goal(Goal::of(RAW_FULL, at_most))
+                .note("hostlock keeps and offers the session by itself; raw is given one by SSL_set_session"),
+        );
+    }
     if bench.wants_all() {
+        for (what, piece) in [
+            ("end of a connection whose session is kept, TLS 1.3", "ec-end-tls1.3"),
+            ("end of a connection whose session is kept, TLS 1.2", "ec-end-tls1.2"),
+        ] {
+            rows.push(bench.counted(what, ("handshake", piece), &[(HOSTLOCK, 40)]));
+        }
         let three = &[(HOSTLOCK, 20), (RAW, 20), (RUSTLS, 20)];
         rows.push(bench.counted(
             "handshake TLS 1.2 with a server met before, EC chain",
@@ -193,6 +218,36 @@ fn resumptions(pki: &Pki, peer: &str, version: SslVersion, count: usize) {
         pair.counted_handshake();
         assert!(pair.is_resumed());
         pair.close();
+    }
+}
+
+/// What counts of a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Handshake,
+    End,
+}
+
+/// Connections that hostlock makes, each of which goes on from the one before.
+fn connects(pki: &Pki, version: SslVersion, what: Counted, count: usize) {
+    let server = pki.server_with_tickets(version);
+    let (client, _) = pair::client(HOSTLOCK, pki);
+    for at in 0..=count {
+        let pair = Pair::by_hostlock(&client, &server);
+        let handshake = |client| pair::hostlock_step(client);
+        match what {
+            Counted::Handshake if at > 0 => pair.drive(|client| counted_part(|| handshake(client))),
+            _ => pair.drive(handshake),
+        }
+        assert_eq!(pair.is_resumed(), at > 0);
+        pair.read_nothing();
+        match what {
+            Counted::End if at > 0 => counted(|| pair.free_by_hostlock()),
+            _ => pair.free_by_hostlock(),
+        }
+        if what == Counted::Handshake && at > 0 {
+            end_step();
+        }
     }
 }
 
