@@ -23,7 +23,7 @@ use crate::chain::exact::ExactCertificates;
 use crate::chain::known_anchor::KnownAnchor;
 use crate::chain::pins::Pin;
 use crate::chain::waivers::{Waiver, Waivers};
-use crate::credential::Shown;
+use crate::credential::Credential;
 use crate::credential::names::Names;
 use crate::error::{Error, Result, Status};
 use crate::guard::kept_sessions::KeptSessions;
@@ -141,7 +141,9 @@ pub struct Settings {
     /// What certificates must keep besides the policy's checks.
     pub verify_checks: Vec<Check>,
     /// The certificates of this side that hostlock loaded.
-    pub own: Vec<Arc<Shown>>,
+    pub own: Vec<Arc<Credential>>,
+    /// Whether a reload has changed them: the context itself still holds those of before.
+    pub own_is_fresh: bool,
     /// The names of a server that have certificates of their own.
     pub names: Arc<Names>,
     /// Whether a server refuses clients that ask for other names.
@@ -261,6 +263,7 @@ impl Guard {
                 verify_flags: 0,
                 verify_checks: Vec::new(),
                 own: Vec::new(),
+                own_is_fresh: false,
                 names: Arc::default(),
                 refuses_unknown_names: false,
                 alpn: Arc::new([]),
@@ -404,6 +407,13 @@ impl Guard {
         let mut settings = self.settings_mut();
         change(&mut settings);
         settings.generation += 1;
+    }
+
+    /// The same for a reload; `is_another` says whether what peers are judged by has changed.
+    pub fn reload(&self, is_another: bool, change: impl FnOnce(&mut Settings)) {
+        let mut settings = self.settings_mut();
+        change(&mut settings);
+        settings.generation += u64::from(is_another);
     }
 
     /// Held by a call that reads settings, works for long, and then replaces them; connections do not wait for it.

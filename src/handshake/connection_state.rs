@@ -104,6 +104,8 @@ pub struct Known {
     pub asked_name: Option<Vec<u8>>,
     /// The one of the server's names whose certificates it is shown.
     pub served_name: Option<String>,
+    /// Whether it shows the certificates that a reload has put in place of its context's.
+    pub shows_reloaded: bool,
     /// The name asked for, as the C ABI lends it out.
     pub lent_sni: Option<CString>,
     /// The verified host, as the C ABI lends it out.

@@ -31,6 +31,7 @@ pub(crate) mod outcome;
 pub mod progress;
 pub mod reasons;
 pub mod refusals;
+pub mod reloaded;
 pub(crate) mod report_only;
 pub mod resumption;
 pub mod security;

@@ -184,6 +184,7 @@ unsafe extern "C" {
         replace: c_int,
     ) -> c_int;
     pub fn SSL_CTX_set0_CA_list(ctx: *mut SSL_CTX, names: *mut stack_st_X509_NAME);
+    pub fn SSL_set0_CA_list(ssl: *mut SSL, names: *mut stack_st_X509_NAME);
     pub fn SSL_verify_client_post_handshake(ssl: *mut SSL) -> c_int;
     pub fn SSL_use_cert_and_key(
         ssl: *mut SSL,
