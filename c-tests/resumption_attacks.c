@@ -6,6 +6,9 @@
 #include "moved_clock.h"
 #include "visits.h"
 
+#include <unistd.h>
+
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 static SSL_CTX *client(void)
@@ -365,10 +368,48 @@ static void of_another_client(int version)
     SSL_CTX_free(ctx), SSL_CTX_free(server);
 }
 
+static char certificate_file[] = "/tmp/hostlock-resumption-XXXXXX";
+
+static void write_certificate(const struct identity *who)
+{
+    FILE *file = fopen(certificate_file, "w");
+    need(file != NULL && PEM_write_X509(file, who->certificate) == 1 &&
+             PEM_write_PrivateKey(file, who->key, NULL, NULL, 0, NULL, NULL) == 1 && fclose(file) == 0,
+         "a file");
+}
+
+/* The client's certificate is a file, and another lies there after a while. */
+static void of_a_renewed_certificate(int version)
+{
+    struct identity old = until("old", "DNS:old.example", "clientAuth", 30 * DAY), renewed = until("renewed", "DNS:old.example", "clientAuth", 60 * DAY);
+    SSL_CTX *server = serving(&lasting, version), *ctx = client();
+    SSL_CTX_set_verify(server, SSL_VERIFY_PEER, welcomes);
+    write_certificate(&old);
+    need(hostlock_ctx_add_cert_file(ctx, certificate_file, certificate_file, NULL) == 0, hostlock_error_message(hostlock_last_error()));
+    claim(pay(ctx, server, RIGHT_HOST).shown && pay(ctx, server, RIGHT_HOST).resumed, "a client with a certificate from a file is resumed on %s",
+          version_name(version));
+    need(hostlock_ctx_reload(ctx) == 0, "hostlock_ctx_reload");
+    claim(pay(ctx, server, RIGHT_HOST).resumed, "  also after a reload that finds the same");
+    write_certificate(&renewed);
+    need(hostlock_ctx_reload(ctx) == 0, "hostlock_ctx_reload");
+    struct visit visit = arrive(ctx, server, RIGHT_HOST);
+    shake(&visit);
+    X509 *shown = SSL_get_peer_certificate(visit.server);
+    claim(visit.status == 0 && !visit.resumed && shown != NULL && X509_cmp(shown, renewed.certificate) == 0,
+          "  with a renewed one it makes a full handshake, and shows it");
+    X509_free(shown);
+    chat(&visit), leave(&visit);
+    claim(pay(ctx, server, RIGHT_HOST).resumed, "  whose session is resumed");
+    identity_free(&old), identity_free(&renewed);
+    SSL_CTX_free(ctx), SSL_CTX_free(server);
+}
+
 int main(void)
 {
     make_cas();
     (void)only, (void)talk, (void)forget, (void)keep;
+    int fd = mkstemp(certificate_file);
+    need(fd >= 0 && close(fd) == 0, "a file");
     for (int i = 0; i < 2; i++) {
         int version = both_versions[i];
         changed_contexts(version);
@@ -379,8 +420,10 @@ int main(void)
         with_waivers(version);
         at_its_end(version);
         of_another_client(version);
+        of_a_renewed_certificate(version);
     }
     renegotiation();
+    remove(certificate_file);
     forget_cas();
     return finish();
 }

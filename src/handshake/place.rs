@@ -3,6 +3,9 @@
 
 use std::net::SocketAddr;
 
+use openssl::x509::X509Ref;
+
+use crate::guard::Guard;
 use crate::guard::kept_sessions::Key;
 use crate::libssl::Conn;
 use crate::trust::store;
@@ -38,8 +41,9 @@ impl Resumption {
     }
 }
 
-/// Where `conn` leads and whom it shows, each part with its length before it.
-pub fn of(conn: Conn<'_>, peer: Option<SocketAddr>, own: Option<[u8; 32]>) -> Vec<u8> {
+/// Where `conn` leads and whom it shows, each part with its length before it. What a reload has read anew is shown by the
+/// handshake only, so all that the context was given counts beside `own`.
+pub fn of(conn: Conn<'_>, guard: &Guard, peer: Option<SocketAddr>, own: Option<[u8; 32]>) -> Vec<u8> {
     let mut place = Vec::with_capacity(96);
     let mut part = |bytes: &[u8]| {
         place.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
@@ -59,11 +63,17 @@ pub fn of(conn: Conn<'_>, peer: Option<SocketAddr>, own: Option<[u8; 32]>) -> Ve
     }
     part(conn.server_name().unwrap_or_default());
     part(own.as_ref().map_or(&[][..], |own| own));
+    for credential in &guard.settings().own {
+        part(digest(&credential.shown.leaf).as_ref().map_or(&[][..], |digest| digest));
+    }
     place
 }
 
 /// The SHA-256 of the certificate that `conn` shows.
 pub fn own_digest(conn: Conn<'_>) -> Option<[u8; 32]> {
-    let own = conn.own_certificate()?;
-    own.leaf.to_der().ok().map(|der| openssl::sha::sha256(&der))
+    digest(conn.own_certificate()?.leaf)
+}
+
+fn digest(certificate: &X509Ref) -> Option<[u8; 32]> {
+    certificate.to_der().ok().map(|der| openssl::sha::sha256(&der))
 }

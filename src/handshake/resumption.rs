@@ -31,7 +31,7 @@ pub fn begin(conn: Conn<'_>, guard: &Guard, peer: Option<SocketAddr>) {
     let mut begun = Resumption {
         process: process::id(),
         generation: guard.generation(),
-        place: place::of(conn, peer, own),
+        place: place::of(conn, guard, peer, own),
         own,
         offered: None,
         key: None,
