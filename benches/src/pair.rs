@@ -82,6 +82,40 @@ impl Pair {
         }
     }
 
+    /// The client is one that hostlock_connect_fd made, over a socket that does not block.
+    pub fn by_hostlock(client: &SslContext, server: &SslContext) -> Pair {
+        let (one, two) = UnixStream::pair().unwrap();
+        one.set_nonblocking(true).unwrap();
+        two.set_nonblocking(true).unwrap();
+        // The process ends before the descriptors need to be closed.
+        let (one, two) = (one.into_raw_fd(), two.into_raw_fd());
+        let mut made = ptr::null_mut();
+        // SAFETY: both contexts are live.
+        unsafe {
+            let connect = hostlock::ffi::connection::hostlock_connect_fd;
+            assert_eq!(connect(client.as_ptr(), one, HOST.as_ptr(), &mut made), 0);
+            let server = ffi::SSL_new(server.as_ptr());
+            assert_eq!(SSL_set_fd(server, two), 1);
+            ffi::SSL_set_accept_state(server);
+            Pair { client: made, server }
+        }
+    }
+
+    /// Reads what TLS 1.3 sends behind the handshake.
+    pub fn read_nothing(&self) {
+        let mut nothing = [0_u8; 1];
+        let read = hostlock::ffi::connection::hostlock_read;
+        // SAFETY: the client is live; so many bytes may be written to.
+        assert_eq!(unsafe { read(self.client, nothing.as_mut_ptr().cast(), 1) }, -1);
+    }
+
+    /// Has hostlock free the client.
+    pub fn free_by_hostlock(mut self) {
+        let client = std::mem::replace(&mut self.client, ptr::null_mut());
+        // SAFETY: the client is live, and nobody uses it any more.
+        unsafe { hostlock::ffi::connection::hostlock_conn_free(client) };
+    }
+
     /// Drives both sides to the end of the handshake.
     pub fn handshake(&self) {
         self.drive(client_step);
@@ -122,7 +156,7 @@ impl Pair {
         unsafe { ffi::SSL_session_reused(self.client) == 1 }
     }
 
-    fn drive(&self, step: impl Fn(*mut ffi::SSL) -> c_int) {
+    pub fn drive(&self, step: impl Fn(*mut ffi::SSL) -> c_int) {
         for _ in 0..10 {
             let done = step(self.client);
             // SAFETY: the server's side is live.
@@ -156,6 +190,12 @@ impl Drop for Pair {
             ffi::SSL_free(self.server);
         }
     }
+}
+
+/// A step of hostlock's: 1 where the handshake is complete.
+pub fn hostlock_step(client: *mut ffi::SSL) -> c_int {
+    // SAFETY: the client is live.
+    c_int::from(unsafe { hostlock::ffi::connection::hostlock_handshake(client) } == 0)
 }
 
 fn client_step(client: *mut ffi::SSL) -> c_int {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::audit;
 use crate::connection::open;
-use crate::context;
+use crate::context::{self, resume};
 use crate::door::{Connection, Host, Policy, Report};
 use crate::error::{Error, Result, Status};
 use crate::guard::Family;
@@ -103,6 +103,12 @@ impl ContextBuilder {
     pub fn timeout(self, timeout: Duration) -> Result<ContextBuilder> {
         let set = |settings: &mut crate::guard::Settings, value| settings.timeout_ms = value;
         self.0.guard()?.configure(Family::Setting("timeout"), "timeout", || milliseconds(timeout), set)?;
+        Ok(self)
+    }
+
+    /// Whether connections of the context go on from each other's sessions, as they do where this is not called.
+    pub fn resume(self, resumes: bool) -> Result<ContextBuilder> {
+        resume::set(self.0.guard()?, "resume", || Ok(if resumes { "on" } else { "off" }.to_owned()))?;
         Ok(self)
     }
 

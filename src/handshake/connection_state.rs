@@ -11,7 +11,7 @@ use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::guard::observer::{Excused, Learned, Peer};
 use crate::handshake::open_connections;
-use crate::handshake::resumption::Resumption;
+use crate::handshake::place::Resumption;
 use crate::host::Reference;
 use crate::libssl::bio::BioSlot;
 use crate::libssl::ex_data::{Last, Place};

@@ -26,6 +26,7 @@ pub mod learned_sni;
 pub mod libssl_error;
 pub mod ocsp_status;
 pub mod open_connections;
+pub mod place;
 pub(crate) mod outcome;
 pub mod progress;
 pub mod reasons;

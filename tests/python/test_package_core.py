@@ -103,6 +103,23 @@ for name, (answer, takes) in sorted(_library.FUNCTIONS.items()):
                     with Server(pem) as port:
                         self.assertEqual(self.says(version, TALK, str(port), roots, "localhost"), f"HOSTLOCK_E_{why}")
 
+    def test_a_second_connection_of_a_context_goes_on_from_the_first(self) -> None:
+        script = """
+from __future__ import print_function
+import hostlock, sys
+context = hostlock.Context()
+context.trust_file(sys.argv[2])
+for _ in range(3):
+    with context.connect("localhost", int(sys.argv[1]), timeout=20) as connection:
+        connection.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+        assert len(connection.read()) > 1000
+        print(connection.resumed(), connection.info()["session_reused"], end=" ")
+"""
+        for version in interpreters():
+            with self.subTest(version=version), Server(cast().right) as port:
+                said = self.says(version, script, str(port), cast().roots)
+                self.assertEqual(said, "False False True True True True")
+
     def test_what_is_no_host_and_where_nobody_is_are_told_apart(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as bound:
             closed = bound.getsockname()[1]

@@ -321,6 +321,11 @@ class Connection(object):
         """The host that the certificate was verified for."""
         return _text(lib.hostlock_conn_verified_host(self._live()))
 
+    def resumed(self):
+        # type: () -> bool
+        """Whether it goes on from the session of an earlier connection of its context to the same host."""
+        return bool(lib.hostlock_conn_resumed(self._live()))
+
     def peer_chain(self):
         # type: () -> Optional[Text]
         """The certificates that the peer sent, its own first, as PEM."""

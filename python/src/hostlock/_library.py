@@ -55,6 +55,7 @@ FUNCTIONS = {
     "hostlock_conn_verified_host": (_S, (_P,)),
     "hostlock_conn_peer_chain": (_P, (_P,)),
     "hostlock_conn_info": (_P, (_P,)),
+    "hostlock_conn_resumed": (ctypes.c_bool, (_P,)),
     "hostlock_conn_error": (_P, (_P,)),
     "hostlock_conn_set_host": (_I, (_P, _S)),
     "hostlock_conn_set_fallback_host": (_I, (_P, _S)),
