@@ -7,6 +7,7 @@ pub mod offline;
 pub mod own_certificate;
 pub mod reload;
 pub mod server_names;
+pub mod sessions;
 
 use std::ffi::{CStr, CString};
 use std::sync::{Arc, OnceLock};
