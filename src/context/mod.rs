@@ -6,6 +6,7 @@ pub mod info;
 pub mod offline;
 pub mod own_certificate;
 pub mod reload;
+pub mod resume;
 pub mod server_names;
 pub mod sessions;
 

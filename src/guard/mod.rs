@@ -6,6 +6,7 @@ mod attach;
 mod tickets;
 pub mod case;
 pub mod crls;
+pub mod kept_sessions;
 pub mod key_log;
 pub mod last;
 pub mod observer;
@@ -28,6 +29,7 @@ use crate::credential::Credential;
 use crate::credential::names::Names;
 use crate::credential::ticket_keys::KeyFile;
 use crate::error::{Error, Result, Status};
+use crate::guard::kept_sessions::KeptSessions;
 use crate::guard::key_log::KeyLog;
 use crate::host::{MatchRules, Reference};
 use crate::libssl::Conn;
@@ -155,6 +157,8 @@ pub struct Settings {
     pub session_life: Option<u32>,
     /// The application protocols of this side, as they stand in a hello (RFC 7301 3.1); empty where none were named.
     pub alpn: Arc<[u8]>,
+    /// Whether the context's connections go on from each other's sessions.
+    pub resumes: bool,
     /// Counts the changes, so that a session from before a change is not resumed after it.
     generation: u64,
     poison: Vec<(Family, Error)>,
@@ -191,6 +195,8 @@ pub struct Guard {
     pub(crate) last_mark: LastMark,
     /// The stores that verified its peers.
     pub(crate) stores: Stores,
+    /// The sessions of its connections that have ended.
+    pub(crate) kept_sessions: KeptSessions,
     /// The host of OpenSSL's parameters that was understood last.
     pub(crate) last_name: LastName,
     /// The anchor that kept the rules last.
@@ -243,6 +249,7 @@ impl Guard {
             nonce,
             last_mark: LastMark::default(),
             stores: Stores::default(),
+            kept_sessions: KeptSessions::default(),
             last_name: LastName::default(),
             known_anchor: KnownAnchor::default(),
             unmatchable: AtomicU64::new(0),
@@ -270,6 +277,7 @@ impl Guard {
                 ticket_keys: None,
                 session_life: None,
                 alpn: Arc::new([]),
+                resumes: true,
                 generation: 0,
                 poison: Vec::new(),
             }),

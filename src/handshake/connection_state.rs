@@ -11,6 +11,7 @@ use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::guard::observer::{Excused, Learned, Peer};
 use crate::handshake::open_connections;
+use crate::handshake::resumption::Resumption;
 use crate::host::Reference;
 use crate::libssl::bio::BioSlot;
 use crate::libssl::ex_data::{Last, Place};
@@ -93,6 +94,8 @@ pub struct Known {
     pub ended: Option<Error>,
     /// The address and the length of a write that libssl has begun and not finished.
     pub unfinished: Option<(usize, usize)>,
+    /// What its session may be kept for, on a connection that hostlock opened.
+    pub resumption: Option<Resumption>,
     /// The application's info callback, which ours calls.
     pub app_info: Option<sys::InfoCallback>,
     /// The security callback that a program put in place of ours; asked in addition.
@@ -209,7 +212,7 @@ fn for_a_copy(original: &ConnectionState) -> ConnectionState {
     (known.told, known.told_of_refusal, known.begun_with) = (false, false, None);
     (known.sent_alert, known.end_reported) = (None, false);
     (known.in_app_info, known.in_app_security) = (false, false);
-    (known.ended, known.unfinished) = (None, None);
+    (known.ended, known.unfinished, known.resumption) = (None, None, None);
     let copy = ConnectionState::default();
     *copy.known() = known;
     copy

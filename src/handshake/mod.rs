@@ -32,6 +32,7 @@ pub mod reasons;
 pub mod refusals;
 pub mod reloaded;
 pub(crate) mod report_only;
+pub mod resumption;
 pub mod security;
 pub mod server_names;
 pub mod session;
