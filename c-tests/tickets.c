@@ -216,6 +216,39 @@ static void workers(int version, int with_file)
     hostlock_ctx_free(ctx);
 }
 
+/* A client of hostlock's roams too, by what OpenSSL keeps for the program, and by hostlock_conn_set_session_from. */
+static void own_client(int version)
+{
+    put_keys("a.keys", 0, 1);
+    hostlock_ctx *machines[2] = {machine((struct plan){.keys = "a.keys", .mutual = 1}), machine((struct plan){.keys = "a.keys", .mutual = 1})};
+    hostlock_ctx *ctx = hostlock_client_new(NULL);
+    SSL_CTX_set_min_proto_version(ctx, version), SSL_CTX_set_max_proto_version(ctx, version);
+    put_identity("device.pem", &device);
+    need(hostlock_ctx_trust_file(ctx, path("ca.pem")) == 0 && hostlock_ctx_add_cert_file(ctx, path("device.pem"), NULL, NULL) == 0 &&
+             hostlock_ctx_set_host(ctx, "server.example") == 0, "a client");
+    for (int by_call = 0; by_call < 2; by_call++) {
+        int resumed = 0;
+        SSL *last = NULL;
+        for (int turn = 0; turn < 7; turn++) {
+            SSL *client = SSL_new(ctx), *server = SSL_new(machines[turn % 2]);
+            SSL_set_connect_state(client);
+            SSL_SESSION *session = last == NULL || by_call ? NULL : SSL_get1_session(last);
+            need(last == NULL || !by_call || hostlock_conn_set_session_from(client, last) == 0, "hostlock_conn_set_session_from");
+            need(session == NULL || SSL_set_session(client, session) == 1, "SSL_set_session");
+            SSL_SESSION_free(session);
+            need(meet_in_memory(client, server), "a meeting");
+            resumed += hostlock_conn_resumed(client) && hostlock_conn_resumed(server) && strcmp(hostlock_conn_client_name(server), "device.example") == 0;
+            SSL_set_shutdown(client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+            SSL_free(server), SSL_free(last);
+            last = client;
+        }
+        SSL_free(last);
+        claim(resumed == 6, "%s: a client of hostlock's resumes at either machine%s (%d of 6)", version_name(version),
+              by_call ? ", by hostlock_conn_set_session_from" : "", resumed);
+    }
+    hostlock_ctx_free(ctx), hostlock_ctx_free(machines[0]), hostlock_ctx_free(machines[1]);
+}
+
 static void own_keys(int version)
 {
     unsigned char key[80];
@@ -324,6 +357,7 @@ int main(void)
         fleet(both_versions[i], 0), fleet(both_versions[i], 1);
         revoked(both_versions[i]);
         workers(both_versions[i], 0), workers(both_versions[i], 1);
+        own_client(both_versions[i]);
         own_keys(both_versions[i]);
         lives(both_versions[i]);
     }

@@ -68,7 +68,15 @@
  * HOSTLOCK_E_POISONED until a later call of the same family succeeds: a private CA that failed to load must not leave
  * the public roots trusted.
  *
- * Threads. A context may be shared by threads once it is set up; a connection belongs to one thread at a time.
+ * Threads. A context may be shared by threads once it is set up; a connection belongs to one thread at a time. While
+ * connections are made and used, any thread may call hostlock_ctx_reload, hostlock_ctx_trust_*, hostlock_ctx_add_crl_*,
+ * hostlock_ctx_set_timeout, hostlock_server_add_name and _remove_name, hostlock_server_set_client_names, and all that only
+ * asks: each connection uses what was there when its handshake began. What OpenSSL keeps without a lock is frozen by the
+ * first connection: setters of such things (certificates, protocols, the client mode, ticket keys, the life of sessions)
+ * answer HOSTLOCK_E_FROZEN from then on, and change nothing. OpenSSL's own SSL_CTX_* setters do not tell: call them before.
+ *
+ * Fork. A context that is set up before fork(2) serves in parent and children, and servers in all of them open each other's
+ * session tickets. A connection is used by one of the processes. A reload is for the process that calls it.
  *
  * This file is generated from src/ffi; do not edit it.
  */
