@@ -20,7 +20,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-static struct identity ca, other_ca, first, first_rsa, second, second_rsa, named, renamed, device, stranger;
+static struct identity ca, other_ca, expired_rsa, first, first_rsa, second, second_rsa, named, renamed, device, stranger;
 
 struct visit {
     int served, resumed, status, asked_names;
@@ -104,6 +104,15 @@ static void certificates(int version)
     char *info = hostlock_ctx_info(ctx);
     claim(info != NULL && strstr(info, "CN=second") != NULL && strstr(info, "CN=first") == NULL, "  hostlock_ctx_info tells of it");
     hostlock_string_free(info);
+    hostlock_report *report = NULL;
+    need(hostlock_audit(ctx, &report) == 0, "hostlock_audit");
+    size_t sound = 0, found = 0;
+    need(hostlock_report_count(report, NULL, &sound) == 0, "a count");
+    hostlock_report_free(report);
+    put_identity("rsa.pem", &expired_rsa);
+    need(hostlock_ctx_reload(ctx) == 0 && hostlock_audit(ctx, &report) == 0, "hostlock_audit");
+    claim(hostlock_report_count(report, NULL, &found) == 0 && found > sound, "  and so does the audit: an expired one is a finding");
+    hostlock_report_free(report);
     put_identity("own.pem", &first);
     claim(hostlock_ctx_reload(ctx) == 0 && shows(ctx, NULL, version, ec, "first"), "  and back again");
     hostlock_ctx_free(ctx);
@@ -384,6 +393,7 @@ int main(void)
     other_ca = issue(NULL, p256(), "other CA of reload.c", NULL, NULL, -1, 30);
     first = issue(&ca, p256(), "first", "DNS:first.example", "serverAuth", -1, 30);
     first_rsa = issue(&ca, EVP_RSA_gen(2048), "first RSA", "DNS:first.example", "serverAuth", -1, 30);
+    expired_rsa = issue(&ca, EVP_RSA_gen(2048), "expired RSA", "DNS:first.example", "serverAuth", -9, -1);
     second = issue(&ca, p256(), "second", "DNS:first.example", "serverAuth", -1, 30);
     second_rsa = issue(&ca, EVP_RSA_gen(2048), "second RSA", "DNS:first.example", "serverAuth", -1, 30);
     named = issue(&ca, p256(), "named", "DNS:named.example", "serverAuth", -1, 30);
@@ -400,7 +410,7 @@ int main(void)
     odds_and_ends();
     under_load();
     remove_directory();
-    struct identity *all[] = {&ca, &other_ca, &first, &first_rsa, &second, &second_rsa, &named, &renamed, &device, &stranger};
+    struct identity *all[] = {&ca, &other_ca, &expired_rsa, &first, &first_rsa, &second, &second_rsa, &named, &renamed, &device, &stranger};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         identity_free(all[i]);
     SSL_SESSION_free(kept);

@@ -193,7 +193,9 @@ static void workers(int version, int with_file)
     if (first == 0) {
         unsigned char der[16384], *next = der;
         int length = visit(ctx, version, &device, NULL).served && kept != NULL ? i2d_SSL_SESSION(kept, &next) : -1;
-        _exit(length > 0 && write(ends[1], der, (size_t)length) == length ? 0 : 1);
+        int done = length > 0 && write(ends[1], der, (size_t)length) == length;
+        close(ends[0]), close(ends[1]);
+        _exit(done ? 0 : 1);
     }
     close(ends[1]);
     unsigned char der[16384];
@@ -208,7 +210,9 @@ static void workers(int version, int with_file)
     if (second == 0) {
         const unsigned char *from = der;
         SSL_SESSION *session = d2i_SSL_SESSION(NULL, &from, (long)length);
-        _exit(session != NULL && visit(ctx, version, &device, session).resumed ? 0 : 1);
+        int resumed = session != NULL && visit(ctx, version, &device, session).resumed;
+        SSL_SESSION_free(session);
+        _exit(resumed ? 0 : 1);
     }
     need(waitpid(second, &answer, 0) == second, "waitpid");
     claim(WIFEXITED(answer) && WEXITSTATUS(answer) == 0, "%s: a worker resumes the session of another%s", version_name(version),

@@ -49,10 +49,9 @@ class Machine:
 
     def wait_for(self, part: str, after: int = 0) -> str:
         with self.heard:
-            found = lambda: [line for line in self.said[after:] if part in line]  # noqa: E731
-            if not self.heard.wait_for(lambda: bool(found()), LONG_ENOUGH):
+            if not self.heard.wait_for(lambda: any(part in line for line in self.said[after:]), LONG_ENOUGH):
                 raise AssertionError(f"the server does not say {part!r}, but {self.said[after:]}")
-            return found()[0]
+            return next(line for line in self.said[after:] if part in line)
 
     def put(self, keys: list[str]) -> None:
         aside = self.keys.with_suffix(".new")
@@ -141,15 +140,17 @@ class Fleet(unittest.TestCase):
             while not stop.is_set():
                 machine = self.machines[turn % 2]
                 turn += 1
-                with socket.create_connection(("127.0.0.1", machine.port), LONG_ENOUGH) as plain:
-                    with context.wrap_socket(plain, server_hostname="localhost", session=session) as connection:
-                        connection.sendall(b"x")
-                        if connection.recv(1) != b"x" or (session is not None and not connection.session_reused):
-                            full.append(f"{version.name} at {machine.port}, turn {turn}")
-                        session = connection.session
-                        with lock:
-                            made[0] += 1
-                        connection.unwrap()
+                with (
+                    socket.create_connection(("127.0.0.1", machine.port), LONG_ENOUGH) as plain,
+                    context.wrap_socket(plain, server_hostname="localhost", session=session) as connection,
+                ):
+                    connection.sendall(b"x")
+                    if connection.recv(1) != b"x" or (session is not None and not connection.session_reused):
+                        full.append(f"{version.name} at {machine.port}, turn {turn}")
+                    session = connection.session
+                    with lock:
+                        made[0] += 1
+                    connection.unwrap()
 
         versions = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
         clients = [threading.Thread(target=roam, args=(version, seed)) for version in versions for seed in (0, 1)]
