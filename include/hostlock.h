@@ -68,7 +68,15 @@
  * HOSTLOCK_E_POISONED until a later call of the same family succeeds: a private CA that failed to load must not leave
  * the public roots trusted.
  *
- * Threads. A context may be shared by threads once it is set up; a connection belongs to one thread at a time.
+ * Threads. A context may be shared by threads once it is set up; a connection belongs to one thread at a time. While
+ * connections are made and used, any thread may call hostlock_ctx_reload, hostlock_ctx_trust_*, hostlock_ctx_add_crl_*,
+ * hostlock_ctx_set_timeout, hostlock_server_add_name and _remove_name, hostlock_server_set_client_names, and all that only
+ * asks: each connection uses what was there when its handshake began. What OpenSSL keeps without a lock is frozen by the
+ * first connection: setters of such things (certificates, protocols, the client mode, ticket keys, the life of sessions)
+ * answer HOSTLOCK_E_FROZEN from then on, and change nothing. OpenSSL's own SSL_CTX_* setters do not tell: call them before.
+ *
+ * Fork. A context that is set up before fork(2) serves in parent and children, and servers in all of them open each other's
+ * session tickets. A connection is used by one of the processes. A reload is for the process that calls it.
  *
  * This file is generated from src/ffi; do not edit it.
  */
@@ -1192,7 +1200,8 @@ const char *hostlock_conn_alpn(const hostlock_conn *conn);
  * What the context is set up to be, as one JSON object: "role" ("client", "server", "either"), "policy", "certificates"
  * (those that hostlock loaded: "subject", "issuer", "names", "key", "chain" (how many CA certificates are sent along),
  * "not_before" and "not_after" in seconds since 1970, "days_left" (negative once it has expired), "sha256", "source"),
- * "names" (those of hostlock_server_add_name: "host", "certificates"), "alpn", "timeout_ms" and "warnings": in words, what peers will complain of, and what is careless. Ask it at each start,
+ * "names" (those of hostlock_server_add_name: "host", "certificates"), "alpn", "ticket_keys" ("source", "keys": how many)
+ * and "session_life" (seconds) where a server was told of them, "timeout_ms" and "warnings": in words, what peers will complain of, and what is careless. Ask it at each start,
  * and once a day. Free it with hostlock_string_free; NULL on failure.
  */
 HOSTLOCK_MUST_USE
@@ -1295,6 +1304,41 @@ int hostlock_conn_peer_sha256(const hostlock_conn *conn,
  */
 HOSTLOCK_MUST_USE
 int hostlock_conn_request_cert(hostlock_conn *conn);
+
+/**
+ * Has this server's session tickets sealed with the keys in a file, so that every machine that has the same file, and is set up
+ * alike, resumes the sessions of all: the policy, anchors, names and demands must be the same, and no store is shared. Each line
+ * of the file is one key: 80 random bytes in base64 (16 for the name, 32 for HMAC-SHA256, 32 for AES-256-CBC), as
+ * openssl rand -base64 -A 80 writes them. The last but one seals, where there are two or more, and all open: so append a new
+ * key, let hostlock_ctx_reload read the file on every machine, and only the next key that is appended puts it to use. Links are
+ * followed. Who reads the file reads what the sessions of TLS 1.2 have sent: hostlock_ctx_info warns where every user can.
+ *
+ * Without this call a server makes its own keys, a new one each day (or as often as sessions end, where that is more seldom).
+ * They are there from hostlock_server_new on, so that processes which are forked later share them. A key that a program sets by
+ * SSL_CTX_set_tlsext_ticket_keys takes their place. There is no early data.
+ *
+ * A ticket also says what its client's certificate rested on. Where one of the chain has been revoked or has ended since, by
+ * the CRLs, the trust and the clock of the machine that it comes to, a full handshake follows.
+ *
+ * HOSTLOCK_E_ARG: a line that is no key, or two keys of one name. HOSTLOCK_E_EMPTY: no key. HOSTLOCK_E_NOT_FOUND,
+ * _WRONG_FILE_TYPE, _FILE_IO as for trust anchors. HOSTLOCK_E_STATE: the context is not one of hostlock_server_new.
+ * HOSTLOCK_E_FROZEN: connections of the context were made already.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_set_ticket_key_file(hostlock_ctx *ctx,
+                                        const char *path);
+
+/**
+ * How many seconds after a full handshake this server's sessions may be resumed: 1 to 604800 (a week, RFC 8446 4.6.1), and 0 for
+ * never. Without this call it is OpenSSL's number, two hours. A session in which a client showed a certificate lasts a day at the
+ * most, ends with what the certificate was verified by, and is not extended by being resumed.
+ *
+ * HOSTLOCK_E_ARG: another number. HOSTLOCK_E_STATE: the context is not one of hostlock_server_new. HOSTLOCK_E_FROZEN:
+ * connections of the context were made already.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_set_session_life(hostlock_ctx *ctx,
+                                     int seconds);
 
 /*
  * ====================================================================================================================

@@ -38,6 +38,17 @@ pub fn json(guard: &Guard) -> String {
     object.raw("names", &format!("[{}]", names.join(",")));
     let protocols: Vec<_> = alpn::names(&settings.alpn).map(|(_, name)| String::from_utf8_lossy(name)).collect();
     object.texts("alpn", &protocols);
+    if let Some(keys) = &settings.ticket_keys {
+        let mut tickets = Object::new();
+        tickets.text("source", &format!("{:?}", keys.path())).number("keys", keys.count() as i64);
+        object.raw("ticket_keys", &tickets.finish());
+        if let Some(path) = &keys.open_file {
+            warnings.push(format!("the ticket keys in {path} can be read by every user of this machine"));
+        }
+    }
+    if let Some(life) = settings.session_life {
+        object.number("session_life", life.into());
+    }
     object.number("timeout_ms", settings.timeout_ms.into());
     object.texts("warnings", &warnings);
     object.finish()

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod attach;
+mod tickets;
 pub mod case;
 pub mod crls;
 pub mod kept_sessions;
@@ -14,6 +15,7 @@ pub mod stores;
 use last::{LastMark, LastName};
 use observer::Observer;
 use stores::Stores;
+use tickets::Tickets;
 use std::ffi::{c_int, c_ulong};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -25,6 +27,7 @@ use crate::chain::pins::Pin;
 use crate::chain::waivers::{Waiver, Waivers};
 use crate::credential::Credential;
 use crate::credential::names::Names;
+use crate::credential::ticket_keys::KeyFile;
 use crate::error::{Error, Result, Status};
 use crate::guard::kept_sessions::KeptSessions;
 use crate::guard::key_log::KeyLog;
@@ -148,6 +151,10 @@ pub struct Settings {
     pub names: Arc<Names>,
     /// Whether a server refuses clients that ask for other names.
     pub refuses_unknown_names: bool,
+    /// The keys of a server's tickets, where a file was named.
+    pub ticket_keys: Option<Arc<KeyFile>>,
+    /// How many seconds a server's sessions may be resumed for, where the program has said.
+    pub session_life: Option<u32>,
     /// The application protocols of this side, as they stand in a hello (RFC 7301 3.1); empty where none were named.
     pub alpn: Arc<[u8]>,
     /// Whether the context's connections go on from each other's sessions.
@@ -199,6 +206,7 @@ pub struct Guard {
     settings: RwLock<Settings>,
     loading: Mutex<()>,
     app_status: Mutex<Option<sys::StatusCallback>>,
+    tickets: Option<Tickets>,
 }
 
 /// Thirty seconds: long enough for a slow network, short enough that nothing hangs.
@@ -266,6 +274,8 @@ impl Guard {
                 own_is_fresh: false,
                 names: Arc::default(),
                 refuses_unknown_names: false,
+                ticket_keys: None,
+                session_life: None,
                 alpn: Arc::new([]),
                 resumes: true,
                 generation: 0,
@@ -273,6 +283,7 @@ impl Guard {
             }),
             loading: Mutex::new(()),
             app_status: Mutex::new(None),
+            tickets: if post.role == Role::Server && post.regime == Regime::Own { Some(Tickets::new()?) } else { None },
         })
     }
 

@@ -50,6 +50,8 @@ pub struct GivenId {
 pub struct Known {
     /// The guard of the context that the handshake began with, also when the program swaps the context later.
     pub guard: Option<Arc<Guard>>,
+    /// The same, where nothing replaces it before the handshake is over: libssl goes on asking that context about tickets.
+    pub guard_of_tickets: Option<Arc<Guard>>,
     /// The host that `hostlock_conn_set_host` named.
     pub host: Option<Reference>,
     /// The host for the case that nothing else names one, or why there is none.

@@ -40,4 +40,5 @@ pub mod session;
 pub(crate) mod session_end;
 pub mod set_host;
 pub mod start;
+pub mod tickets;
 pub mod tripwire;

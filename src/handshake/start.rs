@@ -52,6 +52,7 @@ fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
         known.staple_judged = false;
         known.generation = guard.map_or(0, Guard::generation);
         known.guard = guard.map(Guard::share);
+        known.guard_of_tickets = guard.filter(|guard| guard.own_ticket_keys().is_some()).map(Guard::share);
     }
     pin_info(conn);
     pin_security(conn, state);
@@ -60,6 +61,7 @@ fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
         return halt(state, unverified(CONTEXT_REPLACED));
     };
     guard.freeze();
+    guard.note_ticket_key(conn.ctx());
     keep_cert_verify(conn.ctx(), guard);
     if in_earnest {
         learned_sni::begin(conn, guard, state);

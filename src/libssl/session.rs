@@ -36,6 +36,11 @@ impl Session<'_> {
         Some(Session { session: NonNull::new(session)?, life: PhantomData })
     }
 
+    /// The pointer.
+    pub(super) fn as_ptr(self) -> *mut ffi::SSL_SESSION {
+        self.session.as_ptr()
+    }
+
     /// Whether libssl would resume it.
     #[doc(alias = "SSL_SESSION_is_resumable")]
     pub fn is_resumable(self) -> bool {

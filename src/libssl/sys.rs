@@ -51,9 +51,30 @@ pub type LookupCerts = unsafe extern "C" fn(*mut X509_STORE_CTX, *const X509_NAM
 pub type ClientCertCallback = unsafe extern "C" fn(*mut SSL, *mut *mut X509, *mut *mut EVP_PKEY) -> c_int;
 pub type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
 pub type KeylogCallback = unsafe extern "C" fn(*const SSL, *const c_char);
+pub type TicketKeyCallback = unsafe extern "C" fn(
+    *mut SSL,
+    *mut c_uchar,
+    *mut c_uchar,
+    *mut EVP_CIPHER_CTX,
+    *mut EVP_MAC_CTX,
+    c_int,
+) -> c_int;
+pub type TicketMadeCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
+pub type TicketOpenedCallback =
+    unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, usize, c_int, *mut c_void) -> c_int;
 pub type StatusCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
 pub type SecurityCallback =
     unsafe extern "C" fn(*const SSL, *const SSL_CTX, c_int, c_int, c_int, *mut c_void, *mut c_void) -> c_int;
+
+/// `OSSL_PARAM` (`openssl/core.h`).
+#[repr(C)]
+pub struct Param {
+    pub key: *const c_char,
+    pub kind: c_uint,
+    pub data: *mut c_void,
+    pub size: usize,
+    pub answered: usize,
+}
 
 pub const SSL_CB_HANDSHAKE_START: c_int = 0x10;
 pub const SSL_CB_HANDSHAKE_DONE: c_int = 0x20;
@@ -205,7 +226,19 @@ unsafe extern "C" {
 
     pub fn SSL_set_psk_client_callback(ssl: *mut SSL, cb: Option<PskClientCallback>);
     pub fn SSL_set_psk_use_session_callback(ssl: *mut SSL, cb: Option<PskUseSessionCallback>);
+    pub fn SSL_CTX_set_timeout(ctx: *mut SSL_CTX, seconds: c_long) -> c_long;
+    pub fn SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx: *mut SSL_CTX, cb: Option<TicketKeyCallback>) -> c_int;
+    pub fn SSL_CTX_set_session_ticket_cb(
+        ctx: *mut SSL_CTX,
+        made: Option<TicketMadeCallback>,
+        opened: Option<TicketOpenedCallback>,
+        argument: *mut c_void,
+    ) -> c_int;
+    pub fn SSL_SESSION_get0_peer(session: *mut SSL_SESSION) -> *mut X509;
+    pub fn SSL_SESSION_set1_ticket_appdata(session: *mut SSL_SESSION, data: *const c_void, len: usize) -> c_int;
+    pub fn SSL_SESSION_get0_ticket_appdata(session: *mut SSL_SESSION, data: *mut *mut c_void, len: *mut usize) -> c_int;
     pub fn SSL_SESSION_set_timeout(session: *mut SSL_SESSION, seconds: c_long) -> c_long;
+    pub fn SSL_CTX_set_num_tickets(ctx: *mut SSL_CTX, count: usize) -> c_int;
     pub fn SSL_set_num_tickets(ssl: *mut SSL, count: usize) -> c_int;
     pub fn SSL_SESSION_dup(session: *mut SSL_SESSION) -> *mut SSL_SESSION;
     pub fn SSL_SESSION_is_resumable(session: *const SSL_SESSION) -> c_int;

@@ -176,6 +176,47 @@ fn a_panic_where_a_server_chooses_by_the_hello_ends_the_handshake() {
     }
 }
 
+/// Makes a session with a server that demands a certificate, and offers it.
+fn resuming(client: &SslContext, server: &SslContext) -> Pair {
+    let full = Pair::new(client, server);
+    assert_passes(&full.run(), &[]);
+    let session = full.client.session().unwrap().to_owned();
+    full.shut_down();
+    let again = Pair::new(client, server);
+    // SAFETY: both are live; libssl takes a reference of its own.
+    assert_eq!(unsafe { ffi::SSL_set_session(again.client.as_ptr(), session.as_ptr()) }, 1);
+    again
+}
+
+#[test]
+fn a_panic_where_a_ticket_is_looked_at_leads_to_a_full_handshake() {
+    let world = World::new();
+    for version in VERSIONS {
+        let (client, server) = (world.plain_client(version), world.guarded_server());
+        for panics_expected in [false, true] {
+            let pair = resuming(&client, &server);
+            let names: &[&str] = if panics_expected { &["ticket"] } else { &[] };
+            let (outcome, panics) = panicking(names, 0, || pair.run());
+            assert_passes(&outcome, names);
+            assert_eq!(panics > 0, panics_expected);
+            assert_eq!(pair.client.session_reused(), !panics_expected, "{version:?}");
+        }
+    }
+}
+
+#[test]
+fn a_panic_where_a_key_for_tickets_is_sought_ends_the_handshake() {
+    let world = World::new();
+    for version in VERSIONS {
+        let (client, server) = (world.plain_client(version), world.guarded_server());
+        for (name, pair) in [("a full one", Pair::new(&client, &server)), ("a resumed one", resuming(&client, &server))]
+        {
+            let (outcome, panics) = panicking(&["ticket key"], 0, || pair.run());
+            assert!(panics > 0 && outcome.passed == 0, "{name}, {version:?}: {outcome:?}");
+        }
+    }
+}
+
 #[test]
 fn a_panic_where_known_signatures_are_looked_for_leaves_the_check_to_openssl() {
     let (world, other) = (World::new(), World::new());
