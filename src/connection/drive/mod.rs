@@ -305,7 +305,7 @@ impl<'a> Drive<'a> {
         self.idle += 1;
         if self.idle > IDLE_RECORDS {
             let what = format!("more than {IDLE_RECORDS} records without application data");
-            return Err(failure::flooded(&self.peer(), &what));
+            return Err(self.flooded(&what));
         }
         Ok(())
     }
