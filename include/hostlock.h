@@ -139,6 +139,11 @@ extern "C" {
 typedef int (*hostlock_on_interrupt)(void *argument);
 
 /**
+ * What hostlock_ctx_set_on_event has called.
+ */
+typedef void (*hostlock_on_event)(hostlock_conn *conn, const char *kind, const char *text, void *argument);
+
+/**
  * A context for clients: TLS 1.2 and 1.3, strong suites, the system's roots, and every certificate checked against the
  * host inside the handshake. Free it with hostlock_ctx_free or SSL_CTX_free.
  */
@@ -196,6 +201,28 @@ HOSTLOCK_MUST_USE
 int hostlock_ctx_set_on_interrupt(hostlock_ctx *ctx,
                                   hostlock_on_interrupt function,
                                   void *argument);
+
+/**
+ * Has function called with argument when something happens on one of this context's connections; NULL: no more. kind
+ * says what, and text says it in words for a log. Both live for the call. A later version may tell of further kinds.
+ *
+ * "started": a handshake begins. "done": it is complete, and what had to be verified is. "refused": hostlock refuses; text
+ * is the message of hostlock_conn_error. "failed": libssl, the peer, the network or the time ended it. "alert": one was sent,
+ * or received; the text begins with that word, says whether it is fatal, and names it ("received fatal unknown_ca: ..."). The
+ * peer's goodbye is one, too (close_notify). "ticket": a session ticket was sent or received. "key-update": new keys of TLS
+ * 1.3 were sent or received (RFC 8446 4.6.3). Every "started" is followed by one of "done", "refused" and "failed", unless the
+ * connection is freed before; a certificate that a server asks for later can be "refused" after "done".
+ *
+ * It is called in the thread that uses the connection, inside of the call that did so: several threads call it at once where
+ * they use connections of the context. It may ask for facts (hostlock_conn_info, _error, _sni, _fd, _verified_host, ...) and do
+ * what it likes with other connections. On conn itself no byte can be moved meanwhile: hostlock_read and the like answer
+ * HOSTLOCK_E_STATE, hostlock_conn_free does nothing, and OpenSSL's own functions must not be called. It must return: no
+ * longjmp, no C++ exception. It changes no verdict.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_set_on_event(hostlock_ctx *ctx,
+                              hostlock_on_event function,
+                              void *argument);
 
 /*
  * ====================================================================================================================
@@ -316,9 +343,23 @@ size_t hostlock_pending(const hostlock_conn *conn);
 int hostlock_shutdown(hostlock_conn *conn);
 
 /**
+ * Makes new keys for both directions (RFC 8446 4.6.3): 0 once the peer has been told, else HOSTLOCK_WANT_WRITE or
+ * HOSTLOCK_WANT_READ, after which the same call goes on, or a negative status. What is written from then on is under the new
+ * keys; what the peer sends, as soon as it has answered, which a later hostlock_read meets. It is for connections that carry
+ * very much (RFC 8446 5.5: some 24 million full records under AES-GCM), and for those whose secrets may have been seen. A peer
+ * may take many in a row, with no data between them, for a flood.
+ *
+ * HOSTLOCK_E_UNSUPPORTED: TLS 1.2. HOSTLOCK_E_STATE: before the handshake is complete, or a write is unfinished.
+ * HOSTLOCK_E_CLOSED: after hostlock_shutdown.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_key_update(hostlock_conn *conn);
+
+/**
  * Frees a connection, like SSL_free, and closes its descriptor where hostlock_connect opened it. Sends nothing: so a
  * forked child may free what its parent goes on using. Call hostlock_shutdown before, where the peer shall know that
- * the data is complete. NULL is fine; an SSL of another copy of libssl is left as it is.
+ * the data is complete. NULL is fine; an SSL of another copy of libssl is left as it is, and so is one of which
+ * hostlock_ctx_set_on_event's function is told just now.
  */
 void hostlock_conn_free(hostlock_conn *conn);
 
@@ -356,7 +397,7 @@ char *hostlock_conn_peer_chain(const hostlock_conn *conn);
 /**
  * What was agreed, as one JSON object: "version", "cipher", "group", "verified_host", "session_reused",
  * "alpn", "policy", "insecure" (the checks that the program gave up, by the names of hostlock_ctx_insecure_name),
- * "peer" (its address), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since 1970). What
+ * "peer" (its address), "bytes_received" and "bytes_sent" (from and to the network, the handshake's included), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since 1970). What
  * is not known is null. NULL before the handshake is complete. Free it with hostlock_string_free.
  */
 HOSTLOCK_MUST_USE

@@ -30,6 +30,7 @@ use crate::host::{MatchRules, Reference};
 use crate::libssl::Conn;
 use crate::libssl::callback;
 use crate::libssl::layout::CertVerify;
+use crate::libssl::listener::Listener;
 use crate::libssl::method;
 use crate::libssl::sys;
 use crate::os::interrupt::Interrupt;
@@ -120,6 +121,8 @@ pub struct Settings {
     pub key_log: Option<KeyLog>,
     /// What is to be done when a signal interrupts a wait; nothing, where the program has not said.
     pub interrupt: Option<Interrupt>,
+    /// Whom the program wants told of events on connections.
+    pub listener: Option<Listener>,
     /// The checks that the program gave up.
     pub waivers: Waivers,
     /// CRLs and how they are used.
@@ -244,6 +247,7 @@ impl Guard {
                 timeout_ms: DEFAULT_TIMEOUT_MS,
                 key_log: None,
                 interrupt: None,
+                listener: None,
                 waivers: Waivers::default(),
                 revocation: Revocation::default(),
                 ocsp: ocsp::Mode::default(),

@@ -10,6 +10,7 @@ use openssl_sys as ffi;
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::guard::observer::{Excused, Learned, Peer};
+use crate::handshake::events::Told;
 use crate::handshake::open_connections;
 use crate::host::Reference;
 use crate::libssl::bio::BioSlot;
@@ -79,6 +80,8 @@ pub struct Known {
     pub told: bool,
     /// Whether it knows of a refusal.
     pub told_of_refusal: bool,
+    /// What the program's listener has been told of the handshake.
+    pub told_events: Told,
     /// Whom the handshake is with, where an observer wants to know of its end.
     pub begun_with: Option<Peer>,
     /// Why libssl itself ended the handshake, where it was not for a verdict.
@@ -203,6 +206,7 @@ fn for_a_copy(original: &ConnectionState) -> ConnectionState {
     known.staple_judged = false;
     known.failure = None;
     (known.told, known.told_of_refusal, known.begun_with) = (false, false, None);
+    known.told_events = Told::default();
     (known.sent_alert, known.end_reported) = (None, false);
     (known.in_app_info, known.in_app_security) = (false, false);
     (known.ended, known.unfinished) = (None, None);

@@ -54,10 +54,12 @@ pub type StatusCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
 pub type SecurityCallback =
     unsafe extern "C" fn(*const SSL, *const SSL_CTX, c_int, c_int, c_int, *mut c_void, *mut c_void) -> c_int;
 
+pub const SSL_CB_LOOP: c_int = 0x01;
 pub const SSL_CB_HANDSHAKE_START: c_int = 0x10;
 pub const SSL_CB_HANDSHAKE_DONE: c_int = 0x20;
 pub const SSL_CB_CONNECT_EXIT: c_int = 0x1002;
 pub const SSL_CB_ACCEPT_EXIT: c_int = 0x2002;
+pub const SSL_CB_READ_ALERT: c_int = 0x4004;
 pub const SSL_CB_WRITE_ALERT: c_int = 0x4008;
 
 pub const SSL_CTRL_GET_TLSEXT_STATUS_REQ_CB: c_int = 128;
@@ -184,6 +186,9 @@ unsafe extern "C" {
     ) -> c_int;
     pub fn SSL_CTX_set0_CA_list(ctx: *mut SSL_CTX, names: *mut stack_st_X509_NAME);
     pub fn SSL_verify_client_post_handshake(ssl: *mut SSL) -> c_int;
+    pub fn SSL_key_update(ssl: *mut SSL, updatetype: c_int) -> c_int;
+    pub fn BIO_number_read(bio: *mut BIO) -> u64;
+    pub fn BIO_number_written(bio: *mut BIO) -> u64;
     pub fn SSL_use_cert_and_key(
         ssl: *mut SSL,
         certificate: *mut X509,

@@ -1,6 +1,6 @@
 //! A panic in each callback: the connection is refused, nothing of the application passes, and the process lives.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::process::Command;
 use std::ptr;
 
@@ -15,7 +15,8 @@ use super::switches::recorded;
 use crate::error::Status;
 use crate::guard::Family;
 use crate::handshake::hooks::TRIPWIRE;
-use crate::handshake::key_log;
+use crate::handshake::{events, key_log};
+use crate::libssl::listener::Listener;
 use crate::libssl::{Ctx, sys};
 use crate::policy::{Choice, Policy};
 use crate::seal;
@@ -205,6 +206,21 @@ fn a_panic_while_secrets_are_written_loses_them_and_no_more() {
     std::fs::remove_file(&path).unwrap();
     assert!(panics > 0 && written.is_empty());
     assert_passes(&outcome, &["key log"]);
+}
+
+unsafe extern "C" fn hears(_: *mut ffi::SSL, _: *const c_char, _: *const c_char, _: *mut c_void) {}
+
+#[test]
+fn a_panic_where_a_listener_is_told_of_an_event_refuses() {
+    let listening = |client: &SslContext, _: &Pair| {
+        // SAFETY: the function takes any argument.
+        let listener = unsafe { Listener::new(hears, ptr::null_mut()) };
+        events::listen(guard(client), "a test", Some(listener)).unwrap();
+    };
+    // A step, an end, a ticket: in the middle of a read a panic ends the connection, too.
+    for spared in [0, 3, 8] {
+        refuses(&["event"], spared, listening);
+    }
 }
 
 // OpenSSL 4.0 finds nothing wrong with the last second, so nothing is asked there.

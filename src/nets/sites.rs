@@ -12,6 +12,7 @@ const PANICKING: &[&str] = &[
     "cert_verify arms",
     "chain verify callback",
     "client_hello",
+    "event",
     "info",
     "key log",
     "known signatures",
