@@ -10,7 +10,6 @@ use openssl_sys as ffi;
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::guard::observer::{Excused, Learned, Peer};
-use crate::handshake::events::Told;
 use crate::handshake::open_connections;
 use crate::host::Reference;
 use crate::libssl::bio::BioSlot;
@@ -43,6 +42,19 @@ pub struct GivenId {
     pub of_program: Vec<u8>,
     /// Whether the program set it on the context, not on this connection.
     pub of_context: bool,
+}
+
+/// How far a listener has been told of the handshake under way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told {
+    /// That it began.
+    pub begun: bool,
+    /// How it ended.
+    pub ended: bool,
+    /// Of a refusal.
+    pub refused: bool,
+    /// Whether the program's function runs now.
+    pub running: bool,
 }
 
 /// The changeable part of a [`ConnectionState`].

@@ -9,23 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
 use crate::guard::{Family, Guard};
-use crate::handshake::connection_state::{ConnectionState, Verdict};
+use crate::handshake::connection_state::{ConnectionState, Told, Verdict};
 use crate::handshake::{alert, expected_host};
 use crate::libssl::callback::Report;
 use crate::libssl::listener::Listener;
 use crate::libssl::queue::{self, Kept, Quiet};
 use crate::libssl::{Conn, Suite, sys};
 use crate::role::Role;
-
-/// How far a listener has been told of the handshake under way.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Told {
-    begun: bool,
-    ended: bool,
-    refused: bool,
-    /// Whether the program's function runs now.
-    pub running: bool,
-}
 
 /// Whether any context of this process has a listener.
 static IN_USE: AtomicBool = AtomicBool::new(false);
