@@ -1606,8 +1606,8 @@ int hostlock_ctx_set_ocsp_mode(hostlock_ctx *ctx,
  * flags and revocation lists, and by the host. A client context judges servers, a server context judges clients.
  * Only a stapled OCSP answer is missing here, as it comes with a handshake.
  *
- * chain is len bytes of PEM, the peer's own certificate first and then the intermediates in any order, or one
- * certificate as DER; a private key among the PEM is passed over. host is a DNS name, an IP address, or
+ * chain is len bytes of PEM, the peer's own certificate first and then the intermediates in any order, or the same as
+ * DER, one certificate behind the other; a private key among the PEM is passed over. host is a DNS name, an IP address, or
  * "email:user@host"; NULL is for server contexts, and for contexts that have a host of their own. 0, or the status.
  */
 HOSTLOCK_MUST_USE
@@ -1615,6 +1615,36 @@ int hostlock_ctx_verify_chain(hostlock_ctx *ctx,
                               const uint8_t *chain,
                               size_t len,
                               const char *host);
+
+/**
+ * Judges a handshake that somebody else made, as one of this context's own: for programs and languages whose TLS library is
+ * another one, or an OpenSSL that hostlock cannot reach. Call it when the handshake is complete and before the first byte of
+ * data; where it refuses, close the connection.
+ *
+ * chain, len: the certificates in the order in which the peer sent them, as hostlock_ctx_verify_chain takes them; len 0
+ * means that it showed none, which is refused. host is the one asked for, as there. version and cipher are what was
+ * agreed on, by OpenSSL's names: "TLSv1.3" and "TLS_AES_256_GCM_SHA384", as SSL_get_version and SSL_get_cipher_name give
+ * them, and SSLSocket.version() and cipher()[0] in Python. staple, staple_len: the OCSP response (DER, RFC 6960) that came
+ * beside the server's own certificate; NULL or 0 bytes where none came.
+ *
+ * The errors are those of connections: HOSTLOCK_E_NO_COMMON_VERSION and HOSTLOCK_E_NO_COMMON_CIPHER for what the context
+ * would not have offered, then what is wrong with the certificates, last HOSTLOCK_E_REVOKED, _REVOCATION_UNKNOWN and the
+ * like for the staple. A certificate that demands one (RFC 7633) is refused without: a TLS library that cannot ask for
+ * staples does not reach such a server, unless hostlock_ctx_set_ocsp_mode is "off". HOSTLOCK_E_ARG: an unknown version, NULL
+ * for one of the texts, or a staple for a server's context.
+ *
+ * What it cannot see stays unjudged: the signature by which the peer proved to own the key, its groups and renegotiations,
+ * and whether the session was resumed, for which the chain must be that of the full handshake.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_verify_peer(hostlock_ctx *ctx,
+                             const uint8_t *chain,
+                             size_t len,
+                             const char *host,
+                             const char *version,
+                             const char *cipher,
+                             const uint8_t *staple,
+                             size_t staple_len);
 
 /**
  * The moment for which this context verifies, in seconds since 1970-01-01 UTC, in place of now.

@@ -177,7 +177,7 @@ fn pin_security(conn: Conn<'_>, state: &ConnectionState) {
 }
 
 /// Values that were lowered on the connection, or by the system's configuration, become the policy's again.
-fn enforce(conn: Conn<'_>, guard: &Guard) {
+pub fn enforce(conn: Conn<'_>, guard: &Guard) {
     let policy = guard.policy;
     let role = guard.role_on(conn);
     conn.set_options(policy.options_to_set(role == Role::Server));
