@@ -28,6 +28,7 @@ use crate::connection::open::Connection;
 use crate::error::{Error, Result, Status};
 use crate::handshake::connection_state::ConnectionState;
 use crate::handshake::open_connections::knows;
+use crate::handshake::resumption;
 use crate::host::Reference;
 use crate::libssl::Conn;
 
@@ -296,6 +297,7 @@ pub unsafe extern "C" fn hostlock_conn_free(conn: *mut hostlock_conn) {
         // SAFETY: the caller promises NULL or a live connection of any libssl.
         let Ok(view) = (unsafe { conn_of(conn) }) else { return };
         if !ConnectionState::of(view).is_some_and(|state| state.known().told_events.running) {
+            resumption::end(view);
             // SAFETY: it is of our libssl, and the caller gives up a reference to it.
             unsafe { openssl_sys::SSL_free(conn) }
         }
