@@ -71,7 +71,7 @@ impl Session<'_> {
     #[doc(alias = "SSL_SESSION_get_ticket_lifetime_hint")]
     pub fn ticket_end(self) -> Option<i64> {
         let life = call!(self, sys::SSL_SESSION_get_ticket_lifetime_hint);
-        (life > 0).then(|| i64::from(self.time()).saturating_add(i64::try_from(life).unwrap_or(i64::MAX)))
+        (life > 0).then(|| self.time().saturating_add(i64::try_from(life).unwrap_or(i64::MAX)))
     }
 
     /// Whether it may be offered once only: those of TLS 1.3 (RFC 8446 C.4).
