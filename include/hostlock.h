@@ -1233,8 +1233,9 @@ const char *hostlock_conn_alpn(const hostlock_conn *conn);
  * What the context is set up to be, as one JSON object: "role" ("client", "server", "either"), "policy", "certificates"
  * (those that hostlock loaded: "subject", "issuer", "names", "key", "chain" (how many CA certificates are sent along),
  * "not_before" and "not_after" in seconds since 1970, "days_left" (negative once it has expired), "sha256", "source"),
- * "names" (those of hostlock_server_add_name: "host", "certificates"), "alpn", "timeout_ms" and "warnings": in words, what peers will complain of, and what is careless. Ask it at each start,
- * and once a day. Free it with hostlock_string_free; NULL on failure.
+ * "names" (those of hostlock_server_add_name: "host", "certificates"), "staples" (those of hostlock_server_set_staple_file:
+ * "host", "certificate", "until" in seconds since 1970, "days_left", "source"), "alpn", "timeout_ms" and "warnings": in words,
+ * what peers will complain of, and what is careless. Ask it at each start, and once a day. Free it with hostlock_string_free; NULL on failure.
  */
 HOSTLOCK_MUST_USE
 char *hostlock_ctx_info(hostlock_ctx *ctx);
@@ -1396,6 +1397,26 @@ int hostlock_server_remove_name(hostlock_ctx *ctx,
 HOSTLOCK_MUST_USE
 int hostlock_server_set_unknown_name(hostlock_ctx *ctx,
                                      const char *mode);
+
+/**
+ * Staples the OCSP response in the file path (DER, RFC 6960) to the certificate that it is about: one of those that were
+ * added for host, or with NULL one of hostlock_ctx_add_cert_file. Clients that ask get it (status_request, RFC 6066
+ * section 8), and certificates that demand it (RFC 7633, "must staple") can be served. A certificate has one response; another
+ * takes its place. With a path of NULL nothing is stapled to the certificates of host any more.
+ *
+ * It is held against the certificate and its issuer, which must be in the chain that was loaded, also where that is a root:
+ * HOSTLOCK_E_REVOCATION_INVALID (damaged, of another certificate, not signed by who may), _REVOCATION_STALE (out of date),
+ * _REVOKED, _REVOCATION_UNKNOWN, _MISSING_INTERMEDIATE (no issuer). Others: HOSTLOCK_E_ARG (no such host), and those of files.
+ *
+ * hostlock fetches no responses: have a timer do it ("openssl ocsp -respout"), move the new one to its name, and call
+ * hostlock_ctx_reload, which reads it again, all or nothing with everything else. One that has run out is sent no more, and
+ * hostlock_ctx_info warns. The call comes at any time; it changes nothing where it fails, and poisons nothing. A status
+ * callback of the program's own (SSL_CTX_set_tlsext_status_cb) displaces it.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_set_staple_file(hostlock_ctx *ctx,
+                                    const char *host,
+                                    const char *path);
 
 /**
  * The name that the client of a server asked for, as it stands in its hello (what is not printable ASCII is escaped): its word,

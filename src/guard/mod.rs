@@ -25,6 +25,7 @@ use crate::chain::pins::Pin;
 use crate::chain::waivers::{Waiver, Waivers};
 use crate::credential::Credential;
 use crate::credential::names::Names;
+use crate::credential::staple::Staple;
 use crate::error::{Error, Result, Status};
 use crate::guard::kept_sessions::KeptSessions;
 use crate::guard::key_log::KeyLog;
@@ -147,6 +148,8 @@ pub struct Settings {
     pub own: Vec<Arc<Credential>>,
     /// Whether a reload has changed them: the context itself still holds those of before.
     pub own_is_fresh: bool,
+    /// The OCSP answers that a server staples.
+    pub staples: Arc<[Arc<Staple>]>,
     /// The names of a server that have certificates of their own.
     pub names: Arc<Names>,
     /// Whether a server refuses clients that ask for other names.
@@ -268,6 +271,7 @@ impl Guard {
                 verify_checks: Vec::new(),
                 own: Vec::new(),
                 own_is_fresh: false,
+                staples: Arc::new([]),
                 names: Arc::default(),
                 refuses_unknown_names: false,
                 alpn: Arc::new([]),

@@ -29,6 +29,9 @@ pub fn install(ctx: Ctx<'_>, guard: &Guard) -> Result<()> {
         if regime == Regime::Own && !id_context::install(ctx, guard) {
             return Err(Error::new(Status::EInternal, "OpenSSL does not take the context's session id context"));
         }
+        if regime == Regime::Own {
+            ocsp_status::install_on_server(ctx);
+        }
         return Ok(());
     }
     client_hello::install(ctx)?;

@@ -39,5 +39,6 @@ pub mod server_names;
 pub mod session;
 pub(crate) mod session_end;
 pub mod set_host;
+pub mod stapling;
 pub mod start;
 pub mod tripwire;

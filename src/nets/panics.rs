@@ -155,6 +155,23 @@ fn a_panic_while_a_server_judges_its_client_refuses() {
 }
 
 #[test]
+fn a_panic_where_a_server_is_asked_what_it_staples_ends_the_handshake() {
+    let world = World::new();
+    for version in VERSIONS {
+        let (client, server) = (world.plain_client(version), world.guarded_server());
+        let pair = || {
+            let pair = Pair::new(&client, &server);
+            // SAFETY: the connection is live and this thread's alone.
+            unsafe { ffi::SSL_set_tlsext_status_type(pair.client.as_ptr(), ffi::TLSEXT_STATUSTYPE_ocsp) };
+            pair
+        };
+        assert_passes(&pair().run(), &["stapling"]);
+        let (outcome, panics) = panicking(&["stapling"], 0, || pair().run());
+        assert!(panics > 0 && !outcome.complete && outcome.passed == 0, "{version:?}: {outcome:?}");
+    }
+}
+
+#[test]
 fn a_panic_where_a_server_chooses_by_the_hello_ends_the_handshake() {
     let world = World::new();
     for version in VERSIONS {

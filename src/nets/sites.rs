@@ -22,6 +22,7 @@ const PANICKING: &[&str] = &[
     "security",
     "security asks the program",
     "server names",
+    "stapling",
     "store lookup",
     "transport read",
     "transport write",
