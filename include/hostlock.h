@@ -68,7 +68,27 @@
  * HOSTLOCK_E_POISONED until a later call of the same family succeeds: a private CA that failed to load must not leave
  * the public roots trusted.
  *
- * Threads. A context may be shared by threads once it is set up; a connection belongs to one thread at a time.
+ * Threads. A context is shared: threads make and use connections of it while others call hostlock's functions on it, setters
+ * and hostlock_ctx_reload included. What a setter says holds for each handshake that begins after it has returned; one that
+ * is under way may still use what was before. OpenSSL's own SSL_CTX_set_* functions have no lock: call them before the first
+ * connection. A connection is for one thread at a time, reading and writing included. The last error is each thread's own;
+ * what hostlock_error_dup gives may be read by all. Callbacks run in the thread that uses the connection.
+ *
+ * Frozen. What OpenSSL keeps without a lock cannot be changed once a connection of the context was made. These then answer
+ * HOSTLOCK_E_FROZEN, and nothing has changed, nor is the context poisoned: hostlock_ctx_add_cert_file and _mem,
+ * hostlock_ctx_set_alpn, hostlock_server_set_client_auth, hostlock_insecure_keylog_file, and the first of
+ * hostlock_server_add_name (_mem) and hostlock_server_set_unknown_name. Certificates are renewed by hostlock_ctx_reload.
+ *
+ * Fork. A context that was made before may be used by parent and child, each on its own from then on: a setter or a reload in
+ * one changes nothing in the other. A connection goes on in one of the two; the other frees it, by which nothing is sent.
+ *
+ * Ownership. Who gets a handle frees it once: hostlock_ctx_free, hostlock_conn_free, hostlock_error_free, hostlock_report_free.
+ * A context that is freed lives on for its connections. Buffers and texts that are handed over are copied, and may be gone
+ * when the call returns; descriptors stay the caller's, except those that hostlock_connect and hostlock_starttls open.
+ *
+ * Reuse. A connection is made once. After a failure every call that moves bytes gives that error again: free it, and make
+ * another from the same context, which knows the sessions of those before. Old code's SSL_clear makes a connection new, and
+ * the host that was named stays.
  *
  * This file is generated from src/ffi; do not edit it.
  */

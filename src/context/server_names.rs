@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::context::staples;
 use crate::credential::names::{self, Names};
+use crate::credential::staple;
 use crate::credential::{Credential, Input};
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
@@ -49,7 +49,7 @@ fn replace(guard: &Guard, change: impl FnOnce(&Names) -> Result<Names>) -> Resul
     let next = Arc::new(change(&current)?);
     guard.update(|settings| {
         settings.names = next;
-        staples::forget_others(settings);
+        settings.staples = staple::of_shown(&settings.staples, &settings.own, &settings.names);
     });
     Ok(())
 }

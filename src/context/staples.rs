@@ -5,12 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::context::server_names::check_server;
-use crate::credential::names::{self, Names};
-use crate::credential::staple::Staple;
 use crate::credential::Credential;
+use crate::credential::names::{self, Names};
+use crate::credential::staple::{self, Staple};
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
-use crate::guard::Settings;
 use crate::revocation::crls::Crls;
 
 /// Staples what is in the file at `path` to the certificate that it is about, of those of `host` or of the server's own; with
@@ -23,7 +22,7 @@ pub fn set(guard: &Guard, host: Option<&[u8]>, path: Option<&Path>) -> Result<()
         let settings = guard.settings();
         (settings.own.clone(), settings.names.clone(), settings.staples.clone(), settings.revocation.crls.clone())
     };
-    let shown = shown_for(host.as_deref(), &own, &names).ok_or_else(|| {
+    let shown = staple::shown_for(host.as_deref(), &own, &names).ok_or_else(|| {
         let host = host.as_deref().unwrap_or_default();
         Error::new(Status::EArg, format!("this server has no certificate that was added for \"{host}\""))
             .with_hint("hostlock_ctx_info lists the names; hostlock_server_add_name adds one")
@@ -38,27 +37,11 @@ pub fn set(guard: &Guard, host: Option<&[u8]>, path: Option<&Path>) -> Result<()
     Ok(())
 }
 
-/// Forgets those of certificates that are shown no more.
-pub fn forget_others(settings: &mut Settings) {
-    let kept = settings.staples.iter().filter(|staple| {
-        let shown = shown_for(staple.host.as_deref(), &settings.own, &settings.names);
-        shown.is_some_and(|shown| shown.iter().any(|credential| credential.shown.leaf == staple.leaf))
-    });
-    settings.staples = kept.cloned().collect();
-}
-
 /// Reads all of them again, for the certificates `own` and `names`.
 pub fn read_again(staples: &[Arc<Staple>], own: &[Arc<Credential>], names: &Names, crls: &Crls) -> Result<Arc<[Arc<Staple>]>> {
-    let again = |staple: &Arc<Staple>| {
-        let shown = shown_for(staple.host.as_deref(), own, names).unwrap_or_default();
-        staple.read_again(shown, crls).map(Arc::new)
+    let again = |one: &Arc<Staple>| {
+        let shown = staple::shown_for(one.host.as_deref(), own, names).unwrap_or_default();
+        one.read_again(shown, crls).map(Arc::new)
     };
     staples.iter().map(again).collect()
-}
-
-fn shown_for<'a>(host: Option<&str>, own: &'a [Arc<Credential>], names: &'a Names) -> Option<&'a [Arc<Credential>]> {
-    match host {
-        None => Some(own),
-        Some(host) => names.of(host),
-    }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use openssl::x509::{X509, X509Ref};
 
 use crate::credential::Credential;
+use crate::credential::names::Names;
 use crate::error::{Error, Result, Status};
 use crate::json::Object;
 use crate::libssl::certificate_words::subject_of;
@@ -91,6 +92,23 @@ impl Staple {
         object.text("source", &format!("{:?}", self.path));
         object.finish()
     }
+}
+
+/// The certificates that are shown for `host`, of a server's own and those of its names.
+pub fn shown_for<'a>(host: Option<&str>, own: &'a [Arc<Credential>], names: &'a Names) -> Option<&'a [Arc<Credential>]> {
+    match host {
+        None => Some(own),
+        Some(host) => names.of(host),
+    }
+}
+
+/// Those of `staples` whose certificates are shown.
+pub fn of_shown(staples: &[Arc<Staple>], own: &[Arc<Credential>], names: &Names) -> Arc<[Arc<Staple>]> {
+    let is_shown = |staple: &&Arc<Staple>| {
+        let shown = shown_for(staple.host.as_deref(), own, names);
+        shown.is_some_and(|shown| shown.iter().any(|credential| credential.shown.leaf == staple.leaf))
+    };
+    staples.iter().filter(is_shown).cloned().collect()
 }
 
 /// Who issued the certificate: the next of the chain that is shown, or a root that came with it.
