@@ -311,6 +311,53 @@ static void taken_back(void)
     hostlock_ctx_free(server), hostlock_ctx_free(client);
 }
 
+static int of_program;
+
+static void programs(const SSL *ssl, int place, int value)
+{
+    (void)ssl, (void)value;
+    of_program += place == SSL_CB_HANDSHAKE_DONE;
+}
+
+/* A context that the program made, and its own calls; with an info callback of its own before ours, after it, or without. */
+static void of_old_code(void)
+{
+    struct manner manner = {.identity = identity(RIGHT), .version = TLS1_3_VERSION}, impostor = {.identity = identity(IMPOSTOR)};
+    struct server *peer = server_new(&manner), *other = server_new(&impostor);
+    for (int own = 0; own < 3; own++) {
+        SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+        X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), trusted_ca());
+        if (own == 1)
+            SSL_CTX_set_info_callback(ctx, programs);
+        need(hostlock_harden(ctx, NULL, NULL) == 0 && hostlock_ctx_set_on_event(ctx, hear, &of_client) == 0, "hostlock_harden");
+        if (own == 2)
+            SSL_CTX_set_info_callback(ctx, programs);
+        SSL *ssl = SSL_new(ctx);
+        struct outcome outcome;
+        of_program = 0;
+        forget(&of_client);
+        need(SSL_set1_host(ssl, RIGHT_HOST) == 1, "SSL_set1_host");
+        converse(ssl, peer, &outcome);
+        need(outcome.got == 4, "a conversation");
+        HEARD(of_client, own == 0 ? "old code" : "old code with an info callback of its own",
+              "started: with right.example", "done: TLSv1.3 *", "ticket: received", "ticket: received",
+              "alert: sent warning close_notify");
+        claim(of_program == (own > 0), "which is called too");
+        SSL_free(ssl);
+        ssl = SSL_new(ctx);
+        forget(&of_client);
+        need(SSL_set1_host(ssl, RIGHT_HOST) == 1, "SSL_set1_host");
+        converse(ssl, other, &outcome);
+        if (own < 2)
+            HEARD(of_client, "an impostor is refused", "started: with right.example", "alert: sent fatal *", "refused: *");
+        else
+            HEARD(of_client, "an impostor is refused", "started: with right.example", "refused: *", "alert: sent fatal *");
+        SSL_free(ssl);
+        SSL_CTX_free(ctx);
+    }
+    server_free(peer), server_free(other);
+}
+
 static atomic_int count[2];
 
 static void counts(hostlock_conn *conn, const char *kind, const char *text, void *argument)
@@ -359,6 +406,7 @@ int main(void)
     of_the_network();
     from_inside();
     taken_back();
+    of_old_code();
     of_threads();
     forget_identities();
     return finish();

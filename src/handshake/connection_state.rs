@@ -54,6 +54,8 @@ pub struct Told {
     pub ended: bool,
     /// Of a refusal.
     pub refused: bool,
+    /// Whether libssl reports the end of the call under way to an info callback of the program's.
+    pub unseen: bool,
     /// Whether the program's function runs now.
     pub running: bool,
 }

@@ -43,8 +43,7 @@ pub fn heard(report: Report<'_>) {
     let Some((state, listener)) = listener_of(conn) else { return };
     crate::nets::here!("event");
     if place & sys::SSL_CB_HANDSHAKE_START != 0 && conn.is_in_before() {
-        state.known().told_events = Told { begun: true, ..Told::default() };
-        tell(conn, state, listener, c"started", &whom_with(conn, state));
+        started(conn, state, listener, false);
     }
     if let sys::SSL_CB_READ_ALERT | sys::SSL_CB_WRITE_ALERT = place {
         tell(conn, state, listener, c"alert", &words_of_alert(conn, place, value));
@@ -55,6 +54,29 @@ pub fn heard(report: Report<'_>) {
     let returns = matches!(place, sys::SSL_CB_CONNECT_EXIT | sys::SSL_CB_ACCEPT_EXIT);
     if returns || place & sys::SSL_CB_HANDSHAKE_DONE != 0 {
         end(conn, state, listener, returns && value <= 0);
+    }
+}
+
+/// A handshake begins whose start libssl has reported to an info callback of the program's, in place of ours.
+pub fn begun_unseen(conn: Conn<'_>) {
+    if !in_use() {
+        return;
+    }
+    let Some((state, listener)) = listener_of(conn) else { return };
+    let told = state.known().told_events;
+    if !told.begun || told.ended {
+        started(conn, state, listener, true);
+    }
+}
+
+/// A peer's certificate is refused: told at once where libssl will not report to us how the call ends.
+pub fn refused(conn: Conn<'_>) {
+    if !in_use() {
+        return;
+    }
+    let Some((state, listener)) = listener_of(conn) else { return };
+    if state.known().told_events.unseen {
+        end(conn, state, listener, true);
     }
 }
 
@@ -80,6 +102,11 @@ fn listener_of(conn: Conn<'_>) -> Option<(&ConnectionState, Listener)> {
     let guard = known.as_deref().or_else(|| Guard::of_conn(conn))?;
     let listener = guard.settings().listener?;
     Some((state, listener))
+}
+
+fn started(conn: Conn<'_>, state: &ConnectionState, listener: Listener, unseen: bool) {
+    state.known().told_events = Told { begun: true, unseen, ..Told::default() };
+    tell(conn, state, listener, c"started", &whom_with(conn, state));
 }
 
 /// How the handshake ended, if it has, once; and a refusal that comes after its end.
