@@ -16,7 +16,12 @@ use crate::libssl::queue::Quiet;
 pub fn update(conn: Conn<'_>) -> Result<Progress> {
     let mut drive = Drive::new(conn, Phase::Write, Patience::Transport)?;
     if exchange::owes_key_update(conn) {
-        return drive.handshake();
+        let is_ours = conn.asks_for_new_keys();
+        match drive.handshake()? {
+            // What was under way was another question of this side's.
+            Progress::Done(_) if !is_ours => {}
+            progress => return Ok(progress),
+        }
     }
     let state = |what: &str| Err(Error::new(Status::EState, what));
     if Agreed::of(conn).is_none() {

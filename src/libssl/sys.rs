@@ -189,6 +189,7 @@ unsafe extern "C" {
     pub fn SSL_set0_CA_list(ssl: *mut SSL, names: *mut stack_st_X509_NAME);
     pub fn SSL_verify_client_post_handshake(ssl: *mut SSL) -> c_int;
     pub fn SSL_key_update(ssl: *mut SSL, updatetype: c_int) -> c_int;
+    pub fn SSL_get_key_update_type(ssl: *const SSL) -> c_int;
     pub fn BIO_number_read(bio: *mut BIO) -> u64;
     pub fn BIO_number_written(bio: *mut BIO) -> u64;
     pub fn SSL_use_cert_and_key(
