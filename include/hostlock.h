@@ -237,7 +237,7 @@ int hostlock_ctx_set_on_interrupt(hostlock_ctx *ctx,
  * they use connections of the context. It may ask for facts (hostlock_conn_info, _error, _sni, _fd, _verified_host, ...) and do
  * what it likes with other connections. On conn itself no byte can be moved meanwhile: hostlock_read and the like answer
  * HOSTLOCK_E_STATE, hostlock_conn_free does nothing, and OpenSSL's own functions must not be called. It must return: no
- * longjmp, no C++ exception. It changes no verdict.
+ * longjmp, no C++ exception. It changes no verdict. After it was taken back, a call that another thread had begun may still run.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_set_on_event(hostlock_ctx *ctx,

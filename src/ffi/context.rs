@@ -154,7 +154,7 @@ pub type hostlock_on_event = Option<
 /// they use connections of the context. It may ask for facts (hostlock_conn_info, _error, _sni, _fd, _verified_host, ...) and do
 /// what it likes with other connections. On `conn` itself no byte can be moved meanwhile: hostlock_read and the like answer
 /// HOSTLOCK_E_STATE, hostlock_conn_free does nothing, and OpenSSL's own functions must not be called. It must return: no
-/// longjmp, no C++ exception. It changes no verdict.
+/// longjmp, no C++ exception. It changes no verdict. After it was taken back, a call that another thread had begun may still run.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `function` is NULL, or may be called with `argument` from any thread that uses
