@@ -68,15 +68,27 @@
  * HOSTLOCK_E_POISONED until a later call of the same family succeeds: a private CA that failed to load must not leave
  * the public roots trusted.
  *
- * Threads. A context may be shared by threads once it is set up; a connection belongs to one thread at a time. While
- * connections are made and used, any thread may call hostlock_ctx_reload, hostlock_ctx_trust_*, hostlock_ctx_add_crl_*,
- * hostlock_ctx_set_timeout, hostlock_server_add_name and _remove_name, hostlock_server_set_client_names, and all that only
- * asks: each connection uses what was there when its handshake began. What OpenSSL keeps without a lock is frozen by the
- * first connection: setters of such things (certificates, protocols, the client mode, ticket keys, the life of sessions)
- * answer HOSTLOCK_E_FROZEN from then on, and change nothing. OpenSSL's own SSL_CTX_* setters do not tell: call them before.
+ * Threads. A context is shared: threads make and use connections of it while others call hostlock's functions on it, setters
+ * and hostlock_ctx_reload included. What a setter says holds for each handshake that begins after it has returned; one that
+ * is under way may still use what was before. OpenSSL's own SSL_CTX_set_* functions have no lock: call them before the first
+ * connection. A connection is for one thread at a time, reading and writing included. The last error is each thread's own;
+ * what hostlock_error_dup gives may be read by all. Callbacks run in the thread that uses the connection.
  *
- * Fork. A context that is set up before fork(2) serves in parent and children, and servers in all of them open each other's
- * session tickets. A connection is used by one of the processes. A reload is for the process that calls it.
+ * Frozen. What OpenSSL keeps without a lock cannot be changed once a connection of the context was made. These then answer
+ * HOSTLOCK_E_FROZEN, and nothing has changed, nor is the context poisoned: hostlock_ctx_add_cert_file and _mem,
+ * hostlock_ctx_set_alpn, hostlock_server_set_client_auth, hostlock_insecure_keylog_file, and the first of
+ * hostlock_server_add_name (_mem) and hostlock_server_set_unknown_name. Certificates are renewed by hostlock_ctx_reload.
+ *
+ * Fork. A context that was made before may be used by parent and child, each on its own from then on: a setter or a reload in
+ * one changes nothing in the other. A connection goes on in one of the two; the other frees it, by which nothing is sent.
+ *
+ * Ownership. Who gets a handle frees it once: hostlock_ctx_free, hostlock_conn_free, hostlock_error_free, hostlock_report_free.
+ * A context that is freed lives on for its connections. Buffers and texts that are handed over are copied, and may be gone
+ * when the call returns; descriptors stay the caller's, except those that hostlock_connect and hostlock_starttls open.
+ *
+ * Reuse. A connection is made once. After a failure every call that moves bytes gives that error again: free it, and make
+ * another from the same context, which knows the sessions of those before. Old code's SSL_clear makes a connection new, and
+ * the host that was named stays.
  *
  * This file is generated from src/ffi; do not edit it.
  */
@@ -147,6 +159,11 @@ extern "C" {
 typedef int (*hostlock_on_interrupt)(void *argument);
 
 /**
+ * What hostlock_ctx_set_on_event has called.
+ */
+typedef void (*hostlock_on_event)(hostlock_conn *conn, const char *kind, const char *text, void *argument);
+
+/**
  * A context for clients: TLS 1.2 and 1.3, strong suites, the system's roots, and every certificate checked against the
  * host inside the handshake. Free it with hostlock_ctx_free or SSL_CTX_free.
  */
@@ -204,6 +221,28 @@ HOSTLOCK_MUST_USE
 int hostlock_ctx_set_on_interrupt(hostlock_ctx *ctx,
                                   hostlock_on_interrupt function,
                                   void *argument);
+
+/**
+ * Has function called with argument when something happens on one of this context's connections; NULL: no more. kind
+ * says what, and text says it in words for a log. Both live for the call. A later version may tell of further kinds.
+ *
+ * "started": a handshake begins. "done": it is complete, and what had to be verified is. "refused": hostlock refuses; text
+ * is the message of hostlock_conn_error. "failed": libssl, the peer, the network or the time ended it. "alert": one was sent,
+ * or received; the text begins with that word, says whether it is fatal, and names it ("received fatal unknown_ca: ..."). The
+ * peer's goodbye is one, too (close_notify). "ticket": a session ticket was sent or received. "key-update": new keys of TLS
+ * 1.3 were sent or received (RFC 8446 4.6.3). Every "started" is followed by one of "done", "refused" and "failed", unless the
+ * connection is freed before; a certificate that a server asks for later can be "refused" after "done".
+ *
+ * It is called in the thread that uses the connection, inside of the call that did so: several threads call it at once where
+ * they use connections of the context. It may ask for facts (hostlock_conn_info, _error, _sni, _fd, _verified_host, ...) and do
+ * what it likes with other connections. On conn itself no byte can be moved meanwhile: hostlock_read and the like answer
+ * HOSTLOCK_E_STATE, hostlock_conn_free does nothing, and OpenSSL's own functions must not be called. It must return: no
+ * longjmp, no C++ exception. It changes no verdict. After it was taken back, a call that another thread had begun may still run.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_set_on_event(hostlock_ctx *ctx,
+                              hostlock_on_event function,
+                              void *argument);
 
 /**
  * Reads again everything that the context has from files: its own certificates and keys (hostlock_ctx_add_cert_file), those
@@ -344,9 +383,23 @@ size_t hostlock_pending(const hostlock_conn *conn);
 int hostlock_shutdown(hostlock_conn *conn);
 
 /**
+ * Makes new keys for both directions (RFC 8446 4.6.3): 0 once the peer has been told, else HOSTLOCK_WANT_WRITE or
+ * HOSTLOCK_WANT_READ, after which the same call goes on, or a negative status. What is written from then on is under the new
+ * keys; what the peer sends, as soon as it has answered, which a later hostlock_read meets. It is for connections that carry
+ * very much (RFC 8446 5.5: some 24 million full records under AES-GCM), and for those whose secrets may have been seen. A peer
+ * may take many in a row, with no data between them, for a flood.
+ *
+ * HOSTLOCK_E_UNSUPPORTED: TLS 1.2. HOSTLOCK_E_STATE: before the handshake is complete, or a write is unfinished.
+ * HOSTLOCK_E_CLOSED: after hostlock_shutdown.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_key_update(hostlock_conn *conn);
+
+/**
  * Frees a connection, like SSL_free, and closes its descriptor where hostlock_connect opened it. Sends nothing: so a
  * forked child may free what its parent goes on using. Call hostlock_shutdown before, where the peer shall know that
- * the data is complete. NULL is fine; an SSL of another copy of libssl is left as it is.
+ * the data is complete. NULL is fine; an SSL of another copy of libssl is left as it is, and so is one of which
+ * hostlock_ctx_set_on_event's function is told just now.
  */
 void hostlock_conn_free(hostlock_conn *conn);
 
@@ -384,7 +437,7 @@ char *hostlock_conn_peer_chain(const hostlock_conn *conn);
 /**
  * What was agreed, as one JSON object: "version", "cipher", "group", "verified_host", "session_reused",
  * "alpn", "policy", "insecure" (the checks that the program gave up, by the names of hostlock_ctx_insecure_name),
- * "peer" (its address), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since 1970). What
+ * "peer" (its address), "bytes_received" and "bytes_sent" (from and to the network, the handshake's included), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since 1970). What
  * is not known is null. NULL before the handshake is complete. Free it with hostlock_string_free.
  */
 HOSTLOCK_MUST_USE
@@ -1200,9 +1253,9 @@ const char *hostlock_conn_alpn(const hostlock_conn *conn);
  * What the context is set up to be, as one JSON object: "role" ("client", "server", "either"), "policy", "certificates"
  * (those that hostlock loaded: "subject", "issuer", "names", "key", "chain" (how many CA certificates are sent along),
  * "not_before" and "not_after" in seconds since 1970, "days_left" (negative once it has expired), "sha256", "source"),
- * "names" (those of hostlock_server_add_name: "host", "certificates"), "alpn", "ticket_keys" ("source", "keys": how many)
- * and "session_life" (seconds) where a server was told of them, "timeout_ms" and "warnings": in words, what peers will complain of, and what is careless. Ask it at each start,
- * and once a day. Free it with hostlock_string_free; NULL on failure.
+ * "names" (those of hostlock_server_add_name: "host", "certificates"), "staples" (those of hostlock_server_set_staple_file:
+ * "host", "certificate", "until" in seconds since 1970, "days_left", "source"), "alpn", "timeout_ms" and "warnings": in words,
+ * what peers will complain of, and what is careless. Ask it at each start, and once a day. Free it with hostlock_string_free; NULL on failure.
  */
 HOSTLOCK_MUST_USE
 char *hostlock_ctx_info(hostlock_ctx *ctx);
@@ -1399,6 +1452,26 @@ int hostlock_server_remove_name(hostlock_ctx *ctx,
 HOSTLOCK_MUST_USE
 int hostlock_server_set_unknown_name(hostlock_ctx *ctx,
                                      const char *mode);
+
+/**
+ * Staples the OCSP response in the file path (DER, RFC 6960) to the certificate that it is about: one of those that were
+ * added for host, or with NULL one of hostlock_ctx_add_cert_file. Clients that ask get it (status_request, RFC 6066
+ * section 8), and certificates that demand it (RFC 7633, "must staple") can be served. A certificate has one response; another
+ * takes its place. With a path of NULL nothing is stapled to the certificates of host any more.
+ *
+ * It is held against the certificate and its issuer, which must be in the chain that was loaded, also where that is a root:
+ * HOSTLOCK_E_REVOCATION_INVALID (damaged, of another certificate, not signed by who may), _REVOCATION_STALE (out of date),
+ * _REVOKED, _REVOCATION_UNKNOWN, _MISSING_INTERMEDIATE (no issuer). Others: HOSTLOCK_E_ARG (no such host), and those of files.
+ *
+ * hostlock fetches no responses: have a timer do it ("openssl ocsp -respout"), move the new one to its name, and call
+ * hostlock_ctx_reload, which reads it again, all or nothing with everything else. One that has run out is sent no more, and
+ * hostlock_ctx_info warns. The call comes at any time; it changes nothing where it fails, and poisons nothing. A status
+ * callback of the program's own (SSL_CTX_set_tlsext_status_cb) displaces it.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_set_staple_file(hostlock_ctx *ctx,
+                                    const char *host,
+                                    const char *path);
 
 /**
  * The name that the client of a server asked for, as it stands in its hello (what is not printable ASCII is escaped): its word,

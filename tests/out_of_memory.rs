@@ -137,7 +137,9 @@ fn fail_each(
                 assert!(failure.hint.contains("here"), "{failure:?}");
             }
             // OpenSSL says no more than that a library failed, or less, and so do we.
-            Err(failure) if failure.message.ends_with(": no reason given") => assert_eq!(failure.status, Status::EInternal),
+            Err(failure) if failure.message.ends_with(": no reason given") => {
+                assert_eq!(failure.status, Status::EInternal)
+            }
             Err(failure) if failure.message.ends_with(" lib)") => assert!(failure.hint.contains("here"), "{failure:?}"),
             // Nor whether there was no memory to check a signature or no signature to be had.
             Err(failure) if AMBIGUOUS.iter().any(|words| failure.message.contains(words)) => ambiguous += 1,

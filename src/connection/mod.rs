@@ -17,6 +17,7 @@ pub mod failure;
 pub mod gate;
 pub mod gather;
 pub mod head;
+pub mod key_update;
 pub mod late_certificate;
 pub mod lend;
 pub mod memory;

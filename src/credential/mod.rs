@@ -7,6 +7,7 @@ mod describe;
 mod key;
 pub mod names;
 mod read;
+pub mod staple;
 pub mod ticket_keys;
 
 use std::fmt;

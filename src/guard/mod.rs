@@ -27,6 +27,7 @@ use crate::chain::pins::Pin;
 use crate::chain::waivers::{Waiver, Waivers};
 use crate::credential::Credential;
 use crate::credential::names::Names;
+use crate::credential::staple::Staple;
 use crate::credential::ticket_keys::KeyFile;
 use crate::error::{Error, Result, Status};
 use crate::guard::kept_sessions::KeptSessions;
@@ -35,6 +36,7 @@ use crate::host::{MatchRules, Reference};
 use crate::libssl::Conn;
 use crate::libssl::callback;
 use crate::libssl::layout::CertVerify;
+use crate::libssl::listener::Listener;
 use crate::libssl::method;
 use crate::libssl::sys;
 use crate::os::interrupt::Interrupt;
@@ -125,6 +127,8 @@ pub struct Settings {
     pub key_log: Option<KeyLog>,
     /// What is to be done when a signal interrupts a wait; nothing, where the program has not said.
     pub interrupt: Option<Interrupt>,
+    /// Whom the program wants told of events on connections.
+    pub listener: Option<Listener>,
     /// The checks that the program gave up.
     pub waivers: Waivers,
     /// CRLs and how they are used.
@@ -147,6 +151,8 @@ pub struct Settings {
     pub own: Vec<Arc<Credential>>,
     /// Whether a reload has changed them: the context itself still holds those of before.
     pub own_is_fresh: bool,
+    /// The OCSP answers that a server staples.
+    pub staples: Arc<[Arc<Staple>]>,
     /// The names of a server that have certificates of their own.
     pub names: Arc<Names>,
     /// Whether a server refuses clients that ask for other names.
@@ -261,6 +267,7 @@ impl Guard {
                 timeout_ms: DEFAULT_TIMEOUT_MS,
                 key_log: None,
                 interrupt: None,
+                listener: None,
                 waivers: Waivers::default(),
                 revocation: Revocation::default(),
                 ocsp: ocsp::Mode::default(),
@@ -272,6 +279,7 @@ impl Guard {
                 verify_checks: Vec::new(),
                 own: Vec::new(),
                 own_is_fresh: false,
+                staples: Arc::new([]),
                 names: Arc::default(),
                 refuses_unknown_names: false,
                 ticket_keys: None,

@@ -45,6 +45,21 @@ pub struct GivenId {
     pub of_context: bool,
 }
 
+/// How far a listener has been told of the handshake under way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told {
+    /// That it began.
+    pub begun: bool,
+    /// How it ended.
+    pub ended: bool,
+    /// Of a refusal.
+    pub refused: bool,
+    /// Whether libssl reports the end of the call under way to an info callback of the program's.
+    pub unseen: bool,
+    /// Whether the program's function runs now.
+    pub running: bool,
+}
+
 /// The changeable part of a [`ConnectionState`].
 #[derive(Clone, Default)]
 pub struct Known {
@@ -82,6 +97,8 @@ pub struct Known {
     pub told: bool,
     /// Whether it knows of a refusal.
     pub told_of_refusal: bool,
+    /// What the program's listener has been told of the handshake.
+    pub told_events: Told,
     /// Whom the handshake is with, where an observer wants to know of its end.
     pub begun_with: Option<Peer>,
     /// Why libssl itself ended the handshake, where it was not for a verdict.
@@ -210,6 +227,7 @@ fn for_a_copy(original: &ConnectionState) -> ConnectionState {
     known.staple_judged = false;
     known.failure = None;
     (known.told, known.told_of_refusal, known.begun_with) = (false, false, None);
+    known.told_events = Told::default();
     (known.sent_alert, known.end_reported) = (None, false);
     (known.in_app_info, known.in_app_security) = (false, false);
     (known.ended, known.unfinished, known.resumption) = (None, None, None);

@@ -33,6 +33,9 @@ pub fn install(ctx: Ctx<'_>, guard: &Guard) -> Result<()> {
         if regime == Regime::Own && !tickets::install(ctx) {
             return Err(Error::new(Status::EInternal, "OpenSSL does not take the context's ticket callback"));
         }
+        if regime == Regime::Own {
+            ocsp_status::install_on_server(ctx);
+        }
         return Ok(());
     }
     client_hello::install(ctx)?;

@@ -13,10 +13,10 @@ use openssl_sys as ffi;
 use crate::chain::waivers::Waiver;
 use crate::chain::wishes::Wishes;
 use crate::error::{Error, Result, Status};
-use crate::guard::Guard;
+use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::hooks::{STAPLE, Staple};
-use crate::handshake::{outcome, session, session_end};
+use crate::handshake::{outcome, session, session_end, stapling};
 use crate::libssl::callback::{self, Callback};
 use crate::libssl::verification::crls_named;
 use crate::libssl::{Conn, Ctx, queue, sys};
@@ -29,6 +29,11 @@ use crate::role::Role;
 pub fn install(ctx: Ctx<'_>) {
     ctx.set_status_callback(STAPLE);
     request(ctx, Mode::default());
+}
+
+/// The same on a server's, which is asked what it staples.
+pub fn install_on_server(ctx: Ctx<'_>) {
+    ctx.set_status_callback(STAPLE);
 }
 
 /// Whether new connections of the context ask for an answer.
@@ -68,6 +73,12 @@ impl Callback for Staple {
     const CLOSED: callback::Status = callback::Status::Refuse;
 
     fn answer(conn: Conn<'_>) -> callback::Status {
+        if let (true, Some(guard)) = (conn.is_server(), Guard::of_conn(conn))
+            && guard.role == Role::Server
+            && guard.regime() == Regime::Own
+        {
+            return stapling::give(conn, guard);
+        }
         match decide(conn) {
             Ok(Some(application)) => callback::Status::Ask(application),
             Ok(None) if conn.is_server() => callback::Status::Nothing,

@@ -182,6 +182,12 @@ impl BioSlot {
         Some(Bio(bio, PhantomData))
     }
 
+    /// How many bytes the one there has brought and taken. Not while another thread takes it out.
+    pub fn bytes_moved(&self) -> (u64, u64) {
+        // SAFETY: NULL, or a BIO of which the slot owns a reference.
+        unsafe { bytes_of(self.0.load(Ordering::Relaxed)) }
+    }
+
     /// Puts `bio` there.
     pub fn set<W>(&self, bio: Bio<W>) {
         self.put(bio.into_raw());
@@ -200,6 +206,18 @@ impl Drop for BioSlot {
     fn drop(&mut self) {
         self.put(ptr::null_mut());
     }
+}
+
+/// How many bytes `bio` has brought and taken.
+///
+/// # Safety
+/// `bio` is NULL or live.
+pub(super) unsafe fn bytes_of(bio: *mut ffi::BIO) -> (u64, u64) {
+    if bio.is_null() {
+        return (0, 0);
+    }
+    // SAFETY: the caller promises the BIO.
+    unsafe { (sys::BIO_number_read(bio), sys::BIO_number_written(bio)) }
 }
 
 /// The bits with which a BIO says "try again".

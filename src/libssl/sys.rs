@@ -76,10 +76,12 @@ pub struct Param {
     pub answered: usize,
 }
 
+pub const SSL_CB_LOOP: c_int = 0x01;
 pub const SSL_CB_HANDSHAKE_START: c_int = 0x10;
 pub const SSL_CB_HANDSHAKE_DONE: c_int = 0x20;
 pub const SSL_CB_CONNECT_EXIT: c_int = 0x1002;
 pub const SSL_CB_ACCEPT_EXIT: c_int = 0x2002;
+pub const SSL_CB_READ_ALERT: c_int = 0x4004;
 pub const SSL_CB_WRITE_ALERT: c_int = 0x4008;
 
 pub const SSL_CTRL_GET_TLSEXT_STATUS_REQ_CB: c_int = 128;
@@ -207,6 +209,10 @@ unsafe extern "C" {
     pub fn SSL_CTX_set0_CA_list(ctx: *mut SSL_CTX, names: *mut stack_st_X509_NAME);
     pub fn SSL_set0_CA_list(ssl: *mut SSL, names: *mut stack_st_X509_NAME);
     pub fn SSL_verify_client_post_handshake(ssl: *mut SSL) -> c_int;
+    pub fn SSL_key_update(ssl: *mut SSL, updatetype: c_int) -> c_int;
+    pub fn SSL_get_key_update_type(ssl: *const SSL) -> c_int;
+    pub fn BIO_number_read(bio: *mut BIO) -> u64;
+    pub fn BIO_number_written(bio: *mut BIO) -> u64;
     pub fn SSL_use_cert_and_key(
         ssl: *mut SSL,
         certificate: *mut X509,
