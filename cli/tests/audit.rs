@@ -123,8 +123,18 @@ fn a_good_server_ends_with_0_and_is_shown_with_its_chain() {
 fn json_has_its_documented_keys_for_good_servers_and_for_bad() {
     let world = World::new();
     let keys = |json: &Value| json.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    let wanted =
-        ["agreed", "agreed_without_verification", "careless", "chain", "error", "host", "policy", "port", "starttls", "verified"];
+    let wanted = [
+        "agreed",
+        "agreed_without_verification",
+        "careless",
+        "chain",
+        "error",
+        "host",
+        "policy",
+        "port",
+        "starttls",
+        "verified",
+    ];
     let json = world.ask(good(), &["--json"]).json();
     assert_eq!(keys(&json), wanted);
     assert_eq!((&json["verified"], &json["error"]), (&Value::Bool(true), &Value::Null));
@@ -306,7 +316,12 @@ fn a_server_that_begins_tls_later_is_audited_by_starttls() {
         let port = mail_server(identity, offers, answer);
         let ran = world.audit(&format!("localhost:{port}"), &["--starttls", "smtp"]);
         assert_eq!(ran.code, code, "{wanted}: {} {}", ran.stdout, ran.stderr);
-        assert!(format!("{}{}", ran.stdout, ran.stderr).contains(wanted), "{wanted:?} in\n{}{}", ran.stdout, ran.stderr);
+        assert!(
+            format!("{}{}", ran.stdout, ran.stderr).contains(wanted),
+            "{wanted:?} in\n{}{}",
+            ran.stdout,
+            ran.stderr
+        );
     }
     let port = mail_server(&right, offers, go_on);
     let json = world.audit(&format!("localhost:{port}"), &["--starttls", "smtp", "--json"]).json();
