@@ -106,10 +106,11 @@ def main(ca_file, *targets):
     context, failed = check(lib.hostlock_client_new(None)), False
     check(lib.hostlock_ctx_trust_file(context, ca_file.encode()))
     for target, page in run((it, fetch(context, it.rpartition(":")[0], int(it.rpartition(":")[2]))) for it in targets):
-        if failed_now := isinstance(page, OSError):
-            page = f"{target}: {page}\n".encode()
-        (sys.stderr if failed_now else sys.stdout).buffer.write(page)
-        failed |= failed_now
+        if isinstance(page, OSError):
+            failed = True
+            print(f"{target}: {page}", file=sys.stderr)
+        else:
+            sys.stdout.buffer.write(page)
     lib.hostlock_ctx_free(context)
     return failed
 

@@ -171,8 +171,8 @@ class Examples(unittest.TestCase):
         # One that says nothing comes first, and holds up none of the others.
         with socket.create_server(("127.0.0.1", 0)) as silent, right as port, impostor as other:
             silent.listen()
-            targets = [("localhost", silent.getsockname()[1]), ("localhost", other), *[("localhost", port)] * 5]
-            targets = list(dict.fromkeys(targets)) + [("127.0.0.1", port)]
+            silent_port = silent.getsockname()[1]
+            targets = [("localhost", silent_port), ("localhost", other), ("localhost", port), ("127.0.0.1", port)]
 
             def hang_up() -> None:
                 with silent.accept()[0] as connection:

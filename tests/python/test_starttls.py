@@ -119,14 +119,14 @@ class Starttls(unittest.TestCase):
                 self.assertTrue(room.raw.startswith(answer), room.raw[:100])
                 lib.hostlock_conn_free(connection)
         lib.hostlock_ctx_free(ctx)
-        for host, code in (("localhost", 0), ("127.0.0.1", 1)):
-            with self.subTest("the audit", protocol=protocol, host=host):
-                audit = [command(), "audit", "--starttls", protocol, f"{host}:{port}", "--ca", self.authority.certificate]
-                done = subprocess.run(audit, capture_output=True, text=True, timeout=LONG_ENOUGH, check=False)
+        for name, code in (("localhost", 0), ("127.0.0.1", 1)):
+            with self.subTest("the audit", protocol=protocol, host=name):
+                target = f"{name}:{port}"
+                done = run([command(), "audit", "--starttls", protocol, target, "--ca", self.authority.certificate])
                 self.assertEqual(done.returncode, code, done.stdout + done.stderr)
-                self.assertIn(f"{host}:{port} by STARTTLS of {protocol}, judged by", done.stdout)
-                answer = "accepts" if code == 0 else "would have let it through"
-                self.assertRegex(done.stdout, rf"the chain, and no host +{answer}\n")
+                self.assertIn(f"{target} by STARTTLS of {protocol}, judged by", done.stdout)
+                verdict = "accepts" if code == 0 else "would have let it through"
+                self.assertRegex(done.stdout, rf"the chain, and no host +{verdict}\n")
 
     def need(self, *names: str) -> str:
         found = find(*names)
@@ -156,14 +156,14 @@ class Starttls(unittest.TestCase):
         client = example("mail_client")
         text = "Subject: dots\n\n.\n..two\nthe last line has no end"
         for server, status in (("localhost", 0), ("127.0.0.1", 1)):
-            command = [client, server, str(port), "me@localhost", "you@localhost", self.authority.certificate]
-            done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=LONG_ENOUGH, check=False)
+            words = [str(client), server, str(port), "me@localhost", "you@localhost", str(self.authority.certificate)]
+            done = subprocess.run(words, input=text, capture_output=True, text=True, timeout=LONG_ENOUGH, check=False)
             self.assertEqual(done.returncode, status, done.stderr)
         self.assertIn("127.0.0.1", done.stderr)
         bodies = list(spool.glob("input/*-D")) + list(spool.glob("input/*/*-D"))
         self.assertEqual(len(bodies), 1)
         self.assertEqual(bodies[0].read_text().split("\n", 1)[1], ".\n..two\nthe last line has no end\n")
-        refused = run([client, "localhost", str(port), "me@localhost>\r\nQUIT", "you@localhost", self.authority.certificate])
+        refused = run([client, "localhost", str(port), "me@localhost>\r\nQUIT", "you@localhost"])
         self.assertEqual(refused.returncode, 2)
 
     def test_dovecot_is_met_by_imap_and_pop3(self) -> None:
