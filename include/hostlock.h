@@ -39,6 +39,7 @@
  *   Servers                              connections that clients opened
  *   Names of a server                    a certificate for each name that clients ask for
  *   Connections in memory                the program moves the bytes
+ *   Connections over own functions       any transport that can read and write
  *   STARTTLS                             connections that begin in the clear
  *   Sessions                             handshakes that go on from an earlier one
  *   Channel bindings                     what ties another protocol to this connection
@@ -368,6 +369,20 @@ ssize_t hostlock_read_all(hostlock_conn *conn,
 HOSTLOCK_MUST_USE
 int hostlock_conn_set_timeout(hostlock_conn *conn,
                               int milliseconds);
+
+/**
+ * Whether hostlock_read takes all that has arrived from the network at once (1), and not the head and then the body of each
+ * record (0, as it begins). Many small records then need fewer system calls. It holds from the next read on, and may be
+ * changed at any time.
+ *
+ * The rule that comes with it: *read until HOSTLOCK_WANT_READ before you poll*. Whole records, and the peer's goodbye, may
+ * have been taken from the descriptor that neither poll nor hostlock_pending knows of: who reads once and then polls may
+ * wait for ever. Calls that wait themselves keep the rule. Leave it off where bytes that follow the peer's goodbye
+ * on the descriptor belong to somebody else. HOSTLOCK_E_ARG: neither 0 nor 1.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_set_read_ahead(hostlock_conn *conn,
+                                 int on);
 
 /**
  * How many bytes hostlock_read would give at once, without looking at the descriptor: ask before waiting for it with
@@ -1533,6 +1548,70 @@ ssize_t hostlock_conn_drain(hostlock_conn *conn,
  * How many bytes are to be sent now; 0 also for a connection that is not one in memory, and for NULL.
  */
 size_t hostlock_conn_drain_size(const hostlock_conn *conn);
+
+/*
+ * ====================================================================================================================
+ * Connections over own functions: any transport that can read and write
+ * ====================================================================================================================
+ * For transports that are no socket: a serial line, a pipe, an SSH channel, another TLS connection, a library's stream.
+ * hostlock calls the program's two functions whenever it would read or write a descriptor, inside of hostlock_handshake,
+ * hostlock_read, hostlock_write and hostlock_shutdown, in the thread that calls those.
+ */
+
+/**
+ * Reads for a connection: up to len bytes into buf, at once when any are there. It answers as hostlock_read does:
+ *
+ * - how many bytes came, 1 to len. Fewer than len are no end.
+ * - 0: the other side has ended, and nothing more will come.
+ * - HOSTLOCK_WANT_READ, HOSTLOCK_WANT_WRITE: nothing now; try again when the transport can be read, or written. The call of
+ *   hostlock's gives the same answer, and it is made again then. A function that waits itself never answers so.
+ * - HOSTLOCK_E_TIMEOUT, HOSTLOCK_E_INTERRUPTED: the call of hostlock's ends with it, and may be made again (but not a
+ *   handshake after HOSTLOCK_E_TIMEOUT).
+ * - any other negative number: it failed for good. The connection's answer is HOSTLOCK_E_IO from then on, with the number in
+ *   its message; HOSTLOCK_E_TRUNCATED and HOSTLOCK_E_CLOSED are HOSTLOCK_E_TRUNCATED.
+ *
+ * errno is not looked at, and -1 is HOSTLOCK_WANT_READ: do not pass on what read(2) answers.
+ */
+typedef ssize_t (*hostlock_io_read)(void *argument, void *buf, size_t len);
+
+/**
+ * Writes for a connection: len bytes of buf, or the first part of them. It answers as hostlock_io_read does; where it
+ * moved nothing it says what to wait for, and never 0. It must not raise SIGPIPE. What it did not take it is handed again,
+ * perhaps from another place and with more behind it.
+ */
+typedef ssize_t (*hostlock_io_write)(void *argument, const void *buf, size_t len);
+
+/**
+ * A client's connection to host over the program's functions; hostlock_handshake begins it. host is as for
+ * hostlock_connect, and argument is handed to both functions.
+ *
+ * Where the functions wait, so do hostlock's, and hostlock_write_all and hostlock_read_all can be used; where they answer
+ * HOSTLOCK_WANT_READ or HOSTLOCK_WANT_WRITE those two answer HOSTLOCK_E_STATE, and of how much was moved nothing is known. The
+ * context's timeout counts from the first hostlock_handshake, for the handshake, and is looked at between calls of
+ * the functions: how long one of them waits, and how long data is waited for, is the functions' own affair.
+ *
+ * The functions may not use this connection, nor free it, and must return: no longjmp, no C++ exception. hostlock_conn_free
+ * calls neither of them. One connection may run inside of another: hostlock_read and hostlock_write of the outer one are
+ * functions as they are asked for here.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_connect_io(hostlock_ctx *ctx,
+                        const char *host,
+                        hostlock_io_read read,
+                        hostlock_io_write write,
+                        void *argument,
+                        hostlock_conn **conn);
+
+/**
+ * A server's connection over the program's functions, as hostlock_connect_io says. The time of its handshake counts from
+ * this call.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_accept_io(hostlock_ctx *ctx,
+                       hostlock_io_read read,
+                       hostlock_io_write write,
+                       void *argument,
+                       hostlock_conn **conn);
 
 /*
  * ====================================================================================================================

@@ -20,6 +20,7 @@ unsafe extern "C" {
     fn SSL_CTX_get0_param(ctx: *mut ffi::SSL_CTX) -> *mut ffi::X509_VERIFY_PARAM;
     fn SSL_get1_session(ssl: *mut ffi::SSL) -> *mut ffi::SSL_SESSION;
     fn SSL_set_fd(ssl: *mut ffi::SSL, fd: c_int) -> c_int;
+    fn SSL_get_fd(ssl: *const ffi::SSL) -> c_int;
     pub fn BIO_new_bio_pair(
         one: *mut *mut ffi::BIO,
         one_size: usize,
@@ -73,7 +74,8 @@ impl Pair {
                     let made = ffi::SSL_new(client.as_ptr());
                     assert_eq!(SSL_set_fd(made, one), 1);
                     prepare(made);
-                    assert_eq!(hostlock::ffi::connection::hostlock_handshake(made), 0);
+                    // libssl's own, as the context may be raw OpenSSL's.
+                    assert_eq!(ffi::SSL_connect(made), 1);
                     made
                 }
             };
@@ -143,6 +145,12 @@ impl Pair {
     pub fn set_session(&self, session: *mut ffi::SSL_SESSION) {
         // SAFETY: both are live; the client takes a reference of its own.
         assert_eq!(unsafe { ffi::SSL_set_session(self.client, session) }, 1);
+    }
+
+    /// The descriptor of the client, where it has one.
+    pub fn client_descriptor(&self) -> c_int {
+        // SAFETY: the client is live.
+        unsafe { SSL_get_fd(self.client) }
     }
 
     /// Ends the connection well: the session of one that is only freed is good no more.

@@ -14,6 +14,7 @@ pub mod exchange;
 pub mod facts;
 pub mod exporter;
 pub mod failure;
+pub mod functions;
 pub mod gate;
 pub mod gather;
 pub mod head;

@@ -7,6 +7,7 @@ mod host;
 mod policy;
 mod report;
 pub mod roots;
+mod starttls;
 pub mod words;
 
 pub use connection::Connection;
@@ -14,3 +15,4 @@ pub use context::{Context, ContextBuilder};
 pub use host::Host;
 pub use policy::Policy;
 pub use report::Report;
+pub use starttls::Starttls;

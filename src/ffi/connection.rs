@@ -239,6 +239,32 @@ pub unsafe extern "C" fn hostlock_conn_set_timeout(conn: *mut hostlock_conn, mil
     })
 }
 
+/// Whether hostlock_read takes all that has arrived from the network at once (1), and not the head and then the body of each
+/// record (0, as it begins). Many small records then need fewer system calls. It holds from the next read on, and may be
+/// changed at any time.
+///
+/// The rule that comes with it: *read until HOSTLOCK_WANT_READ before you poll*. Whole records, and the peer's goodbye, may
+/// have been taken from the descriptor that neither poll nor hostlock_pending knows of: who reads once and then polls may
+/// wait for ever. Calls that wait themselves keep the rule. Leave it off where bytes that follow the peer's goodbye
+/// on the descriptor belong to somebody else. HOSTLOCK_E_ARG: neither 0 nor 1.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_conn_set_read_ahead(conn: *mut hostlock_conn, on: c_int) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+        let conn = unsafe { conn_of(conn)? };
+        if !(0..=1).contains(&on) {
+            return Err(Error::new(Status::EArg, format!("{on} is neither 1 (on) nor 0 (off)")));
+        }
+        gate::guard(conn)?;
+        conn.set_read_ahead(on == 1);
+        Ok(())
+    })
+}
+
 /// How many bytes hostlock_read would give at once, without looking at the descriptor: ask before waiting for it with
 /// poll or select. 0 for NULL.
 ///

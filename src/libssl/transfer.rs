@@ -6,18 +6,9 @@ use std::ptr;
 
 use openssl_sys as ffi;
 
-use crate::libssl::bio::{bytes_of, Bio, BioSlot, RETRY, Wire};
+use crate::libssl::bio::{Bio, BioSlot, RETRY, Want, Wire, bytes_of};
 use crate::libssl::conn::{Conn, call};
 use crate::libssl::sys;
-
-/// What a connection waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Want {
-    /// That something can be read.
-    Read,
-    /// That something can be written.
-    Write,
-}
 
 /// Whatever libcrypto's socket BIO says where the kernel encrypts (TX, RX, and a control message under way).
 const KERNEL_TLS: c_int = 0x7000;
@@ -96,6 +87,12 @@ impl<'a> Conn<'a> {
     pub fn goodbyes(self) -> (bool, bool) {
         let state = call!(self, ffi::SSL_get_shutdown);
         (state & ffi::SSL_SENT_SHUTDOWN != 0, state & ffi::SSL_RECEIVED_SHUTDOWN != 0)
+    }
+
+    /// Whether it reads all that has arrived at once, and not one record after the other.
+    #[doc(alias = "SSL_set_read_ahead")]
+    pub fn set_read_ahead(self, on: bool) {
+        call!(self, sys::SSL_set_read_ahead, c_int::from(on));
     }
 
     /// `SSL_NOTHING`, or what it waits for as libssl has it.

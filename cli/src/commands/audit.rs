@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hostlock::{Error, Policy, Result, Status};
+use hostlock::{Error, Policy, Result, Starttls, Status};
 use openssl::x509::X509;
 use serde_json::{Value, json};
 
@@ -20,12 +20,15 @@ use crate::progress;
 #[derive(clap::Args)]
 #[command(group(clap::ArgGroup::new("subject").required(true).args(["target", "command"])))]
 pub struct Arguments {
-    /// A host name or an address, with a port where that is not 443 ([ADDRESS]:PORT for IPv6)
+    /// A host name or an address, with a port where that is not the usual one ([ADDRESS]:PORT for IPv6)
     #[arg(value_name = "HOST[:PORT]")]
     target: Option<Target>,
     /// Run this shell command line instead, refuse nothing, and say what its TLS contexts are like
-    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["ca", "timeout"])]
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["ca", "timeout", "starttls"])]
     command: Option<String>,
+    /// Ask the server in the clear to begin TLS: smtp, imap, pop3, ftp or postgres
+    #[arg(long, value_name = "PROTOCOL", value_parser = starttls)]
+    starttls: Option<Starttls>,
     /// Trust the certificates in this file (PEM or DER) in place of the system's
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -51,7 +54,7 @@ struct Seen<'a> {
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     match (&arguments.target, &arguments.command) {
-        (Some(target), _) => server(arguments, target),
+        (Some(target), _) => server(arguments, &target.clone().by(arguments.starttls)),
         (None, Some(command)) => audit_program::run(command, Some(&arguments.policy.to_string()), arguments.json),
         (None, None) => Err(Error::new(Status::EArg, "neither a server nor a program was named")),
     }
@@ -94,7 +97,8 @@ impl Seen<'_> {
 }
 
 fn as_text(seen: &Seen<'_>, habits: &[Habit], coloured: bool) -> String {
-    let mut text = format!("{}, judged by the policy {}\n\n", seen.target, seen.policy);
+    let by = seen.target.starttls.map_or_else(String::new, |protocol| format!(" by STARTTLS of {protocol}"));
+    let mut text = format!("{}{by}, judged by the policy {}\n\n", seen.target, seen.policy);
     match &seen.strict {
         Ok(verified) => {
             let host = word(&verified.agreed, "verified_host");
@@ -142,6 +146,7 @@ fn as_json(seen: &Seen<'_>, habits: &[Habit]) -> Value {
     json!({
         "host": seen.target.host.to_string(),
         "port": seen.target.port,
+        "starttls": seen.target.starttls.map(|protocol| protocol.to_string()),
         "policy": seen.policy,
         "verified": seen.strict.is_ok(),
         "error": seen.strict.as_ref().err().map_or(Value::Null, error_as_json),
@@ -159,6 +164,9 @@ fn error_as_json(error: &Error) -> Value {
 /// In place of a hint for those who write programs.
 fn advised(error: &Error) -> Error {
     match error.status() {
+        Status::EPlaintext if error.hint().ends_with("STARTTLS first") || error.hint().ends_with("STLS first") => {
+            error.clone().with_hint("--starttls smtp (or imap, pop3, ftp) asks such a server to begin TLS")
+        }
         Status::ETimeout => {
             error.clone().with_hint("--timeout allows more time; the server may be overloaded or not speak TLS")
         }
@@ -182,6 +190,10 @@ fn now() -> i64 {
 
 fn policy(text: &str) -> std::result::Result<Policy, String> {
     text.parse().map_err(|error: Error| format!("{}; {}", error.message(), error.hint()))
+}
+
+fn starttls(word: &str) -> std::result::Result<Starttls, String> {
+    word.parse().map_err(|error: Error| format!("{}; {}", error.message(), error.hint()))
 }
 
 /// Up to an hour.

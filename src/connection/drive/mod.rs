@@ -218,7 +218,7 @@ impl<'a> Drive<'a> {
             if answer == 1 {
                 return self.verified();
             }
-            if let Some(error) = self.refused().or_else(|| self.limit_passed()) {
+            if let Some(error) = self.refused().or_else(|| self.stopped()) {
                 return Err(error);
             }
             let Some(wish) = self.wish() else { return Err(self.failure()) };
@@ -276,7 +276,7 @@ impl<'a> Drive<'a> {
         if let Some(error) = self.ended_by() {
             return Err(error);
         }
-        if let Some(error) = self.limit_passed() {
+        if let Some(error) = self.stopped() {
             return Err(error);
         }
         if let Some(transport) = self.transport().filter(|_| finished) {
