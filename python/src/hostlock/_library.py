@@ -13,6 +13,7 @@ if MYPY:
     from typing import Any, Dict, Optional, Text, Tuple
 
 SONAME = "libhostlock.so.0"
+PRIVATE = "libhostlock-private.so.0"
 ABI_VERSION = 1
 
 IN_PLACE = "in place"
@@ -77,14 +78,20 @@ FUNCTIONS = {
 
 def _load():
     # type: () -> Any
-    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), SONAME)
+    folder = os.path.dirname(os.path.abspath(__file__))
+    beside = os.path.join(folder, SONAME)
     named = None if sys.flags.ignore_environment else os.environ.get("HOSTLOCK_LIBRARY")
     # What somebody named, or shipped, is what counts: where it fails no other library takes its place.
     path = named or (beside if os.path.exists(beside) else SONAME)
     try:
         library = ctypes.CDLL(path)
     except OSError as error:
-        raise ImportError("hostlock: cannot load {}: {}".format(path, error))
+        # Shipped for systems without a libssl.so.3: the same with an OpenSSL of its own inside.
+        private = os.path.join(folder, PRIVATE)
+        if named or "libssl" not in str(error) or not os.path.exists(private):
+            raise ImportError("hostlock: cannot load {}: {}".format(path, error))
+        path = private
+        library = ctypes.CDLL(path)
     try:
         for name, (answer, takes) in FUNCTIONS.items():
             function = getattr(library, name)
