@@ -157,11 +157,19 @@ def _prepare_pyopenssl(module):
         warnings.warn(words, RuntimeWarning, stacklevel=2)
 
 
+def _prepare_twisted(module):
+    # type: (Any) -> None
+    from . import pyopenssl
+
+    pyopenssl.name_clients_of_twisted(module.ClientTLSOptions)
+
+
 # The libraries beside `ssl`, and what names the hosts of their connections.
 _OTHERS = {
     "M2Crypto.httpslib": _prepare_m2crypto,
     "M2Crypto.SSL.Connection": _prepare_m2crypto,
     "OpenSSL.SSL": _prepare_pyopenssl,
+    "twisted.internet._sslverify": _prepare_twisted,
 }
 
 

@@ -42,6 +42,7 @@ FUNCTIONS = {
     "hostlock_ctx_set_verify_time": (_I, (_P, ctypes.c_int64)),
     "hostlock_ctx_verify_chain": (_I, (_P, _P, _Z, _S)),
     "hostlock_ctx_verify_peer": (_I, (_P, _P, _Z, _S, _S, _S, _P, _Z)),
+    "hostlock_ctx_add_crl_mem": (_I, (_P, _P, _Z)),
     "hostlock_ctx_set_crl_mode": (_I, (_P, _S)),
     "hostlock_host_normalize": (_I, (_S, _P, _Z)),
     "hostlock_connect_fd": (_I, (_P, _I, _S, _OUT)),
