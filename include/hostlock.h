@@ -197,6 +197,26 @@ int hostlock_ctx_set_on_interrupt(hostlock_ctx *ctx,
                                   hostlock_on_interrupt function,
                                   void *argument);
 
+/**
+ * Reads again everything that the context has from files: its own certificates and keys (hostlock_ctx_add_cert_file), those
+ * of its names (hostlock_server_add_name), trust anchors (hostlock_ctx_trust_file, _dir, _certdata; the system's roots, named
+ * or not) and CRLs (hostlock_ctx_add_crl_file). All of it is put in force, or nothing: after a failure everything is as it
+ * was, and the context is not poisoned, so that a running server goes on. What came from memory stays. Relative paths start
+ * where the process stood when the file was named; links are followed anew.
+ *
+ * It may be called at any time, in any thread, while others connect and serve. No connection is lost: each uses what was
+ * there when its handshake began. Sessions live on as far as what they rest on still holds. Call it outside of a signal
+ * handler. In a program that forks its workers each reloads its own context.
+ *
+ * 0, also where nothing came from files; or what the call that named the file answers; or HOSTLOCK_E_STATE: the anchors have
+ * changed, and the program has put some into the context's store through OpenSSL too, which cannot be told from them.
+ * Once anchors have changed so, they are named by hostlock's calls only: what the program puts into the store by OpenSSL's
+ * functions refuses handshakes. HOSTLOCK_E_NOT_FOUND also: a process that has changed its root directory sees the system's
+ * roots no more.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_reload(hostlock_ctx *ctx);
+
 /*
  * ====================================================================================================================
  * Connections: connect, shake hands, read, write, say goodbye, free
@@ -661,7 +681,7 @@ enum hostlock_status {
     /**
      * The CRL or OCSP answer for a certificate of the chain is out of date, or not valid yet.
      *
-     * What to do: fetch the newest CRL, and call hostlock_ctx_crl_reload; a stapled answer is the server's to
+     * What to do: fetch the newest CRL, and call hostlock_ctx_reload; a stapled answer is the server's to
      * renew. Check this machine's clock.
      */
     HOSTLOCK_E_REVOCATION_STALE = -38,
@@ -1442,7 +1462,28 @@ int hostlock_starttls_fd(hostlock_ctx *ctx,
  * A session is resumed only where it was verified by the same context, under its present settings, for the same host, and
  * where nothing that its verification rests on has ended since; else the handshake is a full one. Servers resume by
  * themselves. What a program takes and offers through OpenSSL (SSL_get1_session, SSL_set_session) is held to the same.
+ *
+ * Clients resume by themselves too, where hostlock made the connection: hostlock_shutdown, the 0 of hostlock_read and
+ * hostlock_conn_free keep its session in the context, and the next connection to the same host offers it. SSL_free keeps
+ * none. A server of TLS 1.3 sends sessions after the handshake: a connection that never reads has none to keep. Each of TLS
+ * 1.3 is offered once (RFC 8446 C.4), those of TLS 1.2 until another takes their place.
+ *
+ * A kept session is for one host, server name, peer address and port, certificate of this side, and for the settings as
+ * they are: each setter, CRLs and reloads included, ends all. A handshake that fails after it was offered ends what is kept
+ * for that peer. Nothing is kept or offered under a waiver (hostlock_insecure_...), nor where the program has a verify
+ * callback, DANE records or a callback for client certificates: it would not be asked. A context keeps 256 at most, the latest
+ * of each host first, in memory alone, and frees them with itself. Threads share them. A forked child begins with none, and
+ * keeps none of a connection that its parent made.
  */
+
+/**
+ * Whether connections of ctx that hostlock makes go on from each other's sessions, as the text above says: "on" (as a new
+ * context is) or "off". It may be called at any time; what was kept is given up. HOSTLOCK_E_ARG: another word; the context is
+ * of no use then until the call succeeds. HOSTLOCK_E_STATE: the context is a server's.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_client_set_resume(hostlock_ctx *ctx,
+                               const char *mode);
 
 /**
  * Has conn offer the session of other, a connection of the same context whose handshake is complete: FTP servers demand it
@@ -1539,17 +1580,6 @@ HOSTLOCK_MUST_USE int hostlock_ctx_add_crl_mem(hostlock_ctx *ctx, const uint8_t 
 HOSTLOCK_MUST_USE
 int hostlock_ctx_set_crl_mode(hostlock_ctx *ctx,
                               const char *mode);
-
-/**
- * Reads every file of hostlock_ctx_add_crl_file again, in place of what it gave before: all files, or none where one
- * of them cannot be read. Connections of other threads go on meanwhile; each uses the lists that it began with, and
- * sessions from before are not resumed.
- *
- * Unlike a set-up call, one that fails does not stop the context's handshakes: the lists that were loaded stay in
- * force until their own nextUpdate.
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_crl_reload(hostlock_ctx *ctx);
 
 /**
  * How the OCSP answer that a server staples to its certificate is used. Every client asks for one. "if-present" (the

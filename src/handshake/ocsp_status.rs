@@ -3,6 +3,7 @@
 //! own leaves: no certificate, no data. A program's own status callback is called after ours: it may refuse, never accept.
 
 use std::ffi::c_ulong;
+use std::ops::Deref;
 use std::ptr;
 
 use openssl::x509::X509Ref;
@@ -164,11 +165,11 @@ impl Measure {
 
     /// Judges the answer. `wished`: the program's `X509_V_FLAG_*` bits; `store`: its anchors. Gives the end of what rests on
     /// the answer, in Unix seconds, where anything does.
-    pub fn judge<'a>(
+    pub fn judge<S: Deref<Target = X509StoreRef>>(
         &self,
         shown: &Shown<'_>,
         wished: c_ulong,
-        store: impl FnOnce() -> Result<&'a X509StoreRef>,
+        store: impl FnOnce() -> Result<S>,
     ) -> Result<Option<i64>> {
         let Shown { leaf, issuer, staple } = *shown;
         let Some(staple) = staple else {
@@ -183,7 +184,7 @@ impl Measure {
         let wished = wished | self.flags;
         let of_store = match (wished | self.revocation.flags(wished)) & ffi::X509_V_FLAG_CRL_CHECK {
             0 => Vec::new(),
-            _ => crls_named(store()?, issuer.subject_name())?,
+            _ => crls_named(&*store()?, issuer.subject_name())?,
         };
         let together;
         let crls = match of_store.is_empty() {
