@@ -92,10 +92,9 @@ install: release ## installs the library and the command under DESTDIR and PREFI
 	chmod 755 "$(DESTDIR)$(BINDIR)/hostlock-cc" "$(DESTDIR)$(BINDIR)/hostlock-c++"
 	@test -n "$(DESTDIR)" || scripts/loader "$(LIBDIR)"
 
-wheel:   ## builds a wheel of the Python package in TARGET/wheels; PRIVATE=1 adds the library of `make private`
+wheel:   ## builds the Python package into TARGET/wheels (sdist and wheel); PRIVATE=1 adds the library of `make private`
 	@scripts/need cargo cc libssl python3 venv $(if $(PRIVATE),perl make)
-	@$(if $(PRIVATE),HOSTLOCK_WHEEL_PRIVATE=1) CARGO_TARGET_DIR="$(abspath $(TARGET))" python3 -m pip wheel --quiet --no-deps --wheel-dir $(TARGET)/wheels ./python
-	@ls $(TARGET)/wheels/hostlock-*.whl
+	@HOSTLOCK_WHEEL_PRIVATE=$(PRIVATE) scripts/wheel
 
 uninstall: ## removes what install put there
 	rm -f "$(DESTDIR)$(BINDIR)/hostlock" "$(DESTDIR)$(BINDIR)/hostlock-cc" "$(DESTDIR)$(BINDIR)/hostlock-c++" \
