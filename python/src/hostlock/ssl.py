@@ -15,7 +15,7 @@ import warnings as _warnings
 from ssl import *  # noqa: F403
 from ssl import Purpose
 
-from . import _afterwards, _inject
+from . import _inject
 from ._errors import check as _check
 from ._errors import raise_last as _raise_last
 from ._library import IN_PLACE as _IN_PLACE
@@ -99,6 +99,8 @@ class SSLContext(_inject.Standard):  # type: ignore[misc, no-redef]
 if _in_place:
     _inject.name_hosts(SSLContext, _inject.Standard)
 else:
+    from . import _afterwards
+
     _afterwards.watch_trust(SSLContext, _inject.Standard)
     _afterwards.judge(SSLContext, _inject.Standard, is_sealed=False)
 
