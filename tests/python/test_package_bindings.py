@@ -327,6 +327,8 @@ class Bindings(unittest.TestCase):
         )
         # Its roots are loaded before, when nobody watches: these connections rest on the system's.
         self.rows(hardened, rows[:8], version="3.11", PYTHONPATH=path)
+        imported = PYOPENSSL.replace("hostlock.inject()\n", "").replace("from OpenSSL", "from hostlock.OpenSSL")
+        self.rows(imported, rows[:10], version="3.11", PYTHONPATH=path)
         with Server(cast().false["HOST_MISMATCH"]) as bad:
             only = PYOPENSSL.replace("inject()", "inject(report_only='to look first')")
             arguments = (str(bad), str(cast().roots), "0", "by_connect('localhost')")
