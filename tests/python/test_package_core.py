@@ -134,6 +134,27 @@ for _ in range(3):
                 with self.subTest(host=host, version=version):
                     self.assertEqual(self.says(version, TALK, str(closed), cast().roots, host), expected)
 
+    def test_a_handshake_of_another_library_is_judged_by_what_it_agreed_on(self) -> None:
+        script = """
+import hostlock, sys
+context = hostlock.Context()
+context.trust_file(sys.argv[2])
+chain = open(sys.argv[1], "rb").read()
+def judged(chain, host="localhost", version="TLSv1.3", cipher="TLS_AES_256_GCM_SHA384"):
+    try:
+        context.verify_peer(chain, host, version, cipher)
+        return "ok"
+    except hostlock.Error as error:
+        return error.hostlock.status[11:]
+rows = (judged(chain), judged(chain, "bank.example"), judged(b""), judged(chain, version="TLSv1.1"))
+rows += (judged(chain, version="TLSv1.2", cipher="AES128-SHA"), judged(chain, version="TLSv9"))
+print(" ".join(rows))
+"""
+        expected = "ok HOST_MISMATCH NO_CERTIFICATE NO_COMMON_VERSION NO_COMMON_CIPHER ARG"
+        for version in interpreters():
+            said = self.says(version, script, str(cast().right), str(cast().roots))
+            self.assertEqual(said, expected, version)
+
     def test_bad_arguments_are_errors_and_never_cut_short(self) -> None:
         script = """
 import hostlock

@@ -10,7 +10,8 @@ from OpenSSL import SSL, crypto
 
 from . import _hosts, _inject
 from ._core import Context
-from ._errors import Error, Facts, add_facts
+from ._errors import Error, Facts
+from ._refused import refused
 from ._verdict import Anchors
 
 MYPY = False
@@ -20,10 +21,6 @@ if MYPY:
 _NO_RENEGOTIATION = 1 << 30
 
 everywhere = []  # type: List[bool]
-
-
-class Refused(SSL.Error):  # type: ignore[misc]
-    """hostlock's verdict, where programs catch pyOpenSSL's."""
 
 
 def _attribute(thing, name, default=None):
@@ -65,10 +62,8 @@ def _is_judged(connection):
 
 def _refuse(connection, facts):
     # type: (Any, Facts) -> None
-    error = Refused("certificate verify failed: " + str(facts.message))
-    add_facts(error, facts)
     connection._hostlock_refused = facts
-    raise error
+    raise refused(facts)
 
 
 def _begin(connection):
@@ -77,7 +72,8 @@ def _begin(connection):
     if _attribute(connection, "_hostlock_begun") is None:
         connection._hostlock_begun = True
         sock = connection._socket
-        connection._hostlock_fallback = None if sock is None else _hosts.of(sock)
+        if sock is not None:
+            connection._hostlock_fallback = _hosts.of(sock)
 
 
 def _judge(connection):

@@ -98,6 +98,12 @@ class Context(object):
         """Reads revocation lists from a PEM or DER file."""
         check(lib.hostlock_ctx_add_crl_file(self._ctx, _path(path)))
 
+    def add_crl_data(self, data):
+        # type: (Bytes) -> None
+        """Reads revocation lists in memory, PEM or DER."""
+        data = bytes(data)
+        check(lib.hostlock_ctx_add_crl_mem(self._ctx, data, len(data)))
+
     def set_crl_mode(self, mode):
         # type: (Name) -> None
         """Which certificates must be known as not revoked: "leaf" or "chain", with "+soft" or "+expired" behind it."""

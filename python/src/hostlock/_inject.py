@@ -13,7 +13,7 @@ import ssl
 import threading
 import warnings
 
-from . import _afterwards, _hosts, _imports
+from . import _hosts, _imports
 from ._core import Context
 from ._errors import Facts, add_facts, check, exception, facts_at, raise_last
 from ._library import IN_PLACE, find_conn, find_ctx, lib, mode, taken
@@ -59,6 +59,8 @@ def inject(policy=None, report_only=None, allow=()):
             if mode == IN_PLACE:
                 name_hosts(Standard, _ssl._SSLContext)
             else:
+                from . import _afterwards
+
                 _afterwards.watch_trust(Standard, _ssl._SSLContext)
                 _afterwards.judge(Standard, _ssl._SSLContext, is_sealed=True)
             for module, prepare in _OTHERS.items():
@@ -78,6 +80,8 @@ def _sealed(status):
 def _prepare_afterwards(policy, report_only, exceptions):
     # type: (Optional[str], Optional[str], Iterable[Tuple[bytes, bytes]]) -> None
     """Where the interpreter's OpenSSL is out of reach; the seal is for the others of the process."""
+    from . import _afterwards
+
     Context(policy)
     hosts = [what[5:].lower() for what, _ in exceptions if what.startswith(b"host:")]
     if len(hosts) < len(list(exceptions)):
@@ -114,6 +118,8 @@ def report():
         raise_last()
     report = json.loads(found or "{}")  # type: dict[str, Any]
     if mode != IN_PLACE:
+        from . import _afterwards
+
         report["afterwards"] = _afterwards.tally.report()
     return report
 
@@ -157,11 +163,19 @@ def _prepare_pyopenssl(module):
         warnings.warn(words, RuntimeWarning, stacklevel=2)
 
 
+def _prepare_twisted(module):
+    # type: (Any) -> None
+    from . import pyopenssl
+
+    pyopenssl.name_clients_of_twisted(module.ClientTLSOptions)
+
+
 # The libraries beside `ssl`, and what names the hosts of their connections.
 _OTHERS = {
     "M2Crypto.httpslib": _prepare_m2crypto,
     "M2Crypto.SSL.Connection": _prepare_m2crypto,
     "OpenSSL.SSL": _prepare_pyopenssl,
+    "twisted.internet._sslverify": _prepare_twisted,
 }
 
 

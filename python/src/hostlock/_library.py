@@ -13,6 +13,7 @@ if MYPY:
     from typing import Any, Dict, Optional, Text, Tuple
 
 SONAME = "libhostlock.so.0"
+PRIVATE = "libhostlock-private.so.0"
 ABI_VERSION = 1
 
 IN_PLACE = "in place"
@@ -41,6 +42,7 @@ FUNCTIONS = {
     "hostlock_ctx_set_verify_time": (_I, (_P, ctypes.c_int64)),
     "hostlock_ctx_verify_chain": (_I, (_P, _P, _Z, _S)),
     "hostlock_ctx_verify_peer": (_I, (_P, _P, _Z, _S, _S, _S, _P, _Z)),
+    "hostlock_ctx_add_crl_mem": (_I, (_P, _P, _Z)),
     "hostlock_ctx_set_crl_mode": (_I, (_P, _S)),
     "hostlock_host_normalize": (_I, (_S, _P, _Z)),
     "hostlock_connect_fd": (_I, (_P, _I, _S, _OUT)),
@@ -78,14 +80,20 @@ FUNCTIONS = {
 
 def _load():
     # type: () -> Any
-    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), SONAME)
+    folder = os.path.dirname(os.path.abspath(__file__))
+    beside = os.path.join(folder, SONAME)
     named = None if sys.flags.ignore_environment else os.environ.get("HOSTLOCK_LIBRARY")
     # What somebody named, or shipped, is what counts: where it fails no other library takes its place.
     path = named or (beside if os.path.exists(beside) else SONAME)
     try:
         library = ctypes.CDLL(path)
     except OSError as error:
-        raise ImportError("hostlock: cannot load {}: {}".format(path, error))
+        # Shipped for systems without a libssl.so.3: the same with an OpenSSL of its own inside.
+        private = os.path.join(folder, PRIVATE)
+        if named or "libssl" not in str(error) or not os.path.exists(private):
+            raise ImportError("hostlock: cannot load {}: {}".format(path, error))
+        path = private
+        library = ctypes.CDLL(path)
     try:
         for name, (answer, takes) in FUNCTIONS.items():
             function = getattr(library, name)

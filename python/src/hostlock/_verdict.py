@@ -26,6 +26,7 @@ class Anchors(object):
         #: Whether all that the context trusts is known.
         self.is_known = True
         self._steps = []  # type: List[Callable[[Context], None]]
+        self._crls = []  # type: List[bytes]
         self._made = None  # type: Optional[Context]
         self._crl_mode = None  # type: Optional[str]
         self._lock = threading.Lock()
@@ -39,6 +40,12 @@ class Anchors(object):
     def add_data(self, data):
         # type: (bytes) -> None
         """PEM with any number of certificates and CRLs, or one certificate as DER."""
+        if b"-----BEGIN X509 CRL-----" in data:
+            with self._lock:
+                self._crls.append(data)
+                self._made = None
+            if b"CERTIFICATE-----" not in data:
+                return
         self._add(lambda context: context.trust_data(data))
 
     def add_dir(self, path):
@@ -66,6 +73,9 @@ class Anchors(object):
                 for step in self._steps:
                     step(made)
                 if crl_mode is not None:
+                    # As in OpenSSL they count for nothing where nobody asks for them.
+                    for data in self._crls:
+                        made.add_crl_data(data)
                     made.set_crl_mode(crl_mode)
                 self._made, self._crl_mode = made, crl_mode
             return self._made

@@ -15,7 +15,7 @@ import warnings as _warnings
 from ssl import *  # noqa: F403
 from ssl import Purpose
 
-from . import _afterwards, _inject
+from . import _inject
 from ._errors import check as _check
 from ._errors import raise_last as _raise_last
 from ._library import IN_PLACE as _IN_PLACE
@@ -52,6 +52,8 @@ class SSLContext(_inject.Standard):  # type: ignore[misc, no-redef]
         # Without a protocol the standard class serves either side, and so does this one.
         protocol = _EITHER if protocol is None else protocol
         self = _inject.Standard.__new__(cls, protocol, *rest, **more)
+        if not hasattr(self, "protocol"):
+            self.protocol = protocol  # Python 2.7 sets it later.
         # One that is not found fails here: it would not be safe.
         if _in_place:
             _check(_lib.hostlock_harden(_handle(self), None, None))
@@ -69,18 +71,36 @@ class SSLContext(_inject.Standard):  # type: ignore[misc, no-redef]
         else:
             self.set_default_verify_paths()
 
+    # A hardened context that was told of nothing rests on the system's roots. So nothing need be loaded for them until
+    # others are named besides.
+    _is_told = False
+    _wants_system = False
+
     def set_default_verify_paths(self):
         # type: () -> None
         """The same."""
         if not _in_place or self.protocol == _SERVER:
             _inject.Standard.set_default_verify_paths(self)
-        else:
+        elif self._is_told:
             _check(_lib.hostlock_ctx_trust_system(_handle(self)))
+        else:
+            self._wants_system = True
+
+    def load_verify_locations(self, cafile=None, capath=None, cadata=None):
+        # type: (Any, Any, Any) -> None
+        """As in the standard library; the system's roots count besides, where they were asked for before."""
+        if self._wants_system:
+            _check(_lib.hostlock_ctx_trust_system(_handle(self)))
+            self._wants_system = False
+        self._is_told = True
+        _inject.Standard.load_verify_locations(self, cafile, capath, cadata)
 
 
 if _in_place:
     _inject.name_hosts(SSLContext, _inject.Standard)
 else:
+    from . import _afterwards
+
     _afterwards.watch_trust(SSLContext, _inject.Standard)
     _afterwards.judge(SSLContext, _inject.Standard, is_sealed=False)
 
