@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use hostlock::{Error, Policy, Result, Status};
 use openssl::x509::X509;
 use serde_json::{Value, json};
 
 use super::{Outcome, audit_program};
+use crate::anchors::now;
 use crate::audit::careless::{self, Habit, Met};
 use crate::audit::chain;
 use crate::audit::strict::{self, Verified};
@@ -174,10 +175,6 @@ fn agreed(verified: &Verified) -> String {
 
 fn word<'a>(object: &'a Value, key: &str) -> &'a str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 fn policy(text: &str) -> std::result::Result<Policy, String> {
