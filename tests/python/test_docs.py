@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from support import ROOT, Authority, Server, installed, must, pin, pkg_config, run, scratch
+from support import ROOT, Authority, Server, installed, must, pin, pkg_config, scratch
 
 sys.path.insert(0, str(ROOT / "scripts"))
 from api_table import with_table
@@ -104,15 +104,6 @@ class Docs(unittest.TestCase):
 
     def test_the_api_table_is_the_headers(self) -> None:
         self.assertEqual(README.read_text(), with_table(README.read_text()), "run make header")
-
-    def test_the_demo_in_the_readme_is_what_the_demo_prints(self) -> None:
-        printed = run([sys.executable, "demo/demo.py"]).stdout
-        row = re.compile(r"^  .* (?:FOOLED: sent it|refused, sent nothing)$", re.MULTILINE)
-        shown = [line.split() for line in row.findall(README.read_text())]
-        self.assertEqual(len(shown), 5)
-        self.assertEqual(shown, [re.sub(r"Python [\d.]+", "Python", line).split() for line in row.findall(printed)])
-        words = re.findall(r"^the certificate is for .*\nhint: .*$", README.read_text(), re.MULTILINE)[0]
-        self.assertIn(words.replace("\n", "\n    "), printed)
 
     def test_every_test_that_a_page_names_is_there(self) -> None:
         tests = {
