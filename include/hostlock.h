@@ -197,6 +197,26 @@ int hostlock_ctx_set_on_interrupt(hostlock_ctx *ctx,
                                   hostlock_on_interrupt function,
                                   void *argument);
 
+/**
+ * Reads again everything that the context has from files: its own certificates and keys (hostlock_ctx_add_cert_file), those
+ * of its names (hostlock_server_add_name), trust anchors (hostlock_ctx_trust_file, _dir, _certdata; the system's roots, named
+ * or not) and CRLs (hostlock_ctx_add_crl_file). All of it is put in force, or nothing: after a failure everything is as it
+ * was, and the context is not poisoned, so that a running server goes on. What came from memory stays. Relative paths start
+ * where the process stood when the file was named; links are followed anew.
+ *
+ * It may be called at any time, in any thread, while others connect and serve. No connection is lost: each uses what was
+ * there when its handshake began. Sessions live on as far as what they rest on still holds. Call it outside of a signal
+ * handler. In a program that forks its workers each reloads its own context.
+ *
+ * 0, also where nothing came from files; or what the call that named the file answers; or HOSTLOCK_E_STATE: the anchors have
+ * changed, and the program has put some into the context's store through OpenSSL too, which cannot be told from them.
+ * Once anchors have changed so, they are named by hostlock's calls only: what the program puts into the store by OpenSSL's
+ * functions refuses handshakes. HOSTLOCK_E_NOT_FOUND also: a process that has changed its root directory sees the system's
+ * roots no more.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_reload(hostlock_ctx *ctx);
+
 /*
  * ====================================================================================================================
  * Connections: connect, shake hands, read, write, say goodbye, free
@@ -661,7 +681,7 @@ enum hostlock_status {
     /**
      * The CRL or OCSP answer for a certificate of the chain is out of date, or not valid yet.
      *
-     * What to do: fetch the newest CRL, and call hostlock_ctx_crl_reload; a stapled answer is the server's to
+     * What to do: fetch the newest CRL, and call hostlock_ctx_reload; a stapled answer is the server's to
      * renew. Check this machine's clock.
      */
     HOSTLOCK_E_REVOCATION_STALE = -38,
@@ -1442,7 +1462,28 @@ int hostlock_starttls_fd(hostlock_ctx *ctx,
  * A session is resumed only where it was verified by the same context, under its present settings, for the same host, and
  * where nothing that its verification rests on has ended since; else the handshake is a full one. Servers resume by
  * themselves. What a program takes and offers through OpenSSL (SSL_get1_session, SSL_set_session) is held to the same.
+ *
+ * Clients resume by themselves too, where hostlock made the connection: hostlock_shutdown, the 0 of hostlock_read and
+ * hostlock_conn_free keep its session in the context, and the next connection to the same host offers it. SSL_free keeps
+ * none. A server of TLS 1.3 sends sessions after the handshake: a connection that never reads has none to keep. Each of TLS
+ * 1.3 is offered once (RFC 8446 C.4), those of TLS 1.2 until another takes their place.
+ *
+ * A kept session is for one host, server name, peer address and port, certificate of this side, and for the settings as
+ * they are: each setter, CRLs and reloads included, ends all. A handshake that fails after it was offered ends what is kept
+ * for that peer. Nothing is kept or offered under a waiver (hostlock_insecure_...), nor where the program has a verify
+ * callback, DANE records or a callback for client certificates: it would not be asked. A context keeps 256 at most, the latest
+ * of each host first, in memory alone, and frees them with itself. Threads share them. A forked child begins with none, and
+ * keeps none of a connection that its parent made.
  */
+
+/**
+ * Whether connections of ctx that hostlock makes go on from each other's sessions, as the text above says: "on" (as a new
+ * context is) or "off". It may be called at any time; what was kept is given up. HOSTLOCK_E_ARG: another word; the context is
+ * of no use then until the call succeeds. HOSTLOCK_E_STATE: the context is a server's.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_client_set_resume(hostlock_ctx *ctx,
+                               const char *mode);
 
 /**
  * Has conn offer the session of other, a connection of the same context whose handshake is complete: FTP servers demand it
@@ -1541,17 +1582,6 @@ int hostlock_ctx_set_crl_mode(hostlock_ctx *ctx,
                               const char *mode);
 
 /**
- * Reads every file of hostlock_ctx_add_crl_file again, in place of what it gave before: all files, or none where one
- * of them cannot be read. Connections of other threads go on meanwhile; each uses the lists that it began with, and
- * sessions from before are not resumed.
- *
- * Unlike a set-up call, one that fails does not stop the context's handshakes: the lists that were loaded stay in
- * force until their own nextUpdate.
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_crl_reload(hostlock_ctx *ctx);
-
-/**
  * How the OCSP answer that a server staples to its certificate is used. Every client asks for one. "if-present" (the
  * default): one that is there must be signed by the CA or its responder, be current, be about this certificate and say
  * "good"; where there is none the certificate passes, unless it demands one (the TLS feature extension, RFC 7633).
@@ -1576,8 +1606,8 @@ int hostlock_ctx_set_ocsp_mode(hostlock_ctx *ctx,
  * flags and revocation lists, and by the host. A client context judges servers, a server context judges clients.
  * Only a stapled OCSP answer is missing here, as it comes with a handshake.
  *
- * chain is len bytes of PEM, the peer's own certificate first and then the intermediates in any order, or one
- * certificate as DER; a private key among the PEM is passed over. host is a DNS name, an IP address, or
+ * chain is len bytes of PEM, the peer's own certificate first and then the intermediates in any order, or the same as
+ * DER, one certificate behind the other; a private key among the PEM is passed over. host is a DNS name, an IP address, or
  * "email:user@host"; NULL is for server contexts, and for contexts that have a host of their own. 0, or the status.
  */
 HOSTLOCK_MUST_USE
@@ -1585,6 +1615,36 @@ int hostlock_ctx_verify_chain(hostlock_ctx *ctx,
                               const uint8_t *chain,
                               size_t len,
                               const char *host);
+
+/**
+ * Judges a handshake that somebody else made, as one of this context's own: for programs and languages whose TLS library is
+ * another one, or an OpenSSL that hostlock cannot reach. Call it when the handshake is complete and before the first byte of
+ * data; where it refuses, close the connection.
+ *
+ * chain, len: the certificates in the order in which the peer sent them, as hostlock_ctx_verify_chain takes them; len 0
+ * means that it showed none, which is refused. host is the one asked for, as there. version and cipher are what was
+ * agreed on, by OpenSSL's names: "TLSv1.3" and "TLS_AES_256_GCM_SHA384", as SSL_get_version and SSL_get_cipher_name give
+ * them, and SSLSocket.version() and cipher()[0] in Python. staple, staple_len: the OCSP response (DER, RFC 6960) that came
+ * beside the server's own certificate; NULL or 0 bytes where none came.
+ *
+ * The errors are those of connections: HOSTLOCK_E_NO_COMMON_VERSION and HOSTLOCK_E_NO_COMMON_CIPHER for what the context
+ * would not have offered, then what is wrong with the certificates, last HOSTLOCK_E_REVOKED, _REVOCATION_UNKNOWN and the
+ * like for the staple. A certificate that demands one (RFC 7633) is refused without: a TLS library that cannot ask for
+ * staples does not reach such a server, unless hostlock_ctx_set_ocsp_mode is "off". HOSTLOCK_E_ARG: an unknown version, NULL
+ * for one of the texts, or a staple for a server's context.
+ *
+ * What it cannot see stays unjudged: the signature by which the peer proved to own the key, its groups and renegotiations,
+ * and whether the session was resumed, for which the chain must be that of the full handshake.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_verify_peer(hostlock_ctx *ctx,
+                             const uint8_t *chain,
+                             size_t len,
+                             const char *host,
+                             const char *version,
+                             const char *cipher,
+                             const uint8_t *staple,
+                             size_t staple_len);
 
 /**
  * The moment for which this context verifies, in seconds since 1970-01-01 UTC, in place of now.

@@ -9,6 +9,7 @@
 pub mod accept;
 pub mod deadline;
 pub mod drive;
+pub mod elsewhere;
 pub mod exchange;
 pub mod facts;
 pub mod exporter;

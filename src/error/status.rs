@@ -180,7 +180,7 @@ pub enum Status {
     EPinMismatch = -37,
     /// The CRL or OCSP answer for a certificate of the chain is out of date, or not valid yet.
     ///
-    /// What to do: fetch the newest CRL, and call hostlock_ctx_crl_reload; a stapled answer is the server's to
+    /// What to do: fetch the newest CRL, and call hostlock_ctx_reload; a stapled answer is the server's to
     /// renew. Check this machine's clock.
     ERevocationStale = -38,
     /// The CRL or OCSP answer for a certificate of the chain is damaged, not signed by who may, or not usable for it.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
 from pathlib import Path
 
-from support import ROOT, Authority, interpreter_of, library, must, run
+from support import ROOT, Authority, interpreter_of, library, must, run, scratch
 
 SOURCE = ROOT / "python/src"
 # The oldest and the newest on which the parts differ, and the distribution's.
@@ -33,16 +34,39 @@ def python(
     return run([interpreters()[version], *what, *arguments], **world)
 
 
+@functools.cache
+def foreign(version: str) -> dict[str, str]:
+    """What makes Python `version` one with an OpenSSL of its own inside, as standalone builds are: an `_ssl` whose
+    libssl and libcrypto are copies under other names, which the loader and hostlock take for others."""
+    folder = scratch() / f"foreign-{version}"
+    folder.mkdir()
+    where = (
+        "import _ssl; print(_ssl.__file__);"
+        "print([line.split()[-1] for line in open('/proc/self/maps') if 'lib%s.so.3' in line][0])"
+    )
+    for name in ("ssl", "crypto"):
+        module, library_of_it = must([interpreters()[version], "-c", where % name]).split()
+        files = {Path(module).name: module, f"lib{name[:-1]}x.so.3": library_of_it}
+        for new, old in files.items():
+            words = Path(old).read_bytes()
+            for one in ("ssl", "crypto"):
+                words = words.replace(b"lib%b.so.3\0" % one.encode(), b"lib%bx.so.3\0" % one[:-1].encode())
+            (folder / new).write_bytes(words)
+    return {"PYTHONPATH": f"{folder}{os.pathsep}{SOURCE}", "LD_LIBRARY_PATH": str(folder)}
+
+
 class Cast:
     """The servers' certificates: the right one for `localhost`, and those that must be refused."""
 
     def __init__(self) -> None:
         self.authority = Authority("Package CA")
         self.roots = self.authority.certificate
-        self.right = self.authority.issue("localhost")
+        # Python 3.13 asks for these by VERIFY_X509_STRICT.
+        keys = "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid"
+        self.right = self.authority.issue("localhost", extra=keys)
         self.false = {
-            "HOST_MISMATCH": self.authority.issue("other.example"),
-            "EXPIRED": self.authority.issue("localhost", days=-1),
+            "HOST_MISMATCH": self.authority.issue("other.example", extra=keys),
+            "EXPIRED": self.authority.issue("localhost", days=-1, extra=keys),
             "UNKNOWN_ISSUER": Authority("Nobody's CA").issue("localhost"),
             "SELF_SIGNED": self._self_signed(),
             "NOT_YET_VALID": self._not_yet_valid(),

@@ -16,7 +16,7 @@ SONAME = "libhostlock.so.0"
 ABI_VERSION = 1
 
 IN_PLACE = "in place"
-APART = "apart"
+AFTERWARDS = "afterwards"
 
 _P, _S, _I, _Z = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t
 _OUT = ctypes.c_void_p
@@ -40,6 +40,8 @@ FUNCTIONS = {
     "hostlock_ctx_add_crl_file": (_I, (_P, _S)),
     "hostlock_ctx_set_verify_time": (_I, (_P, ctypes.c_int64)),
     "hostlock_ctx_verify_chain": (_I, (_P, _P, _Z, _S)),
+    "hostlock_ctx_verify_peer": (_I, (_P, _P, _Z, _S, _S, _S, _P, _Z)),
+    "hostlock_ctx_set_crl_mode": (_I, (_P, _S)),
     "hostlock_host_normalize": (_I, (_S, _P, _Z)),
     "hostlock_connect_fd": (_I, (_P, _I, _S, _OUT)),
     "hostlock_handshake": (_I, (_P,)),
@@ -139,7 +141,7 @@ def _probe():
     # type: () -> str
     protocol = getattr(_ssl, "PROTOCOL_TLS_CLIENT", None)
     context = _ssl._SSLContext(_ssl.PROTOCOL_SSLv23 if protocol is None else protocol)
-    return IN_PLACE if find_ctx(context) else APART
+    return IN_PLACE if find_ctx(context) else AFTERWARDS
 
 
 mode = _probe()

@@ -17,7 +17,6 @@ MYPY = False
 if MYPY:
     from typing import Any, Optional
 
-_inject.refuse_apart()
 _inject.watch()
 
 # The package of this name gives the class; the module is known by its full name only.

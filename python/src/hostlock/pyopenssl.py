@@ -8,7 +8,7 @@ from OpenSSL import SSL
 from OpenSSL._util import ffi as _ffi
 from OpenSSL._util import lib as _openssl
 
-from . import _afterwards, _hosts, _inject
+from . import _afterwards_pyopenssl, _hosts, _inject
 from ._core import check_host
 from ._errors import check, explain
 from ._library import lib
@@ -31,7 +31,7 @@ def harden(context, policy=None):
     """Makes an `OpenSSL.SSL.Context` verify chain and host. Its callback goes on being called; it can refuse, never
     accept."""
     if not is_within_reach():
-        _afterwards.harden(context, policy)
+        _afterwards_pyopenssl.harden(context, policy)
         return
     name = None if policy is None else policy.encode("ascii")
     check(lib.hostlock_harden(_address(context._context), name, None))
@@ -45,7 +45,7 @@ def set_host(connection, host):
         raise ValueError("a NUL in the host {!r}".format(host))
     if not is_within_reach():
         check_host(name)
-        _afterwards.set_host(connection, name)
+        _afterwards_pyopenssl.set_host(connection, name)
         return
     check(lib.hostlock_conn_set_host(_address(connection._ssl), name))
 
@@ -53,7 +53,7 @@ def set_host(connection, host):
 def judge_everything():
     # type: () -> None
     """From now on the connections of all contexts are judged, where the seal does not reach them."""
-    _afterwards.everywhere.append(True)
+    _afterwards_pyopenssl.everywhere.append(True)
 
 
 def _address(pointer):
@@ -132,4 +132,4 @@ def _named_first(method):
 if is_within_reach():
     _prepare(SSL.Connection)
 else:
-    _afterwards.prepare()
+    _afterwards_pyopenssl.prepare()
