@@ -1,8 +1,8 @@
 """Shows who is fooled by a server that has a valid certificate of another host.
 
-A bank and an impostor on addresses of this machine, with certificates of one authority; programs as people run them every
-day; the same programs, unchanged, under `hostlock run`; and three that are written with hostlock. Who was fooled is read
-from the impostor's log. Ends with 0 only if hostlock was right everywhere.
+A bank and an impostor on addresses of this machine, with certificates of one authority; programs as people run them
+every day; the same programs, unchanged, under `hostlock run`; and three that are written with hostlock. Who was fooled
+is read from the impostor's log. Ends with 0 only if hostlock was right everywhere.
 """
 
 from __future__ import annotations

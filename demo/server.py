@@ -1,4 +1,4 @@
-"""The bank of the demo, and its impostor: a TLS server for HTTP, PostgreSQL and plain lines, which logs what it was sent."""
+"""The bank of the demo, and its impostor: TLS for HTTP, PostgreSQL and plain lines, with a log of what was sent."""
 
 from __future__ import annotations
 

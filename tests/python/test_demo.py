@@ -75,7 +75,7 @@ class Demo(unittest.TestCase):
 
     def test_a_program_that_is_not_here_is_named_and_passed_over(self) -> None:
         said = io.StringIO()
-        with mock.patch.object(demo.shutil, "which", return_value=None), contextlib.redirect_stdout(said):
+        with mock.patch("shutil.which", return_value=None), contextlib.redirect_stdout(said):
             found = [client.title for client in demo.victims(Path("nowhere"))]
         self.assertIn("OpenSSL in C, as textbooks write it", found)
         for name in ("curl", "psql"):

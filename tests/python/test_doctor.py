@@ -26,7 +26,8 @@ class Doctor(unittest.TestCase):
         found = [path for version in VERSIONS if (path := interpreter_of(version))] or [Path(sys.executable)]
         for interpreter in found:
             with self.subTest(interpreter=interpreter):
-                code = "import ssl, sys, hostlock; print(hostlock.mode); print(sys.version.split()[0]); print(ssl.OPENSSL_VERSION)"
+                code = "import ssl, sys, hostlock; print(hostlock.mode); print(sys.version.split()[0])"
+                code += "; print(ssl.OPENSSL_VERSION)"
                 package = {"PYTHONPATH": str(ROOT / "python/src"), "HOSTLOCK_LIBRARY": str(library())}
                 said = run([interpreter, "-c", code], **package)
                 self.assertEqual(said.returncode, 0, said.stderr)
