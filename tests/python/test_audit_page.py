@@ -1,4 +1,4 @@
-"""The page of `hostlock audit --html`, as a parser and as a real browser read it, also of a certificate full of markup."""
+"""The page of `hostlock audit --html`, as a parser and a real browser read it, also of a certificate full of markup."""
 
 from __future__ import annotations
 
@@ -107,9 +107,8 @@ class Page(unittest.TestCase):
             self.skipTest("needs chromium")
         for page, title in ((self.good, "verified"), (self.bad, "refused")):
             # Without its own policy, to see that the escaping alone suffices.
-            page = re.sub(r"<meta http-equiv=.*\n", "", page)
             file, picture = scratch() / "browser.html", scratch() / "browser.png"
-            file.write_text(page)
+            file.write_text(re.sub(r"<meta http-equiv=.*\n", "", page))
             options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={scratch() / 'browser'}"]
             shown = subprocess.run(
                 [browser, *options, "--virtual-time-budget=2000", "--dump-dom", file.as_uri()],
