@@ -1856,7 +1856,7 @@ const char *hostlock_report_text(const hostlock_report *report);
 
 /**
  * The report as one JSON object: "schema" (1), "subject", "policy", "counts" (one number a severity), "findings"
- * (the worst first; each with "id", "severity", "what", "detail", "items", "why", "fix"). docs/audit.md lists the ids.
+ * (the worst first; each with "id", "severity", "what", "detail", "items", "why", "fix"). docs/findings.md lists the ids.
  * "{}" for NULL.
  */
 const char *hostlock_report_json(const hostlock_report *report);
