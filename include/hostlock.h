@@ -112,8 +112,6 @@ typedef struct hostlock_report hostlock_report;
 #define HOSTLOCK_INSECURE(note)
 #elif defined(__GNUC__) || defined(__clang__)
 #define HOSTLOCK_INSECURE(note) __attribute__((deprecated(note)))
-#elif defined(_MSC_VER)
-#define HOSTLOCK_INSECURE(note) __declspec(deprecated(note))
 #else
 #define HOSTLOCK_INSECURE(note)
 #endif

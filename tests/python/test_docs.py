@@ -39,6 +39,12 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
+def anchors(page: Path) -> set[str]:
+    """The headings of a page, as links name them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 class Docs(unittest.TestCase):
     authority: Authority
     facts: dict[str, str | Path]
@@ -118,10 +124,14 @@ class Docs(unittest.TestCase):
         self.assertGreater(named, 50)
 
     def test_every_local_link_leads_somewhere(self) -> None:
-        for page in [README, *ROOT.glob("docs/*.md")]:
-            for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+        for page in [README, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *ROOT.glob("docs/*.md")]:
+            for link in re.findall(r"\]\((?!https?:)([^)\s]+)", page.read_text()):
                 with self.subTest(page=page.name, link=link):
-                    self.assertTrue((page.parent / link).exists())
+                    name, _, anchor = link.partition("#")
+                    target = page.parent / name if name else page
+                    self.assertTrue(target.exists())
+                    if anchor:
+                        self.assertIn(anchor, anchors(target))
 
 
 if __name__ == "__main__":
