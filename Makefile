@@ -39,7 +39,7 @@ private: ## builds the library with a libssl of its own inside (minutes)
 	@scripts/need cargo cc perl make
 	@scripts/private build --release
 
-demo:    ## shows the attack, and who is fooled by it
+demo:    ## shows which programs an impostor fools, and the same under hostlock run
 	@scripts/need cargo cc libssl openssl python3
 	@python3 demo/demo.py
 

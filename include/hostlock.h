@@ -133,8 +133,6 @@ typedef struct hostlock_report hostlock_report;
 #define HOSTLOCK_INSECURE(note)
 #elif defined(__GNUC__) || defined(__clang__)
 #define HOSTLOCK_INSECURE(note) __attribute__((deprecated(note)))
-#elif defined(_MSC_VER)
-#define HOSTLOCK_INSECURE(note) __declspec(deprecated(note))
 #else
 #define HOSTLOCK_INSECURE(note)
 #endif
@@ -2052,7 +2050,7 @@ const char *hostlock_report_text(const hostlock_report *report);
 
 /**
  * The report as one JSON object: "schema" (1), "subject", "policy", "counts" (one number a severity), "findings"
- * (the worst first; each with "id", "severity", "what", "detail", "items", "why", "fix"). docs/audit.md lists the ids.
+ * (the worst first; each with "id", "severity", "what", "detail", "items", "why", "fix"). docs/findings.md lists the ids.
  * "{}" for NULL.
  */
 const char *hostlock_report_json(const hostlock_report *report);

@@ -152,6 +152,52 @@ fn json_has_its_documented_keys_for_good_servers_and_for_bad() {
     assert_eq!(chain["sha256"].as_str().unwrap().len(), 2 * MessageDigest::sha256().size());
 }
 
+/// The tags of a page, without their texts.
+fn tags(page: &str) -> Vec<&str> {
+    page.split('<').skip(1).map(|rest| rest.split('>').next().unwrap()).collect()
+}
+
+#[test]
+fn the_page_says_what_the_text_says_and_a_certificate_adds_no_markup_to_it() {
+    let world = World::new();
+    let file = world.scratch.join("page.html");
+    let page_of = |recipe: Recipe| {
+        let ran = world.ask(recipe, &["--html", file.to_str().unwrap()]);
+        (ran, std::fs::read_to_string(&file).unwrap())
+    };
+    let (ran, page) = page_of(good());
+    assert!(ran.code == 0 && ran.stdout.contains("verdict  verified"), "{}", ran.stdout);
+    for wanted in
+        ["<strong>verified</strong>", "CN=localhost", "CN=Audit CA", " days left)", "stroke-dasharray", "accepts"]
+    {
+        assert!(page.contains(wanted), "{wanted:?} in\n{page}");
+    }
+    let innocent = page_of(Recipe::server("name", &["name.example"])).1;
+    let hostile =
+        Recipe::server("</text><script>alert(1)</script>&\"'", &["<img src=x onerror=alert(1)>", "a\"b'.example"]);
+    let (ran, hostile) = page_of(hostile);
+    assert_eq!(ran.code, 1);
+    assert_eq!(tags(&hostile), tags(&innocent));
+    assert!(innocent.contains("<g class=\"bad\">"), "the certificate of another host is to blame");
+    for wanted in [
+        "<strong>refused</strong>",
+        "&lt;img src=x onerror=alert(1)&gt;",
+        "would have been fooled: accepts",
+        "What to do: ",
+    ] {
+        assert!(hostile.contains(wanted), "{wanted:?} in\n{hostile}");
+    }
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_an_error_and_of_a_program_there_is_none() {
+    let world = World::new();
+    let ran = world.ask(good(), &["--html", "/nonexistent/page.html"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (3, ""));
+    assert!(ran.stderr.contains("/nonexistent/page.html"), "{}", ran.stderr);
+    assert_eq!(run(&["--command", "true", "--html", "x.html"]).code, 2);
+}
+
 #[test]
 fn each_bad_server_is_refused_for_its_fault_and_careless_clients_are_judged() {
     let world = World::new();

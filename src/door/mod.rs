@@ -4,6 +4,7 @@
 mod connection;
 mod context;
 mod host;
+mod libssl;
 mod policy;
 mod report;
 pub mod roots;
@@ -13,6 +14,7 @@ pub mod words;
 pub use connection::Connection;
 pub use context::{Context, ContextBuilder};
 pub use host::Host;
+pub use libssl::libssl_path;
 pub use policy::Policy;
 pub use report::Report;
 pub use starttls::Starttls;

@@ -1,16 +1,19 @@
 //! `hostlock audit HOST[:PORT]`; with `--command` it hands over to the audit of a program.
 
 use std::fmt::Write;
+use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use hostlock::{Error, Policy, Result, Starttls, Status};
+use hostlock::{Error, Policy, Result, Starttls, Status, words};
 use openssl::x509::X509;
 use serde_json::{Value, json};
 
 use super::{Outcome, audit_program};
+use crate::anchors::now;
 use crate::audit::careless::{self, Habit, Met};
 use crate::audit::chain;
+use crate::audit::page::Page;
 use crate::audit::strict::{self, Verified};
 use crate::audit::target::Target;
 use crate::output::{Style, is_coloured, show};
@@ -24,7 +27,7 @@ pub struct Arguments {
     #[arg(value_name = "HOST[:PORT]")]
     target: Option<Target>,
     /// Run this shell command line instead, refuse nothing, and say what its TLS contexts are like
-    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["ca", "timeout", "starttls"])]
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["ca", "timeout", "starttls", "html"])]
     command: Option<String>,
     /// Ask the server in the clear to begin TLS: smtp, imap, pop3, ftp or postgres
     #[arg(long, value_name = "PROTOCOL", value_parser = starttls)]
@@ -41,6 +44,9 @@ pub struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Write the same as a page for a browser, which needs nothing else, to this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Everything that was seen of a server.
@@ -77,6 +83,10 @@ fn server(arguments: &Arguments, target: &Target) -> Result<Outcome> {
         }
     })?;
     let habits = careless::habits(&seen.careless, &target.host);
+    if let Some(file) = &arguments.html {
+        fs::write(file, as_page(&seen, &habits))
+            .map_err(|error| Error::new(Status::EFileIo, format!("{file:?} could not be written: {error}")))?;
+    }
     let text = if arguments.json {
         format!("{:#}\n", as_json(&seen, &habits))
     } else {
@@ -136,6 +146,28 @@ fn as_text(seen: &Seen<'_>, habits: &[Habit], coloured: bool) -> String {
     text
 }
 
+fn as_page(seen: &Seen<'_>, habits: &[Habit]) -> String {
+    let agreed = match (&seen.strict, &seen.careless) {
+        (Ok(verified), _) => Some(agreed(verified)),
+        (_, Ok(met)) => Some(format!("{}, {}, by a client that does not verify", met.version, met.suite)),
+        _ => None,
+    };
+    let facts = [
+        ("policy", Some(seen.policy.to_owned())),
+        ("agreed", agreed),
+        ("address", seen.strict.as_ref().ok().map(|verified| word(&verified.agreed, "peer").to_owned())),
+        ("looked at", Some(words::time(now()))),
+    ];
+    Page {
+        target: seen.target.to_string(),
+        refusal: seen.strict.as_ref().err(),
+        facts: facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+        chain: chain::facts(seen.presented(), now()),
+        habits,
+    }
+    .html()
+}
+
 fn as_json(seen: &Seen<'_>, habits: &[Habit]) -> Value {
     let habits: Vec<Value> = habits
         .iter()
@@ -182,10 +214,6 @@ fn agreed(verified: &Verified) -> String {
 
 fn word<'a>(object: &'a Value, key: &str) -> &'a str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 fn policy(text: &str) -> std::result::Result<Policy, String> {
