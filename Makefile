@@ -69,9 +69,10 @@ lint:    ## format, warnings, docs, header, C and Python
 	@scripts/need cargo cc c++ libssl python3 venv shellcheck
 	@scripts/lint
 
-header:  ## copies the generated header to include/, and its functions into the README
+header:  ## copies the generated header to include/, its functions into the README, its statuses into docs/
 	@header=$$(scripts/generated-header) && cp "$$header" include/hostlock.h
 	@python3 scripts/api_table.py
+	@python3 scripts/troubleshooting.py
 
 header-check: ## fails where include/hostlock.h is stale
 	@header=$$(scripts/generated-header) && \

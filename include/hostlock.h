@@ -197,6 +197,26 @@ int hostlock_ctx_set_on_interrupt(hostlock_ctx *ctx,
                                   hostlock_on_interrupt function,
                                   void *argument);
 
+/**
+ * Reads again everything that the context has from files: its own certificates and keys (hostlock_ctx_add_cert_file), those
+ * of its names (hostlock_server_add_name), trust anchors (hostlock_ctx_trust_file, _dir, _certdata; the system's roots, named
+ * or not) and CRLs (hostlock_ctx_add_crl_file). All of it is put in force, or nothing: after a failure everything is as it
+ * was, and the context is not poisoned, so that a running server goes on. What came from memory stays. Relative paths start
+ * where the process stood when the file was named; links are followed anew.
+ *
+ * It may be called at any time, in any thread, while others connect and serve. No connection is lost: each uses what was
+ * there when its handshake began. Sessions live on as far as what they rest on still holds. Call it outside of a signal
+ * handler. In a program that forks its workers each reloads its own context.
+ *
+ * 0, also where nothing came from files; or what the call that named the file answers; or HOSTLOCK_E_STATE: the anchors have
+ * changed, and the program has put some into the context's store through OpenSSL too, which cannot be told from them.
+ * Once anchors have changed so, they are named by hostlock's calls only: what the program puts into the store by OpenSSL's
+ * functions refuses handshakes. HOSTLOCK_E_NOT_FOUND also: a process that has changed its root directory sees the system's
+ * roots no more.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_reload(hostlock_ctx *ctx);
+
 /*
  * ====================================================================================================================
  * Connections: connect, shake hands, read, write, say goodbye, free
@@ -473,126 +493,360 @@ enum hostlock_status {
     HOSTLOCK_WANT_READ = -1,
     /** Not a failure: the transport takes no data now. Wait until the descriptor is writable and call again. */
     HOSTLOCK_WANT_WRITE = -2,
-    /** An argument is NULL, out of range, or a word that is not known; the hint lists the known ones. */
+    /**
+     * An argument is NULL, out of range, or a word that is not known; the hint lists the known ones.
+     *
+     * What to do: the message names the argument. Mend the call, and look at the answers of set-up calls: a
+     * context whose set-up failed refuses its handshakes.
+     */
     HOSTLOCK_E_ARG = -3,
-    /** The call does not fit the state of the object: too early, too late, or an object of another kind. */
+    /**
+     * The call does not fit the state of the object: too early, too late, or an object of another kind.
+     *
+     * What to do: move the call. Set-up comes before the first connection, the host before the handshake, reads
+     * and writes after it.
+     */
     HOSTLOCK_E_STATE = -4,
-    /** A defect inside hostlock was stopped at its border. The operation was refused; nothing was changed. */
+    /**
+     * A defect inside hostlock was stopped at its border. The operation was refused; nothing was changed.
+     *
+     * What to do: report it, with the message and what hostlock doctor prints.
+     */
     HOSTLOCK_E_INTERNAL = -5,
-    /** An earlier set-up call failed; the message names it. A later successful call of the same family cures it. */
+    /**
+     * An earlier set-up call failed; the message names it. A later successful call of the same family cures it.
+     *
+     * What to do: mend the call that the message names.
+     */
     HOSTLOCK_E_POISONED = -6,
-    /** This build, this OpenSSL or this kind of object cannot do what was asked. */
+    /**
+     * This build, this OpenSSL or this kind of object cannot do what was asked.
+     *
+     * What to do: read the hint. hostlock speaks TLS over a stream, and neither DTLS nor QUIC.
+     */
     HOSTLOCK_E_UNSUPPORTED = -7,
-    /** The object belongs to another copy of libssl than the one that hostlock uses. */
+    /**
+     * The object belongs to another copy of libssl than the one that hostlock uses.
+     *
+     * What to do: let program and library use one libssl: hostlock doctor shows which there are, ldd PROGRAM
+     * which it takes.
+     */
     HOSTLOCK_E_FOREIGN_LIBSSL = -8,
     /**
      * It comes too late: a connection of the context was made already, and OpenSSL keeps without a lock what the call would
      * change. Nothing was changed, and the context goes on as it was.
+     *
+     * What to do: make all set-up calls before the first connection, or make a new context.
      */
     HOSTLOCK_E_FROZEN = -9,
-    /** The host asked for is not a DNS name or an IP address that can be verified. */
+    /**
+     * The host asked for is not a DNS name or an IP address that can be verified.
+     *
+     * What to do: give the bare name or address: no port, no URL, no brackets; a name of other letters as
+     * "xn--...".
+     */
     HOSTLOCK_E_BAD_HOST = -10,
-    /** No host is known for this connection, so its certificate cannot be matched with one. */
+    /**
+     * No host is known for this connection, so its certificate cannot be matched with one.
+     *
+     * What to do: name the host before the handshake: hostlock_conn_set_host, or hostlock run --host for a
+     * program.
+     */
     HOSTLOCK_E_NO_HOST = -11,
-    /** The certificate is valid, but it belongs to another host. */
+    /**
+     * The certificate is valid, but it belongs to another host.
+     *
+     * What to do: do not go around it: this is what an impostor looks like. If it is none, connect by a name that
+     * the message lists, or have the certificate issued for yours.
+     */
     HOSTLOCK_E_HOST_MISMATCH = -12,
-    /** A certificate of the chain has expired. */
+    /**
+     * A certificate of the chain has expired.
+     *
+     * What to do: the message says which certificate: a server's is its owner's to renew, a trust anchor is to be
+     * exchanged here. If it should still be valid, check this machine's clock.
+     */
     HOSTLOCK_E_EXPIRED = -20,
-    /** A certificate of the chain is not valid yet. */
+    /**
+     * A certificate of the chain is not valid yet.
+     *
+     * What to do: check this machine's clock. If that is right, the certificate was put in place too early.
+     */
     HOSTLOCK_E_NOT_YET_VALID = -21,
-    /** The peer's own certificate is self-signed and not trusted. */
+    /**
+     * The peer's own certificate is self-signed and not trusted.
+     *
+     * What to do: if the server is yours, trust this very certificate: hostlock_ctx_trust_file. Else it may be an
+     * impostor.
+     */
     HOSTLOCK_E_SELF_SIGNED = -22,
-    /** The chain ends at an issuer that is not a trust anchor: a CA that is not trusted, or an intermediate that was not sent. */
+    /**
+     * The chain ends at an issuer that is not a trust anchor: a CA that is not trusted, or an intermediate that was not sent.
+     *
+     * What to do: if the CA is yours, name its certificate: hostlock_ctx_trust_file, or SSL_CERT_FILE for a
+     * program. Else the server must send its full chain, or it is an impostor, or a proxy that reads along.
+     */
     HOSTLOCK_E_UNKNOWN_ISSUER = -23,
     /**
      * The peer did not send the intermediate certificate that links its own to a trust anchor, as other certificates show; or
      * one is missing in an own chain.
+     *
+     * What to do: the server's owner installs the full chain. That a browser connects proves nothing: it remembers
+     * the intermediates of other sites.
      */
     HOSTLOCK_E_MISSING_INTERMEDIATE = -24,
-    /** A certificate may not be used for this purpose (extended key usage, key usage or CA flag). */
+    /**
+     * A certificate may not be used for this purpose (extended key usage, key usage or CA flag).
+     *
+     * What to do: issue the certificate for its use: serverAuth for servers, clientAuth for clients, keyCertSign
+     * for CAs.
+     */
     HOSTLOCK_E_WRONG_PURPOSE = -25,
-    /** A key in the chain is too small or of a kind that the policy refuses. */
+    /**
+     * A key in the chain is too small or of a kind that the policy refuses.
+     *
+     * What to do: make a new key (P-256, or RSA with 2048 bits or more), and have it certified.
+     */
     HOSTLOCK_E_WEAK_KEY = -26,
-    /** A signature in the chain uses an algorithm that the policy refuses. */
+    /**
+     * A signature in the chain uses an algorithm that the policy refuses.
+     *
+     * What to do: have the certificate issued again, with SHA-256 or better.
+     */
     HOSTLOCK_E_WEAK_SIGNATURE = -27,
-    /** A certificate of the chain has been revoked. */
+    /**
+     * A certificate of the chain has been revoked.
+     *
+     * What to do: do not connect. Its owner needs a new key and a new certificate.
+     */
     HOSTLOCK_E_REVOKED = -28,
-    /** Whether a certificate of the chain is revoked could not be found out, and the policy demands to know. */
+    /**
+     * Whether a certificate of the chain is revoked could not be found out, and the policy demands to know.
+     *
+     * What to do: load the CRL that the message names (hostlock_ctx_add_crl_file), or have the server staple OCSP
+     * answers.
+     */
     HOSTLOCK_E_REVOCATION_UNKNOWN = -29,
-    /** A signature in the chain is wrong. */
+    /**
+     * A signature in the chain is wrong.
+     *
+     * What to do: do not connect: the certificate was altered, or somebody else uses the name of that CA.
+     */
     HOSTLOCK_E_BAD_SIGNATURE = -30,
-    /** A certificate of the chain breaks a rule of RFC 5280 or of the policy. */
+    /**
+     * A certificate of the chain breaks a rule of RFC 5280 or of the policy.
+     *
+     * What to do: the message names the rule. Whoever issued the certificate must issue it again.
+     */
     HOSTLOCK_E_BAD_CERTIFICATE = -31,
-    /** A name in the chain lies outside of what a CA of the chain may certify (name constraints). */
+    /**
+     * A name in the chain lies outside of what a CA of the chain may certify (name constraints).
+     *
+     * What to do: ask for a certificate from a CA that may certify this name.
+     */
     HOSTLOCK_E_NAME_CONSTRAINT = -32,
-    /** The chain is longer than a CA of the chain or the policy permits. */
+    /**
+     * The chain is longer than a CA of the chain or the policy permits.
+     *
+     * What to do: the message says whose limit it is. That of a CA holds; hostlock_ctx_set_verify_depth sets that
+     * of the context.
+     */
     HOSTLOCK_E_CHAIN_TOO_LONG = -33,
-    /** The peer showed no certificate. */
+    /**
+     * The peer showed no certificate.
+     *
+     * What to do: give the peer a certificate and its key. On a server hostlock_server_set_client_auth says
+     * whether it needs one.
+     */
     HOSTLOCK_E_NO_CERTIFICATE = -34,
-    /** The connection was made without hostlock's verification (resumed, anonymous, pre-shared key, or a replaced callback). */
+    /**
+     * The connection was made without hostlock's verification (resumed, anonymous, pre-shared key, or a replaced callback).
+     *
+     * What to do: the message says what stood in the way. Take that out of the program.
+     */
     HOSTLOCK_E_UNVERIFIED = -35,
-    /** A callback of the application's own refused the chain, or ended the handshake. */
+    /**
+     * A callback of the application's own refused the chain, or ended the handshake.
+     *
+     * What to do: hostlock has nothing against the peer: look into what the program's callback wants.
+     */
     HOSTLOCK_E_APPLICATION_REFUSED = -36,
-    /** The chain does not contain any of the pinned keys. */
+    /**
+     * The chain does not contain any of the pinned keys.
+     *
+     * What to do: if the peer's keys were changed on purpose, pin one of those in the hint. Else it may be an
+     * impostor.
+     */
     HOSTLOCK_E_PIN_MISMATCH = -37,
-    /** The CRL or OCSP answer for a certificate of the chain is out of date, or not valid yet. */
+    /**
+     * The CRL or OCSP answer for a certificate of the chain is out of date, or not valid yet.
+     *
+     * What to do: fetch the newest CRL, and call hostlock_ctx_reload; a stapled answer is the server's to
+     * renew. Check this machine's clock.
+     */
     HOSTLOCK_E_REVOCATION_STALE = -38,
-    /** The CRL or OCSP answer for a certificate of the chain is damaged, not signed by who may, or not usable for it. */
+    /**
+     * The CRL or OCSP answer for a certificate of the chain is damaged, not signed by who may, or not usable for it.
+     *
+     * What to do: fetch the CRL from the CA again; a stapled answer is the server's to mend.
+     */
     HOSTLOCK_E_REVOCATION_INVALID = -39,
-    /** No trust anchor is loaded, so nothing can be verified. */
+    /**
+     * No trust anchor is loaded, so nothing can be verified.
+     *
+     * What to do: hostlock doctor says which roots this machine has. Install them (Debian: ca-certificates), or
+     * name a file; look at the answers of the calls that load certificates.
+     */
     HOSTLOCK_E_NO_TRUST_ANCHORS = -40,
-    /** There is no file or directory of that name. */
+    /**
+     * There is no file or directory of that name.
+     *
+     * What to do: check the path. A relative one starts at the working directory of the process.
+     */
     HOSTLOCK_E_NOT_FOUND = -41,
-    /** A directory was given where a file is needed, or the other way round, or something that is neither. */
+    /**
+     * A directory was given where a file is needed, or the other way round, or something that is neither.
+     *
+     * What to do: functions called _file take a file, those called _dir a directory.
+     */
     HOSTLOCK_E_WRONG_FILE_TYPE = -42,
-    /** The file or directory exists but could not be read. */
+    /**
+     * The file or directory exists but could not be read.
+     *
+     * What to do: check what the user of the program may read, and the size that the function permits.
+     */
     HOSTLOCK_E_FILE_IO = -43,
-    /** The input holds nothing at all. */
+    /**
+     * The input holds nothing at all.
+     *
+     * What to do: write the certificate into it, or name another file.
+     */
     HOSTLOCK_E_EMPTY = -44,
-    /** The input is neither PEM nor DER, or is damaged. */
+    /**
+     * The input is neither PEM nor DER, or is damaged.
+     *
+     * What to do: the message names the block and the line. Fetch the file again, or take the block out.
+     */
     HOSTLOCK_E_BAD_PEM = -45,
-    /** The input is well-formed PEM, but holds nothing of the kind that is needed (a key where certificates belong, for example). */
+    /**
+     * The input is well-formed PEM, but holds nothing of the kind that is needed (a key where certificates belong, for example).
+     *
+     * What to do: the message says what the file holds. Maybe the files of key and certificate were exchanged.
+     */
     HOSTLOCK_E_WRONG_PEM = -46,
-    /** The private key does not belong to the certificate. */
+    /**
+     * The private key does not belong to the certificate.
+     *
+     * What to do: name the two that belong together: openssl x509 -noout -pubkey and openssl pkey -pubout then
+     * print the same.
+     */
     HOSTLOCK_E_KEY_MISMATCH = -47,
-    /** The private key is encrypted, and the passphrase is missing or wrong. */
+    /**
+     * The private key is encrypted, and the passphrase is missing or wrong.
+     *
+     * What to do: give the right passphrase to the call that loads the key.
+     */
     HOSTLOCK_E_PASSPHRASE = -48,
-    /** The source of the roots distrusts a certificate of the chain, or distrusts a root for certificates as new as this. */
+    /**
+     * The source of the roots distrusts a certificate of the chain, or distrusts a root for certificates as new as this.
+     *
+     * What to do: do not go around it: ask the server's owner for a certificate from another CA.
+     */
     HOSTLOCK_E_DISTRUSTED = -50,
-    /** The host name could not be resolved to an address. */
+    /**
+     * The host name could not be resolved to an address.
+     *
+     * What to do: check the spelling, and this machine's name servers: getent hosts NAME.
+     */
     HOSTLOCK_E_RESOLVE = -60,
-    /** No address of the host accepted the connection. */
+    /**
+     * No address of the host accepted the connection.
+     *
+     * What to do: check host and port, that the server runs, and that no firewall is in between.
+     */
     HOSTLOCK_E_CONNECT = -61,
-    /** The time allowed ran out. */
+    /**
+     * The time allowed ran out.
+     *
+     * What to do: the hint says how far the peer came. hostlock_ctx_set_timeout allows more time.
+     */
     HOSTLOCK_E_TIMEOUT = -62,
-    /** The connection was cut without TLS's own end-of-data message: what was read may be incomplete. */
+    /**
+     * The connection was cut without TLS's own end-of-data message: what was read may be incomplete.
+     *
+     * What to do: do not use what was read, unless its own format says where it ends. In a handshake the peer hung
+     * up: read the hint, and the peer's log.
+     */
     HOSTLOCK_E_TRUNCATED = -63,
-    /** The operating system reported an error on the descriptor. */
+    /**
+     * The operating system reported an error on the descriptor.
+     *
+     * What to do: the message has the system's words for it.
+     */
     HOSTLOCK_E_IO = -64,
-    /** The connection has been closed; no more can be written. */
+    /**
+     * The connection has been closed; no more can be written.
+     *
+     * What to do: make a new connection. Write before hostlock_shutdown.
+     */
     HOSTLOCK_E_CLOSED = -65,
-    /** The peer sent more than a handshake can need, and was cut off. */
+    /**
+     * The peer sent more than a handshake can need, and was cut off.
+     *
+     * What to do: a server should send its own certificate and the intermediates, and no more.
+     */
     HOSTLOCK_E_FLOOD = -66,
     /**
      * A signal came while the call waited, and the program wants it to end then (hostlock_ctx_set_on_interrupt). The
      * connection can go on.
+     *
+     * What to do: call again, or free the connection.
      */
     HOSTLOCK_E_INTERRUPTED = -67,
-    /** The peer has no TLS version in common with the policy. */
+    /**
+     * The peer has no TLS version in common with the policy.
+     *
+     * What to do: bring the peer to TLS 1.2 or newer. No policy offers older versions.
+     */
     HOSTLOCK_E_NO_COMMON_VERSION = -70,
-    /** The peer has no cipher suite, group or signature algorithm in common with the policy. */
+    /**
+     * The peer has no cipher suite, group or signature algorithm in common with the policy.
+     *
+     * What to do: the message lists what was offered. Bring the peer to suites with ECDHE, and AES-GCM or
+     * ChaCha20.
+     */
     HOSTLOCK_E_NO_COMMON_CIPHER = -71,
-    /** The peer ended the connection with a TLS alert. */
+    /**
+     * The peer ended the connection with a TLS alert.
+     *
+     * What to do: the hint says what the alert stands for; the peer's log says more.
+     */
     HOSTLOCK_E_ALERT = -72,
-    /** The peer does not speak TLS: a server on the wrong port, or a client that sent a plain request. */
+    /**
+     * The peer does not speak TLS: a server on the wrong port, or a client that sent a plain request.
+     *
+     * What to do: the message says what is spoken there. Take the port on which TLS begins at once, or
+     * hostlock_starttls.
+     */
     HOSTLOCK_E_PLAINTEXT = -73,
-    /** The peer broke the TLS protocol. */
+    /**
+     * The peer broke the TLS protocol.
+     *
+     * What to do: try it from another network: something on the way may alter what is sent. Else the peer's TLS
+     * has a defect.
+     */
     HOSTLOCK_E_PROTOCOL = -74,
-    /** The two sides have no application protocol in common (ALPN, RFC 7301). */
+    /**
+     * The two sides have no application protocol in common (ALPN, RFC 7301).
+     *
+     * What to do: name a protocol on both sides: hostlock_ctx_set_alpn.
+     */
     HOSTLOCK_E_NO_COMMON_PROTOCOL = -75,
     /**
      * This process has no memory left, or OpenSSL failed on this side in the way that it then does. The peer is not to
      * blame, and the same call may succeed later.
+     *
+     * What to do: give the process more memory, and call again.
      */
     HOSTLOCK_E_NO_MEMORY = -76
 };
@@ -1208,7 +1462,28 @@ int hostlock_starttls_fd(hostlock_ctx *ctx,
  * A session is resumed only where it was verified by the same context, under its present settings, for the same host, and
  * where nothing that its verification rests on has ended since; else the handshake is a full one. Servers resume by
  * themselves. What a program takes and offers through OpenSSL (SSL_get1_session, SSL_set_session) is held to the same.
+ *
+ * Clients resume by themselves too, where hostlock made the connection: hostlock_shutdown, the 0 of hostlock_read and
+ * hostlock_conn_free keep its session in the context, and the next connection to the same host offers it. SSL_free keeps
+ * none. A server of TLS 1.3 sends sessions after the handshake: a connection that never reads has none to keep. Each of TLS
+ * 1.3 is offered once (RFC 8446 C.4), those of TLS 1.2 until another takes their place.
+ *
+ * A kept session is for one host, server name, peer address and port, certificate of this side, and for the settings as
+ * they are: each setter, CRLs and reloads included, ends all. A handshake that fails after it was offered ends what is kept
+ * for that peer. Nothing is kept or offered under a waiver (hostlock_insecure_...), nor where the program has a verify
+ * callback, DANE records or a callback for client certificates: it would not be asked. A context keeps 256 at most, the latest
+ * of each host first, in memory alone, and frees them with itself. Threads share them. A forked child begins with none, and
+ * keeps none of a connection that its parent made.
  */
+
+/**
+ * Whether connections of ctx that hostlock makes go on from each other's sessions, as the text above says: "on" (as a new
+ * context is) or "off". It may be called at any time; what was kept is given up. HOSTLOCK_E_ARG: another word; the context is
+ * of no use then until the call succeeds. HOSTLOCK_E_STATE: the context is a server's.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_client_set_resume(hostlock_ctx *ctx,
+                               const char *mode);
 
 /**
  * Has conn offer the session of other, a connection of the same context whose handshake is complete: FTP servers demand it
@@ -1305,17 +1580,6 @@ HOSTLOCK_MUST_USE int hostlock_ctx_add_crl_mem(hostlock_ctx *ctx, const uint8_t 
 HOSTLOCK_MUST_USE
 int hostlock_ctx_set_crl_mode(hostlock_ctx *ctx,
                               const char *mode);
-
-/**
- * Reads every file of hostlock_ctx_add_crl_file again, in place of what it gave before: all files, or none where one
- * of them cannot be read. Connections of other threads go on meanwhile; each uses the lists that it began with, and
- * sessions from before are not resumed.
- *
- * Unlike a set-up call, one that fails does not stop the context's handshakes: the lists that were loaded stay in
- * force until their own nextUpdate.
- */
-HOSTLOCK_MUST_USE
-int hostlock_ctx_crl_reload(hostlock_ctx *ctx);
 
 /**
  * How the OCSP answer that a server staples to its certificate is used. Every client asks for one. "if-present" (the

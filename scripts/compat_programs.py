@@ -12,6 +12,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from compat_scripts import (
+    ASYNCIO,
+    BY_NAME,
+    BY_NUMBER,
+    M2CRYPTO,
+    MEMORY,
+    NUMBER_ALONE,
+    PERL,
+    PHP_NO_SNI,
+    PHP_STREAM,
+    PYOPENSSL,
+    PYTHON,
+    RUBY_HTTP,
+    RUBY_SOCKET,
+    SMTPLIB,
+)
 from compat_world import ANSWER, HOST, LONG_ENOUGH, Environment, World, daemon, free_port, http_get, redis
 
 Command = Callable[[World, int, int], list[str]]
@@ -119,79 +135,6 @@ def stunnel(text: str) -> Command:
     return configure
 
 
-# The wiki's way of Python 2.7 and 3.x: nothing is said of the host but to the resolver.
-WRAP = """
-import socket, ssl
-wrap = getattr(ssl, "wrap_socket", None) or ssl._create_unverified_context().wrap_socket
-s = socket.socket()
-s.connect(({where}, {{port}}))
-s = wrap(s)
-s.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
-print(s.recv(4096).decode())
-"""
-BY_NAME = WRAP.format(where='"{host}"')
-BY_NUMBER = WRAP.format(where='socket.gethostbyname("{host}")')
-NUMBER_ALONE = WRAP.format(where='"127.0.0.1"')
-M2CRYPTO = """
-from M2Crypto import SSL
-s = SSL.Connection(SSL.Context())
-s.set_post_connection_check_callback(None)
-s.connect(("{host}", {port}))
-s.write(b"GET / HTTP/1.0\\r\\n\\r\\n")
-print(s.read(4096).decode())
-"""
-PYOPENSSL = """
-import socket
-from OpenSSL import SSL
-s = socket.socket()
-s.connect(("{host}", {port}))
-s = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), s)
-s.set_connect_state()
-s.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
-print(s.recv(4096).decode())
-"""
-# Without a name of its own it asks for the machine's, which here has the server's address.
-SMTPLIB = """
-import smtplib
-s = smtplib.SMTP("{host}", {port}, "me.example")
-s.starttls()
-print(s.docmd("NOOP")[1].decode())
-"""
-ASYNCIO = """
-import asyncio, ssl
-async def main():
-    context = ssl._create_unverified_context()
-    reader, writer = await asyncio.open_connection("{host}", {port}, ssl=context, server_hostname="")
-    writer.write(b"GET / HTTP/1.0\\r\\n\\r\\n")
-    print((await reader.read(4096)).decode())
-asyncio.run(main())
-"""
-MEMORY = """
-import socket, ssl
-s = socket.create_connection(("{host}", {port}))
-incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-t = ssl._create_unverified_context().wrap_bio(incoming, outgoing)
-def turn(call):
-    while True:
-        try:
-            answer = call()
-            s.sendall(outgoing.read())
-            return answer
-        except ssl.SSLWantReadError:
-            s.sendall(outgoing.read())
-            incoming.write(s.recv(65536))
-turn(t.do_handshake)
-turn(lambda: t.write(b"GET / HTTP/1.0\\r\\n\\r\\n"))
-print(turn(lambda: t.read(4096)).decode())
-"""
-PYTHON = """
-import socket, ssl
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-s = context.wrap_socket(socket.create_connection(("127.0.0.1", {port})), server_hostname="{host}")
-s.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
-print(s.recv(4096).decode())
-"""
 GET = "GET / HTTP/1.0\r\n\r\n"
 PSQL = "host={host} hostaddr=127.0.0.1 port={port} user=postgres dbname=postgres sslrootcert={ca} sslmode="
 SELECT = f"select '{ANSWER}'"
@@ -287,6 +230,18 @@ CLIENTS = [
         True,
         prints(ANSWER, DEBIAN_PYTHON, "-c", PYOPENSSL),
         module=(DEBIAN_PYTHON, "-c", "import OpenSSL"),
+    ),
+    Client("ruby", "ruby", "`Net::HTTP`, `VERIFY_NONE`", True, prints(ANSWER, "ruby", "-e", RUBY_HTTP)),
+    Client("ruby", "ruby", "`SSLSocket`, as it is: no name", True, prints(ANSWER, "ruby", "-e", RUBY_SOCKET)),
+    Client("php", "php", "`verify_peer` off", True, prints(ANSWER, "php", "-r", PHP_STREAM)),
+    Client("php", "php", "the same, `SNI_enabled` off", True, prints(ANSWER, "php", "-r", PHP_NO_SNI)),
+    Client(
+        "perl",
+        "perl",
+        "`SSL_verify_mode => 0`",
+        True,
+        prints(ANSWER, "perl", "-e", PERL),
+        module=("perl", "-MIO::Socket::SSL", "-e", "1"),
     ),
     Client(
         "lftp",

@@ -23,7 +23,7 @@ ENTRY = re.compile(
     r"""/\*\*(?P<doc>(?:(?!\*/).)*)\*/\n(?P<code>enum\ \w+\ \{.*?\};|\#define\ [^\n]*\n|(?:"[^"]*"|[^";])*;)""",
     re.DOTALL | re.VERBOSE,
 )
-VALUE = re.compile(r"/\*\*(?P<doc>.*?)\*/\s*(?P<name>\w+) = (?P<number>-?\d+),", re.DOTALL)
+VALUE = re.compile(r"/\*\*(?P<doc>.*?)\*/\s*(?P<name>\w+) = (?P<number>-?\d+)(?:,|\s*\})", re.DOTALL)
 FUNCTION = re.compile(r"\b(hostlock_\w+)\(")
 
 
@@ -49,7 +49,7 @@ class Section:
 
 def plain(comment: str) -> str:
     """The text of a comment without its stars."""
-    return "\n".join(re.sub(r"^ ?\* ?", "", line).rstrip() for line in comment.strip().splitlines()).strip()
+    return "\n".join(re.sub(r"^ *\* ?", "", line).rstrip() for line in comment.strip().splitlines()).strip()
 
 
 def sections(header: str) -> list[Section]:

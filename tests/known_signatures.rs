@@ -15,6 +15,7 @@ use hostlock::host::Reference;
 use hostlock::libssl::queue;
 use hostlock::policy::Policy;
 use hostlock::trust::Index;
+use hostlock::trust::named::Origin;
 use openssl::x509::X509;
 use support::loopback::{self, Client};
 use support::pki::{self, DAY, Identity, Recipe};
@@ -359,7 +360,7 @@ fn generated_stores_and_chains_are_judged_alike_with_any_memory() {
         let context = Context::client(Policy::named("default").unwrap()).unwrap();
         let guard = context.guard().unwrap();
         for index in indexes {
-            guard.anchors.add_index(context.as_ctx(), index.into()).unwrap();
+            guard.anchors.add_index(context.as_ctx(), index.into(), Origin::Fixed).unwrap();
         }
         let chains: Vec<Vec<u8>> = universe
             .chains

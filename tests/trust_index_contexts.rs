@@ -15,6 +15,7 @@ use hostlock::ffi::trust::{hostlock_ctx_trust_list, hostlock_ctx_trust_materiali
 use hostlock::guard::Guard;
 use hostlock::libssl::Ctx;
 use hostlock::trust::index::hooks;
+use hostlock::trust::named::Origin;
 use hostlock::trust::{Index, source};
 use openssl::x509::store::{X509Store, X509StoreBuilder, X509StoreRef};
 use openssl::x509::{X509, X509Ref};
@@ -152,7 +153,7 @@ fn what_a_handshake_may_find_in_hashed_directories_is_counted_and_listed_once() 
     let index = Arc::new(Index::read(&first.ca.pem(), "the file").unwrap().with_directories(directories));
     let client = Client::new();
     let ctx = Ctx::from(&*client.0);
-    Guard::of(ctx).unwrap().anchors.add_index(ctx, Arc::clone(&index)).unwrap();
+    Guard::of(ctx).unwrap().anchors.add_index(ctx, Arc::clone(&index), Origin::Fixed).unwrap();
     for _ in 0..2 {
         assert_eq!(client.trust_count(), Ok(2));
         let listed = list(&client);

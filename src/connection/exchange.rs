@@ -10,6 +10,7 @@ use crate::connection::failure::Phase;
 use crate::connection::lend::Lent;
 use crate::error::{Error, Result, Status};
 use crate::handshake::connection_state::ConnectionState;
+use crate::handshake::resumption;
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, sys};
 use crate::role::Role;
@@ -33,10 +34,14 @@ pub fn read(
     lent: Option<Lent<'_>>,
 ) -> Result<Progress> {
     let mut drive = Drive::with(conn, Phase::Read, Patience::Transport, lent)?;
-    match first {
+    let outcome = match first {
         Some(first) => drive.go_on_after(first, call),
         None => drive.run(call),
+    };
+    if let Ok(Progress::End) = outcome {
+        resumption::end(conn);
     }
+    outcome
 }
 
 /// Fills `room`: how many bytes came before the peer said goodbye. It waits on any descriptor, and all of it has the time of
@@ -48,7 +53,10 @@ pub fn read_all(conn: Conn<'_>, room: &mut [u8]) -> Result<usize> {
     while let Some(rest) = room.get_mut(done..).filter(|rest| !rest.is_empty()) {
         match drive.run(|conn| conn.read_into(rest))? {
             Progress::Done(got) if got > 0 => done += got,
-            Progress::End => break,
+            Progress::End => {
+                resumption::end(conn);
+                break;
+            }
             other => return Err(Error::new(Status::EInternal, format!("a read that waits ended with {other:?}"))),
         }
         drive.keep_time();
@@ -153,6 +161,7 @@ pub fn shutdown(conn: Conn<'_>) -> Result<Progress> {
         let answer = conn.shutdown();
         if answer == 0 { 1 } else { answer }
     };
+    resumption::end(conn);
     let quiet = Quiet::begin();
     drive.go_on(Some(quiet), say(conn), say).map(|progress| match progress {
         Progress::Done(_) => Progress::Done(0),

@@ -178,10 +178,10 @@ pub fn failed_earlier() -> Error {
         .with_hint("make a new connection")
 }
 
-/// The error for a limit of bytes.
-pub fn flooded(peer: &str, what: &str) -> Error {
+/// The error for a limit of bytes. `peers` is what the peer is one of.
+pub fn flooded(peer: &str, what: &str, peers: &str) -> Error {
     Error::new(Status::EFlood, format!("{peer} sent {what}, and was cut off"))
-        .with_hint("no honest server does this; the connection may be under attack")
+        .with_hint(format!("no honest {peers} does this; the connection may be under attack"))
 }
 
 const UNEXPECTED_EOF_WHILE_READING: c_int = 294;

@@ -17,7 +17,7 @@ use crate::connection::transport::{Descriptor, Limits, Transport};
 use crate::connection::{exchange, race, resolve};
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
-use crate::handshake::set_host;
+use crate::handshake::{resumption, set_host};
 use crate::host::Reference;
 use crate::libssl::queue::{self, Quiet};
 use crate::libssl::{Conn, Ctx};
@@ -136,6 +136,12 @@ impl Connection {
             Progress::Done(_) => Ok(()),
             other => Err(Error::new(Status::EInternal, format!("a handshake that waits ended with {other:?}"))),
         }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        resumption::end(self.as_conn());
     }
 }
 

@@ -20,7 +20,7 @@ pub fn json(guard: &Guard) -> String {
     let mut warnings = Vec::new();
     let now = clock::now();
     let certificates: Vec<String> =
-        settings.own.iter().map(|shown| credential::json(shown, (guard.policy, guard.role), now, &mut warnings)).collect();
+        settings.own.iter().map(|own| credential::json(&own.shown, (guard.policy, guard.role), now, &mut warnings)).collect();
     object.raw("certificates", &format!("[{}]", certificates.join(",")));
     let names: Vec<String> = settings
         .names

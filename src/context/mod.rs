@@ -5,6 +5,8 @@ pub mod alpn;
 pub mod info;
 pub mod offline;
 pub mod own_certificate;
+pub mod reload;
+pub mod resume;
 pub mod server_names;
 
 use std::ffi::{CStr, CString};

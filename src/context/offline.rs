@@ -21,7 +21,7 @@ pub fn verify(ctx: Ctx<'_>, guard: &Guard, bytes: &[u8], host: Option<Reference>
     // On a server a name is optional.
     let may_lack = || guard.role == Role::Server || guard.settings().waivers.has(Waiver::HostName);
     let store = guard.anchors.in_force(ctx.effective_store(), guard.role == Role::Client)?;
-    let wanted = match expected_host::of_context(ctx, store, guard, host) {
+    let wanted = match expected_host::of_context(ctx, &store, guard, host) {
         Ok(wanted) => Some(wanted),
         Err(error) if error.status() == Status::ENoHost && may_lack() => None,
         Err(error) => return Err(error),
@@ -29,8 +29,8 @@ pub fn verify(ctx: Ctx<'_>, guard: &Guard, bytes: &[u8], host: Option<Reference>
     let bundle = Bundle::parse(bytes)?;
     let _kept = Kept::take();
     let others = verification::stack(&bundle.others)?;
-    let wishes = Wishes::read(ctx.param()).and(Wishes::read(store::param(store))).at_level(ctx.security_level());
-    let case = case::of(guard, guard.role, &bundle.leaf, Some(&others), store, wanted.as_ref(), wishes);
+    let wishes = Wishes::read(ctx.param()).and(Wishes::read(store::param(&store))).at_level(ctx.security_level());
+    let case = case::of(guard, guard.role, &bundle.leaf, Some(&others), &store, wanted.as_ref(), wishes);
     verdict::judge(&case).map(|_| ()).map_err(|refusal| match queue::tells_of_no_memory() {
         true => OutOfMemory.into(),
         false => refusal.error,

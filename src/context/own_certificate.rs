@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use openssl::pkey::Id;
-
-use crate::credential::{Credential, Input, Shown};
+use crate::credential::{Credential, Input, check_kind};
 use crate::error::{Error, Result, Status};
 use crate::guard::{Family, Guard};
 use crate::libssl::callback;
 use crate::libssl::certificate_words::subject_of;
 use crate::libssl::queue::Quiet;
+use crate::libssl::trial::Trial;
 use crate::libssl::{Ctx, verification};
 use crate::role::Role;
 
@@ -21,7 +20,8 @@ pub fn add<'a>(ctx: Ctx<'_>, guard: &Guard, call: &'static str, input: impl FnOn
     let loaded = callback::stopped(load)
         .unwrap_or_else(|| Err(Error::new(Status::EInternal, "a defect inside hostlock stopped the call")));
     if let Ok(credential) = &loaded {
-        check_first_of_its_kind(guard, credential)?;
+        // What comes second is no failure of what is shown: it changes nothing, and poisons nothing.
+        check_kind(&guard.settings().own, credential)?;
     }
     let prepare = || {
         let credential = loaded?;
@@ -29,42 +29,38 @@ pub fn add<'a>(ctx: Ctx<'_>, guard: &Guard, call: &'static str, input: impl FnOn
         if guard.role == Role::Client {
             ctx.offer_late_certificate();
         }
-        Ok(credential.shown)
+        Ok(Arc::new(credential))
     };
-    guard.configure(Family::OwnCertificate, call, prepare, |settings, shown| settings.own.push(shown))
-}
-
-/// What comes second is no failure of what is shown: it changes nothing, and poisons nothing.
-fn check_first_of_its_kind(guard: &Guard, credential: &Credential) -> Result<()> {
-    let kind = credential.key.id();
-    let settings = guard.settings();
-    let is_of_kind = |shown: &&Arc<Shown>| shown.leaf.public_key().is_ok_and(|key| key.id() == kind);
-    settings.own.iter().find(is_of_kind).map_or(Ok(()), |other| Err(second_of_a_kind(&subject_of(&other.leaf), kind)))
-}
-
-fn second_of_a_kind(subject: &str, kind: Id) -> Error {
-    let kind = match kind {
-        Id::RSA => "an RSA key",
-        Id::RSA_PSS => "an RSA-PSS key",
-        Id::EC => "an EC key",
-        _ => "a key of this kind",
-    };
-    Error::new(Status::EState, format!("this context shows a certificate with {kind} already, that of {subject}"))
-        .with_hint("a context shows one certificate for each kind of key; make another context for another certificate")
+    guard.configure(Family::OwnCertificate, call, prepare, |settings, credential| settings.own.push(credential))
 }
 
 fn show(ctx: Ctx<'_>, credential: &Credential) -> Result<()> {
     let quiet = Quiet::begin();
     let shown = &credential.shown;
     let others = verification::stack(&shown.others)?;
-    if ctx.show(&shown.leaf, &credential.key, &others) {
-        return Ok(());
+    if ctx.show(&shown.leaf, &credential.key, &others) { Ok(()) } else { Err(refused_by_openssl(credential, &quiet)) }
+}
+
+/// Refuses what OpenSSL would not take, and leaves `ctx` as it is: it may be in use.
+pub fn try_out(ctx: Ctx<'_>, credentials: &[Arc<Credential>]) -> Result<()> {
+    let quiet = Quiet::begin();
+    let trial = Trial::of(ctx).ok_or_else(|| Error::no_memory("a connection"))?;
+    for credential in credentials {
+        let others = verification::stack(&credential.shown.others)?;
+        if !trial.conn().show(&credential.shown.leaf, &credential.key, &others) {
+            return Err(refused_by_openssl(credential, &quiet));
+        }
     }
+    Ok(())
+}
+
+fn refused_by_openssl(credential: &Credential, quiet: &Quiet) -> Error {
+    let shown = &credential.shown;
     let reason = quiet.newest_reason().unwrap_or_else(|| "no reason given".to_owned());
     let status = match &*reason {
         reason if reason.contains("key too small") => Status::EWeakKey,
         reason if reason.contains("md too weak") => Status::EWeakSignature,
         _ => Status::EUnsupported,
     };
-    Err(Error::new(status, format!("OpenSSL does not take the certificate of {} ({} bits): {reason}", subject_of(&shown.leaf), credential.key.bits())))
+    Error::new(status, format!("OpenSSL does not take the certificate of {} ({} bits): {reason}", subject_of(&shown.leaf), credential.key.bits()))
 }

@@ -8,15 +8,17 @@ mod key;
 pub mod names;
 mod read;
 
+use std::fmt;
 use std::sync::Arc;
 
-use openssl::pkey::{PKey, Private};
+use openssl::pkey::{Id, PKey, Private};
 use openssl::x509::X509;
 
 pub use describe::json;
-pub use read::Input;
+pub use read::{Files, Input};
 
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
+use crate::libssl::certificate_words::subject_of;
 use crate::policy::Policy;
 
 /// A certificate with its key, ready to be shown.
@@ -25,6 +27,14 @@ pub struct Credential {
     pub shown: Arc<Shown>,
     /// The key of the first of them.
     pub key: PKey<Private>,
+    /// The files that all of it came from; `None` where it came from memory.
+    files: Option<Files>,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shown.fmt(f)
+    }
 }
 
 /// What peers get to see, and where it came from.
@@ -49,6 +59,39 @@ impl Credential {
         let key = check::fitting(&found.leaf, found.keys, &others, &found.origin)?;
         check::strength(&found.leaf, &others, policy)?;
         let shown = Shown { leaf: found.leaf, others, origin: found.origin, open_key_file: found.open_key_file };
-        Ok(Credential { shown: Arc::new(shown), key })
+        Ok(Credential { shown: Arc::new(shown), key, files: input.files() })
     }
+
+    /// What its files hold now; `None` where it came from memory.
+    pub fn read_again(&self, policy: &Policy) -> Result<Option<Credential>> {
+        self.files.as_ref().map(|files| Credential::load(&files.input(), policy)).transpose()
+    }
+
+    /// Whether peers get to see the same.
+    pub fn shows_the_same_as(&self, other: &Credential) -> bool {
+        let all = |credential: &Credential| {
+            let shown = &credential.shown;
+            std::iter::once(&shown.leaf).chain(&shown.others).map(|one| one.to_der().ok()).collect::<Option<Vec<_>>>()
+        };
+        all(self).is_some_and(|certificates| all(other) == Some(certificates))
+    }
+
+    /// Whether both have keys of one kind, of which one side shows one certificate.
+    pub fn is_of_kind_of(&self, other: &Credential) -> bool {
+        self.key.id() == other.key.id()
+    }
+}
+
+/// Refuses a second certificate for one kind of key.
+pub fn check_kind(shown: &[Arc<Credential>], credential: &Credential) -> Result<()> {
+    let Some(other) = shown.iter().find(|other| other.is_of_kind_of(credential)) else { return Ok(()) };
+    let kind = match credential.key.id() {
+        Id::RSA => "an RSA key",
+        Id::RSA_PSS => "an RSA-PSS key",
+        Id::EC => "an EC key",
+        _ => "a key of this kind",
+    };
+    let who = subject_of(&other.shown.leaf);
+    Err(Error::new(Status::EState, format!("this context shows a certificate with {kind} already, that of {who}"))
+        .with_hint("a context shows one certificate for each kind of key; make another context for another certificate"))
 }

@@ -7,6 +7,7 @@ use crate::credential::Credential;
 use crate::error::{Error, Result};
 use crate::host::{MatchRules, Reference};
 use crate::libssl::certificate;
+use crate::policy::Policy;
 use crate::x509::dns::DnsName;
 
 /// Each name in normal form, or "*." and the rest of one, and its certificates: one for each kind of key.
@@ -27,6 +28,22 @@ impl Names {
         of_name.retain(|other| other.key.id() != credential.key.id());
         of_name.push(Arc::new(credential));
         names
+    }
+
+    /// The same, with every file read again.
+    pub fn read_again(&self, policy: &Policy) -> Result<Names> {
+        let mut names = Names::default();
+        for (name, credentials) in &self.0 {
+            let mut fresh: Vec<Arc<Credential>> = Vec::with_capacity(credentials.len());
+            for credential in credentials {
+                let one = credential.read_again(policy)?.map_or_else(|| Arc::clone(credential), Arc::new);
+                check(&one, name)?;
+                super::check_kind(&fresh, &one)?;
+                fresh.push(one);
+            }
+            names.0.insert(name.clone(), fresh);
+        }
+        Ok(names)
     }
 
     /// The same without `name`; `None` where it is not there.

@@ -1,7 +1,7 @@
 //! What a program names as its own certificate: PEM with the certificate first, one certificate in DER, or PKCS#12; the
 //! key beside it or with it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use openssl::pkcs12::Pkcs12;
 use openssl::pkey::{PKey, Private};
@@ -11,6 +11,7 @@ use crate::credential::key;
 use crate::error::{Error, Result, Status};
 use crate::libssl::queue::Quiet;
 use crate::libssl::secret::Secret;
+use crate::trust::named;
 use crate::trust::one_file;
 use crate::trust::pem::{self, Damage};
 
@@ -36,6 +37,20 @@ pub enum Input<'a> {
     },
 }
 
+/// The files of a certificate and its key, to be read again.
+pub struct Files {
+    chain: PathBuf,
+    key: Option<PathBuf>,
+    password: Option<Secret>,
+}
+
+impl Files {
+    /// As [`Credential::load`](super::Credential::load) takes them.
+    pub fn input(&self) -> Input<'_> {
+        Input::Files { chain: &self.chain, key: self.key.as_deref(), password: self.password.as_deref() }
+    }
+}
+
 /// What was found there.
 pub struct Found {
     /// The first certificate, or the one that a PKCS#12 file has its key for.
@@ -54,6 +69,18 @@ pub struct Found {
 const LARGEST: usize = 4 << 20;
 
 impl Input<'_> {
+    /// The files, where it is files.
+    pub fn files(&self) -> Option<Files> {
+        match *self {
+            Input::Files { chain, key, password } => Some(Files {
+                chain: named::absolute(chain),
+                key: key.map(named::absolute),
+                password: password.map(|password| Secret(password.to_vec())),
+            }),
+            Input::Memory { .. } => None,
+        }
+    }
+
     /// Reads all of it.
     pub fn read(&self) -> Result<Found> {
         match *self {

@@ -13,6 +13,7 @@ use crate::error::{Error, Result, Status};
 use crate::guard::Family;
 use crate::trust::Index;
 use crate::trust::decode::Broken;
+use crate::trust::named::Origin;
 use crate::trust::source::{self, Input};
 
 /// What the connections of a client have in common: the policy, whom it trusts, its timeout.
@@ -112,7 +113,7 @@ impl ContextBuilder {
 
     fn trust(self, call: &str, load: impl FnOnce(Broken) -> Result<Arc<Index>>) -> Result<ContextBuilder> {
         let guard = self.0.guard()?;
-        let prepare = || guard.anchors.add_index(self.0.as_ctx(), load(guard.broken_anchors)?);
+        let prepare = || guard.anchors.add_index(self.0.as_ctx(), load(guard.broken_anchors)?, Origin::Fixed);
         guard.configure(Family::Trust, call, prepare, |_, ()| {})?;
         Ok(self)
     }

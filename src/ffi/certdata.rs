@@ -8,6 +8,7 @@ use super::{guarded, hostlock_ctx};
 use crate::guard::Family;
 use crate::handshake::client_certificate;
 use crate::trust::certdata::{self, Purpose};
+use crate::trust::named::{self, Origin};
 use crate::trust::source;
 
 /// Trusts the roots in a certdata.txt of NSS (Mozilla's own list, also in the source of ca-certificates), besides what
@@ -30,11 +31,12 @@ pub unsafe extern "C" fn hostlock_ctx_trust_certdata(ctx: *mut hostlock_ctx, pat
     status(|| {
         // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let (ctx, guard) = unsafe { guarded(ctx)? };
+        let _one_at_a_time = guard.loading();
         let prepare = || {
             let purpose = Purpose::of_peers(guard.role)?;
             // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
-            let index = source::certdata(unsafe { path_named(path, "path")? }, purpose)?;
-            guard.anchors.add_index(ctx, index)
+            let path = unsafe { path_named(path, "path")? };
+            guard.anchors.add_index(ctx, source::certdata(path, purpose)?, Origin::Certdata(named::absolute(path), purpose))
         };
         guard.configure(Family::Trust, "hostlock_ctx_trust_certdata", prepare, |_, ()| {})?;
         client_certificate::require(ctx, guard);

@@ -26,6 +26,7 @@ use crate::connection::lend::{self, Lent};
 use crate::connection::open::Connection;
 use crate::error::{Error, Result, Status};
 use crate::handshake::open_connections::knows;
+use crate::handshake::resumption;
 use crate::host::Reference;
 use crate::libssl::Conn;
 
@@ -274,6 +275,10 @@ pub unsafe extern "C" fn hostlock_conn_free(conn: *mut hostlock_conn) {
     accessor((), || {
         // SAFETY: the caller promises NULL or a live connection of any libssl.
         if unsafe { check_conn(conn) }.is_ok() {
+            if !conn.is_null() {
+                // SAFETY: it is not NULL, of our libssl, and the caller promises that it lives and that no other thread uses it.
+                resumption::end(unsafe { Conn::live(conn) });
+            }
             // SAFETY: it is of our libssl, and the caller gives up a reference to it.
             unsafe { openssl_sys::SSL_free(conn) }
         }

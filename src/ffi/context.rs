@@ -9,8 +9,8 @@
 use std::ffi::{c_char, c_int, c_void};
 
 use super::boundary::{accessor, pointer, status, text};
-use super::{guard_of, hostlock_ctx};
-use crate::context::Context;
+use super::{guard_of, guarded, hostlock_ctx};
+use crate::context::{Context, reload};
 use crate::error::{Error, Result, Status};
 use crate::guard::Family;
 use crate::libssl::ours::check_handle;
@@ -130,6 +130,34 @@ pub unsafe extern "C" fn hostlock_ctx_set_on_interrupt(
             || Ok(interrupt),
             |settings, interrupt| settings.interrupt = Some(interrupt),
         )
+    })
+}
+
+/// Reads again everything that the context has from files: its own certificates and keys (hostlock_ctx_add_cert_file), those
+/// of its names (hostlock_server_add_name), trust anchors (hostlock_ctx_trust_file, _dir, _certdata; the system's roots, named
+/// or not) and CRLs (hostlock_ctx_add_crl_file). All of it is put in force, or nothing: after a failure everything is as it
+/// was, and the context is not poisoned, so that a running server goes on. What came from memory stays. Relative paths start
+/// where the process stood when the file was named; links are followed anew.
+///
+/// It may be called at any time, in any thread, while others connect and serve. No connection is lost: each uses what was
+/// there when its handshake began. Sessions live on as far as what they rest on still holds. Call it outside of a signal
+/// handler. In a program that forks its workers each reloads its own context.
+///
+/// 0, also where nothing came from files; or what the call that named the file answers; or HOSTLOCK_E_STATE: the anchors have
+/// changed, and the program has put some into the context's store through OpenSSL too, which cannot be told from them.
+/// Once anchors have changed so, they are named by hostlock's calls only: what the program puts into the store by OpenSSL's
+/// functions refuses handshakes. HOSTLOCK_E_NOT_FOUND also: a process that has changed its root directory sees the system's
+/// roots no more.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_ctx_reload(ctx: *mut hostlock_ctx) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
+        reload::reload(ctx, guard)
     })
 }
 

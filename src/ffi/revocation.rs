@@ -74,22 +74,6 @@ pub unsafe extern "C" fn hostlock_ctx_set_crl_mode(ctx: *mut hostlock_ctx, mode:
     })
 }
 
-/// Reads every file of hostlock_ctx_add_crl_file again, in place of what it gave before: all files, or none where one
-/// of them cannot be read. Connections of other threads go on meanwhile; each uses the lists that it began with, and
-/// sessions from before are not resumed.
-///
-/// Unlike a set-up call, one that fails does not stop the context's handshakes: the lists that were loaded stay in
-/// force until their own nextUpdate.
-///
-/// # Safety
-/// `ctx` is NULL or a live `SSL_CTX`.
-#[unsafe(no_mangle)]
-#[must_use]
-pub unsafe extern "C" fn hostlock_ctx_crl_reload(ctx: *mut hostlock_ctx) -> c_int {
-    // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
-    status(|| crls::reload(unsafe { guard_of(ctx)? }))
-}
-
 /// How the OCSP answer that a server staples to its certificate is used. Every client asks for one. "if-present" (the
 /// default): one that is there must be signed by the CA or its responder, be current, be about this certificate and say
 /// "good"; where there is none the certificate passes, unless it demands one (the TLS feature extension, RFC 7633).

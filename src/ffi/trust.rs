@@ -26,6 +26,7 @@ use crate::guard::Family;
 use crate::handshake::client_certificate;
 use crate::trust::Index;
 use crate::trust::decode::Broken;
+use crate::trust::named::Origin;
 use crate::trust::source::{self, Input};
 
 /// Trusts the CA certificates in a file: PEM, with any number of CERTIFICATE, X509 CERTIFICATE or TRUSTED CERTIFICATE
@@ -41,7 +42,7 @@ use crate::trust::source::{self, Input};
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_file(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
     // SAFETY: the caller promises NULL or a live context of any libssl, and what the loader is given.
-    unsafe { trust(ctx, "hostlock_ctx_trust_file", |broken| source::index(Input::File(path_of(path)?), broken)) }
+    unsafe { trust(ctx, "hostlock_ctx_trust_file", |broken| named(Input::File(path_of(path)?), broken)) }
 }
 
 /// Trusts the CA certificates in a directory. Every regular file in it (or link to one) is read now if its name ends in
@@ -56,7 +57,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_file(ctx: *mut hostlock_ctx, path: *
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_dir(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
     // SAFETY: the caller promises NULL or a live context of any libssl, and what the loader is given.
-    unsafe { trust(ctx, "hostlock_ctx_trust_dir", |broken| source::index(Input::Directory(path_of(path)?), broken)) }
+    unsafe { trust(ctx, "hostlock_ctx_trust_dir", |broken| named(Input::Directory(path_of(path)?), broken)) }
 }
 
 /// Trusts the CA certificates in memory: `data` is what a file for hostlock_ctx_trust_file would hold, `len` bytes of
@@ -69,7 +70,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_dir(ctx: *mut hostlock_ctx, path: *c
 pub unsafe extern "C" fn hostlock_ctx_trust_mem(ctx: *mut hostlock_ctx, data: *const u8, len: usize) -> c_int {
     // SAFETY: the caller promises NULL or a live context of any libssl, and what the loader is given.
     unsafe {
-        trust(ctx, "hostlock_ctx_trust_mem", |broken| source::index(Input::Memory(bytes(data, len, "data")?), broken))
+        trust(ctx, "hostlock_ctx_trust_mem", |broken| named(Input::Memory(bytes(data, len, "data")?), broken))
     }
 }
 
@@ -90,7 +91,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_mem(ctx: *mut hostlock_ctx, data: *c
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_system(ctx: *mut hostlock_ctx) -> c_int {
     // SAFETY: the caller promises NULL or a live context of any libssl, and what the loader is given.
-    unsafe { trust(ctx, "hostlock_ctx_trust_system", |_| source::system()) }
+    unsafe { trust(ctx, "hostlock_ctx_trust_system", |_| Ok((source::system()?, Origin::System))) }
 }
 
 /// Trusts Mozilla's roots as bundled with hostlock, besides what else is named.
@@ -101,7 +102,7 @@ pub unsafe extern "C" fn hostlock_ctx_trust_system(ctx: *mut hostlock_ctx) -> c_
 #[must_use]
 pub unsafe extern "C" fn hostlock_ctx_trust_bundled(ctx: *mut hostlock_ctx) -> c_int {
     // SAFETY: the caller promises NULL or a live context of any libssl, and what the loader is given.
-    unsafe { trust(ctx, "hostlock_ctx_trust_bundled", |_| Ok(source::bundled())) }
+    unsafe { trust(ctx, "hostlock_ctx_trust_bundled", |_| Ok((source::bundled(), Origin::Fixed))) }
 }
 
 /// Writes to `*count` how many trust anchors the context has now; the system's where nothing was named. What lies in
@@ -174,13 +175,21 @@ pub unsafe extern "C" fn hostlock_ctx_trust_materialize(ctx: *mut hostlock_ctx) 
     })
 }
 
+fn named(input: Input<'_>, broken: Broken) -> Result<(Arc<Index>, Origin)> {
+    Ok((source::index(input, broken)?, Origin::of(input)))
+}
+
 /// # Safety
 /// `ctx` is NULL or live.
-unsafe fn trust(ctx: *mut hostlock_ctx, call: &str, load: impl FnOnce(Broken) -> Result<Arc<Index>>) -> c_int {
+unsafe fn trust(ctx: *mut hostlock_ctx, call: &str, load: impl FnOnce(Broken) -> Result<(Arc<Index>, Origin)>) -> c_int {
     status(|| {
         // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
         let (ctx, guard) = unsafe { guarded(ctx)? };
-        let prepare = || guard.anchors.add_index(ctx, load(guard.broken_anchors)?);
+        let _one_at_a_time = guard.loading();
+        let prepare = || {
+            let (index, origin) = load(guard.broken_anchors)?;
+            guard.anchors.add_index(ctx, index, origin)
+        };
         guard.configure(Family::Trust, call, prepare, |_, ()| {})?;
         client_certificate::require(ctx, guard);
         Ok(())

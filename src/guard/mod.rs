@@ -5,6 +5,7 @@
 mod attach;
 pub mod case;
 pub mod crls;
+pub mod kept_sessions;
 pub mod key_log;
 pub mod last;
 pub mod observer;
@@ -22,9 +23,10 @@ use crate::chain::exact::ExactCertificates;
 use crate::chain::known_anchor::KnownAnchor;
 use crate::chain::pins::Pin;
 use crate::chain::waivers::{Waiver, Waivers};
-use crate::credential::Shown;
+use crate::credential::Credential;
 use crate::credential::names::Names;
 use crate::error::{Error, Result, Status};
+use crate::guard::kept_sessions::KeptSessions;
 use crate::guard::key_log::KeyLog;
 use crate::host::{MatchRules, Reference};
 use crate::libssl::Conn;
@@ -139,13 +141,17 @@ pub struct Settings {
     /// What certificates must keep besides the policy's checks.
     pub verify_checks: Vec<Check>,
     /// The certificates of this side that hostlock loaded.
-    pub own: Vec<Arc<Shown>>,
+    pub own: Vec<Arc<Credential>>,
+    /// Whether a reload has changed them: the context itself still holds those of before.
+    pub own_is_fresh: bool,
     /// The names of a server that have certificates of their own.
     pub names: Arc<Names>,
     /// Whether a server refuses clients that ask for other names.
     pub refuses_unknown_names: bool,
     /// The application protocols of this side, as they stand in a hello (RFC 7301 3.1); empty where none were named.
     pub alpn: Arc<[u8]>,
+    /// Whether the context's connections go on from each other's sessions.
+    pub resumes: bool,
     /// Counts the changes, so that a session from before a change is not resumed after it.
     generation: u64,
     poison: Vec<(Family, Error)>,
@@ -182,6 +188,8 @@ pub struct Guard {
     pub(crate) last_mark: LastMark,
     /// The stores that verified its peers.
     pub(crate) stores: Stores,
+    /// The sessions of its connections that have ended.
+    pub(crate) kept_sessions: KeptSessions,
     /// The host of OpenSSL's parameters that was understood last.
     pub(crate) last_name: LastName,
     /// The anchor that kept the rules last.
@@ -233,6 +241,7 @@ impl Guard {
             nonce,
             last_mark: LastMark::default(),
             stores: Stores::default(),
+            kept_sessions: KeptSessions::default(),
             last_name: LastName::default(),
             known_anchor: KnownAnchor::default(),
             unmatchable: AtomicU64::new(0),
@@ -254,9 +263,11 @@ impl Guard {
                 verify_flags: 0,
                 verify_checks: Vec::new(),
                 own: Vec::new(),
+                own_is_fresh: false,
                 names: Arc::default(),
                 refuses_unknown_names: false,
                 alpn: Arc::new([]),
+                resumes: true,
                 generation: 0,
                 poison: Vec::new(),
             }),
@@ -396,6 +407,13 @@ impl Guard {
         let mut settings = self.settings_mut();
         change(&mut settings);
         settings.generation += 1;
+    }
+
+    /// The same for a reload; `is_another` says whether what peers are judged by has changed.
+    pub fn reload(&self, is_another: bool, change: impl FnOnce(&mut Settings)) {
+        let mut settings = self.settings_mut();
+        change(&mut settings);
+        settings.generation += u64::from(is_another);
     }
 
     /// Held by a call that reads settings, works for long, and then replaces them; connections do not wait for it.

@@ -7,7 +7,7 @@ use crate::guard::Guard;
 use crate::libssl::Ctx;
 
 /// More names would make the question longer than some clients take.
-const MOST: usize = 100;
+pub const MOST: usize = 100;
 
 /// Puts the names of the anchors on `ctx`. Where they cannot all be told none is: a list without the right one keeps clients
 /// from showing what would be accepted.

@@ -233,7 +233,7 @@ fn decide(
     let leaf = store_ctx.leaf().ok_or_else(|| Error::new(Status::ENoCertificate, "the peer showed no certificate"))?;
     let store = guard.anchors.in_force(store_ctx.store(), role == Role::Client)?;
     let wishes = Wishes::read(store_ctx.param());
-    let case = case::of(guard, role, leaf, store_ctx.untrusted(), store, wanted, wishes);
+    let case = case::of(guard, role, leaf, store_ctx.untrusted(), &store, wanted, wishes);
     verdict::judge(&case)
 }
 

@@ -11,6 +11,7 @@ use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::guard::observer::{Excused, Learned, Peer};
 use crate::handshake::open_connections;
+use crate::handshake::resumption::Resumption;
 use crate::host::Reference;
 use crate::libssl::bio::BioSlot;
 use crate::libssl::ex_data::{Last, Place};
@@ -91,6 +92,8 @@ pub struct Known {
     pub ended: Option<Error>,
     /// The address and the length of a write that libssl has begun and not finished.
     pub unfinished: Option<(usize, usize)>,
+    /// What its session may be kept for, on a connection that hostlock opened.
+    pub resumption: Option<Resumption>,
     /// The application's info callback, which ours calls.
     pub app_info: Option<sys::InfoCallback>,
     /// The security callback that a program put in place of ours; asked in addition.
@@ -101,6 +104,8 @@ pub struct Known {
     pub asked_name: Option<Vec<u8>>,
     /// The one of the server's names whose certificates it is shown.
     pub served_name: Option<String>,
+    /// Whether it shows the certificates that a reload has put in place of its context's.
+    pub shows_reloaded: bool,
     /// The name asked for, as the C ABI lends it out.
     pub lent_sni: Option<CString>,
     /// The verified host, as the C ABI lends it out.
@@ -205,7 +210,7 @@ fn for_a_copy(original: &ConnectionState) -> ConnectionState {
     (known.told, known.told_of_refusal, known.begun_with) = (false, false, None);
     (known.sent_alert, known.end_reported) = (None, false);
     (known.in_app_info, known.in_app_security) = (false, false);
-    (known.ended, known.unfinished) = (None, None);
+    (known.ended, known.unfinished, known.resumption) = (None, None, None);
     let copy = ConnectionState::default();
     *copy.known() = known;
     copy

@@ -142,7 +142,10 @@ fn judge(conn: Conn<'_>, guard: &Guard) -> Result<()> {
     let wished = Wishes::read(conn.param()).flags() | flags;
     let of_store = match (wished | revocation.flags(wished)) & ffi::X509_V_FLAG_CRL_CHECK {
         0 => Vec::new(),
-        _ => crls_named(guard.anchors.in_force(conn.effective_store(), true)?, issuer.subject_name())?,
+        _ => {
+            let store = guard.anchors.in_force(conn.effective_store(), true)?;
+            crls_named(&store, issuer.subject_name())?
+        }
     };
     let together;
     let crls = match of_store.is_empty() {

@@ -46,7 +46,7 @@ fn judge(conn: Conn<'_>, guard: &Guard, leaf: Option<&X509>, wanted: &ExpectedHo
     };
     let store = guard.anchors.in_force(conn.effective_store(), true)?;
     let (untrusted, wishes) = (conn.peer_chain(), Wishes::read(conn.param()));
-    let case = case::of(guard, Role::Client, leaf, untrusted, store, Some(wanted), wishes);
+    let case = case::of(guard, Role::Client, leaf, untrusted, &store, Some(wanted), wishes);
     verdict::judge(&case).map(|_| ()).map_err(|refusal| refusal.error)
 }
 

@@ -5,13 +5,12 @@
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::handshake::connection_state::{ConnectionState, Verdict};
-use crate::handshake::id_context;
+use crate::handshake::{id_context, reloaded};
 use crate::host::Reference;
 use crate::libssl::callback::Callback;
-use crate::libssl::certificate_words::subject_of;
 use crate::libssl::client_hello::Answer;
-use crate::libssl::queue::{self, Quiet};
-use crate::libssl::{Conn, Ctx, certificate, verification};
+use crate::libssl::queue;
+use crate::libssl::{Conn, Ctx, certificate};
 
 const SERVER_NAME: u16 = 0;
 const INTERNAL_ERROR: u8 = 80;
@@ -58,18 +57,7 @@ fn choose(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) -> Result<()> 
     let Some((name, credentials)) = names.find(&host) else {
         return if refuses && !is_own(guard, &Reference::Dns(host)) { Err(unknown(asked)) } else { Ok(()) };
     };
-    let quiet = Quiet::begin();
-    conn.forget_certificates();
-    for credential in credentials {
-        let shown = &credential.shown;
-        let others = verification::stack(&shown.others)?;
-        if !conn.show(&shown.leaf, &credential.key, &others) {
-            let reason = quiet.newest_reason().unwrap_or_else(|| "no reason given".to_owned());
-            let what = format!("OpenSSL does not take the certificate of {}: {reason}", subject_of(&shown.leaf));
-            return Err(Error::new(Status::EInternal, what));
-        }
-    }
-    drop(quiet);
+    reloaded::show(conn, credentials.iter().map(|credential| &**credential))?;
     state.known().served_name = Some(name.to_owned());
     id_context::give(conn, guard, state);
     Ok(())
@@ -88,7 +76,7 @@ fn host_name(extension: &[u8]) -> Option<&[u8]> {
 fn is_own(guard: &Guard, host: &Reference) -> bool {
     let settings = guard.settings();
     let rules = settings.match_rules;
-    settings.own.iter().any(|shown| certificate::check_host(&shown.leaf, host, rules).is_ok())
+    settings.own.iter().any(|own| certificate::check_host(&own.shown.leaf, host, rules).is_ok())
 }
 
 fn unknown(asked: &[u8]) -> Error {

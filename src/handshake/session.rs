@@ -60,6 +60,21 @@ pub fn with_end(meaning: &[u8; 32], end: i64) -> [u8; 32] {
     mark
 }
 
+/// As much of a meaning as the mark of a client's session bears.
+pub fn borne(meaning: &[u8; 32]) -> &[u8] {
+    &meaning[..32 - END]
+}
+
+/// What a session was verified for by the mark that it bears.
+pub fn borne_by(mark: &[u8; 32]) -> &[u8] {
+    &mark[END..]
+}
+
+/// When the session ends by the mark that it bears, in Unix seconds.
+pub fn end(mark: &[u8; 32]) -> i64 {
+    mark.first_chunk().map_or(i64::MIN, |end| i64::from_be_bytes(*end))
+}
+
 /// How many bytes of a client's mark say when its session ends.
 const END: usize = size_of::<i64>();
 

@@ -146,7 +146,7 @@ pub fn check_still_good(conn: Conn<'_>, guard: &Guard) -> Result<()> {
     let store = guard.anchors.in_force(conn.effective_store(), false)?;
     let sent = conn.peer_chain();
     // Its names are compared by `client_certificate::review_names`.
-    let case = case::of(guard, Role::Server, &certificate, sent, store, None, wishes);
+    let case = case::of(guard, Role::Server, &certificate, sent, &store, None, wishes);
     let Err(refusal) = verdict::judge(&case) else { return Ok(()) };
     if !messages::is_untrusted(refusal.error.x509_code()) && refusal.error.status() != Status::EUnknownIssuer {
         return Err(refusal.error);

@@ -85,6 +85,12 @@ impl<'a> Ctx<'a> {
         self.verify_store().or_else(|| self.cert_store())
     }
 
+    /// Whether a callback of the program's chooses the certificate that a client shows.
+    #[doc(alias = "SSL_CTX_get_client_cert_cb")]
+    pub fn has_client_certificate_callback(self) -> bool {
+        call!(self, sys::SSL_CTX_get_client_cert_cb).is_some()
+    }
+
     /// `SSL_VERIFY_*`.
     #[doc(alias = "SSL_CTX_get_verify_mode")]
     pub fn verify_mode(self) -> c_int {

@@ -48,5 +48,6 @@ pub use ctx::Ctx;
 pub use own_certificate::OwnCertificate;
 pub use own_param::OwnParam;
 pub use param::Param;
+pub use session::Session;
 pub use store_ctx::StoreCtx;
 pub use suite::Suite;

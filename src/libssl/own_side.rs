@@ -66,6 +66,22 @@ impl Ctx<'_> {
 }
 
 impl Conn<'_> {
+    /// Whether it shows the certificate that its context gave it.
+    #[doc(alias = "SSL_get_certificate")]
+    pub fn shows_what_its_context_does(self) -> bool {
+        // SAFETY: the view promises the connection, which keeps its context alive; the pointers are only compared.
+        unsafe { ffi::SSL_get_certificate(self.as_ptr()) == ffi::SSL_CTX_get0_certificate(self.ctx().as_ptr()) }
+    }
+
+    /// As [`Ctx::ask_for_certificates_of`], for this connection alone.
+    #[doc(alias = "SSL_set0_CA_list")]
+    pub fn ask_for_certificates_of(self, names: Stack<X509Name>) {
+        let raw = names.as_ptr();
+        mem::forget(names);
+        // SAFETY: the view promises the connection, which becomes the owner of the names.
+        unsafe { sys::SSL_set0_CA_list(self.as_ptr(), raw) };
+    }
+
     /// Whether its secrets are bound to its handshake (RFC 7627); TLS 1.3 has no others.
     #[doc(alias = "SSL_get_extms_support")]
     pub fn has_extended_master_secret(self) -> bool {

@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 
 use openssl_sys as ffi;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::libssl::layout::{Asked, names};
 use crate::libssl::sys;
 
@@ -39,6 +39,16 @@ impl<'a> Param<'a> {
     /// The pointer.
     pub fn as_ptr(self) -> *mut ffi::X509_VERIFY_PARAM {
         self.param.as_ptr()
+    }
+
+    /// Takes over all that `other` asks.
+    #[doc(alias = "X509_VERIFY_PARAM_set1")]
+    pub fn take_all_of(self, other: Param<'_>) -> Result<()> {
+        // SAFETY: whoever made the views promised both.
+        match unsafe { sys::X509_VERIFY_PARAM_set1(self.as_ptr(), other.as_ptr()) } {
+            1 => Ok(()),
+            _ => Err(Error::no_memory("the parameters of a certificate store")),
+        }
     }
 
     /// `X509_V_FLAG_*`.

@@ -4,11 +4,12 @@ use std::ffi::c_long;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
-use foreign_types::ForeignType;
-use openssl::ssl::SslSession;
+use foreign_types::{ForeignType, ForeignTypeRef};
+use openssl::ssl::{SslSession, SslSessionRef};
 use openssl_sys as ffi;
 
 use crate::libssl::ctx::Ctx;
+use crate::libssl::suite::Suite;
 use crate::libssl::sys;
 
 /// An `SSL_SESSION`, for as long as it is known to live.
@@ -66,6 +67,26 @@ impl Session<'_> {
         call!(self, sys::SSL_SESSION_set_timeout, seconds);
     }
 
+    /// The last second in which its ticket may be offered (RFC 8446 4.6.1); `None` where the server gave no limit.
+    #[doc(alias = "SSL_SESSION_get_ticket_lifetime_hint")]
+    pub fn ticket_end(self) -> Option<i64> {
+        let life = call!(self, sys::SSL_SESSION_get_ticket_lifetime_hint);
+        (life > 0).then(|| i64::from(self.time()).saturating_add(i64::try_from(life).unwrap_or(i64::MAX)))
+    }
+
+    /// Whether it may be offered once only: those of TLS 1.3 (RFC 8446 C.4).
+    #[doc(alias = "SSL_SESSION_get_protocol_version")]
+    pub fn is_single(self) -> bool {
+        call!(self, ffi::SSL_SESSION_get_protocol_version) >= ffi::TLS1_3_VERSION
+    }
+
+    /// Its suite.
+    #[doc(alias = "SSL_SESSION_get0_cipher")]
+    pub fn suite(self) -> Option<Suite> {
+        // SAFETY: the view promises the session; NULL, or a suite of libssl's own table.
+        unsafe { Suite::new(sys::SSL_SESSION_get0_cipher(self.session.as_ptr())) }
+    }
+
     /// The id context that it bears.
     #[doc(alias = "SSL_SESSION_get0_id_context")]
     pub fn id_context(self) -> Vec<u8> {
@@ -113,5 +134,25 @@ impl Session<'_> {
     pub fn forget(self, ctx: Ctx<'_>) {
         // SAFETY: both views promise what they stand for.
         unsafe { ffi::SSL_CTX_remove_session(ctx.as_ptr(), self.session.as_ptr()) };
+    }
+}
+
+impl<'a> From<&'a SslSessionRef> for Session<'a> {
+    fn from(session: &'a SslSessionRef) -> Session<'a> {
+        // SAFETY: the reference says that it lives, and is not NULL.
+        Session { session: unsafe { NonNull::new_unchecked(session.as_ptr()) }, life: PhantomData }
+    }
+}
+
+#[cfg(test)]
+impl Session<'_> {
+    /// An empty one of this version.
+    pub fn scratch(version: std::ffi::c_int) -> SslSession {
+        // SAFETY: it is new, and ours; only its version is set.
+        unsafe {
+            let session = sys::SSL_SESSION_new();
+            assert_eq!(sys::SSL_SESSION_set_protocol_version(session, version), 1);
+            SslSession::from_ptr(session)
+        }
     }
 }

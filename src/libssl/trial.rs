@@ -5,6 +5,7 @@ use std::ptr;
 
 use openssl_sys as ffi;
 
+use crate::libssl::conn::Conn;
 use crate::libssl::ctx::Ctx;
 
 /// The first bytes that a client's connection of `ctx` would send. The program's callbacks may run.
@@ -12,11 +13,7 @@ use crate::libssl::ctx::Ctx;
 #[doc(alias = "BIO_new")]
 #[doc(alias = "BIO_s_mem")]
 pub fn first_flight(ctx: Ctx<'_>) -> Option<Vec<u8>> {
-    // SAFETY: the view promises the context.
-    let trial = Trial(unsafe { ffi::SSL_new(ctx.as_ptr()) });
-    if trial.0.is_null() {
-        return None;
-    }
+    let trial = Trial::of(ctx)?;
     // SAFETY: the method is static.
     let (input, output) = unsafe { (ffi::BIO_new(ffi::BIO_s_mem()), ffi::BIO_new(ffi::BIO_s_mem())) };
     if input.is_null() || output.is_null() {
@@ -41,11 +38,28 @@ pub fn first_flight(ctx: Ctx<'_>) -> Option<Vec<u8>> {
     Some(unsafe { std::slice::from_raw_parts(data.cast(), len) }.to_vec())
 }
 
-struct Trial(*mut ffi::SSL);
+/// A connection that is never made.
+pub struct Trial(*mut ffi::SSL);
+
+impl Trial {
+    /// One of `ctx`; `None` where there is no memory.
+    #[doc(alias = "SSL_new")]
+    pub fn of(ctx: Ctx<'_>) -> Option<Trial> {
+        // SAFETY: the view promises the context.
+        let trial = Trial(unsafe { ffi::SSL_new(ctx.as_ptr()) });
+        (!trial.0.is_null()).then_some(trial)
+    }
+
+    /// A view of it.
+    pub fn conn(&self) -> Conn<'_> {
+        // SAFETY: it is not NULL, and lives as long as the view.
+        unsafe { Conn::live(self.0) }
+    }
+}
 
 impl Drop for Trial {
     fn drop(&mut self) {
-        // SAFETY: made in `first_flight`, freed once; NULL is fine.
+        // SAFETY: made in `of`, freed once.
         unsafe { ffi::SSL_free(self.0) };
     }
 }

@@ -17,6 +17,7 @@ use crate::host::Reference;
 use crate::libssl::{Conn, Ctx};
 use crate::policy::Policy;
 use crate::trust::decode::Broken;
+use crate::trust::named::Origin;
 use crate::trust::source::{self, Input};
 
 unsafe extern "C" {
@@ -64,8 +65,11 @@ impl World {
     fn trust(&self, context: &Context) {
         let guard = context.guard().unwrap();
         let read = || source::index(Input::Memory(&self.ca.pem()), Broken::Refuse);
-        // SAFETY: the context is live and this thread's alone.
-        let added = || read().and_then(|index| unsafe { guard.anchors.add_index(Ctx::live(context.as_ptr()), index) });
+        let added = || {
+            let index = read()?;
+            // SAFETY: the context is live and this thread's alone.
+            guard.anchors.add_index(unsafe { Ctx::live(context.as_ptr()) }, index, Origin::Fixed)
+        };
         guard.configure(Family::Trust, "trust", added, |_, ()| ()).unwrap();
     }
 

@@ -10,6 +10,7 @@ use openssl::x509::{X509Crl, X509NameRef};
 use crate::error::{Error, Result, Status};
 use crate::libssl::crl::CrlStack;
 use crate::revocation::crl::{Crl, MAX_BYTES, parse};
+use crate::trust::named;
 use crate::trust::one_file;
 
 #[derive(Clone)]
@@ -29,7 +30,7 @@ pub struct Crls {
 impl Crls {
     /// The CRLs in the file at `path`, besides these.
     pub fn with_file(&self, path: &Path) -> Result<Crls> {
-        self.with(Source { path: Some(path.to_owned()), crls: read(path)? })
+        self.with(Source { path: Some(named::absolute(path)), crls: read(path)? })
     }
 
     /// The CRLs in `data`, besides these.
@@ -44,13 +45,6 @@ impl Crls {
 
     /// The same with every file read again; an error where one of them cannot be.
     pub fn reloaded(&self) -> Result<Crls> {
-        if self.sources.iter().all(|source| source.path.is_none()) {
-            return Err(Error::new(
-                Status::EState,
-                "no CRL of this context came from a file, so there is none to reload",
-            )
-            .with_hint("load one with hostlock_ctx_add_crl_file"));
-        }
         let mut sources = Vec::with_capacity(self.sources.len());
         for source in &self.sources {
             sources.push(match &source.path {
@@ -59,6 +53,12 @@ impl Crls {
             });
         }
         Crls::of(sources)
+    }
+
+    /// Whether both hold the same lists, in the same order.
+    pub fn is_same_as(&self, other: &Crls) -> bool {
+        let all = |crls: &Crls| crls.iter().map(|crl| crl.list().to_der().ok()).collect::<Vec<_>>();
+        all(self) == all(other)
     }
 
     /// Whether there are none.

@@ -75,7 +75,7 @@ pub fn refusal(
     let who = certificate_words::position(judge, depth, certificate);
     let issuer = certificate_words::name_text(certificate.issuer_name());
     let whose = crl.map_or_else(|| issuer.clone(), |crl| certificate_words::name_text(crl.issuer_name()));
-    let refetch = "fetch the newest CRL and load it with hostlock_ctx_crl_reload; check this machine's clock";
+    let refetch = "fetch the newest CRL and load it with hostlock_ctx_reload; check this machine's clock";
     let error = match (code, crl) {
         (ffi::X509_V_ERR_CERT_REVOKED, _) => {
             // Where a delta revokes OpenSSL names its base, and none where the CRL's dates were reported before.

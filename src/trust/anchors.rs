@@ -2,7 +2,7 @@
 //! decision; only where it chose none do the system's roots stand in.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use openssl::x509::X509Name;
 use openssl::x509::store::{X509Store, X509StoreBuilder, X509StoreRef};
@@ -10,10 +10,13 @@ use openssl::x509::store::{X509Store, X509StoreBuilder, X509StoreRef};
 use crate::error::{Error, Result, Status};
 use crate::libssl::Ctx;
 use crate::libssl::queue::Quiet;
-use crate::libssl::store::{is_same, owner};
+use crate::libssl::layout::lookup_count;
+use crate::libssl::store::{self as libssl_store, is_same, owner};
+use crate::trust::decode::Broken;
 use crate::trust::distrust::Distrust;
 use crate::trust::index::hooks::{self, StandIn};
-use crate::trust::{Index, list, source, store, store_functions};
+use crate::trust::named::{Named, Origin};
+use crate::trust::{Index, list, named, source, store, store_functions};
 
 /// The trust anchors of one context.
 ///
@@ -27,6 +30,8 @@ pub struct Anchors {
     foreign: bool,
     /// Shared with the store that the context was born with, which may outlive the context.
     implicit: Arc<Implicit>,
+    /// What our calls have named, in that order.
+    named: Mutex<Vec<Named>>,
     /// What the sources of the anchors say against certificates.
     distrust: RwLock<Arc<Distrust>>,
     digest: Mutex<Option<Digest>>,
@@ -50,6 +55,28 @@ struct Implicit {
     /// environment or its root directory does not touch them. A failure counts only where they are needed.
     system: OnceLock<Result<Arc<Index>>>,
     store: OnceLock<X509Store>,
+    /// What a reload has put in place of the store, as nothing can be taken out of one.
+    fresh: RwLock<Option<Arc<Fresh>>>,
+    /// Whether there is such a thing: most contexts are never reloaded.
+    is_reloaded: AtomicBool,
+}
+
+/// The anchors as they were read again.
+struct Fresh {
+    store: X509Store,
+    /// The system's roots, where they are what stands in.
+    system: Option<Arc<Index>>,
+    /// What the store that this one replaces held then. `None` where OpenSSL itself puts there what it finds.
+    contents: Option<(usize, Option<usize>)>,
+    /// The subjects of the anchors, in DER.
+    subjects: Vec<Vec<u8>>,
+}
+
+/// What [`Anchors::read_again`] has found, ready to be put in force.
+pub struct Reread {
+    named: Vec<Named>,
+    distrust: Distrust,
+    fresh: Arc<Fresh>,
 }
 
 impl Anchors {
@@ -75,11 +102,19 @@ impl Anchors {
         if may_stand_in && store::is_untouched(&born).unwrap_or(false) {
             let _ = system.set(source::system());
         }
-        let implicit = Implicit { chosen: AtomicBool::new(false), may_stand_in, system, store: OnceLock::new() };
+        let implicit = Implicit {
+            chosen: AtomicBool::new(false),
+            may_stand_in,
+            system,
+            store: OnceLock::new(),
+            fresh: RwLock::default(),
+            is_reloaded: AtomicBool::new(false),
+        };
         Ok(Anchors {
             born,
             foreign,
             implicit: Arc::new(implicit),
+            named: Mutex::default(),
             distrust: RwLock::default(),
             digest: Mutex::default(),
         })
@@ -90,11 +125,12 @@ impl Anchors {
     pub fn add(&self, ctx: Ctx<'_>, certificates: &[openssl::x509::X509]) -> Result<()> {
         let set = crate::trust::anchor_set::AnchorSet { certificates: certificates.to_vec(), ..Default::default() };
         let index = Index::of_set(set, "the program")?;
-        self.add_index(ctx, Arc::new(index))
+        self.add_index(ctx, Arc::new(index), Origin::Fixed)
     }
 
-    /// As [`Anchors::add`], with all that an index holds, and what its source says against certificates.
-    pub fn add_index(&self, ctx: Ctx<'_>, index: Arc<Index>) -> Result<()> {
+    /// As [`Anchors::add`], with all that an index holds, and what its source says against certificates. `origin` is where
+    /// [`Anchors::read_again`] will find it.
+    pub fn add_index(&self, ctx: Ctx<'_>, index: Arc<Index>, origin: Origin) -> Result<()> {
         self.check_own_store(ctx)?;
         if index.certificates().next().is_none() {
             return Err(store::nothing_in_it());
@@ -104,12 +140,101 @@ impl Anchors {
             Arc::make_mut(&mut self.distrust.write().unwrap_or_else(PoisonError::into_inner)).absorb(index.distrust());
         }
         let _quiet = Quiet::begin();
+        let named = Named { origin, index: Arc::clone(&index) };
+        let fresh = self.implicit.fresh().filter(|fresh| fresh.system.is_none());
+        if let Some(fresh) = &fresh {
+            hooks::attach(&fresh.store, Arc::clone(&index))?;
+        }
         if self.foreign {
             hooks::fill(&self.born, &index)?
         } else {
             hooks::attach(&self.born, index)?
         }
+        let mut all = self.named();
+        all.push(named);
         self.implicit.chosen.store(true, Ordering::Release);
+        // What stood in for a choice does so no more.
+        let fresh = fresh.map(|fresh| fresh.after(&self.born, &all).map(Arc::new)).transpose()?;
+        self.implicit.put(fresh);
+        Ok(())
+    }
+
+    fn named(&self) -> MutexGuard<'_, Vec<Named>> {
+        self.named.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads again what came from files and directories, the system's roots too, and changes nothing. `None` where all of
+    /// it is as it was.
+    pub fn read_again(&self, ctx: Ctx<'_>, broken: Broken) -> Result<Option<Reread>> {
+        let offered = ctx.effective_store().ok_or_else(store::nothing_in_it)?;
+        if is_same(offered, &self.born) && self.implicit.is_in_force(offered)? {
+            return self.read_system_again();
+        }
+        let (named, is_another) = named::read_again(&self.named(), broken)?;
+        if !is_another {
+            return Ok(None);
+        }
+        self.check_own_store(ctx)?;
+        self.check_nobody_elses()?;
+        let _quiet = Quiet::begin();
+        let store = empty_store()?;
+        libssl_store::param(&store).take_all_of(libssl_store::param(&self.born))?;
+        named.iter().try_for_each(|one| hooks::attach(&store, Arc::clone(&one.index)))?;
+        let fresh = Arc::new(Fresh::of(store, None, &self.born, &named)?);
+        let mut distrust = Distrust::default();
+        named.iter().for_each(|one| distrust.absorb(one.index.distrust()));
+        Ok(Some(Reread { named, distrust, fresh }))
+    }
+
+    fn read_system_again(&self) -> Result<Option<Reread>> {
+        let current = match self.implicit.fresh().and_then(|fresh| fresh.system.clone()) {
+            Some(system) => Ok(system),
+            None => self.implicit.system(),
+        };
+        let system = named::system_again(current.as_ref().ok())?;
+        if current.is_ok_and(|current| current.is_same_as(&system)) {
+            return Ok(None);
+        }
+        let _quiet = Quiet::begin();
+        let store = empty_store()?;
+        hooks::attach(&store, Arc::clone(&system))?;
+        let distrust = system.distrust().clone();
+        let fresh = Arc::new(Fresh::of(store, Some(system), &self.born, &[])?);
+        Ok(Some(Reread { named: Vec::new(), distrust, fresh }))
+    }
+
+    /// Puts in force what was read again. Verifications that run go on with what they began with.
+    pub fn put(&self, reread: Reread) {
+        let Reread { named, distrust, fresh } = reread;
+        // What was said against the anchors of before holds on: one who has found such an anchor may only now look for that.
+        // It goes with the next reload.
+        let mut all = distrust;
+        self.named().iter().for_each(|one| all.absorb(one.index.distrust()));
+        *self.distrust.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(all);
+        self.implicit.put(Some(fresh));
+        *self.named() = named;
+    }
+
+    /// The subjects of the anchors in DER, where a reload has changed them.
+    pub fn subjects_since_reload(&self) -> Option<Vec<Vec<u8>>> {
+        self.implicit.fresh().map(|fresh| fresh.subjects.clone())
+    }
+
+    /// OpenSSL takes nothing out of a store, and does not say what came into it by its own functions.
+    fn check_nobody_elses(&self) -> Result<()> {
+        let all = self.named();
+        let has_directories = all.iter().any(|one| one.index.has_directories());
+        let by_program = |der: Vec<u8>| !all.iter().any(|one| one.index.certificates().any(|known| known == der));
+        let certificates = self.born.all_certificates();
+        let has_others =
+            || !has_directories && certificates.iter().any(|one| one.to_der().map_or(true, by_program));
+        if lookup_count(&self.born) != Some(usize::from(has_directories)) || has_others() {
+            return Err(Error::new(
+                Status::EState,
+                "the program gave this context certificates through OpenSSL too, and those cannot be told from what the files held",
+            )
+            .with_hint("name all anchors by hostlock_ctx_trust_*, or make a new context"));
+        }
         Ok(())
     }
 
@@ -125,14 +250,15 @@ impl Anchors {
 
     /// The store to verify with, where libssl brought `offered`. `servers`: whether it is servers that are judged, for
     /// whom the system's roots may stand in.
-    pub fn in_force<'a>(&'a self, offered: Option<&'a X509StoreRef>, servers: bool) -> Result<&'a X509StoreRef> {
+    pub fn in_force(&self, offered: Option<&X509StoreRef>, servers: bool) -> Result<X509Store> {
         let offered = offered.ok_or_else(store::nothing_in_it)?;
         // Also where the system's roots stand in: a function that would have refused is not passed over.
         store_functions::check_plain(offered)?;
-        if servers && is_same(offered, &self.born) && self.implicit.is_in_force(offered)? {
-            return Ok(self.implicit.store()?);
+        let replaced = if is_same(offered, &self.born) { self.implicit.replacement(offered, servers)? } else { None };
+        match replaced {
+            Some(store) => Ok(store),
+            None => owned(offered),
         }
-        Ok(offered)
     }
 
     /// How many anchors are in force on `ctx`, those in the system's directories too, but without those that a directory
@@ -155,9 +281,13 @@ impl Anchors {
     /// they were the system's, they are named by this: they stay when the program loads others.
     pub fn materialize(&self, ctx: Ctx<'_>) -> Result<()> {
         let offered = ctx.effective_store().ok_or_else(store::nothing_in_it)?;
+        if self.implicit.fresh().is_some() {
+            return Err(Error::new(Status::EState, "a reload has changed the anchors, and the store still holds those of before")
+                .with_hint("call hostlock_ctx_trust_materialize before hostlock_ctx_reload; hostlock_ctx_trust_list tells the anchors"));
+        }
         if is_same(offered, &self.born) && self.implicit.is_in_force(offered)? {
             let system = self.implicit.system()?;
-            self.add_index(ctx, system)?;
+            self.add_index(ctx, system, Origin::System)?;
         }
         hooks::materialize(offered)
     }
@@ -166,6 +296,8 @@ impl Anchors {
     /// same.
     pub fn digest(&self, offered: Option<&X509StoreRef>) -> Result<[u8; 32]> {
         let offered = offered.ok_or_else(store::nothing_in_it)?;
+        let fresh = self.implicit.fresh().filter(|_| is_same(offered, &self.born));
+        let offered = fresh.as_ref().map_or(offered, |fresh| &fresh.store);
         let contents = store::contents(offered);
         let mut known = self.digest.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known.as_ref()
@@ -175,7 +307,8 @@ impl Anchors {
             return Ok(known.value);
         }
         let _quiet = Quiet::begin();
-        let value = list::digest_of_keys(&list::of(self.in_force(Some(offered), false)?)?);
+        let store = self.in_force(Some(offered), false)?;
+        let value = list::digest_of_keys(&list::of(&store)?);
         *known = owner(offered).map(|store| Digest { store, contents, value });
         Ok(value)
     }
@@ -188,7 +321,10 @@ impl Anchors {
 
     fn listed(&self, ctx: Ctx<'_>) -> Result<Vec<list::Listed>> {
         match ctx.effective_store() {
-            Some(offered) => list::of(self.in_force(Some(offered), true)?),
+            Some(offered) => {
+                let store = self.in_force(Some(offered), true)?;
+                list::of(&store)
+            }
             None => Ok(Vec::new()),
         }
     }
@@ -229,15 +365,47 @@ impl Implicit {
         self.system.get_or_init(source::system).clone()
     }
 
+    /// What was read again, where anything was.
+    fn fresh(&self) -> Option<Arc<Fresh>> {
+        if !self.is_reloaded.load(Ordering::Acquire) {
+            return None;
+        }
+        self.fresh.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn put(&self, fresh: Option<Arc<Fresh>>) {
+        let is_some = fresh.is_some();
+        *self.fresh.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        self.is_reloaded.store(is_some, Ordering::Release);
+    }
+
+    /// The store to verify with in place of `born`, the context's own; `None` where it is that one.
+    fn replacement(&self, born: &X509StoreRef, servers: bool) -> Result<Option<X509Store>> {
+        let fresh = self.fresh();
+        let stands_in = servers && self.is_in_force(born)?;
+        let Some(fresh) = fresh else {
+            return if stands_in { owned(self.store()?).map(Some) } else { Ok(None) };
+        };
+        // The system's roots step back when the program names others by OpenSSL.
+        if fresh.system.is_some() {
+            return if stands_in { owned(&fresh.store).map(Some) } else { Ok(None) };
+        }
+        if fresh.contents.is_some_and(|contents| contents != store::contents(born)) {
+            return Err(Error::new(
+                Status::EState,
+                "the program gave this context certificates or CRLs through OpenSSL after a reload had changed its anchors",
+            )
+            .with_hint("use hostlock_ctx_trust_* and hostlock_ctx_add_crl_* on a context that is reloaded"));
+        }
+        owned(&fresh.store).map(Some)
+    }
+
     fn store(&self) -> Result<&X509Store> {
         if let Some(store) = self.store.get() {
             return Ok(store);
         }
         let _quiet = Quiet::begin();
-        let store = X509StoreBuilder::new()
-            .map_err(|_| Error::no_memory("a certificate store"))?
-            .build();
-        hooks::install(&store, None)?;
+        let store = empty_store()?;
         hooks::attach(&store, self.system()?)?;
         Ok(self.store.get_or_init(|| store))
     }
@@ -245,11 +413,35 @@ impl Implicit {
 
 impl StandIn for Implicit {
     fn stand_in(&self, born: &X509StoreRef) -> Result<Option<X509Store>> {
-        if !self.is_in_force(born)? {
-            return Ok(None);
-        }
-        owner(self.store()?)
-            .map(Some)
-            .ok_or_else(|| Error::no_memory("the certificate store"))
+        self.replacement(born, true)
     }
+}
+
+impl Fresh {
+    fn of(store: X509Store, system: Option<Arc<Index>>, born: &X509StoreRef, named: &[Named]) -> Result<Fresh> {
+        let is_searched = named.iter().any(|one| one.index.has_directories());
+        let contents = (!is_searched).then(|| store::contents(born));
+        let subjects = if system.is_none() { list::subjects(&list::of(&store)?) } else { Vec::new() };
+        let subjects = subjects.iter().filter_map(|name| name.to_der().ok()).collect();
+        Ok(Fresh { store, system, contents, subjects })
+    }
+
+    /// The same, now that `born` and `named` have become more.
+    fn after(&self, born: &X509StoreRef, named: &[Named]) -> Result<Fresh> {
+        let is_searched = self.contents.is_none() || named.iter().any(|one| one.index.has_directories());
+        let contents = (!is_searched).then(|| store::contents(born));
+        let subjects = list::of(&self.store).map(|all| list::subjects(&all)).unwrap_or_default();
+        let subjects = subjects.iter().filter_map(|name| name.to_der().ok()).collect();
+        Ok(Fresh { store: owned(&self.store)?, system: None, contents, subjects })
+    }
+}
+
+fn owned(store: &X509StoreRef) -> Result<X509Store> {
+    owner(store).ok_or_else(|| Error::no_memory("the certificate store"))
+}
+
+fn empty_store() -> Result<X509Store> {
+    let store = X509StoreBuilder::new().map_err(|_| Error::no_memory("a certificate store"))?.build();
+    hooks::install(&store, None)?;
+    Ok(store)
 }

@@ -14,6 +14,7 @@ pub mod distrust;
 pub mod files;
 pub mod index;
 pub mod list;
+pub mod named;
 pub mod one_file;
 pub mod pem;
 pub mod replace;

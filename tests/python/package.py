@@ -39,10 +39,12 @@ class Cast:
     def __init__(self) -> None:
         self.authority = Authority("Package CA")
         self.roots = self.authority.certificate
-        self.right = self.authority.issue("localhost")
+        # Python 3.13 asks for these by VERIFY_X509_STRICT.
+        keys = "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid"
+        self.right = self.authority.issue("localhost", extra=keys)
         self.false = {
-            "HOST_MISMATCH": self.authority.issue("other.example"),
-            "EXPIRED": self.authority.issue("localhost", days=-1),
+            "HOST_MISMATCH": self.authority.issue("other.example", extra=keys),
+            "EXPIRED": self.authority.issue("localhost", days=-1, extra=keys),
             "UNKNOWN_ISSUER": Authority("Nobody's CA").issue("localhost"),
             "SELF_SIGNED": self._self_signed(),
             "NOT_YET_VALID": self._not_yet_valid(),

@@ -88,7 +88,8 @@ class Authority:
     def __init__(self, name: str) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="ca-", dir=scratch()))
         self.key, self.certificate = self.directory / "ca.key", self.directory / "ca.pem"
-        self._request(name, self.key, self.certificate, "-x509", "-days", "30")
+        usage = "keyUsage=critical,keyCertSign,cRLSign"
+        self._request(name, self.key, self.certificate, "-x509", "-days", "30", "-addext", usage)
 
     def issue(self, name: str, *, days: int = 20, extra: str = "", usage: str = "serverAuth") -> Path:
         """A certificate for the DNS name `name`; a negative `days` makes it expired."""

@@ -1,12 +1,10 @@
-"""The paths through M2Crypto and pyOpenSSL on which a host can be named, and the protocols of the standard library,
-which verify nothing by themselves: each under hostlock.inject()."""
+"""The paths through M2Crypto and pyOpenSSL on which a host can be named: each under hostlock.inject()."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import os
-import re
 import socketserver
 import ssl
 import subprocess
@@ -134,29 +132,6 @@ except Exception as error:
     print(error.hostlock.status if hasattr(error, "hostlock") else repr(error))
 """
 
-PROTOCOLS = """
-import hostlock, sys
-hostlock.inject()
-import ftplib, http.client, imaplib, poplib, smtplib, ssl, urllib.request
-port, careless = int(sys.argv[1]), ssl._create_unverified_context()
-def smtp():
-    s = smtplib.SMTP("localhost", port, timeout=20); s.starttls(); return s
-def imap():
-    s = imaplib.IMAP4("localhost", port); s.starttls(); return s
-def pop():
-    s = poplib.POP3("localhost", port, timeout=20); s.stls(); return s
-def ftp():
-    s = ftplib.FTP_TLS(timeout=20); s.connect("localhost", port); s.auth(); return s
-try:
-    eval(sys.argv[2])
-    print("ok")
-except ssl.SSLError as error:
-    print(error.hostlock.status)
-except Exception as error:
-    cause = getattr(error, "reason", None)
-    print(cause.hostlock.status if hasattr(cause, "hostlock") else "reached" if sys.argv[3] == "any" else repr(error))
-"""
-
 MISMATCH = "HOSTLOCK_E_HOST_MISMATCH"
 
 
@@ -185,72 +160,6 @@ class _Proxied(socketserver.BaseRequestHandler):
         assert isinstance(self.server, Proxy)
         with contextlib.suppress(OSError):
             self.server.context.wrap_socket(self.request, server_side=True).close()
-
-
-class Mail(socketserver.ThreadingTCPServer):
-    """A server whose protocol begins TLS at a command: for each beginning of a line its answer."""
-
-    daemon_threads = True
-
-    def __init__(self, pem: object, greeting: bytes, answers: dict[bytes, bytes], begin: bytes) -> None:
-        super().__init__(("127.0.0.1", 0), _Talk)
-        self.greeting, self.answers, self.begin = greeting, answers, begin
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(str(pem))
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self.server_close()
-
-
-class _Talk(socketserver.BaseRequestHandler):
-    wrapped: ssl.SSLSocket | None = None
-
-    def finish(self) -> None:
-        if self.wrapped:
-            self.wrapped.close()
-
-    def handle(self) -> None:
-        server, connection = self.server, self.request
-        assert isinstance(server, Mail)
-        connection.sendall(server.greeting)
-        while True:
-            line = b""
-            while not line.endswith(b"\r\n"):
-                part = connection.recv(1)
-                if not part:
-                    return
-                line += part
-            # IMAP's commands bear a tag, which the answer repeats.
-            tag, _, rest = line.partition(b" ")
-            command = rest if re.match(rb"[A-P]{4}\d", tag) else line
-            found = next((answer for word, answer in server.answers.items() if command.startswith(word)), b"TAG OK\r\n")
-            connection.sendall(found.replace(b"TAG", tag))
-            if command.startswith(server.begin):
-                try:
-                    connection = server.context.wrap_socket(connection, server_side=True)
-                except OSError:
-                    return
-                self.wrapped = connection
-
-
-MAIL: dict[str, tuple[bytes, dict[bytes, bytes], bytes]] = {
-    "smtp()": (b"220 hi\r\n", {b"ehlo": b"250-hi\r\n250 STARTTLS\r\n", b"STARTTLS": b"220 go\r\n"}, b"STARTTLS"),
-    "imap()": (
-        b"* OK hi\r\n",
-        {b"CAPABILITY": b"* CAPABILITY IMAP4REV1 STARTTLS\r\nTAG OK done\r\n", b"STARTTLS": b"TAG OK go\r\n"},
-        b"STARTTLS",
-    ),
-    "pop()": (b"+OK hi\r\n", {b"CAPA": b"+OK\r\nSTLS\r\n.\r\n", b"STLS": b"+OK go\r\n"}, b"STLS"),
-    "ftp()": (b"220 hi\r\n", {b"AUTH": b"234 go\r\n"}, b"AUTH"),
-}
-AT_ONCE = (
-    'http.client.HTTPSConnection("localhost", port, context=careless).request("GET", "/")',
-    'urllib.request.urlopen("https://localhost:%d/" % port, context=careless)',
-    'smtplib.SMTP_SSL("localhost", port, timeout=2)',
-    "ssl.get_server_certificate(('localhost', port))",
-)
 
 
 @functools.cache
@@ -355,23 +264,6 @@ class Bindings(unittest.TestCase):
             only = PYOPENSSL.replace("inject()", "inject(report_only='to look first')")
             arguments = (str(bad), str(cast().roots), "0", "by_connect('localhost')")
             self.assertRegex(self.says(only, *arguments, version="3.11", PYTHONPATH=path), "^ok")
-
-    def test_the_standard_librarys_protocols_verify_though_nobody_asks_them_to(self) -> None:
-        for version in sorted(set(interpreters()) - {"2.7", DEBIAN}):
-            with Server(cast().right) as good, Server(cast().false["HOST_MISMATCH"]) as bad:
-                for call in AT_ONCE:
-                    with self.subTest(version=version, call=call):
-                        # What the server says is no answer of the protocol; that it was heard is the claim.
-                        self.assertIn(self.says(PROTOCOLS, str(good), call, "any", version=version), ("ok", "reached"))
-                        self.assertEqual(self.says(PROTOCOLS, str(bad), call, "any", version=version), MISMATCH)
-            for call, (greeting, answers, begin) in MAIL.items():
-                with self.subTest(version=version, call=call):
-                    with Mail(cast().right, greeting, answers, begin) as mail:
-                        said = self.says(PROTOCOLS, str(mail.server_address[1]), call, "it", version=version)
-                        self.assertEqual(said, "ok")
-                    with Mail(cast().false["HOST_MISMATCH"], greeting, answers, begin) as mail:
-                        said = self.says(PROTOCOLS, str(mail.server_address[1]), call, "it", version=version)
-                        self.assertEqual(said, MISMATCH)
 
 
 if __name__ == "__main__":

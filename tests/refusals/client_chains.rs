@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::path::Path;
 
 use foreign_types::ForeignTypeRef;
+use hostlock::ffi::certdata::hostlock_ctx_trust_certdata;
 use hostlock::ffi::context::{hostlock_client_new, hostlock_ctx_set_timeout};
 use hostlock::ffi::errors::{hostlock_conn_error, hostlock_error_message};
 use hostlock::ffi::pins::*;
@@ -16,6 +17,7 @@ use openssl::x509::X509Crl;
 
 use crate::c::{self, Ctx, Failure};
 use crate::peer;
+use crate::support::certdata::{Entry, certdata};
 use crate::support::crl;
 use crate::support::pki::{DAY, Identity, Recipe, rsa};
 use crate::support::raw::{self, Made, Raw};
@@ -76,6 +78,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(dates());
     rows.extend(trust_settings());
     rows.extend(contents());
+    rows.push(distrusted());
     rows.extend(revocation());
     rows.extend(set_up());
     rows
@@ -269,8 +272,27 @@ fn contents() -> Vec<Row> {
         ),
         row("a weak key", &[&keyed(leaf(), &rsa(1024)).issued_by(&ours)]),
         row("an intermediate with a weak key", &[&leaf().issued_by(&weak_ca), &weak_ca]),
+        row(
+            "a name with a NUL byte in it",
+            &[&made(
+                Raw::leaf(HOST)
+                    .instead(raw::SUBJECT_ALT_NAME, false, &raw::dns_names(&["a\0.example"]))
+                    .issued_by(&as_made(&ours)),
+            )],
+        ),
         row("signed with SHA-1", &[&Recipe { digest: MessageDigest::sha1(), ..leaf() }.issued_by(&ours)]),
     ]
+}
+
+/// Whom the list of roots trusts only for certificates from before its date.
+fn distrusted() -> Row {
+    let (ours, directory) = (root("Our CA"), Scratch::new());
+    let entry = Entry { server_distrust_after: Some(0), ..Entry::root("Our CA", &ours.certificate) };
+    let path = directory.file("certdata.txt", certdata(&[entry]));
+    let (ctx, path) = (Ctx::trusting(&[]), CString::new(path.to_str().unwrap()).unwrap());
+    // SAFETY: the context is live, the path NUL-terminated.
+    assert_eq!(unsafe { hostlock_ctx_trust_certdata(ctx.0, path.as_ptr()) }, 0);
+    Row::new("its root is not trusted for new certificates", connect(&ctx, &[&leaf().issued_by(&ours)]))
 }
 
 fn add_crl(ctx: &Ctx, crl: &X509Crl) {
@@ -297,6 +319,7 @@ fn revocation() -> Vec<Row> {
         Row::new("revoked", with(&crl::of(&ours, &[&leaf.certificate]))),
         Row::new("no CRL of its issuer", with(&crl::of(&other, &[]))),
         Row::new("a CRL that is out of date", with(&stale.build())),
+        Row::new("a CRL that somebody else signed in its name", with(&crl::of(&root("Our CA"), &[]))),
         Row::new("no stapled answer where one is demanded", connect(&ctx, &[&leaf])),
     ]
 }

@@ -24,6 +24,8 @@ pub fn rows() -> Vec<Row> {
     let thrice = format!("{pem}{}{}{pem}", pem.trim_end(), pem.trim_end());
     let mut cut = pem.clone();
     cut.truncate(pem.len() / 2);
+    let large = directory.join("large.pem");
+    std::fs::File::create(&large).unwrap().set_len(64 * 1024 * 1024 + 1).unwrap();
     vec![
         file("an absolute path that does not exist", &directory.join("none.pem")),
         file("a relative path that does not exist", Path::new("none.pem")),
@@ -33,5 +35,6 @@ pub fn rows() -> Vec<Row> {
         written("the same further down", thrice.as_bytes()),
         written("cut off", cut.as_bytes()),
         written("a key", &key),
+        file("more than 64 MiB", &large),
     ]
 }

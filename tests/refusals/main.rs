@@ -4,6 +4,7 @@
 #[path = "../connection/c.rs"]
 #[allow(dead_code, reason = "these tests use a part of it")]
 mod c;
+mod calls;
 mod client_chains;
 mod client_names;
 mod client_peers;
@@ -32,6 +33,7 @@ fn what_is_refused_is_said_as_the_committed_table_says() {
         Section::new("Servers: the client's certificate", server_chains::rows()),
         Section::new("Servers: the client and its TLS", server_peers::rows()),
         Section::new("Files of trust anchors", files::rows()),
+        Section::new("Calls on this side", calls::rows()),
     ];
     let said = table::render(&sections);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/refusals.md");

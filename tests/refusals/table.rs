@@ -97,8 +97,16 @@ fn still(text: &str) -> String {
             }
             (_, Some(behind), _) => words.push(format!("127.0.0.1:PORT{behind}")),
             (_, _, Some(rest)) => words.push(format!("sha256/KEY{}", &rest[44..])),
+            _ if is_moment(word) => words.push(format!("DATE{}", &word[MOMENT.len()..])),
             _ => words.push(word.to_owned()),
         }
     }
     words.join(" ")
+}
+
+const MOMENT: &str = "2026-11-28T09:53:04Z";
+
+fn is_moment(word: &str) -> bool {
+    let alike = |(one, other): (u8, u8)| one == other || one.is_ascii_digit() && other.is_ascii_digit();
+    word.len() >= MOMENT.len() && word.bytes().zip(MOMENT.bytes()).all(alike)
 }

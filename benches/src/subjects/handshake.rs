@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use foreign_types::ForeignType;
 use hostlock::trust::Index;
+use hostlock::trust::named::Origin;
 use openssl::ssl::{SslContext, SslVersion};
 use openssl_sys as ffi;
 
@@ -209,7 +210,7 @@ fn first_handshakes(eager: bool, count: usize) {
         let context = hostlock::context::Context::client(hostlock::policy::Policy::named("default").unwrap()).unwrap();
         let index = Arc::new(Index::read(&bundle, "the roots").unwrap());
         let anchors = &context.guard().unwrap().anchors;
-        anchors.add_index(context.as_ctx(), index).unwrap();
+        anchors.add_index(context.as_ctx(), index, Origin::Fixed).unwrap();
         if eager {
             anchors.materialize(context.as_ctx()).unwrap();
         }

@@ -47,6 +47,10 @@ impl Drive<'_> {
         gather::peer_address(self.conn.descriptors().0)
     }
 
+    pub(super) fn flooded(&self, what: &str) -> Error {
+        failure::flooded(&self.peer(), what, if self.conn.is_server() { "client" } else { "server" })
+    }
+
     /// Adds the host, and keeps the error where the connection cannot go on after it.
     pub(in crate::connection) fn last_word(&self, error: Error) -> Error {
         let error = gather::with_host(self.conn, error);

@@ -19,13 +19,14 @@ use crate::connection::failure::{self, Phase};
 use crate::connection::gate;
 use crate::connection::lend::{self, Lent};
 use crate::connection::transport::{Limits, Transport};
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::handshake::connection_state::ConnectionState;
-use crate::handshake::start;
+use crate::handshake::{resumption, start};
 use crate::libssl::bio::Bio;
 use crate::libssl::queue::Quiet;
-use crate::libssl::{Conn};
+use crate::libssl::Conn;
+use crate::os::socket;
 use crate::role::Role;
 
 /// How far a call came.
@@ -115,7 +116,7 @@ impl<'a> Drive<'a> {
             return self.connect().map_err(|error| self.report(error));
         }
         let phase = std::mem::replace(&mut self.phase, Phase::Handshake);
-        let outcome = self.connect().map_err(|error| self.report(error));
+        let outcome = self.connect().map_err(|error| self.failed_to_connect(error));
         self.phase = phase;
         self.deadline = None;
         outcome
@@ -199,6 +200,7 @@ impl<'a> Drive<'a> {
         self.check_host_not_poisoned()?;
         if self.conn.is_in_before() {
             start::pin_info(self.conn);
+            self.offer_kept_session();
         }
         self.arm();
         loop {
@@ -232,7 +234,23 @@ impl<'a> Drive<'a> {
         if let Some(transport) = self.transport() {
             transport.settle();
         }
+        resumption::complete(self.conn, &self.guard);
         Ok(Progress::Done(0))
+    }
+
+    /// On a connection that hostlock opened.
+    fn offer_kept_session(&self) {
+        if let Some(transport) = self.transport().filter(|_| self.lent.is_none()) {
+            resumption::begin(self.conn, &self.guard, socket::peer(transport.fd()));
+        }
+    }
+
+    /// The handshake has failed, unless it may go on.
+    fn failed_to_connect(&self, error: Error) -> Error {
+        if !matches!(error.status(), Status::EInterrupted | Status::EState | Status::EArg) {
+            resumption::failed(self.conn, &self.guard);
+        }
+        self.report(error)
     }
 
     fn check_host_not_poisoned(&self) -> Result<()> {
@@ -305,7 +323,7 @@ impl<'a> Drive<'a> {
         self.idle += 1;
         if self.idle > IDLE_RECORDS {
             let what = format!("more than {IDLE_RECORDS} records without application data");
-            return Err(failure::flooded(&self.peer(), &what));
+            return Err(self.flooded(&what));
         }
         Ok(())
     }

@@ -108,7 +108,7 @@ impl Drive<'_> {
             Tripped::Time => Some(self.timed_out(self.phase, limits.deadline.allowed_ms())),
             Tripped::Bytes => {
                 let what = format!("more than {} bytes in one handshake", limits.allowed_bytes);
-                Some(failure::flooded(&self.peer(), &what))
+                Some(self.flooded(&what))
             }
         }
     }

@@ -40,6 +40,8 @@ pub struct Index {
     crls: Vec<X509Crl>,
     directories: Vec<CString>,
     distrust: Distrust,
+    /// Whether it was made of certificates that were parsed already.
+    is_of_set: bool,
 }
 
 struct Root {
@@ -126,7 +128,7 @@ impl Index {
 
     /// Certificates that are parsed already, and the CRLs beside them.
     pub fn of_set(set: AnchorSet, origin: &str) -> Result<Index> {
-        let mut index = Index { origin: origin.to_owned(), crls: set.crls, ..Index::default() };
+        let mut index = Index { origin: origin.to_owned(), crls: set.crls, is_of_set: true, ..Index::default() };
         for certificate in set.certificates {
             let der = certificate
                 .to_der()
@@ -160,6 +162,25 @@ impl Index {
     pub fn with_distrust(mut self, distrust: Distrust) -> Index {
         self.distrust = distrust;
         self
+    }
+
+    /// Whether there are hashed directories.
+    pub fn has_directories(&self) -> bool {
+        !self.directories.is_empty()
+    }
+
+    /// Whether both surely hold the same, in the same order.
+    pub fn is_same_as(&self, other: &Index) -> bool {
+        let crls = |index: &Index| index.crls.iter().map(|crl| crl.to_der().ok()).collect::<Vec<_>>();
+        // Where certificates were parsed first, their trust settings are not among the bytes.
+        let has_all = |index: &Index| !index.is_of_set;
+        std::ptr::eq(self, other)
+            || has_all(self) && has_all(other)
+                && self.der == other.der
+                && self.certificates().eq(other.certificates())
+                && crls(self) == crls(other)
+                && self.directories == other.directories
+                && self.distrust == other.distrust
     }
 
     /// What the source says against certificates.

@@ -1,0 +1,189 @@
+//! Resumption between the connections of one client's context, without a word of the program: at the end of a connection its
+//! session is kept, and the next one to the same place offers it.
+//!
+//! Only connections that hostlock opened take part. What is kept bears the [mark](crate::handshake::session) of what it was
+//! verified for, and is kept under that mark, the peer's address, the server name, the certificate of this side and what the
+//! store held. No session is kept or offered under a waiver, nor where the program verifies too: its callbacks would not be
+//! asked again. [`start`](crate::handshake::start) looks at what is offered here as at any other session.
+
+use std::net::SocketAddr;
+use std::process;
+
+use crate::guard::kept_sessions::Key;
+use crate::guard::{Guard, Regime};
+use crate::handshake::connection_state::{ConnectionState, Verdict};
+use crate::handshake::{expected_host, hooks, session};
+use crate::libssl::queue::Quiet;
+use crate::libssl::{Conn, Session, store};
+use crate::os::clock::now;
+use crate::role::Role;
+use crate::trust;
+
+/// What a connection knows of its resumption.
+#[derive(Clone, Debug)]
+pub struct Resumption {
+    /// The process that made it: a forked child that frees it keeps nothing.
+    process: u32,
+    /// The generation of the context's settings that it began with.
+    generation: u64,
+    /// Where it leads, and what certificate it shows.
+    place: Vec<u8>,
+    /// The certificate of this side.
+    own: Option<[u8; 32]>,
+    /// What the offered session was kept for.
+    offered: Option<Key>,
+    /// What its own is to be kept for, once its handshake is complete and verified.
+    key: Option<Key>,
+}
+
+/// A handshake begins on `conn`, which hostlock opened; `peer` is where it leads, where that is known. Offers a kept session,
+/// where there is one and the program has not set another.
+pub fn begin(conn: Conn<'_>, guard: &Guard, peer: Option<SocketAddr>) {
+    let Some(state) = ConnectionState::of(conn) else { return };
+    state.known().resumption = None;
+    if !is_wanted(guard) || guard.role_on(conn) != Role::Client || conn.is_server() {
+        return;
+    }
+    let own = own_digest(conn);
+    let mut begun = Resumption {
+        process: process::id(),
+        generation: guard.generation(),
+        place: place(conn, peer, own),
+        own,
+        offered: None,
+        key: None,
+    };
+    // Most contexts connect to a place once.
+    if !guard.kept_sessions.is_empty() && !session::offers_session(conn) {
+        begun.offered = offer(conn, guard, state, &begun);
+    }
+    state.known().resumption = Some(begun);
+}
+
+/// Whether `guard` keeps sessions now.
+fn is_wanted(guard: &Guard) -> bool {
+    let settings = guard.settings();
+    matches!(guard.regime(), Regime::Own | Regime::Hardened) && settings.resumes && settings.waivers.is_empty()
+}
+
+fn offer(conn: Conn<'_>, guard: &Guard, state: &ConnectionState, begun: &Resumption) -> Option<Key> {
+    let quiet = Quiet::begin();
+    if !is_ours_alone(conn, guard) {
+        return None;
+    }
+    let wanted = expected_host::before_hello(conn, guard, state, &quiet).ok()?;
+    let meaning = session::compute(conn, guard, begun.generation, &wanted);
+    let key = begun.key_for(conn, session::borne(&meaning));
+    let kept = guard.kept_sessions.give(&key, begun.generation, now())?;
+    // libssl's servers end a handshake where the suite of a session is not among those that are offered.
+    let suite = Session::from(&*kept).suite()?.id();
+    if !conn.suites().iter().any(|offered| offered.id() == suite) {
+        return None;
+    }
+    conn.offer_session(&kept).then_some(key)
+}
+
+/// Whether nobody but hostlock verifies: what a program's callbacks or its records of DANE look at is not known here.
+fn is_ours_alone(conn: Conn<'_>, guard: &Guard) -> bool {
+    conn.verify_callback().is_none_or(hooks::is_tripwire)
+        && guard.app_cert_verify().is_none()
+        && conn.effective_store().is_some_and(|store| store::verify_callback(store).is_none())
+        && !conn.ctx().has_client_certificate_callback()
+        && !conn.has_dane()
+}
+
+/// The handshake of `conn` is complete and verified: says what its session will be kept for.
+pub fn complete(conn: Conn<'_>, guard: &Guard) {
+    let Some(state) = ConnectionState::of(conn) else { return };
+    let Some(begun) = state.known().resumption.clone().filter(|begun| begun.key.is_none()) else { return };
+    let is_verified = matches!(state.known().verdict, Verdict::Verified { .. });
+    // A callback of the program's chose another certificate, and may do so again. Ours are known by the settings.
+    let is_own_known = begun.own == own_digest(conn) || !guard.settings().own.is_empty();
+    let key = (is_verified && is_own_known && is_ours_alone(conn, guard))
+        .then(|| Some(begun.key_for(conn, session::borne_by(&conn.session()?.id_context().try_into().ok()?))))
+        .flatten();
+    let mut known = state.known();
+    known.resumption = key.map(|key| Resumption { key: Some(key), ..begun });
+}
+
+/// The connection has come to its end, or will be freed: keeps its session. Where the server has sent none yet, a later call
+/// may find one.
+pub fn end(conn: Conn<'_>) {
+    let Some(state) = ConnectionState::of(conn) else { return };
+    let guard = {
+        let known = state.known();
+        let ended_well = known.ended.is_none() && known.failure.is_none();
+        let (true, Some(_), Some(guard)) = (ended_well, &known.resumption, &known.guard) else { return };
+        guard.clone()
+    };
+    let Some(session) = conn.session().filter(|_| conn.is_init_finished()) else { return };
+    if !session.is_resumable() || !session.has_key() {
+        return;
+    }
+    let Some(begun) = state.known().resumption.take() else { return };
+    let Some(key) = begun.key else { return };
+    if begun.process != process::id() || begun.generation != guard.generation() || !is_wanted(&guard) {
+        return;
+    }
+    let Ok(mark) = <[u8; 32]>::try_from(session.id_context()) else { return };
+    if !key.starts_with(session::borne_by(&mark)) {
+        return;
+    }
+    let end = session.ticket_end().map_or(i64::MAX, i64::from).min(session::end(&mark));
+    if end > now()
+        && let Some(copy) = session.copied()
+    {
+        guard.kept_sessions.keep(key, begun.generation, copy, end);
+    }
+}
+
+/// The handshake of `conn` failed: what is kept for the same place is given up.
+pub fn failed(conn: Conn<'_>, guard: &Guard) {
+    let begun = ConnectionState::of(conn).and_then(|state| state.known().resumption.take());
+    if let Some(offered) = begun.and_then(|begun| begun.offered) {
+        guard.kept_sessions.forget(&offered);
+    }
+}
+
+impl Resumption {
+    /// What a session that was verified for `meaning` is kept for.
+    fn key_for(&self, conn: Conn<'_>, meaning: &[u8]) -> Key {
+        // What a program adds to its store may revoke.
+        let (objects, lookups) = conn.effective_store().map_or((0, None), trust::store::contents);
+        let mut key = Vec::with_capacity(meaning.len() + 16 + self.place.len());
+        key.extend_from_slice(meaning);
+        key.extend_from_slice(&(objects as u64).to_be_bytes());
+        key.extend_from_slice(&(lookups.unwrap_or(0) as u64).to_be_bytes());
+        key.extend_from_slice(&self.place);
+        key
+    }
+}
+
+/// Where `conn` leads and whom it shows, each part with its length before it.
+fn place(conn: Conn<'_>, peer: Option<SocketAddr>, own: Option<[u8; 32]>) -> Vec<u8> {
+    let mut place = Vec::with_capacity(96);
+    let mut part = |bytes: &[u8]| {
+        place.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
+        place.extend_from_slice(bytes);
+    };
+    match peer {
+        Some(SocketAddr::V4(peer)) => {
+            part(&peer.ip().octets());
+            part(&peer.port().to_be_bytes());
+        }
+        Some(SocketAddr::V6(peer)) => {
+            part(&peer.ip().octets());
+            part(&peer.port().to_be_bytes());
+            part(&peer.scope_id().to_be_bytes());
+        }
+        None => part(&[]),
+    }
+    part(conn.server_name().unwrap_or_default());
+    part(own.as_ref().map_or(&[][..], |own| own));
+    place
+}
+
+fn own_digest(conn: Conn<'_>) -> Option<[u8; 32]> {
+    let own = conn.own_certificate()?;
+    own.leaf.to_der().ok().map(|der| openssl::sha::sha256(&der))
+}
