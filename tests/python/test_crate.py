@@ -1,4 +1,4 @@
-"""The crate as `cargo package` makes it builds by itself, from nothing but what it holds."""
+"""The crates as `cargo package` makes them build by themselves, from nothing but what they hold."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from support import ROOT, must, run
 sys.path.insert(0, str(ROOT / "scripts"))
 from manual_pages import version_of_cargo
 
-PACKAGE = ["cargo", "package", "--quiet", "--allow-dirty", "--package", "hostlock"]
+PACKAGE = ["cargo", "package", "--quiet", "--allow-dirty"]
 
 
 @unittest.skipUnless(os.environ.get("HOSTLOCK_LONG"), "compiles the library anew: make test-long")
 class Crate(unittest.TestCase):
-    def test_it_is_verified_and_holds_the_library_alone(self) -> None:
+    def test_they_are_verified_and_the_librarys_holds_nothing_else(self) -> None:
         # Cargo's cache may have all that it needs, and the machine no network; or neither.
         if run([*PACKAGE, "--offline"]).returncode != 0:
             must(PACKAGE)
