@@ -1,7 +1,8 @@
 """Writes the manual pages of section 3 from the header: hostlock(3), one page for each of its sections, and a link for
-each function, so that `man hostlock_connect` opens.
+each function, so that `man hostlock_connect` opens. And hostlock-cc(1) from the comment at its head. They come to lie
+in man3 and man1 of the directory.
 
-usage: manual_pages.py DIRECTORY [VERSION]
+usage: manual_pages.py DIRECTORY
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = ROOT / "include/hostlock.h"
+COMPILER = ROOT / "scripts/hostlock-cc.in"
 
 BANNER = re.compile(r"/\*\n \* =+\n \* (?P<title>.*?): (?P<summary>.*?)\n \* =+\n(?P<body>.*?)(?: \*/)", re.DOTALL)
 ENTRY = re.compile(
@@ -69,11 +71,12 @@ def clean(code: str) -> str:
     return re.sub(r"HOSTLOCK_INSECURE\(.*?\)\s+", "", code, flags=re.DOTALL).strip()
 
 
-def escape(text: str) -> str:
-    """Text as roff takes it literally."""
+def escape(text: str, *, is_code: bool = False) -> str:
+    """Text as roff takes it literally, what stands between stars in italic; in code they are pointers."""
     names = {"\\": "\\e", "-": "\\-", "'": "\\(aq", "`": "\\(ga", "^": "\\(ha", "~": "\\(ti"}
     text = "".join(names.get(letter, letter) for letter in text)
-    text = re.sub(r"(?<!\S)\*(\w[^*\n]*)\*", r"\\fI\1\\fR", text)
+    if not is_code:
+        text = re.sub(r"(?<!\S)\*(\w[^*]*(?<!\s))\*(?!\w)", r"\\fI\1\\fR", text)
     return "\n".join("\\&" + line if line.startswith((".", "\\(aq")) else line for line in text.splitlines())
 
 
@@ -81,19 +84,20 @@ def paragraphs(text: str) -> Iterator[str]:
     """The paragraphs of a comment; lines that are indented stay as they are."""
     for block in re.split(r"\n\s*\n", text):
         if all(line.startswith(("  ", "\t")) for line in block.splitlines()):
-            yield f".PP\n.nf\n.RS 4\n{escape(textwrap.dedent(block))}\n.RE\n.fi\n"
+            yield f".PP\n.nf\n.RS 4\n{escape(textwrap.dedent(block), is_code=True)}\n.RE\n.fi\n"
         else:
             yield f".PP\n{escape(block)}\n"
 
 
 def literal(code: str) -> str:
     """Code as it stands."""
-    return f".PP\n.nf\n.B\n{escape(code)}\n.fi\n" if "\n" not in code else f".PP\n.nf\n\\fB{escape(code)}\\fR\n.fi\n"
+    code = escape(code, is_code=True)
+    return f".PP\n.nf\n.B\n{code}\n.fi\n" if "\n" not in code else f".PP\n.nf\n\\fB{code}\\fR\n.fi\n"
 
 
-def head(names: list[str], version: str, line: str) -> str:
+def head(names: list[str], version: str, line: str, section: int = 3) -> str:
     """How a page begins that goes by these names."""
-    title = f'.TH "{names[0].upper()}" 3 "" "hostlock {version}" "hostlock"\n.nh\n'
+    title = f'.TH "{names[0].upper()}" {section} "" "hostlock {version}" "hostlock"\n.nh\n'
     return f"{title}.SH NAME\n{escape(', '.join(names))} \\- {escape(line)}\n"
 
 
@@ -151,6 +155,21 @@ def write(directory: Path, version: str) -> list[str]:
     return sorted(pages)
 
 
+def write_compilers(directory: Path, version: str) -> list[str]:
+    """Writes the pages of section 1 that are not about the command `hostlock`, and answers their names."""
+    comment = COMPILER.read_text().split("\n", 1)[1].split("# shellcheck", 1)[0]
+    text = "\n".join(line.removeprefix("#").removeprefix(" ") for line in comment.splitlines())
+    names = ["hostlock-cc", "hostlock-c++"]
+    page = [head(names, version, "compile code that is written for OpenSSL, and harden what it makes", section=1)]
+    page += [".SH SYNOPSIS\n", *(f".PP\n.B {escape(name)}\n[\\fIargument of the compiler\\fR ...]\n" for name in names)]
+    page += [".SH DESCRIPTION\n", *paragraphs(text)]
+    page.append('.SH "SEE ALSO"\n.BR hostlock (1),\n.BR hostlock (3)\n')
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "hostlock-cc.1").write_text("".join(page))
+    (directory / "hostlock-c++.1").write_text(".so man1/hostlock-cc.1\n")
+    return names
+
+
 def version_of_cargo() -> str:
     """The version in Cargo.toml."""
     match = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)
@@ -159,6 +178,7 @@ def version_of_cargo() -> str:
 
 
 if __name__ == "__main__":
-    if not 2 <= len(sys.argv) <= 3:
+    if len(sys.argv) != 2:
         sys.exit(__doc__)
-    write(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else version_of_cargo())
+    write(Path(sys.argv[1]) / "man3", version_of_cargo())
+    write_compilers(Path(sys.argv[1]) / "man1", version_of_cargo())

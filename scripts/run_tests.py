@@ -27,6 +27,7 @@ SUITES = {
 LONG_SUITES = {
     "fuzz": ["sh", "-c", "fuzz/run && echo 'ok - every fuzz target ran for its time and found nothing'"],
     "rebuild": [sys.executable, "scripts/rebuild_test.py"],
+    "deb": ["sh", "-c", "scripts/deb && scripts/deb-test"],
     "private-rust": ["scripts/private", "test", "--no-fail-fast"],
     "private-python": [sys.executable, "-W", "error", "-m", "unittest", "discover", "-v", "-s", "tests/private"],
 }

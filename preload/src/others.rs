@@ -2,7 +2,6 @@
 //! of theirs could speak it. The function with which its connections begin stands here in its place, notes that it was
 //! called, and calls it.
 
-#[path = "../../src/os/kept_file.rs"]
 #[allow(dead_code, reason = "the library uses more of it")]
 mod kept_file;
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import sys
 import tempfile
 import unittest
 from pathlib import Path
 
 from support import HEADER, ROOT, Authority, Server, example, installed, must, pkg_config, run, scratch
+
+sys.path.insert(0, str(ROOT / "scripts"))
+import manual_pages
 
 VERSION = re.findall(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[0]
 FILES = [
@@ -19,12 +24,17 @@ FILES = [
     "include/hostlock/mapping.h",
     "include/hostlock/openssl.h",
     "include/hostlock/shadow/openssl/ssl.h",
+    "lib/cmake/hostlock/hostlock-config-version.cmake",
+    "lib/cmake/hostlock/hostlock-config.cmake",
     "lib/hostlock/libhostlock_preload.so",
     "lib/libhostlock.a",
     "lib/libhostlock.so",
     "lib/libhostlock.so.0",
     f"lib/libhostlock.so.{VERSION}",
     "lib/pkgconfig/hostlock.pc",
+    "share/bash-completion/completions/hostlock",
+    "share/fish/vendor_completions.d/hostlock.fish",
+    "share/zsh/site-functions/_hostlock",
 ]
 # A machine of its own, as far as files go: what is written to these directories is gone with the process.
 ALONE = """set -eu
@@ -42,13 +52,55 @@ def files(directory: Path) -> list[str]:
     return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if not path.is_dir())
 
 
+def pages(names: list[str]) -> list[str]:
+    """Those of a list of files that are manual pages."""
+    return [Path(name).name for name in names if "/man/" in name]
+
+
 class Installed(unittest.TestCase):
     def test_the_files_and_the_links_of_the_soname_are_in_place(self) -> None:
         library = installed() / "lib"
-        self.assertEqual(files(installed()), FILES)
+        found = files(installed())
+        self.assertEqual([name for name in found if "/man/" not in name], FILES)
         self.assertEqual((library / "libhostlock.so").readlink().name, "libhostlock.so.0")
         self.assertEqual((library / "libhostlock.so.0").readlink().name, f"libhostlock.so.{VERSION}")
         self.assertEqual((installed() / "include/hostlock.h").read_bytes(), HEADER.read_bytes())
+
+    def test_the_manual_pages_are_those_of_the_command_and_of_every_function(self) -> None:
+        found = files(installed() / "share/man")
+        made = scratch() / "papers"
+        must([installed() / "bin/hostlock", "papers", made])
+        expected = [f"man1/{page.name}" for page in (made / "man1").iterdir()]
+        self.assertIn("man1/hostlock-run.1", expected)
+        expected += [f"man1/{name}.1" for name in manual_pages.write_compilers(made / "man1", VERSION)]
+        expected += [f"man3/{name}.3" for name in manual_pages.write(made / "man3", VERSION)]
+        self.assertIn("man3/hostlock_connect.3", expected)
+        self.assertEqual(found, sorted(expected))
+
+    @unittest.skipUnless(shutil.which("man"), "needs man")
+    def test_man_opens_the_pages_of_a_function_and_of_a_subcommand(self) -> None:
+        for name, says in (
+            ("hostlock_connect", "int hostlock_connect(hostlock_ctx *ctx"),
+            ("hostlock-run", "--report"),
+        ):
+            shown = must(["man", "-M", installed() / "share/man", name], MANWIDTH="200", MANPAGER="cat", MANOPT="")
+            self.assertIn(says, shown)
+
+    def test_each_shell_completes_the_subcommands(self) -> None:
+        share = installed() / "share"
+        asked = {
+            "bash": f"source {share}/bash-completion/completions/hostlock && COMP_WORDS=(hostlock aud) COMP_CWORD=1 && "
+            'complete -p hostlock >&2 && _hostlock hostlock aud hostlock && echo "${COMPREPLY[@]}"',
+            "fish": f"source {share}/fish/vendor_completions.d/hostlock.fish; complete -C 'hostlock aud'",
+            # What is asked here is whether its own search finds the file, and can read it.
+            "zsh": f"fpath=({share}/zsh/site-functions $fpath); autoload -U compinit && compinit -D && "
+            "[[ $_comps[hostlock] = _hostlock ]] && autoload +X _hostlock && echo $functions[_hostlock]",
+        }
+        for shell, script in asked.items():
+            with self.subTest(shell=shell):
+                if shutil.which(shell) is None:
+                    self.skipTest(f"needs {shell}")
+                self.assertIn("audit", must([shell, "-c", script], HOME=str(scratch())))
 
     def test_what_is_installed_was_built_by_one_call_and_is_not_built_again(self) -> None:
         installed()
@@ -102,7 +154,11 @@ class Installed(unittest.TestCase):
         stage = scratch() / "stage"
         where = ["PREFIX=/opt/hostlock", f"DESTDIR={stage}"]
         must(["make", "install", *where])
-        self.assertEqual(files(stage), [f"opt/hostlock/{name}" for name in FILES])
+        found = files(stage)
+        self.assertEqual([name for name in found if "/man/" not in name], [f"opt/hostlock/{name}" for name in FILES])
+        self.assertEqual(pages(found), pages(files(installed())))
+        config = (stage / "opt/hostlock/lib/cmake/hostlock/hostlock-config.cmake").read_text()
+        self.assertIn('"/opt/hostlock/lib/libhostlock.a"', config)
         self.assertIn("prefix=/opt/hostlock\n", (stage / "opt/hostlock/lib/pkgconfig/hostlock.pc").read_text())
         must(["make", "uninstall", *where])
         self.assertEqual(files(stage), [])

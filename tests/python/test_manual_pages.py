@@ -29,6 +29,7 @@ class ManualPages(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.pages = scratch() / "manual"
+        manual_pages.write_compilers(cls.pages / "man1", manual_pages.version_of_cargo())
         cls.names = manual_pages.write(cls.pages / "man3", manual_pages.version_of_cargo())
 
     def test_every_function_of_the_header_has_a_page_that_says_something_of_it(self) -> None:
@@ -54,11 +55,12 @@ class ManualPages(unittest.TestCase):
     @unittest.skipUnless(shutil.which("man"), "skipped: man is not installed")
     def test_man_opens_the_page_of_a_function_and_the_overview(self) -> None:
         self.assertIn("hostlock_connect_fd(hostlock_ctx *ctx", rendered(self.pages, "hostlock_connect"))
+        self.assertIn(" const char *hostlock_conn_version(const hostlock_conn *", rendered(self.pages, "hostlock_read"))
         self.assertIn("hostlock-connections(3)", rendered(self.pages, "hostlock"))
 
     @unittest.skipUnless(shutil.which("groff"), "skipped: groff is not installed")
     def test_troff_has_nothing_to_say_against_any_page(self) -> None:
-        for page in sorted((self.pages / "man3").glob("hostlock*.3")):
+        for page in sorted(self.pages.glob("man*/hostlock*")):
             if page.read_text().startswith(".so "):
                 continue
             outcome = subprocess.run(

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 import unittest
 
 from support import HEADER, ROOT, library, must
+
+sys.path.insert(0, str(ROOT / "scripts"))
+from deb_symbols import SYMBOLS, written
+from manual_pages import version_of_cargo
 
 COMMITTED = ROOT / "tests/data/symbols.txt"
 
@@ -21,6 +26,18 @@ class Symbols(unittest.TestCase):
 
     def test_the_exported_names_are_the_committed_ones(self) -> None:
         self.assertEqual(self.exported, COMMITTED.read_text().split(), "where it is meant: make symbols")
+
+    def test_the_debian_package_tells_the_version_of_each(self) -> None:
+        listed = re.findall(r"^ (\w+)@Base \d+\.\d+\.\d+$", SYMBOLS.read_text(), re.MULTILINE)
+        self.assertEqual(listed, self.exported, "where it is meant: make symbols")
+
+    def test_a_name_of_an_older_version_keeps_that_in_the_debian_package(self) -> None:
+        before = "libhostlock.so.0 libhostlock0 #MINVER#\n hostlock_gone@Base 0.1.0\n hostlock_old@Base 0.1.0\n"
+        after = "libhostlock.so.0 libhostlock0 #MINVER#\n hostlock_new@Base 0.2.0\n hostlock_old@Base 0.1.0\n"
+        self.assertEqual(written(["hostlock_new", "hostlock_old"], before, "0.2.0"), after)
+
+    def test_the_debian_package_has_the_crates_version(self) -> None:
+        self.assertIn(f"hostlock ({version_of_cargo()}) ", (ROOT / "debian/changelog").read_text().splitlines()[0])
 
     def test_every_exported_name_begins_with_hostlock(self) -> None:
         self.assertEqual([name for name in self.exported if not name.startswith("hostlock_")], [])

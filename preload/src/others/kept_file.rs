@@ -1,0 +1,1 @@
+../../../src/os/kept_file.rs
