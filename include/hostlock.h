@@ -77,11 +77,13 @@
  *
  * Frozen. What OpenSSL keeps without a lock cannot be changed once a connection of the context was made. These then answer
  * HOSTLOCK_E_FROZEN, and nothing has changed, nor is the context poisoned: hostlock_ctx_add_cert_file and _mem,
- * hostlock_ctx_set_alpn, hostlock_server_set_client_auth, hostlock_insecure_keylog_file, and the first of
- * hostlock_server_add_name (_mem) and hostlock_server_set_unknown_name. Certificates are renewed by hostlock_ctx_reload.
+ * hostlock_ctx_set_alpn, hostlock_server_set_client_auth, hostlock_server_set_ticket_key_file,
+ * hostlock_server_set_session_life, hostlock_insecure_keylog_file, and the first of hostlock_server_add_name (_mem) and
+ * hostlock_server_set_unknown_name. Certificates and ticket keys are renewed by hostlock_ctx_reload.
  *
  * Fork. A context that was made before may be used by parent and child, each on its own from then on: a setter or a reload in
- * one changes nothing in the other. A connection goes on in one of the two; the other frees it, by which nothing is sent.
+ * one changes nothing in the other. Servers in all of them open each other's session tickets. A connection goes on in one of
+ * the two; the other frees it, by which nothing is sent.
  *
  * Ownership. Who gets a handle frees it once: hostlock_ctx_free, hostlock_conn_free, hostlock_error_free, hostlock_report_free.
  * A context that is freed lives on for its connections. Buffers and texts that are handed over are copied, and may be gone
@@ -1267,8 +1269,9 @@ const char *hostlock_conn_alpn(const hostlock_conn *conn);
  * (those that hostlock loaded: "subject", "issuer", "names", "key", "chain" (how many CA certificates are sent along),
  * "not_before" and "not_after" in seconds since 1970, "days_left" (negative once it has expired), "sha256", "source"),
  * "names" (those of hostlock_server_add_name: "host", "certificates"), "staples" (those of hostlock_server_set_staple_file:
- * "host", "certificate", "until" in seconds since 1970, "days_left", "source"), "alpn", "timeout_ms" and "warnings": in words,
- * what peers will complain of, and what is careless. Ask it at each start, and once a day. Free it with hostlock_string_free; NULL on failure.
+ * "host", "certificate", "until" in seconds since 1970, "days_left", "source"), "alpn", "ticket_keys" ("source", "keys": how
+ * many) and "session_life" (seconds) where a server was told of them, "timeout_ms" and "warnings": in words, what peers will
+ * complain of, and what is careless. Ask it at each start, and once a day. Free it with hostlock_string_free; NULL on failure.
  */
 HOSTLOCK_MUST_USE
 char *hostlock_ctx_info(hostlock_ctx *ctx);
