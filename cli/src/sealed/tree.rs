@@ -137,14 +137,20 @@ impl Tree {
         if maps.as_ref().is_some_and(|maps| maps.is_empty()) {
             return;
         }
-        let files = maps.map(|maps| executed(&maps));
+        let (vector, environment) = (fs::read(of("auxv")), fs::read(of("environ")));
+        // Between two of these answers it may have executed another program, or ended.
+        match fs::read_link(of("exe")) {
+            Ok(now) if now != program => return,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && environment.is_err() => return,
+            _ => {}
+        }
         let running = self.seen.entry((pid, program)).or_default();
-        if let Some(files) = files {
+        if let Some(files) = maps.map(|maps| executed(&maps)) {
             running.sealed |= files.iter().any(|file| file.file_name().is_some_and(|name| name == INITIALISER));
             running.files.get_or_insert_default().extend(files);
         }
-        running.privileged |= fs::read(of("auxv")).is_ok_and(|vector| is_secure(&vector));
-        if let Ok(environment) = fs::read(of("environ")) {
+        running.privileged |= vector.is_ok_and(|vector| is_secure(&vector));
+        if let Ok(environment) = environment {
             let mut variables = environment.split(|byte| *byte == 0);
             running.told = Some(variables.any(|variable| {
                 variable.starts_with(b"LD_PRELOAD=") && memchr::memmem::find(variable, INITIALISER.as_bytes()).is_some()
