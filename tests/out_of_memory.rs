@@ -150,7 +150,9 @@ fn fail_each(
         number += step;
     }
     assert!(number > 500, "{what}: only {number} allocations failed");
-    assert!(ambiguous * 50 < tries, "{what}: {ambiguous} of {tries}");
+    // OpenSSL 4.0 has more of them.
+    let rare = if cfg!(ossl400) { 25 } else { 50 };
+    assert!(ambiguous * rare < tries, "{what}: {ambiguous} of {tries}");
     assert!(told.is_empty(), "{what}: the peer is blamed: {told:#?}");
 }
 
