@@ -40,7 +40,7 @@ impl Library {
             // SAFETY: after a failure dlerror gives a text of this thread, or NULL.
             let error = unsafe { libc::dlerror() };
             if !error.is_null() {
-                // SAFETY: as above.
+                // SAFETY: a text that ends, and stands until this thread asks the loader again.
                 why = unsafe { CStr::from_ptr(error) }.to_string_lossy().into_owned();
             }
         }

@@ -145,6 +145,6 @@ fn note(library: &str, function: *mut c_void) {
     let escaped = path.replace('\\', "\\\\").replace('"', "\\\"");
     let line = format!("{{\"event\":\"used\",\"pid\":{},\"library\":\"{escaped}\"}}\n", std::process::id());
     let _ = std::panic::catch_unwind(|| log.append(line.as_bytes()));
-    // SAFETY: as above.
+    // SAFETY: the address of this thread's own variable.
     unsafe { *libc::__errno_location() = kept };
 }
