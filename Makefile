@@ -33,7 +33,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # Where the command looks for what it preloads.
 release install: export HOSTLOCK_LIBDIR := $(filter-out $(PREFIX)/lib,$(LIBDIR))
 
-.PHONY: help release private demo test test-long test-private lint header header-check symbols install deb deb-test wheel uninstall compat rebuild-test \
+.PHONY: help release private demo test test-long test-private lint header header-check symbols install deb deb-test wheel uninstall compat matrix judges rebuild-test \
     bench bench-gate clean
 
 help:    ## lists the targets
@@ -48,7 +48,7 @@ private: ## builds the library with a libssl of its own inside (minutes)
 	@scripts/need cargo cc perl make
 	@scripts/private build --release
 
-demo:    ## shows the attack, and who is fooled by it
+demo:    ## shows which programs an impostor fools, and the same under hostlock run
 	@scripts/need cargo cc libssl openssl python3
 	@python3 demo/demo.py
 
@@ -116,10 +116,9 @@ deb-test: deb ## installs, uses and purges them in a clean system
 	@scripts/need mmdebstrap unshare ip
 	@scripts/deb-test
 
-wheel:   ## builds a wheel of the Python package in TARGET/wheels (and the library inside of it)
-	@scripts/need cargo cc libssl python3 venv
-	@CARGO_TARGET_DIR="$(abspath $(TARGET))" python3 -m pip wheel --quiet --no-deps --wheel-dir $(TARGET)/wheels ./python
-	@ls $(TARGET)/wheels/hostlock-*.whl
+wheel:   ## builds the Python package into TARGET/wheels (sdist and wheel); PRIVATE=1 adds the library of `make private`
+	@scripts/need cargo cc libssl python3 venv $(if $(PRIVATE),perl make)
+	@HOSTLOCK_WHEEL_PRIVATE=$(PRIVATE) scripts/wheel
 
 uninstall: ## removes what install put there
 	rm -f "$(DESTDIR)$(BINDIR)/hostlock" "$(DESTDIR)$(BINDIR)/hostlock-cc" "$(DESTDIR)$(BINDIR)/hostlock-c++" \
@@ -141,6 +140,16 @@ compat:  ## runs real programs as they are and sealed; writes docs/compat.md
 	@scripts/need cargo cc libssl openssl python3
 	@cargo build --quiet
 	@python3 scripts/compat.py
+
+matrix:  ## runs Python's clients against 31 servers with and without hostlock (minutes); writes docs/python-matrix.md
+	@scripts/need cargo cc libssl openssl python3
+	@cargo build --quiet
+	@python3 scripts/matrix.py
+
+judges:  ## runs others' suites (CPython's, pyOpenSSL's, M2Crypto's, urllib3's, requests') under inject (minutes)
+	@scripts/need cargo cc libssl openssl python3
+	@cargo build --quiet
+	@python3 scripts/judges.py
 
 rebuild-test: ## builds packages of Debian with hostlock-cc, and measures them (minutes); into docs/compat.md
 	@scripts/need cargo cc libssl openssl python3 nm make pkg-config

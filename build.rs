@@ -18,6 +18,7 @@ const SECTIONS: &[&str] = &[
     "server",
     "names",
     "memory",
+    "functions",
     "starttls",
     "sessions",
     "bindings",

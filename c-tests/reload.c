@@ -3,6 +3,7 @@
  * nothing and poisons nothing.
  */
 #define _POSIX_C_SOURCE 200809L
+#include "files.h"
 #include "kept.h"
 #include "support.h"
 
@@ -19,72 +20,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-static struct identity ca, other_ca, first, first_rsa, second, second_rsa, named, renamed, device, stranger;
-static char directory[64];
-
-static const char *path(const char *name)
-{
-    static char paths[8][128];
-    static int next;
-    char *out = paths[next++ % 8];
-    snprintf(out, sizeof(paths[0]), "%s/%s", directory, name);
-    return out;
-}
-
-/* A file comes to its name whole, as those who write certificates should have it. */
-static void put(const char *name, BIO *memory)
-{
-    char *bytes, aside[160];
-    long length = BIO_get_mem_data(memory, &bytes);
-    snprintf(aside, sizeof(aside), "%s/%s.new", directory, name);
-    FILE *file = fopen(aside, "wb");
-    need(file != NULL && fwrite(bytes, 1, (size_t)length, file) == (size_t)length && fclose(file) == 0, "a file");
-    need(rename(aside, path(name)) == 0, "rename");
-    BIO_free(memory);
-}
-
-static void put_identity(const char *name, const struct identity *who)
-{
-    BIO *memory = BIO_new(BIO_s_mem());
-    need(PEM_write_bio_X509(memory, who->certificate) == 1 &&
-             PEM_write_bio_PKCS8PrivateKey(memory, who->key, NULL, NULL, 0, NULL, NULL) == 1, "PEM");
-    put(name, memory);
-}
-
-static void put_certificate(const char *name, X509 *certificate)
-{
-    BIO *memory = BIO_new(BIO_s_mem());
-    need(PEM_write_bio_X509(memory, certificate) == 1, "PEM");
-    put(name, memory);
-}
-
-static void put_text(const char *name, const char *text)
-{
-    BIO *memory = BIO_new(BIO_s_mem());
-    BIO_puts(memory, text);
-    put(name, memory);
-}
-
-static void put_crl(const char *name, const struct identity *issuer, const struct identity *revoked)
-{
-    X509_CRL *crl = X509_CRL_new();
-    ASN1_TIME *now = X509_gmtime_adj(NULL, -3600), *later = X509_gmtime_adj(NULL, 86400);
-    X509_CRL_set_version(crl, 1);
-    X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->certificate));
-    X509_CRL_set1_lastUpdate(crl, now), X509_CRL_set1_nextUpdate(crl, later);
-    if (revoked != NULL) {
-        X509_REVOKED *entry = X509_REVOKED_new();
-        X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(revoked->certificate));
-        X509_REVOKED_set_revocationDate(entry, now);
-        X509_CRL_add0_revoked(crl, entry);
-    }
-    X509_CRL_sort(crl);
-    need(X509_CRL_sign(crl, issuer->key, EVP_sha256()) > 0, "a CRL");
-    BIO *memory = BIO_new(BIO_s_mem());
-    PEM_write_bio_X509_CRL(memory, crl);
-    put(name, memory);
-    ASN1_TIME_free(now), ASN1_TIME_free(later), X509_CRL_free(crl);
-}
+static struct identity ca, other_ca, expired_rsa, first, first_rsa, second, second_rsa, named, renamed, device, stranger;
 
 struct visit {
     int served, resumed, status, asked_names;
@@ -168,6 +104,15 @@ static void certificates(int version)
     char *info = hostlock_ctx_info(ctx);
     claim(info != NULL && strstr(info, "CN=second") != NULL && strstr(info, "CN=first") == NULL, "  hostlock_ctx_info tells of it");
     hostlock_string_free(info);
+    hostlock_report *report = NULL;
+    need(hostlock_audit(ctx, &report) == 0, "hostlock_audit");
+    size_t sound = 0, found = 0;
+    need(hostlock_report_count(report, NULL, &sound) == 0, "a count");
+    hostlock_report_free(report);
+    put_identity("rsa.pem", &expired_rsa);
+    need(hostlock_ctx_reload(ctx) == 0 && hostlock_audit(ctx, &report) == 0, "hostlock_audit");
+    claim(hostlock_report_count(report, NULL, &found) == 0 && found > sound, "  and so does the audit: an expired one is a finding");
+    hostlock_report_free(report);
     put_identity("own.pem", &first);
     claim(hostlock_ctx_reload(ctx) == 0 && shows(ctx, NULL, version, ec, "first"), "  and back again");
     hostlock_ctx_free(ctx);
@@ -442,12 +387,13 @@ static void under_load(void)
 
 int main(void)
 {
-    snprintf(directory, sizeof(directory), "/tmp/hostlock-reload-XXXXXX");
-    need(mkdtemp(directory) != NULL && mkdir(path("trust"), 0700) == 0, "a directory");
+    make_directory();
+    need(mkdir(path("trust"), 0700) == 0, "a directory");
     ca = issue(NULL, p256(), "CA of reload.c", NULL, NULL, -1, 30);
     other_ca = issue(NULL, p256(), "other CA of reload.c", NULL, NULL, -1, 30);
     first = issue(&ca, p256(), "first", "DNS:first.example", "serverAuth", -1, 30);
     first_rsa = issue(&ca, EVP_RSA_gen(2048), "first RSA", "DNS:first.example", "serverAuth", -1, 30);
+    expired_rsa = issue(&ca, EVP_RSA_gen(2048), "expired RSA", "DNS:first.example", "serverAuth", -9, -1);
     second = issue(&ca, p256(), "second", "DNS:first.example", "serverAuth", -1, 30);
     second_rsa = issue(&ca, EVP_RSA_gen(2048), "second RSA", "DNS:first.example", "serverAuth", -1, 30);
     named = issue(&ca, p256(), "named", "DNS:named.example", "serverAuth", -1, 30);
@@ -463,10 +409,8 @@ int main(void)
     }
     odds_and_ends();
     under_load();
-    char command[100];
-    snprintf(command, sizeof(command), "rm -r %s", directory);
-    need(system(command) == 0, "rm");
-    struct identity *all[] = {&ca, &other_ca, &first, &first_rsa, &second, &second_rsa, &named, &renamed, &device, &stranger};
+    remove_directory();
+    struct identity *all[] = {&ca, &other_ca, &expired_rsa, &first, &first_rsa, &second, &second_rsa, &named, &renamed, &device, &stranger};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         identity_free(all[i]);
     SSL_SESSION_free(kept);

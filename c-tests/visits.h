@@ -56,6 +56,8 @@ static void shake(struct visit *visit)
         carry(visit);
         server = SSL_do_handshake(visit->server);
         carry(visit);
+        if (server <= 0 && SSL_get_error(visit->server, server) == SSL_ERROR_SSL && visit->status == 0)
+            note("the server: %s", ERR_error_string(ERR_peek_error(), NULL));
         ERR_clear_error();
         if ((visit->status == 0 && server == 1) ||
             (visit->status != 0 && visit->status != HOSTLOCK_WANT_READ && visit->status != HOSTLOCK_WANT_WRITE))

@@ -1,29 +1,44 @@
 """Shows who is fooled by a server that has a valid certificate of another host.
 
-Two real TLS servers on 127.0.0.1, certificates of one authority made by the openssl command, and the same client
-written five ways. Who was fooled is read from the impostor's log. Ends with 0 only if hostlock was right everywhere.
+A bank and an impostor on addresses of this machine, with certificates of one authority; programs as people run them
+every day; the same programs, unchanged, under `hostlock run`; and three that are written with hostlock. Who was fooled
+is read from the impostor's log. Ends with 0 only if hostlock was right everywhere.
 """
 
 from __future__ import annotations
 
 import os
 import queue
+import re
 import shutil
-import socket
-import ssl
 import subprocess
 import sys
 import tempfile
-import threading
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from server import Server, tidy
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = ROOT / "demo/clients"
 TARGET = (ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug").resolve()
 HOST, IMPOSTOR = "bank.example", "evil.example"
-SECRET = b"password=swordfish"
+SECRET = "password=swordfish"
+WORDS = f'the certificate is for "{IMPOSTOR}", not for "{HOST}"'
 LONG_ENOUGH = 60
+
+INTRODUCTION = f"""\
+A bank, {HOST}, and an impostor, who has a valid certificate too, but for another host ({IMPOSTOR}).
+Programs as people run them every day send their password to the bank. Then the network is tricked (DNS, Wi-Fi,
+ARP), and the very same command reaches the impostor. Who tells him the password? All happens on this machine.
+"""
+
+
+def say(line: str) -> None:
+    """A line at once."""
+    print(line, flush=True)
 
 
 def must(*command: str | Path) -> str:
@@ -49,149 +64,267 @@ def certificates(directory: Path) -> Path:
     return ca
 
 
-class Server:
-    """A TLS server that logs, for each client, what it received or how the handshake ended."""
+@dataclass
+class World:
+    """Where the demo plays: the files that it made, and the two servers."""
 
-    def __init__(self, pem: Path, greeting: bytes) -> None:
-        self.log: queue.Queue[str] = queue.Queue()
-        self.greeting = greeting
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(pem)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = str(self.listener.getsockname()[1])
-        threading.Thread(target=self._serve, daemon=True).start()
+    directory: Path
+    ca: Path
+    bank: Server
+    impostor: Server
 
-    def _serve(self) -> None:
-        while True:
-            plain, _ = self.listener.accept()
-            plain.settimeout(LONG_ENOUGH)
-            try:
-                with self.context.wrap_socket(plain, server_side=True) as tls:
-                    received = tls.recv(4096)
-                    tls.sendall(self.greeting)
-                self.log.put(
-                    f"received {received.decode(errors='replace').strip()!r}" if received else "received nothing"
-                )
-            except OSError as error:
-                self.log.put(f"received nothing; the client left: {getattr(error, 'reason', None) or error}")
+    def meet(self, command: list[str | Path], server: Server, address: str) -> Outcome:
+        """Runs a client whose bank is at `address`."""
+        environment = {
+            **os.environ,
+            "LD_PRELOAD": str(self.directory / "tricked_dns.so"),
+            "DEMO_ADDRESS": address,
+            "SSL_CERT_FILE": str(self.ca),
+            "HOSTLOCK_LIBRARY": str(TARGET / "libhostlock.so"),
+            "PGPASSWORD": SECRET.partition("=")[2],
+        }
+        environment.pop("SSL_CERT_DIR", None)
+        server.log = queue.Queue()
+        done = subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=LONG_ENOUGH,
+            check=False,
+        )
+        try:
+            logged = tidy(server.log.get(timeout=5))
+        except queue.Empty:
+            logged = "nobody came"
+        return Outcome(done.returncode, (done.stdout + done.stderr).strip(), logged)
 
 
 @dataclass
 class Outcome:
     """One client against one server, as seen from both ends."""
 
-    accepted: bool
+    status: int
     words: str
     logged: str
 
     @property
     def sent(self) -> bool:
-        return SECRET.decode() in self.logged
+        """Whether the server has the password."""
+        return SECRET in self.logged
+
+    @property
+    def reason(self) -> str:
+        """hostlock's reason, with its hint."""
+        hint = re.search(r"^ *(hint: .*)", self.words, re.MULTILINE)
+        return f"{WORDS}\n{hint[1]}" if hint and WORDS in self.words else ""
 
 
 @dataclass
 class Client:
-    """One of the five."""
+    """A program, with its command line."""
 
     title: str
     command: list[str | Path]
-    hostlock: bool
+    written_with_hostlock: bool = False
+    met: list[Outcome] = field(default_factory=list)
 
-    def meet(self, server: Server, ca: Path) -> Outcome:
-        done = subprocess.run(
-            [*self.command, HOST, server.port, ca],
-            env={**os.environ, "HOSTLOCK_LIBRARY": str(TARGET / "libhostlock.so")},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=LONG_ENOUGH,
-            check=False,
-        )
-        # Where the client ended without a connection, there is nothing to wait for.
-        try:
-            logged = server.log.get(timeout=LONG_ENOUGH if done.returncode in (0, 1) else 0)
-        except queue.Empty:
-            logged = "nobody came"
-        return Outcome(done.returncode == 0, (done.stdout + done.stderr).strip(), logged)
+    def run(self, world: World) -> None:
+        """Meets the bank and the impostor; what was not written with hostlock does so twice, as it is and sealed."""
+        sealed: list[str | Path] = [TARGET / "hostlock", "run", *self.command]
+        for command in [self.command] if self.written_with_hostlock else [self.command, sealed]:
+            self.met += [world.meet(command, world.bank, "127.0.0.1"), world.meet(command, world.impostor, "127.0.0.2")]
 
-    def right(self, good: Outcome, bad: Outcome) -> bool:
-        """Both ends tell the same story, the bank is reached, and hostlock is not fooled."""
-        return good.accepted and good.sent and bad.accepted == bad.sent and not (self.hostlock and bad.sent)
+    @property
+    def fooled(self) -> bool:
+        """As it is."""
+        return self.met[1].sent
 
+    @property
+    def right(self) -> bool:
+        """The bank is always reached, and where hostlock is, the impostor hears nothing and the program the reason."""
+        refused = not self.met[-1].sent and WORDS in self.met[-1].words
+        return refused and all(good.sent for good in self.met[::2])
 
-def wiki_python() -> tuple[str | Path, str]:
-    """An interpreter that still has ssl.wrap_socket (Python 2.7 to 3.11), or else this one; and its version."""
-    probe = "import ssl, sys; ssl.wrap_socket; print(sys.version.split()[0])"
-    for version in ("2.7", "3.8", "3.9", "3.10", "3.11"):
-        candidates: list[str | Path] = [
-            f"python{version}",
-            *Path.home().glob(f".pyenv/versions/{version}.*/bin/python"),
-        ]
-        for candidate in filter(shutil.which, candidates):
-            done = subprocess.run([candidate, "-c", probe], capture_output=True, text=True, check=False)
-            if done.returncode == 0:
-                return candidate, done.stdout.strip()
-    return sys.executable, sys.version.split()[0]
+    def cells(self) -> Iterator[str]:
+        """What the table says."""
+        for index, outcome in enumerate(self.met):
+            if index % 2 == 0:
+                yield "reached" if outcome.sent else "NOT REACHED"
+            else:
+                yield "FOOLED: sent it" if outcome.sent else "refused, sent nothing"
 
 
-def build(directory: Path) -> list[Client]:
-    """Compiles what is C, and names the five clients."""
-    print("building hostlock and the C clients ...", flush=True)
-    if subprocess.run(["cargo", "build", "--quiet"], cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode != 0:
-        sys.exit("cargo build failed")
+def build(directory: Path) -> None:
+    """Builds hostlock and compiles what is C; cargo shows how far it is."""
+    say("[1/3] building hostlock (minutes the first time, seconds later)")
+    begun = time.monotonic()
+    if sys.stderr.isatty():
+        status = subprocess.run(["cargo", "build"], cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode
+        if status != 0:
+            sys.exit("cargo build failed")
+    else:
+        build_without_a_terminal(begun)
     openssl = must("pkg-config", "--cflags", "--libs", "openssl").split()
-    (directory / "libhostlock.so.0").symlink_to(TARGET / "libhostlock.so")
+    link = directory / "libhostlock.so.0"
+    link.symlink_to(TARGET / "libhostlock.so")
     ours = [f"-I{ROOT}/include", f"-L{TARGET}", "-lhostlock", f"-Wl,-rpath,{directory}"]
     for name, libraries in (("textbook", openssl), ("hostlock", ours), ("legacy", [*ours, *openssl])):
         must("cc", CLIENTS / f"{name}.c", *libraries, "-o", directory / name)
-    wiki, version = wiki_python()
+    must("cc", "-shared", "-fPIC", CLIENTS / "tricked_dns.c", "-ldl", "-o", directory / "tricked_dns.so")
+    say(f"      built in {time.monotonic() - begun:.0f} s")
+
+
+def build_without_a_terminal(begun: float) -> None:
+    """A line now and then."""
+    said: list[str] = []
+    shown = begun
+    with subprocess.Popen(
+        ["cargo", "build"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as cargo:
+        assert cargo.stderr is not None
+        for line in cargo.stderr:
+            said.append(line)
+            if line.startswith("   Compiling") and time.monotonic() - shown > 5:
+                shown = time.monotonic()
+                say(f"      {len(said)} crates, {shown - begun:.0f} s: {line.split()[1]}")
+    if cargo.returncode != 0:
+        sys.exit("cargo build failed:\n" + "".join(said))
+
+
+def uses_the_systems_libssl(python: str | Path, *more: str) -> str:
+    """The version of an interpreter whose ssl `hostlock run` reaches, or nothing."""
+    probe = "import ssl, sys; {}assert 'libssl.so.3' in open('/proc/self/maps').read(); print(sys.version.split()[0])"
+    command = [python, "-c", probe.format("".join(more))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def todays_python() -> Iterator[Client]:
+    """An interpreter of Python 3."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        if version := uses_the_systems_libssl(python):
+            yield Client(f"Python {version}, its check switched off", [python, CLIENTS / "today.py", HOST])
+            return
+    say("      passed over: no Python 3 here uses the system's OpenSSL")
+
+
+def wikis_python() -> Iterator[Client]:
+    """An interpreter that still has ssl.wrap_socket: Python 2.7 to 3.11."""
+    for version in ("2.7", "3.8", "3.9", "3.10", "3.11"):
+        homes = Path.home().glob(f".pyenv/versions/{version}.*/bin/python")
+        for python in filter(shutil.which, [f"python{version}", *map(str, homes)]):
+            if exact := uses_the_systems_libssl(python, "ssl.wrap_socket; "):
+                command: list[str | Path] = [python, "-W", "ignore", CLIENTS / "wiki.py", HOST]
+                yield Client(f"Python {exact}, as the old wiki wrote it", command)
+                return
+    say("      passed over: the old wiki's program wants Python 2.7 to 3.11 with the system's OpenSSL")
+
+
+def victims(directory: Path) -> Iterator[Client]:
+    """Programs of today, as far as they are here."""
+    yield from todays_python()
+    yield Client("OpenSSL in C, as textbooks write it", [directory / "textbook", HOST])
+    if shutil.which("curl"):
+        yield Client("curl -k", ["curl", "-sS", "-k", "--noproxy", "*", "-d", SECRET])
+    else:
+        say("      passed over: curl is not installed")
+    if shutil.which("psql"):
+        yield Client("psql, sslmode=require", ["psql", "-X", "-A", "-t", "-c", "select greeting"])
+    else:
+        say("      passed over: psql is not installed")
+    yield from wikis_python()
+
+
+def addressed(client: Client, port: int, ca: Path) -> Client:
+    """The client with the rest of its command line."""
+    name = str(client.command[0])
+    if name == "curl":
+        client.command.append(f"https://{HOST}:{port}/login")
+    elif name == "psql":
+        client.command[1:1] = [f"host={HOST} port={port} user=customer dbname=accounts sslmode=require"]
+    else:
+        client.command.append(str(port))
+        client.command += [] if "today.py" in str(client.command[-3]) else [ca]
+    return client
+
+
+def written(directory: Path) -> list[Client]:
+    """Programs that are written with hostlock."""
     return [
-        Client(f"Python {version} ssl, as the wiki wrote it", [wiki, "-W", "ignore", CLIENTS / "wiki.py"], False),
-        Client("OpenSSL in C, as textbooks write it", [directory / "textbook"], False),
-        Client("hostlock from C", [directory / "hostlock"], True),
-        Client("hostlock from Python, by ctypes", [sys.executable, CLIENTS / "ctypes_client.py"], True),
-        Client("legacy OpenSSL C on hostlock's SSL_CTX", [directory / "legacy"], True),
+        Client("C, hostlock_connect", [directory / "hostlock", HOST], True),
+        Client("Python, hostlock_connect by ctypes", [sys.executable, CLIENTS / "ctypes_client.py", HOST], True),
+        Client("old OpenSSL code on hostlock's SSL_CTX", [directory / "legacy", HOST], True),
     ]
+
+
+ROW = "  {:<39} {:<8} {:<22} {:<8} {}"
+SHORT_ROW = "  {:<39} {:<8} {}"
+
+
+def show(clients: list[Client], world: World) -> list[Client]:
+    """Runs them, and shows each as it ends."""
+    row = SHORT_ROW if clients[0].written_with_hostlock else ROW
+    titles = ["program", "bank", "impostor", "bank", "impostor"]
+    if not clients[0].written_with_hostlock:
+        say(ROW.format("", "as it is", "", "under hostlock run", "").rstrip())
+    say(row.format(*titles).rstrip())
+    for client in clients:
+        addressed(client, world.bank.port, world.ca).run(world)
+        say(row.format(client.title, *client.cells()).rstrip())
+    return clients
 
 
 def main() -> int:
     """Runs every client against both servers and prints who was fooled."""
+    say(INTRODUCTION)
     with tempfile.TemporaryDirectory(prefix="hostlock-demo-") as name:
         directory = Path(name)
+        build(directory)
+        say("[2/3] two certificates of one authority; the bank on 127.0.0.1, the impostor on 127.0.0.2")
         ca = certificates(directory)
-        clients = build(directory)
-        bank = Server(directory / f"{HOST}.pem", b"welcome to your bank\n")
-        impostor = Server(directory / f"{IMPOSTOR}.pem", b"thank you for your password\n")
-        results = [(client, client.meet(bank, ca), client.meet(impostor, ca)) for client in clients]
-    report(results)
-    right = all(client.right(good, bad) for client, good, bad in results)
-    fooled = sum(bad.sent for _, _, bad in results)
+        bank = Server(directory / f"{HOST}.pem", "127.0.0.1", 0, "welcome to your bank")
+        impostor = Server(directory / f"{IMPOSTOR}.pem", "127.0.0.2", bank.port, "thank you for your password")
+        world = World(directory, ca, bank, impostor)
+        say("[3/3] the programs")
+        found = list(victims(directory))
+        say("")
+        clients = show(found, world)
+        say("\n  written with hostlock")
+        clients += show(written(directory), world)
+    report(clients)
+    right = all(client.right for client in clients)
+    fooled = sum(client.fooled for client in clients)
     verdict = "right" if right else "NOT right"
-    print(f"\n{fooled} of {len(results)} were fooled; hostlock was {verdict} everywhere.")
+    say(f"\n{fooled} of {len(clients)} programs were fooled as they are; hostlock was {verdict} everywhere.")
+    command = os.path.relpath(TARGET / "hostlock")
+    say(f"""
+Try next:
+  {command} run PROGRAM ARGUMENTS...    a program of yours, unchanged
+  {command} audit HOST                  a server of yours
+  {command} doctor                      what TLS rests on here; then README.md""")
     return 0 if right else 1
 
 
-def report(results: list[tuple[Client, Outcome, Outcome]]) -> None:
-    """The table, the impostor's log, and hostlock's words."""
-    print(f"""
-Each client wants {HOST} and sends its password to whom it accepts.
-The network was tricked (DNS, Wi-Fi, ARP): sometimes an impostor answers. It has no certificate for {HOST},
-but a valid one for {IMPOSTOR}, from an authority that the clients trust.
-""")
-    row = "  {:<44} {:<20} {}"
-    print(row.format("client", f"to {HOST}", "to the impostor"))
-    print(row.format("-" * 44, "-" * 20, "-" * 20))
-    for client, good, bad in results:
-        honest = "sent the password" if good.sent else "REFUSED"
-        print(row.format(client.title, honest, "FOOLED: sent it" if bad.sent else "refused, sent nothing"))
-
-    print("\nWhat the impostor's server logged:")
-    for client, _, bad in results:
-        print(f"  {client.title + ':':<45} {bad.logged}")
-    print("\nWhat hostlock told the client:")
-    for client, _, bad in results:
-        if client.hostlock:
-            print(f"  {client.title}:\n    " + bad.words.replace("\n", "\n    "))
+def report(clients: list[Client]) -> None:
+    """The impostor's log, and hostlock's words."""
+    say("\nWhat the impostor's server logged:")
+    for client in clients:
+        say(f"  {client.title + ':':<45} {client.met[1].logged}")
+        if not client.written_with_hostlock:
+            say(f"  {'  under hostlock run:':<45} {client.met[3].logged}")
+    say("\nWhat hostlock told the programs:")
+    for line in next(
+        (client.met[-1].reason for client in clients if "hint: " in client.met[-1].reason), ""
+    ).splitlines():
+        say(f"  {line}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 /* Echoes to clients with a certificate of one CA, by epoll: echo_server PORT HOST CHAIN-FILE KEY-FILE CLIENT-CA-FILE
- * On SIGHUP it reads its certificate again, and loses no client.
+ * [TICKET-KEY-FILE, by which servers resume each other's sessions]. SIGHUP has all files read again, and no client is lost.
  * cc echo_server.c $(pkg-config --cflags --libs hostlock) -o echo_server */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -22,7 +22,6 @@ struct client {
 static struct client all = {.next = &all, .before = &all};
 static int epoll;
 static volatile sig_atomic_t hung_up;
-
 static void on_hangup(int number) { hung_up = number; }
 
 static const char *why(void) { return hostlock_error_message(hostlock_last_error()); }
@@ -42,7 +41,7 @@ static void serve(struct client *client)
     ssize_t done = client->greeted ? 1 : hostlock_handshake(client->conn);
     if (done == 0) {
         client->greeted = 1, done = 1;
-        fprintf(stderr, "%d: %s\n", client->fd, hostlock_conn_client_name(client->conn));
+        fprintf(stderr, "%d: %s%s\n", client->fd, hostlock_conn_client_name(client->conn), hostlock_conn_resumed(client->conn) ? ", resumed" : "");
     }
     while (done > 0) {
         if (client->written < client->length) {
@@ -86,10 +85,10 @@ static int look_after_the_silent(void)
 
 int main(int count, char **words)
 {
-    if (count != 6) { fprintf(stderr, "usage: echo_server PORT HOST CHAIN-FILE KEY-FILE CLIENT-CA-FILE\n"); return 2; }
-    const char *host = words[2], *chain = words[3], *key = words[4];
+    if (count != 6 && count != 7) { fprintf(stderr, "usage: echo_server PORT HOST CHAIN-FILE KEY-FILE CLIENT-CA-FILE [TICKET-KEY-FILE]\n"); return 2; }
     hostlock_ctx *ctx = hostlock_server_new(NULL);
-    if (ctx == NULL || hostlock_server_add_name(ctx, host, chain, key, NULL) != 0 || hostlock_ctx_trust_file(ctx, words[5]) != 0 ||
+    if (ctx == NULL || hostlock_server_add_name(ctx, words[2], words[3], words[4], NULL) != 0 || hostlock_ctx_trust_file(ctx, words[5]) != 0 ||
+        (count == 7 && hostlock_server_set_ticket_key_file(ctx, words[6]) != 0) ||
         hostlock_server_set_unknown_name(ctx, "refuse") != 0 || hostlock_ctx_set_timeout(ctx, 5000) != 0) {
         fprintf(stderr, "%s\nhint: %s\n", why(), hostlock_error_hint(hostlock_last_error()));
         return 1;
@@ -99,18 +98,19 @@ int main(int count, char **words)
     int listening = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
     setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     struct epoll_event wish = {.events = EPOLLIN}, events[64];
-    struct sigaction action = {.sa_handler = on_hangup};
-    sigaction(SIGHUP, &action, NULL);
+    sigset_t hangup, awake; /* it comes while nothing is done but waiting */
+    sigemptyset(&hangup), sigaddset(&hangup, SIGHUP), sigprocmask(SIG_BLOCK, &hangup, &awake);
+    signal(SIGHUP, on_hangup);
     epoll = epoll_create1(EPOLL_CLOEXEC);
     if (bind(listening, (struct sockaddr *)&address, length) != 0 || listen(listening, SOMAXCONN) != 0 ||
         epoll_ctl(epoll, EPOLL_CTL_ADD, listening, &wish) != 0) { perror("echo_server"); return 1; }
     getsockname(listening, (struct sockaddr *)&address, &length);
     fprintf(stderr, "listening on %d\n", ntohs(address.sin_port));
     for (;;) {
-        int ready = epoll_wait(epoll, events, 64, look_after_the_silent());
-        if (hung_up) {
-            hung_up = 0; /* What fails changes nothing. */
-            fprintf(stderr, "%s\n", hostlock_server_add_name(ctx, host, chain, key, NULL) == 0 ? "read again" : why());
+        int ready = epoll_pwait(epoll, events, 64, look_after_the_silent(), &awake);
+        if (hung_up) { /* What fails changes nothing. */
+            hung_up = 0;
+            fprintf(stderr, "%s\n", hostlock_ctx_reload(ctx) == 0 ? "read again" : why());
         }
         for (int i = 0; i < ready; i++)
             if (events[i].data.ptr != NULL) serve(events[i].data.ptr);

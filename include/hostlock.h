@@ -39,6 +39,7 @@
  *   Servers                              connections that clients opened
  *   Names of a server                    a certificate for each name that clients ask for
  *   Connections in memory                the program moves the bytes
+ *   Connections over own functions       any transport that can read and write
  *   STARTTLS                             connections that begin in the clear
  *   Sessions                             handshakes that go on from an earlier one
  *   Channel bindings                     what ties another protocol to this connection
@@ -68,7 +69,29 @@
  * HOSTLOCK_E_POISONED until a later call of the same family succeeds: a private CA that failed to load must not leave
  * the public roots trusted.
  *
- * Threads. A context may be shared by threads once it is set up; a connection belongs to one thread at a time.
+ * Threads. A context is shared: threads make and use connections of it while others call hostlock's functions on it, setters
+ * and hostlock_ctx_reload included. What a setter says holds for each handshake that begins after it has returned; one that
+ * is under way may still use what was before. OpenSSL's own SSL_CTX_set_* functions have no lock: call them before the first
+ * connection. A connection is for one thread at a time, reading and writing included. The last error is each thread's own;
+ * what hostlock_error_dup gives may be read by all. Callbacks run in the thread that uses the connection.
+ *
+ * Frozen. What OpenSSL keeps without a lock cannot be changed once a connection of the context was made. These then answer
+ * HOSTLOCK_E_FROZEN, and nothing has changed, nor is the context poisoned: hostlock_ctx_add_cert_file and _mem,
+ * hostlock_ctx_set_alpn, hostlock_server_set_client_auth, hostlock_server_set_ticket_key_file,
+ * hostlock_server_set_session_life, hostlock_insecure_keylog_file, and the first of hostlock_server_add_name (_mem) and
+ * hostlock_server_set_unknown_name. Certificates and ticket keys are renewed by hostlock_ctx_reload.
+ *
+ * Fork. A context that was made before may be used by parent and child, each on its own from then on: a setter or a reload in
+ * one changes nothing in the other. Servers in all of them open each other's session tickets. A connection goes on in one of
+ * the two; the other frees it, by which nothing is sent.
+ *
+ * Ownership. Who gets a handle frees it once: hostlock_ctx_free, hostlock_conn_free, hostlock_error_free, hostlock_report_free.
+ * A context that is freed lives on for its connections. Buffers and texts that are handed over are copied, and may be gone
+ * when the call returns; descriptors stay the caller's, except those that hostlock_connect and hostlock_starttls open.
+ *
+ * Reuse. A connection is made once. After a failure every call that moves bytes gives that error again: free it, and make
+ * another from the same context, which knows the sessions of those before. Old code's SSL_clear makes a connection new, and
+ * the host that was named stays.
  *
  * This file is generated from src/ffi; do not edit it.
  */
@@ -112,8 +135,6 @@ typedef struct hostlock_report hostlock_report;
 #define HOSTLOCK_INSECURE(note)
 #elif defined(__GNUC__) || defined(__clang__)
 #define HOSTLOCK_INSECURE(note) __attribute__((deprecated(note)))
-#elif defined(_MSC_VER)
-#define HOSTLOCK_INSECURE(note) __declspec(deprecated(note))
 #else
 #define HOSTLOCK_INSECURE(note)
 #endif
@@ -137,6 +158,11 @@ extern "C" {
  * What hostlock_ctx_set_on_interrupt has called. Not 0 ends the call that was interrupted.
  */
 typedef int (*hostlock_on_interrupt)(void *argument);
+
+/**
+ * What hostlock_ctx_set_on_event has called.
+ */
+typedef void (*hostlock_on_event)(hostlock_conn *conn, const char *kind, const char *text, void *argument);
 
 /**
  * A context for clients: TLS 1.2 and 1.3, strong suites, the system's roots, and every certificate checked against the
@@ -196,6 +222,28 @@ HOSTLOCK_MUST_USE
 int hostlock_ctx_set_on_interrupt(hostlock_ctx *ctx,
                                   hostlock_on_interrupt function,
                                   void *argument);
+
+/**
+ * Has function called with argument when something happens on one of this context's connections; NULL: no more. kind
+ * says what, and text says it in words for a log. Both live for the call. A later version may tell of further kinds.
+ *
+ * "started": a handshake begins. "done": it is complete, and what had to be verified is. "refused": hostlock refuses; text
+ * is the message of hostlock_conn_error. "failed": libssl, the peer, the network or the time ended it. "alert": one was sent,
+ * or received; the text begins with that word, says whether it is fatal, and names it ("received fatal unknown_ca: ..."). The
+ * peer's goodbye is one, too (close_notify). "ticket": a session ticket was sent or received. "key-update": new keys of TLS
+ * 1.3 were sent or received (RFC 8446 4.6.3). Every "started" is followed by one of "done", "refused" and "failed", unless the
+ * connection is freed before; a certificate that a server asks for later can be "refused" after "done".
+ *
+ * It is called in the thread that uses the connection, inside of the call that did so: several threads call it at once where
+ * they use connections of the context. It may ask for facts (hostlock_conn_info, _error, _sni, _fd, _verified_host, ...) and do
+ * what it likes with other connections. On conn itself no byte can be moved meanwhile: hostlock_read and the like answer
+ * HOSTLOCK_E_STATE, hostlock_conn_free does nothing, and OpenSSL's own functions must not be called. It must return: no
+ * longjmp, no C++ exception. It changes no verdict. After it was taken back, a call that another thread had begun may still run.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_set_on_event(hostlock_ctx *ctx,
+                              hostlock_on_event function,
+                              void *argument);
 
 /**
  * Reads again everything that the context has from files: its own certificates and keys (hostlock_ctx_add_cert_file), those
@@ -323,6 +371,20 @@ int hostlock_conn_set_timeout(hostlock_conn *conn,
                               int milliseconds);
 
 /**
+ * Whether hostlock_read takes all that has arrived from the network at once (1), and not the head and then the body of each
+ * record (0, as it begins). Many small records then need fewer system calls. It holds from the next read on, and may be
+ * changed at any time.
+ *
+ * The rule that comes with it: *read until HOSTLOCK_WANT_READ before you poll*. Whole records, and the peer's goodbye, may
+ * have been taken from the descriptor that neither poll nor hostlock_pending knows of: who reads once and then polls may
+ * wait for ever. Calls that wait themselves keep the rule. Leave it off where bytes that follow the peer's goodbye
+ * on the descriptor belong to somebody else. HOSTLOCK_E_ARG: neither 0 nor 1.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_set_read_ahead(hostlock_conn *conn,
+                                 int on);
+
+/**
  * How many bytes hostlock_read would give at once, without looking at the descriptor: ask before waiting for it with
  * poll or select. 0 for NULL.
  */
@@ -336,9 +398,23 @@ size_t hostlock_pending(const hostlock_conn *conn);
 int hostlock_shutdown(hostlock_conn *conn);
 
 /**
+ * Makes new keys for both directions (RFC 8446 4.6.3): 0 once the peer has been told, else HOSTLOCK_WANT_WRITE or
+ * HOSTLOCK_WANT_READ, after which the same call goes on, or a negative status. What is written from then on is under the new
+ * keys; what the peer sends, as soon as it has answered, which a later hostlock_read meets. It is for connections that carry
+ * very much (RFC 8446 5.5: some 24 million full records under AES-GCM), and for those whose secrets may have been seen. A peer
+ * may take many in a row, with no data between them, for a flood.
+ *
+ * HOSTLOCK_E_UNSUPPORTED: TLS 1.2. HOSTLOCK_E_STATE: before the handshake is complete, or a write is unfinished.
+ * HOSTLOCK_E_CLOSED: after hostlock_shutdown.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_conn_key_update(hostlock_conn *conn);
+
+/**
  * Frees a connection, like SSL_free, and closes its descriptor where hostlock_connect opened it. Sends nothing: so a
  * forked child may free what its parent goes on using. Call hostlock_shutdown before, where the peer shall know that
- * the data is complete. NULL is fine; an SSL of another copy of libssl is left as it is.
+ * the data is complete. NULL is fine; an SSL of another copy of libssl is left as it is, and so is one of which
+ * hostlock_ctx_set_on_event's function is told just now.
  */
 void hostlock_conn_free(hostlock_conn *conn);
 
@@ -376,7 +452,7 @@ char *hostlock_conn_peer_chain(const hostlock_conn *conn);
 /**
  * What was agreed, as one JSON object: "version", "cipher", "group", "verified_host", "session_reused",
  * "alpn", "policy", "insecure" (the checks that the program gave up, by the names of hostlock_ctx_insecure_name),
- * "peer" (its address), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since 1970). What
+ * "peer" (its address), "bytes_received" and "bytes_sent" (from and to the network, the handshake's included), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since 1970). What
  * is not known is null. NULL before the handshake is complete. Free it with hostlock_string_free.
  */
 HOSTLOCK_MUST_USE
@@ -1192,8 +1268,10 @@ const char *hostlock_conn_alpn(const hostlock_conn *conn);
  * What the context is set up to be, as one JSON object: "role" ("client", "server", "either"), "policy", "certificates"
  * (those that hostlock loaded: "subject", "issuer", "names", "key", "chain" (how many CA certificates are sent along),
  * "not_before" and "not_after" in seconds since 1970, "days_left" (negative once it has expired), "sha256", "source"),
- * "names" (those of hostlock_server_add_name: "host", "certificates"), "alpn", "timeout_ms" and "warnings": in words, what peers will complain of, and what is careless. Ask it at each start,
- * and once a day. Free it with hostlock_string_free; NULL on failure.
+ * "names" (those of hostlock_server_add_name: "host", "certificates"), "staples" (those of hostlock_server_set_staple_file:
+ * "host", "certificate", "until" in seconds since 1970, "days_left", "source"), "alpn", "ticket_keys" ("source", "keys": how
+ * many) and "session_life" (seconds) where a server was told of them, "timeout_ms" and "warnings": in words, what peers will
+ * complain of, and what is careless. Ask it at each start, and once a day. Free it with hostlock_string_free; NULL on failure.
  */
 HOSTLOCK_MUST_USE
 char *hostlock_ctx_info(hostlock_ctx *ctx);
@@ -1296,6 +1374,41 @@ int hostlock_conn_peer_sha256(const hostlock_conn *conn,
 HOSTLOCK_MUST_USE
 int hostlock_conn_request_cert(hostlock_conn *conn);
 
+/**
+ * Has this server's session tickets sealed with the keys in a file, so that every machine that has the same file, and is set up
+ * alike, resumes the sessions of all: the policy, anchors, names and demands must be the same, and no store is shared. Each line
+ * of the file is one key: 80 random bytes in base64 (16 for the name, 32 for HMAC-SHA256, 32 for AES-256-CBC), as
+ * openssl rand -base64 -A 80 writes them. The last but one seals, where there are two or more, and all open: so append a new
+ * key, let hostlock_ctx_reload read the file on every machine, and only the next key that is appended puts it to use. Links are
+ * followed. Who reads the file reads what the sessions of TLS 1.2 have sent: hostlock_ctx_info warns where every user can.
+ *
+ * Without this call a server makes its own keys, a new one each day (or as often as sessions end, where that is more seldom).
+ * They are there from hostlock_server_new on, so that processes which are forked later share them. A key that a program sets by
+ * SSL_CTX_set_tlsext_ticket_keys takes their place. There is no early data.
+ *
+ * A ticket also says what its client's certificate rested on. Where one of the chain has been revoked or has ended since, by
+ * the CRLs, the trust and the clock of the machine that it comes to, a full handshake follows.
+ *
+ * HOSTLOCK_E_ARG: a line that is no key, or two keys of one name. HOSTLOCK_E_EMPTY: no key. HOSTLOCK_E_NOT_FOUND,
+ * _WRONG_FILE_TYPE, _FILE_IO as for trust anchors. HOSTLOCK_E_STATE: the context is not one of hostlock_server_new.
+ * HOSTLOCK_E_FROZEN: connections of the context were made already.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_set_ticket_key_file(hostlock_ctx *ctx,
+                                        const char *path);
+
+/**
+ * How many seconds after a full handshake this server's sessions may be resumed: 1 to 604800 (a week, RFC 8446 4.6.1), and 0 for
+ * never. Without this call it is OpenSSL's number, two hours. A session in which a client showed a certificate lasts a day at the
+ * most, ends with what the certificate was verified by, and is not extended by being resumed.
+ *
+ * HOSTLOCK_E_ARG: another number. HOSTLOCK_E_STATE: the context is not one of hostlock_server_new. HOSTLOCK_E_FROZEN:
+ * connections of the context were made already.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_set_session_life(hostlock_ctx *ctx,
+                                     int seconds);
+
 /*
  * ====================================================================================================================
  * Names of a server: a certificate for each name that clients ask for
@@ -1357,6 +1470,26 @@ int hostlock_server_set_unknown_name(hostlock_ctx *ctx,
                                      const char *mode);
 
 /**
+ * Staples the OCSP response in the file path (DER, RFC 6960) to the certificate that it is about: one of those that were
+ * added for host, or with NULL one of hostlock_ctx_add_cert_file. Clients that ask get it (status_request, RFC 6066
+ * section 8), and certificates that demand it (RFC 7633, "must staple") can be served. A certificate has one response; another
+ * takes its place. With a path of NULL nothing is stapled to the certificates of host any more.
+ *
+ * It is held against the certificate and its issuer, which must be in the chain that was loaded, also where that is a root:
+ * HOSTLOCK_E_REVOCATION_INVALID (damaged, of another certificate, not signed by who may), _REVOCATION_STALE (out of date),
+ * _REVOKED, _REVOCATION_UNKNOWN, _MISSING_INTERMEDIATE (no issuer). Others: HOSTLOCK_E_ARG (no such host), and those of files.
+ *
+ * hostlock fetches no responses: have a timer do it ("openssl ocsp -respout"), move the new one to its name, and call
+ * hostlock_ctx_reload, which reads it again, all or nothing with everything else. One that has run out is sent no more, and
+ * hostlock_ctx_info warns. The call comes at any time; it changes nothing where it fails, and poisons nothing. A status
+ * callback of the program's own (SSL_CTX_set_tlsext_status_cb) displaces it.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_server_set_staple_file(hostlock_ctx *ctx,
+                                    const char *host,
+                                    const char *path);
+
+/**
  * The name that the client of a server asked for, as it stands in its hello (what is not printable ASCII is escaped): its word,
  * and no proof of anything. NULL where it asked for none, on a client, and before its hello has come. It belongs to the
  * connection, until its next handshake.
@@ -1416,6 +1549,70 @@ ssize_t hostlock_conn_drain(hostlock_conn *conn,
  * How many bytes are to be sent now; 0 also for a connection that is not one in memory, and for NULL.
  */
 size_t hostlock_conn_drain_size(const hostlock_conn *conn);
+
+/*
+ * ====================================================================================================================
+ * Connections over own functions: any transport that can read and write
+ * ====================================================================================================================
+ * For transports that are no socket: a serial line, a pipe, an SSH channel, another TLS connection, a library's stream.
+ * hostlock calls the program's two functions whenever it would read or write a descriptor, inside of hostlock_handshake,
+ * hostlock_read, hostlock_write and hostlock_shutdown, in the thread that calls those.
+ */
+
+/**
+ * Reads for a connection: up to len bytes into buf, at once when any are there. It answers as hostlock_read does:
+ *
+ * - how many bytes came, 1 to len. Fewer than len are no end.
+ * - 0: the other side has ended, and nothing more will come.
+ * - HOSTLOCK_WANT_READ, HOSTLOCK_WANT_WRITE: nothing now; try again when the transport can be read, or written. The call of
+ *   hostlock's gives the same answer, and it is made again then. A function that waits itself never answers so.
+ * - HOSTLOCK_E_TIMEOUT, HOSTLOCK_E_INTERRUPTED: the call of hostlock's ends with it, and may be made again (but not a
+ *   handshake after HOSTLOCK_E_TIMEOUT).
+ * - any other negative number: it failed for good. The connection's answer is HOSTLOCK_E_IO from then on, with the number in
+ *   its message; HOSTLOCK_E_TRUNCATED and HOSTLOCK_E_CLOSED are HOSTLOCK_E_TRUNCATED.
+ *
+ * errno is not looked at, and -1 is HOSTLOCK_WANT_READ: do not pass on what read(2) answers.
+ */
+typedef ssize_t (*hostlock_io_read)(void *argument, void *buf, size_t len);
+
+/**
+ * Writes for a connection: len bytes of buf, or the first part of them. It answers as hostlock_io_read does; where it
+ * moved nothing it says what to wait for, and never 0. It must not raise SIGPIPE. What it did not take it is handed again,
+ * perhaps from another place and with more behind it.
+ */
+typedef ssize_t (*hostlock_io_write)(void *argument, const void *buf, size_t len);
+
+/**
+ * A client's connection to host over the program's functions; hostlock_handshake begins it. host is as for
+ * hostlock_connect, and argument is handed to both functions.
+ *
+ * Where the functions wait, so do hostlock's, and hostlock_write_all and hostlock_read_all can be used; where they answer
+ * HOSTLOCK_WANT_READ or HOSTLOCK_WANT_WRITE those two answer HOSTLOCK_E_STATE, and of how much was moved nothing is known. The
+ * context's timeout counts from the first hostlock_handshake, for the handshake, and is looked at between calls of
+ * the functions: how long one of them waits, and how long data is waited for, is the functions' own affair.
+ *
+ * The functions may not use this connection, nor free it, and must return: no longjmp, no C++ exception. hostlock_conn_free
+ * calls neither of them. One connection may run inside of another: hostlock_read and hostlock_write of the outer one are
+ * functions as they are asked for here.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_connect_io(hostlock_ctx *ctx,
+                        const char *host,
+                        hostlock_io_read read,
+                        hostlock_io_write write,
+                        void *argument,
+                        hostlock_conn **conn);
+
+/**
+ * A server's connection over the program's functions, as hostlock_connect_io says. The time of its handshake counts from
+ * this call.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_accept_io(hostlock_ctx *ctx,
+                       hostlock_io_read read,
+                       hostlock_io_write write,
+                       void *argument,
+                       hostlock_conn **conn);
 
 /*
  * ====================================================================================================================
@@ -1606,8 +1803,8 @@ int hostlock_ctx_set_ocsp_mode(hostlock_ctx *ctx,
  * flags and revocation lists, and by the host. A client context judges servers, a server context judges clients.
  * Only a stapled OCSP answer is missing here, as it comes with a handshake.
  *
- * chain is len bytes of PEM, the peer's own certificate first and then the intermediates in any order, or one
- * certificate as DER; a private key among the PEM is passed over. host is a DNS name, an IP address, or
+ * chain is len bytes of PEM, the peer's own certificate first and then the intermediates in any order, or the same as
+ * DER, one certificate behind the other; a private key among the PEM is passed over. host is a DNS name, an IP address, or
  * "email:user@host"; NULL is for server contexts, and for contexts that have a host of their own. 0, or the status.
  */
 HOSTLOCK_MUST_USE
@@ -1615,6 +1812,36 @@ int hostlock_ctx_verify_chain(hostlock_ctx *ctx,
                               const uint8_t *chain,
                               size_t len,
                               const char *host);
+
+/**
+ * Judges a handshake that somebody else made, as one of this context's own: for programs and languages whose TLS library is
+ * another one, or an OpenSSL that hostlock cannot reach. Call it when the handshake is complete and before the first byte of
+ * data; where it refuses, close the connection.
+ *
+ * chain, len: the certificates in the order in which the peer sent them, as hostlock_ctx_verify_chain takes them; len 0
+ * means that it showed none, which is refused. host is the one asked for, as there. version and cipher are what was
+ * agreed on, by OpenSSL's names: "TLSv1.3" and "TLS_AES_256_GCM_SHA384", as SSL_get_version and SSL_get_cipher_name give
+ * them, and SSLSocket.version() and cipher()[0] in Python. staple, staple_len: the OCSP response (DER, RFC 6960) that came
+ * beside the server's own certificate; NULL or 0 bytes where none came.
+ *
+ * The errors are those of connections: HOSTLOCK_E_NO_COMMON_VERSION and HOSTLOCK_E_NO_COMMON_CIPHER for what the context
+ * would not have offered, then what is wrong with the certificates, last HOSTLOCK_E_REVOKED, _REVOCATION_UNKNOWN and the
+ * like for the staple. A certificate that demands one (RFC 7633) is refused without: a TLS library that cannot ask for
+ * staples does not reach such a server, unless hostlock_ctx_set_ocsp_mode is "off". HOSTLOCK_E_ARG: an unknown version, NULL
+ * for one of the texts, or a staple for a server's context.
+ *
+ * What it cannot see stays unjudged: the signature by which the peer proved to own the key, its groups and renegotiations,
+ * and whether the session was resumed, for which the chain must be that of the full handshake.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_ctx_verify_peer(hostlock_ctx *ctx,
+                             const uint8_t *chain,
+                             size_t len,
+                             const char *host,
+                             const char *version,
+                             const char *cipher,
+                             const uint8_t *staple,
+                             size_t staple_len);
 
 /**
  * The moment for which this context verifies, in seconds since 1970-01-01 UTC, in place of now.
@@ -1826,7 +2053,7 @@ const char *hostlock_report_text(const hostlock_report *report);
 
 /**
  * The report as one JSON object: "schema" (1), "subject", "policy", "counts" (one number a severity), "findings"
- * (the worst first; each with "id", "severity", "what", "detail", "items", "why", "fix"). docs/audit.md lists the ids.
+ * (the worst first; each with "id", "severity", "what", "detail", "items", "why", "fix"). docs/findings.md lists the ids.
  * "{}" for NULL.
  */
 const char *hostlock_report_json(const hostlock_report *report);

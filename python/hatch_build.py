@@ -25,13 +25,22 @@ class BuildHook(BuildHookInterface):
         target = Path(os.environ.get("CARGO_TARGET_DIR") or crate / "target")
         command = ["cargo", "build", "--release", "--locked", "--lib", "--package", "hostlock"]
         subprocess.run(command, cwd=crate, check=True)
-        library = here / "src/hostlock/libhostlock.so.0"
-        shutil.copy(target / "release/libhostlock.so", library)
-        if shutil.which("strip"):
-            subprocess.run(["strip", library], check=True)
+        self.take(target / "release/libhostlock.so", "libhostlock.so.0")
+        # The second, for systems without a libssl.so.3, takes minutes: OpenSSL is compiled into it.
+        if os.environ.get("HOSTLOCK_WHEEL_PRIVATE"):
+            subprocess.run(["scripts/private", "build", "--release"], cwd=crate, check=True, stdout=subprocess.DEVNULL)
+            self.take(target / "private/release/libhostlock.so", "libhostlock-private.so.0")
         build_data["pure_python"] = False
         build_data["tag"] = f"py2.py3-none-linux_{platform.machine()}"
 
+    def take(self, built: Path, name: str) -> None:
+        """Lays a library into the package."""
+        library = Path(self.root) / "src/hostlock" / name
+        shutil.copy(built, library)
+        if shutil.which("strip"):
+            subprocess.run(["strip", library], check=True)
+
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Afterwards: the source tree is as it was."""
-        (Path(self.root) / "src/hostlock/libhostlock.so.0").unlink(missing_ok=True)
+        for library in (Path(self.root) / "src/hostlock").glob("*.so.0"):
+            library.unlink()

@@ -1,5 +1,5 @@
-"""Writes the statuses into docs/troubleshooting.md: what each means and what to do, from the comments of the header, and
-how it looks, from docs/refusals.md, which the tests write.
+"""Writes the statuses into docs/troubleshooting.md: what each means and what to do, from the comments of the header,
+and how it looks, from docs/refusals.md, which the tests write.
 """
 
 from __future__ import annotations

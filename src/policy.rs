@@ -349,6 +349,12 @@ impl Policy {
         bits
     }
 
+    /// Whether the policy permits a version, and no option bit switches it off.
+    pub fn permits_version(&self, version: c_int, options: u64) -> bool {
+        let is_off = |(switched, bit): &(c_int, u64)| *switched == version && options & bit != 0;
+        (self.min_version..=self.max_version).contains(&version) && !VERSION_SWITCHES.iter().any(is_off)
+    }
+
     /// Whether certificates must keep `check`.
     pub fn demands(&self, check: Check) -> bool {
         self.checks.contains(&check)

@@ -58,6 +58,24 @@ fn a_non_blocking_socket_never_waits_and_nothing_is_verified_before_the_handshak
 }
 
 #[test]
+fn a_second_connection_goes_on_from_the_first_unless_it_must_not() {
+    let world = World::new("Door CA");
+    let pem = world.ca.certificate.to_pem().unwrap();
+    for resumes in [true, false] {
+        let builder = Context::client(Policy::default()).unwrap().trust_mem(&pem).unwrap();
+        let context = if resumes { builder.build() } else { builder.resume(false).unwrap().build() };
+        for round in 0..3 {
+            let mut connection = context.connect_over(socket(world.port), &host()).unwrap();
+            assert_eq!(connection.is_resumed(), resumes && round > 0);
+            assert_eq!(connection.verified_host().as_deref(), Some(HOST));
+            let mut text = String::new();
+            connection.read_to_string(&mut text).unwrap();
+            assert_eq!(text, "hello");
+        }
+    }
+}
+
+#[test]
 fn a_cut_is_no_end() {
     let ca = Recipe::ca("Door CA").self_signed();
     let identity = Recipe::server(HOST, &[HOST]).issued_by(&ca);

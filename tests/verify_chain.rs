@@ -85,13 +85,27 @@ fn pem_in_any_order_after_the_leaf_and_a_key_among_it_are_taken() {
 }
 
 #[test]
-fn one_certificate_is_taken_as_der_and_nothing_may_follow_it() {
-    let root = Raw::ca("Root").self_signed();
-    let leaf = Raw::leaf(HOST).issued_by(&root);
+fn der_is_taken_one_certificate_behind_the_other_and_nothing_else_may_follow() {
+    let (root, middle, leaf) = made();
     let context = Context::client(&root);
-    context.judge(&leaf.der, Some(HOST)).unwrap();
-    assert_eq!(context.judge(&[&leaf.der[..], b"x"].concat(), Some(HOST)), Err(Status::EBadPem));
-    assert_eq!(context.judge(&leaf.der[..leaf.der.len() - 1], Some(HOST)), Err(Status::EBadPem));
+    let chain = [&leaf.der[..], &middle.der].concat();
+    context.judge(&chain, Some(HOST)).unwrap();
+    context.judge(&[&leaf.der[..], &root.der, &middle.der].concat(), Some(HOST)).unwrap();
+    assert_eq!(context.judge(&leaf.der, Some(HOST)), Err(Status::EUnknownIssuer));
+    let garbage: &[u8] = &[0x30, 0];
+    for (input, which) in [
+        ([&chain[..], b"x"].concat(), "certificate 3"),
+        ([&chain[..], b"\n"].concat(), "certificate 3"),
+        ([&chain[..], garbage].concat(), "certificate 3"),
+        ([&leaf.der[..], garbage, &middle.der].concat(), "certificate 2"),
+        ([&leaf.der[..], &middle.pem()].concat(), "certificate 2"),
+        (chain[..chain.len() - 1].to_vec(), "certificate 2"),
+        (leaf.der[..leaf.der.len() - 1].to_vec(), "certificate 1"),
+        (garbage.to_vec(), "certificate 1"),
+    ] {
+        assert_eq!(context.judge(&input, Some(HOST)), Err(Status::EBadPem), "{which}");
+        assert!(message().contains(which), "{which}: {}", message());
+    }
 }
 
 #[test]

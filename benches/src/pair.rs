@@ -20,6 +20,7 @@ unsafe extern "C" {
     fn SSL_CTX_get0_param(ctx: *mut ffi::SSL_CTX) -> *mut ffi::X509_VERIFY_PARAM;
     fn SSL_get1_session(ssl: *mut ffi::SSL) -> *mut ffi::SSL_SESSION;
     fn SSL_set_fd(ssl: *mut ffi::SSL, fd: c_int) -> c_int;
+    fn SSL_get_fd(ssl: *const ffi::SSL) -> c_int;
     pub fn BIO_new_bio_pair(
         one: *mut *mut ffi::BIO,
         one_size: usize,
@@ -73,13 +74,48 @@ impl Pair {
                     let made = ffi::SSL_new(client.as_ptr());
                     assert_eq!(SSL_set_fd(made, one), 1);
                     prepare(made);
-                    assert_eq!(hostlock::ffi::connection::hostlock_handshake(made), 0);
+                    // libssl's own, as the context may be raw OpenSSL's.
+                    assert_eq!(ffi::SSL_connect(made), 1);
                     made
                 }
             };
             assert_eq!(accepting.join().unwrap(), 1);
             Pair { client, server }
         }
+    }
+
+    /// The client is one that hostlock_connect_fd made, over a socket that does not block.
+    pub fn by_hostlock(client: &SslContext, server: &SslContext) -> Pair {
+        let (one, two) = UnixStream::pair().unwrap();
+        one.set_nonblocking(true).unwrap();
+        two.set_nonblocking(true).unwrap();
+        // The process ends before the descriptors need to be closed.
+        let (one, two) = (one.into_raw_fd(), two.into_raw_fd());
+        let mut made = ptr::null_mut();
+        // SAFETY: both contexts are live.
+        unsafe {
+            let connect = hostlock::ffi::connection::hostlock_connect_fd;
+            assert_eq!(connect(client.as_ptr(), one, HOST.as_ptr(), &mut made), 0);
+            let server = ffi::SSL_new(server.as_ptr());
+            assert_eq!(SSL_set_fd(server, two), 1);
+            ffi::SSL_set_accept_state(server);
+            Pair { client: made, server }
+        }
+    }
+
+    /// Reads what TLS 1.3 sends behind the handshake.
+    pub fn read_nothing(&self) {
+        let mut nothing = [0_u8; 1];
+        let read = hostlock::ffi::connection::hostlock_read;
+        // SAFETY: the client is live; so many bytes may be written to.
+        assert_eq!(unsafe { read(self.client, nothing.as_mut_ptr().cast(), 1) }, -1);
+    }
+
+    /// Has hostlock free the client.
+    pub fn free_by_hostlock(mut self) {
+        let client = std::mem::replace(&mut self.client, ptr::null_mut());
+        // SAFETY: the client is live, and nobody uses it any more.
+        unsafe { hostlock::ffi::connection::hostlock_conn_free(client) };
     }
 
     /// Drives both sides to the end of the handshake.
@@ -111,6 +147,12 @@ impl Pair {
         assert_eq!(unsafe { ffi::SSL_set_session(self.client, session) }, 1);
     }
 
+    /// The descriptor of the client, where it has one.
+    pub fn client_descriptor(&self) -> c_int {
+        // SAFETY: the client is live.
+        unsafe { SSL_get_fd(self.client) }
+    }
+
     /// Ends the connection well: the session of one that is only freed is good no more.
     pub fn close(&self) {
         // SAFETY: the client is live.
@@ -122,7 +164,7 @@ impl Pair {
         unsafe { ffi::SSL_session_reused(self.client) == 1 }
     }
 
-    fn drive(&self, step: impl Fn(*mut ffi::SSL) -> c_int) {
+    pub fn drive(&self, step: impl Fn(*mut ffi::SSL) -> c_int) {
         for _ in 0..10 {
             let done = step(self.client);
             // SAFETY: the server's side is live.
@@ -156,6 +198,12 @@ impl Drop for Pair {
             ffi::SSL_free(self.server);
         }
     }
+}
+
+/// A step of hostlock's: 1 where the handshake is complete.
+pub fn hostlock_step(client: *mut ffi::SSL) -> c_int {
+    // SAFETY: the client is live.
+    c_int::from(unsafe { hostlock::ffi::connection::hostlock_handshake(client) } == 0)
 }
 
 fn client_step(client: *mut ffi::SSL) -> c_int {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use hostlock::roots::{self, Root};
 use hostlock::{Result, words};
@@ -95,9 +96,25 @@ pub fn date(seconds: i64) -> String {
     words::time(seconds).split('T').next().unwrap_or_default().to_owned()
 }
 
-/// As much of the hash as tells roots apart.
-pub fn short_hash(root: &Root) -> String {
-    hex(root.sha256.get(..8).unwrap_or_default())
+/// This moment, in Unix seconds.
+pub fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
+}
+
+/// How much of a hash is printed.
+#[derive(clap::Args)]
+pub struct Hashes {
+    /// Print whole SHA-256 hashes (JSON always has them)
+    #[arg(long)]
+    full: bool,
+}
+
+impl Hashes {
+    /// The hash of a root: whole, or as much of it as tells roots apart.
+    pub fn of(&self, root: &Root) -> String {
+        let shown = if self.full { root.sha256.len() } else { 8 };
+        hex(root.sha256.get(..shown).unwrap_or_default())
+    }
 }
 
 fn hex(octets: &[u8]) -> String {

@@ -5,6 +5,7 @@
 mod anchors;
 mod audit;
 mod commands;
+mod doctor;
 mod output;
 mod progress;
 mod sealed;
@@ -13,7 +14,9 @@ mod table;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use commands::{Outcome, audit as audit_command, diff, expiring, from_certdata, list, papers, run};
+use commands::{
+    Outcome, audit as audit_command, diff, doctor as doctor_command, expiring, from_certdata, list, papers, run,
+};
 
 const EXIT_CODES: &str = "Exit codes:
   0  all is well
@@ -21,9 +24,23 @@ const EXIT_CODES: &str = "Exit codes:
   2  the command was not understood
   3  something could not be read or written, or no server of TLS answered";
 
+const EXAMPLES: &str = "Try:
+  hostlock doctor
+  hostlock audit example.org
+  hostlock run curl https://example.org/";
+
 const RUN_CODES: &str =
     "Exit codes: the program's own; 128 and the number of the signal that killed it; 127 where there is no such
 program, 126 where it cannot be run, 125 where it could not be sealed.";
+
+const DOCTOR_CODES: &str = "Exit codes:
+  0  all is well
+  1  something is to be mended: roots that cannot be read or have all expired, no initialiser, a variable that gives
+     secrets away or switches verification off
+  2  the command was not understood
+  3  standard output could not be written
+
+It runs each Python on the PATH once, to ask for its OpenSSL, and changes nothing.";
 
 const SOURCES: &str = "Sources:
   system   the roots that a client of hostlock trusts when it names none (SSL_CERT_FILE and SSL_CERT_DIR count)
@@ -31,9 +48,9 @@ const SOURCES: &str = "Sources:
   PATH     a file (PEM, one certificate in DER, or NSS's certdata.txt: its roots for servers), or a directory of such
            files but certdata.txt; a file that is called \"system\" is \"./system\"";
 
-/// Looks at trust anchors and at servers with the eyes of hostlock
+/// Looks at roots, servers and programs with the eyes of hostlock, and runs programs under its seal
 #[derive(Parser)]
-#[command(name = "hostlock", version, after_help = EXIT_CODES)]
+#[command(name = "hostlock", version, after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 struct Arguments {
     #[command(subcommand)]
     noun: Noun,
@@ -44,12 +61,15 @@ enum Noun {
     /// Lists, compares and converts roots (trust anchors)
     #[command(subcommand, after_help = EXIT_CODES)]
     Roots(Roots),
-    /// Looks at a server (its chain, what the policy says, what a careless client would have accepted) or at a program
+    /// Looks at a server or a program: what is weak, and whom it would have fooled
     #[command(after_help = EXIT_CODES)]
     Audit(audit_command::Arguments),
-    /// Runs a program under the seal: every TLS connection that it makes with OpenSSL is verified
+    /// Runs a program so that every TLS connection that it makes with OpenSSL is verified
     #[command(after_help = RUN_CODES)]
     Run(run::Arguments),
+    /// Shows what TLS rests on here: libssl, roots, environment, Pythons
+    #[command(after_help = DOCTOR_CODES)]
+    Doctor(doctor_command::Arguments),
     /// Writes the manual pages and the shells' completions of this command, for those who install it
     #[command(hide = true)]
     Papers(papers::Arguments),
@@ -78,6 +98,7 @@ fn main() -> ExitCode {
         Noun::Roots(Roots::Diff(arguments)) => diff::run(&arguments),
         Noun::Roots(Roots::Expiring(arguments)) => expiring::run(&arguments),
         Noun::Audit(arguments) => audit_command::run(&arguments),
+        Noun::Doctor(arguments) => doctor_command::run(&arguments),
         Noun::Papers(arguments) => papers::run(&arguments, Arguments::command()),
         Noun::Run(arguments) => return run::run(&arguments),
     };

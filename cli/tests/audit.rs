@@ -123,8 +123,18 @@ fn a_good_server_ends_with_0_and_is_shown_with_its_chain() {
 fn json_has_its_documented_keys_for_good_servers_and_for_bad() {
     let world = World::new();
     let keys = |json: &Value| json.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    let wanted =
-        ["agreed", "agreed_without_verification", "careless", "chain", "error", "host", "policy", "port", "verified"];
+    let wanted = [
+        "agreed",
+        "agreed_without_verification",
+        "careless",
+        "chain",
+        "error",
+        "host",
+        "policy",
+        "port",
+        "starttls",
+        "verified",
+    ];
     let json = world.ask(good(), &["--json"]).json();
     assert_eq!(keys(&json), wanted);
     assert_eq!((&json["verified"], &json["error"]), (&Value::Bool(true), &Value::Null));
@@ -140,6 +150,52 @@ fn json_has_its_documented_keys_for_good_servers_and_for_bad() {
     assert_eq!(keys(&chain), of_certificate);
     assert_eq!((&chain["subject"], &chain["names"][0]), (&Value::from("CN=other"), &Value::from("other.example")));
     assert_eq!(chain["sha256"].as_str().unwrap().len(), 2 * MessageDigest::sha256().size());
+}
+
+/// The tags of a page, without their texts.
+fn tags(page: &str) -> Vec<&str> {
+    page.split('<').skip(1).map(|rest| rest.split('>').next().unwrap()).collect()
+}
+
+#[test]
+fn the_page_says_what_the_text_says_and_a_certificate_adds_no_markup_to_it() {
+    let world = World::new();
+    let file = world.scratch.join("page.html");
+    let page_of = |recipe: Recipe| {
+        let ran = world.ask(recipe, &["--html", file.to_str().unwrap()]);
+        (ran, std::fs::read_to_string(&file).unwrap())
+    };
+    let (ran, page) = page_of(good());
+    assert!(ran.code == 0 && ran.stdout.contains("verdict  verified"), "{}", ran.stdout);
+    for wanted in
+        ["<strong>verified</strong>", "CN=localhost", "CN=Audit CA", " days left)", "stroke-dasharray", "accepts"]
+    {
+        assert!(page.contains(wanted), "{wanted:?} in\n{page}");
+    }
+    let innocent = page_of(Recipe::server("name", &["name.example"])).1;
+    let hostile =
+        Recipe::server("</text><script>alert(1)</script>&\"'", &["<img src=x onerror=alert(1)>", "a\"b'.example"]);
+    let (ran, hostile) = page_of(hostile);
+    assert_eq!(ran.code, 1);
+    assert_eq!(tags(&hostile), tags(&innocent));
+    assert!(innocent.contains("<g class=\"bad\">"), "the certificate of another host is to blame");
+    for wanted in [
+        "<strong>refused</strong>",
+        "&lt;img src=x onerror=alert(1)&gt;",
+        "would have been fooled: accepts",
+        "What to do: ",
+    ] {
+        assert!(hostile.contains(wanted), "{wanted:?} in\n{hostile}");
+    }
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_an_error_and_of_a_program_there_is_none() {
+    let world = World::new();
+    let ran = world.ask(good(), &["--html", "/nonexistent/page.html"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (3, ""));
+    assert!(ran.stderr.contains("/nonexistent/page.html"), "{}", ran.stderr);
+    assert_eq!(run(&["--command", "true", "--html", "x.html"]).code, 2);
 }
 
 #[test]
@@ -231,6 +287,9 @@ fn what_is_not_understood_ends_with_2() {
         &["localhost", "--policy", "2019-01"],
         &["localhost", "--timeout", "0"],
         &["localhost", "--timeout", "soon"],
+        &["localhost", "--starttls", "http"],
+        &["localhost", "--starttls", "SMTP"],
+        &["--command", "true", "--starttls", "smtp"],
         &["localhost", "other"],
         &[],
     ] {
@@ -264,4 +323,57 @@ fn nothing_but_a_handshake_is_sent() {
     for _ in 0..2 {
         assert_eq!(received.recv().unwrap(), b"");
     }
+}
+
+/// A mail server: it says `answer` to STARTTLS, and goes over to TLS where that is 220.
+fn mail_server(identity: &Identity, offers: &'static str, answer: &'static str) -> u16 {
+    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
+    acceptor.set_private_key(&identity.key).unwrap();
+    acceptor.set_certificate(&identity.certificate).unwrap();
+    let acceptor = acceptor.build();
+    listen(move |mut stream| {
+        let mut said = |text: &str| {
+            let _ = stream.write_all(text.as_bytes());
+            let mut line = [0; 200];
+            stream.read(&mut line).unwrap_or(0) > 0
+        };
+        if said("220 mail\r\n") && said(offers) {
+            let _ = stream.write_all(answer.as_bytes());
+            if let Ok(mut tls) = acceptor.accept(stream) {
+                let _ = tls.read(&mut [0; 16]);
+            }
+        }
+    })
+}
+
+#[test]
+fn a_server_that_begins_tls_later_is_audited_by_starttls() {
+    let world = World::new();
+    let (offers, go_on) = ("250-mail\r\n250 STARTTLS\r\n", "220 go on\r\n");
+    let right = good().issued_by(&world.ca);
+    let other = Recipe::server("other", &["other.example"]).issued_by(&world.ca);
+    for (identity, offers, answer, code, wanted) in [
+        (&right, offers, go_on, 0, "by STARTTLS of smtp, judged by"),
+        (&other, offers, go_on, 1, "the chain, and no host          would have let it through\n"),
+        (&right, "250 nothing\r\n", go_on, 3, "does not offer STARTTLS"),
+        (&right, offers, "454 not now\r\n", 3, "does not begin TLS"),
+        (&right, offers, "220 go on\r\n250 injected\r\n", 3, "said more in the clear"),
+    ] {
+        let port = mail_server(identity, offers, answer);
+        let ran = world.audit(&format!("localhost:{port}"), &["--starttls", "smtp"]);
+        assert_eq!(ran.code, code, "{wanted}: {} {}", ran.stdout, ran.stderr);
+        assert!(
+            format!("{}{}", ran.stdout, ran.stderr).contains(wanted),
+            "{wanted:?} in\n{}{}",
+            ran.stdout,
+            ran.stderr
+        );
+    }
+    let port = mail_server(&right, offers, go_on);
+    let json = world.audit(&format!("localhost:{port}"), &["--starttls", "smtp", "--json"]).json();
+    assert_eq!((&json["starttls"], &json["verified"]), (&Value::from("smtp"), &Value::Bool(true)));
+    assert_eq!(careless(&json), [true; 3]);
+    let ran = world.audit(&format!("localhost:{port}"), &[]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.stderr.contains("--starttls smtp"), "{}", ran.stderr);
 }

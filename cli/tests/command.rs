@@ -255,6 +255,23 @@ fn what_cannot_be_read_ends_with_3_and_what_is_not_understood_with_2() {
 }
 
 #[test]
+fn whole_hashes_are_printed_where_they_are_asked_for() {
+    let scratch = Scratch::new();
+    let root = ca("A Root");
+    let file = scratch.file("roots.pem", pem(&[&root]));
+    let other = scratch.file("other.pem", pem(&[&ca("Other")]));
+    for arguments in [
+        &["list", "--source", text(&file)][..],
+        &["diff", text(&file), text(&other)],
+        &["expiring", "--within", "52000d", "--source", text(&file)],
+    ] {
+        assert!(!run(arguments).stdout.contains(&sha256(&root)), "{arguments:?}");
+        let ran = run(&[arguments, &["--full"]].concat());
+        assert!(ran.stdout.contains(&sha256(&root)), "{arguments:?}: {}", ran.stdout);
+    }
+}
+
+#[test]
 fn skip_broken_leaves_a_broken_certificate_out_and_names_it() {
     let scratch = Scratch::new();
     let mut bundle = pem(&[&ca("One")]);
@@ -274,9 +291,12 @@ fn skip_broken_leaves_a_broken_certificate_out_and_names_it() {
 
 #[test]
 fn the_help_of_every_command_names_the_exit_codes_and_fits_a_page() {
-    for command in ["list", "from-certdata", "diff", "expiring"] {
-        let ran = run(&[command, "--help"]);
+    let of_roots = ["list", "from-certdata", "diff", "expiring"].map(|verb| vec!["roots", verb]);
+    for command in [vec![], vec!["roots"], vec!["audit"], vec!["doctor"]].into_iter().chain(of_roots) {
+        let ran: Ran = Command::new(BINARY).args(&command).arg("--help").output().unwrap().into();
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+        let title = format!("Usage: hostlock {}", command.join(" "));
+        assert!(ran.stdout.contains(title.trim_end()) && ran.stdout.lines().count() <= 40, "{}", ran.stdout);
         assert!(ran.stdout.contains("Exit codes:\n  0  all is well\n"), "{}", ran.stdout);
         assert!(ran.stdout.lines().all(|line| line.chars().count() <= 120), "{}", ran.stdout);
     }

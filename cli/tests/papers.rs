@@ -24,6 +24,7 @@ fn every_subcommand_has_a_page_with_its_options_and_exit_codes() {
         ("hostlock-run", "\\-\\-report"),
         ("hostlock-audit", "\\-\\-json"),
         ("hostlock-roots", "diff"),
+        ("hostlock-doctor", "Exit codes"),
         ("hostlock-roots-list", "\\-\\-source"),
         ("hostlock-roots-from-certdata", "Exit codes"),
     ] {

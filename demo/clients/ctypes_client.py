@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import socket
 import sys
 
 lib = ctypes.CDLL(os.environ["HOSTLOCK_LIBRARY"])
@@ -10,7 +9,7 @@ pointer, text, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
 for name, answers, takes in (
     ("hostlock_client_new", pointer, [text]),
     ("hostlock_ctx_trust_file", ctypes.c_int, [pointer, text]),
-    ("hostlock_connect_fd", ctypes.c_int, [pointer, ctypes.c_int, text, ctypes.POINTER(pointer)]),
+    ("hostlock_connect", ctypes.c_int, [pointer, text, ctypes.c_uint16, ctypes.POINTER(pointer)]),
     ("hostlock_write_all", ctypes.c_ssize_t, [pointer, text, size]),
     ("hostlock_read", ctypes.c_ssize_t, [pointer, text, size]),
     ("hostlock_conn_free", None, [pointer]),
@@ -35,8 +34,7 @@ def check(answer):
 host, port, ca_file = sys.argv[1:]
 context, connection = check(lib.hostlock_client_new(None)), pointer()
 check(lib.hostlock_ctx_trust_file(context, ca_file.encode()))
-sock = socket.create_connection(("127.0.0.1", int(port)))
-check(lib.hostlock_connect_fd(context, sock.fileno(), host.encode(), ctypes.byref(connection)))
+check(lib.hostlock_connect(context, host.encode(), int(port), ctypes.byref(connection)))
 check(lib.hostlock_write_all(connection, b"password=swordfish\n", 19))
 reply = ctypes.create_string_buffer(256)
 print(reply.raw[: check(lib.hostlock_read(connection, reply, len(reply)))].decode(), end="")

@@ -1,7 +1,7 @@
 /* hostlock HOST PORT CA-FILE: the same client, written with hostlock alone. */
-#include "tcp.h"
 #include <hostlock.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static int fail(void)
 {
@@ -19,7 +19,7 @@ int main(int argc, char **argv)
 
     if (argc != 4 || ctx == NULL || hostlock_ctx_trust_file(ctx, argv[3]) != 0)
         return 2;
-    if (hostlock_connect_fd(ctx, tcp_connect(argv[2]), argv[1], &conn) != 0)
+    if (hostlock_connect(ctx, argv[1], (uint16_t)atoi(argv[2]), &conn) != 0)
         return fail();
     if (hostlock_write_all(conn, "password=swordfish\n", 19) < 0 ||
         (got = hostlock_read(conn, reply, sizeof reply)) <= 0)

@@ -17,7 +17,7 @@ int main(int argc, char **argv)
     ssl = SSL_new(ctx);
     if (hostlock_conn_set_host(ssl, argv[1]) != 0)
         return 2;
-    SSL_set_fd(ssl, tcp_connect(argv[2]));
+    SSL_set_fd(ssl, tcp_connect_host(argv[1], argv[2]));
     if (SSL_connect(ssl) != 1) {
         ERR_print_errors_fp(stderr);
         return 1;

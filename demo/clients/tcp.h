@@ -1,18 +1,35 @@
-/* The network of the demo: whoever asks for bank.example is led to this port of 127.0.0.1. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <stdlib.h>
+/* A connected socket, by the name of the host. */
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE
+#endif
+#include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-static int tcp_connect(const char *port)
+static inline int tcp_connect_host(const char *host, const char *port)
 {
-    struct sockaddr_in address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct addrinfo hints, *found, *one;
+    int fd = -1;
 
-    memset(&address, 0, sizeof address);
-    address.sin_family = AF_INET;
-    address.sin_port = htons((unsigned short)atoi(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return connect(fd, (struct sockaddr *)&address, sizeof address) == 0 ? fd : -1;
+    memset(&hints, 0, sizeof hints);
+    hints.ai_family = AF_INET;
+    hints.ai_socktype = SOCK_STREAM;
+    if (getaddrinfo(host, port, &hints, &found) != 0)
+        return -1;
+    for (one = found; one != NULL && fd < 0; one = one->ai_next) {
+        fd = socket(one->ai_family, one->ai_socktype, one->ai_protocol);
+        if (fd >= 0 && connect(fd, one->ai_addr, one->ai_addrlen) != 0) {
+            close(fd);
+            fd = -1;
+        }
+    }
+    freeaddrinfo(found);
+    return fd;
+}
+
+/* To this machine. */
+static inline int tcp_connect(const char *port)
+{
+    return tcp_connect_host("127.0.0.1", port);
 }

@@ -16,7 +16,7 @@ int main(int argc, char **argv)
         return 2;
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     ssl = SSL_new(ctx);
-    SSL_set_fd(ssl, tcp_connect(argv[2]));
+    SSL_set_fd(ssl, tcp_connect_host(argv[1], argv[2]));
     if (SSL_connect(ssl) != 1 || SSL_get_verify_result(ssl) != X509_V_OK) {
         ERR_print_errors_fp(stderr);
         return 1;

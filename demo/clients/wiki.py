@@ -7,7 +7,7 @@ import ssl
 import sys
 
 host, port, ca_file = sys.argv[1:]
-sock = socket.create_connection(("127.0.0.1", int(port)))
+sock = socket.create_connection((host, int(port)))
 try:
     if hasattr(ssl, "wrap_socket"):
         tls = ssl.wrap_socket(sock, ca_certs=ca_file, cert_reqs=ssl.CERT_REQUIRED)

@@ -3,6 +3,7 @@
 use openssl::x509::X509Ref;
 
 use crate::audit::facts::{Key, OwnCertificate, Shown};
+use crate::credential;
 use crate::libssl::certificate::signature_bits;
 use crate::libssl::{self, certificate_words};
 use crate::moment;
@@ -20,6 +21,12 @@ pub fn read(own: &libssl::OwnCertificate<'_>) -> OwnCertificate {
             Some(false) => Key::DoesNotFit,
         },
     }
+}
+
+/// The same of what hostlock has loaded, whose key fits.
+pub fn of_credential(own: &credential::Shown) -> OwnCertificate {
+    let chain = std::iter::once(&own.leaf).chain(&own.others);
+    OwnCertificate { chain: chain.map(|one| shown(one)).collect(), key: Key::Fits }
 }
 
 fn shown(certificate: &X509Ref) -> Shown {

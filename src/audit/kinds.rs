@@ -1,5 +1,5 @@
 //! Everything that an audit can find, as one table: what, how bad, why it matters, and the call that fixes it.
-//! docs/audit.md prints it, and a test compares the two. An id is never used again for something else.
+//! docs/findings.md prints it, and a test compares the two. An id is never used again for something else.
 
 use crate::audit::report::{Kind, Severity};
 

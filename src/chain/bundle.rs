@@ -1,11 +1,12 @@
 //! The certificates that a caller hands over to be judged without a connection: PEM, the peer's own first and then
-//! whatever else came with it, or one certificate as DER. It parses; it trusts nothing.
+//! whatever else came with it; or the same as DER, one certificate behind the other. It parses; it trusts nothing.
 
 use openssl::x509::X509;
 
 use crate::error::{Error, Result, Status};
 use crate::libssl::queue::Quiet;
 use crate::trust::pem::{self, Damage};
+use crate::x509::der::{Reader, SEQUENCE};
 
 /// What a peer would have shown.
 pub struct Bundle {
@@ -20,11 +21,11 @@ impl Bundle {
     pub fn parse(bytes: &[u8]) -> Result<Bundle> {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Err(Error::new(Status::EEmpty, "the chain is empty")
-                .with_hint("pass the certificates as PEM, the peer's own first, or one certificate as DER"));
+                .with_hint("pass the certificates as PEM or DER, the peer's own first"));
         }
         let _quiet = Quiet::begin();
         if bytes.first() == Some(&0x30) {
-            return Ok(Bundle { leaf: from_der(bytes)?, others: Vec::new() });
+            return Bundle::from_der(bytes);
         }
         if !pem::has_boundary(bytes) {
             return Err(Error::new(Status::EBadPem, "the chain is neither PEM nor DER")
@@ -38,7 +39,7 @@ impl Bundle {
                 continue;
             }
             let certificate = from_der(&block.decode().map_err(damaged)?)
-                .map_err(|error| Error::new(error.status(), format!("{block} of the chain is no certificate")))?;
+                .ok_or_else(|| Error::new(Status::EBadPem, format!("{block} of the chain is no certificate")))?;
             match leaf {
                 None => leaf = Some(certificate),
                 Some(_) => others.push(certificate),
@@ -47,19 +48,28 @@ impl Bundle {
         let leaf = leaf.ok_or_else(|| without_certificate(key))?;
         Ok(Bundle { leaf, others })
     }
+
+    fn from_der(bytes: &[u8]) -> Result<Bundle> {
+        let mut rest = Reader::new(bytes);
+        let mut certificates = Vec::new();
+        while !rest.is_empty() {
+            let one = rest.element(SEQUENCE).ok().and_then(from_der).ok_or_else(|| {
+                let which = certificates.len() + 1;
+                Error::new(Status::EBadPem, format!("the chain begins like DER, but certificate {which} of it cannot be read"))
+                    .with_hint("it may be cut off; nothing may stand between the certificates or behind them")
+            })?;
+            certificates.push(one);
+        }
+        let mut certificates = certificates.into_iter();
+        let leaf = certificates.next().ok_or_else(|| without_certificate(false))?;
+        Ok(Bundle { leaf, others: certificates.collect() })
+    }
 }
 
-fn from_der(bytes: &[u8]) -> Result<X509> {
-    let certificate = X509::from_der(bytes).map_err(|_| {
-        Error::new(Status::EBadPem, "the chain begins like DER, but is not one certificate")
-            .with_hint("it may be cut off; several certificates must be passed as PEM")
-    })?;
+fn from_der(bytes: &[u8]) -> Option<X509> {
+    let certificate = X509::from_der(bytes).ok()?;
     // OpenSSL reads the first element and ignores what follows.
-    match certificate.to_der() {
-        Ok(der) if der.len() == bytes.len() => Ok(certificate),
-        _ => Err(Error::new(Status::EBadPem, "there are bytes after the DER certificate")
-            .with_hint("several certificates must be passed as PEM")),
-    }
+    certificate.to_der().is_ok_and(|der| der.len() == bytes.len()).then_some(certificate)
 }
 
 fn damaged(damage: Damage) -> Error {

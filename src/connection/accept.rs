@@ -4,6 +4,7 @@
 use std::ffi::c_int;
 
 use crate::connection::deadline::Deadline;
+use crate::connection::functions::CallersFunctions;
 use crate::connection::memory::Memory;
 use crate::connection::open::{Connection, check_client, check_stream_socket};
 use crate::connection::{drive, gate};
@@ -13,6 +14,7 @@ use crate::guard::Guard;
 use crate::handshake::connection_state::ConnectionState;
 use crate::host::Reference;
 use crate::libssl::{Conn, Ctx};
+use crate::os::functions::Functions;
 use crate::role::Role;
 
 impl Connection {
@@ -34,18 +36,38 @@ impl Connection {
 impl Connection {
     /// A server's connection whose bytes the caller moves.
     pub fn accepted_in_memory(ctx: Ctx<'_>, guard: &Guard) -> Result<Connection> {
+        Connection::accepted_over(ctx, guard, Descriptor::Memory(Memory::default()))
+    }
+
+    /// A server's connection whose bytes the caller's functions move. Neither is called yet.
+    pub fn accepted_over_functions(ctx: Ctx<'_>, guard: &Guard, functions: Functions) -> Result<Connection> {
+        Connection::accepted_over(ctx, guard, Descriptor::Functions(Box::new(CallersFunctions::new(functions))))
+    }
+
+    /// Over what is no descriptor.
+    fn accepted_over(ctx: Ctx<'_>, guard: &Guard, descriptor: Descriptor) -> Result<Connection> {
         check_server(guard)?;
         guard.check_not_poisoned()?;
-        let connection = Connection::serving(ctx, Descriptor::Memory(Memory::default()))?;
+        let connection = Connection::serving(ctx, descriptor)?;
         connection.limit(drive::limits_of(connection.as_conn(), guard));
         Ok(connection)
     }
 
-    /// A client's. Nothing is to be sent before hostlock_handshake.
+    /// A client's connection whose bytes the caller moves. Nothing is to be sent before hostlock_handshake.
     pub fn in_memory(ctx: Ctx<'_>, guard: &Guard, host: Reference) -> Result<Connection> {
+        Connection::connected_over(ctx, guard, Descriptor::Memory(Memory::default()), host)
+    }
+
+    /// A client's connection whose bytes the caller's functions move. Neither is called before hostlock_handshake.
+    pub fn over_functions(ctx: Ctx<'_>, guard: &Guard, functions: Functions, host: Reference) -> Result<Connection> {
+        Connection::connected_over(ctx, guard, Descriptor::Functions(Box::new(CallersFunctions::new(functions))), host)
+    }
+
+    /// The same for a client.
+    fn connected_over(ctx: Ctx<'_>, guard: &Guard, descriptor: Descriptor, host: Reference) -> Result<Connection> {
         check_client(guard)?;
         guard.check_not_poisoned()?;
-        let connection = Connection::over(ctx, Descriptor::Memory(Memory::default()), host)?;
+        let connection = Connection::over(ctx, descriptor, host)?;
         let limits = drive::limits_of(connection.as_conn(), guard);
         connection.limit(Limits { deadline: Deadline::after(0), ..limits });
         Ok(connection)

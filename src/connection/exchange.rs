@@ -125,7 +125,7 @@ fn note_unfinished(conn: Conn<'_>, bytes: &[u8], outcome: &Result<Progress>) {
 
 /// Whether the program has asked for new keys (SSL_key_update, RFC 8446 4.6.3) and nothing was written since: libssl counts
 /// that as a handshake under way, and says no goodbye before.
-fn owes_key_update(conn: Conn<'_>) -> bool {
+pub(super) fn owes_key_update(conn: Conn<'_>) -> bool {
     let was_complete = || ConnectionState::of(conn).is_some_and(|state| state.known().random.is_some());
     !conn.is_init_finished() && !conn.is_in_before() && conn.version() == ffi::TLS1_3_VERSION && was_complete()
 }

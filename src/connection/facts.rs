@@ -127,6 +127,15 @@ impl<'a> Agreed<'a> {
         String::from_utf8(pem).map_err(|_| Error::new(Status::EInternal, "OpenSSL wrote PEM that is not text"))
     }
 
+    /// How many bytes came from the network and went to it, the handshake's included.
+    fn bytes_moved(self) -> (i64, i64) {
+        // Over a program's own socket our transport moves those of our calls.
+        let ours = ConnectionState::of(self.0).map_or((0, 0), |state| state.courier.bytes_moved());
+        let own = self.0.bytes_moved();
+        let sum = |own: u64, ours: u64| i64::try_from(own.saturating_add(ours)).unwrap_or(i64::MAX);
+        (sum(own.0, ours.0), sum(own.1, ours.1))
+    }
+
     /// All facts as one JSON object.
     pub fn to_json(self) -> String {
         let mut object = Object::new();
@@ -145,6 +154,9 @@ impl<'a> Agreed<'a> {
         };
         object.texts("insecure", &guard.map(waived).unwrap_or_default());
         object.text("peer", &gather::peer_address(self.0.descriptors().0));
+        let (received, sent) = self.bytes_moved();
+        object.number("bytes_received", received);
+        object.number("bytes_sent", sent);
         let certificate = self.0.peer_certificate().map(|leaf| {
             let mut certificate = Object::new();
             certificate.text("subject", &certificate_words::subject_of(&leaf));

@@ -340,7 +340,8 @@ fn cut(facts: &Facts<'_>, how: &str) -> Error {
     }
 }
 
-fn version_name(version: c_int) -> String {
+/// The name of a version that OpenSSL numbers so.
+pub fn version_name(version: c_int) -> String {
     match version {
         0x0002 => "SSL 2.0".to_owned(),
         0x0300 => "SSL 3.0".to_owned(),
@@ -348,11 +349,14 @@ fn version_name(version: c_int) -> String {
         0x0302 => "TLS 1.1".to_owned(),
         0x0303 => "TLS 1.2".to_owned(),
         0x0304 => "TLS 1.3".to_owned(),
+        0x0100 | 0xfeff => "DTLS 1.0".to_owned(),
+        0xfefd => "DTLS 1.2".to_owned(),
         other => format!("the unknown version {other:#06x}"),
     }
 }
 
-fn all(words: &[String]) -> String {
+/// A list in words.
+pub fn all(words: &[String]) -> String {
     match words {
         [] => "none".to_owned(),
         [one] => one.clone(),

@@ -122,11 +122,13 @@ fn is_of_a_socket(errno: c_int) -> bool {
     known.contains(&errno)
 }
 
-/// What the client `conn` offers: the security callback keeps every other suite out of the hello.
-fn offer(conn: Conn<'_>) -> Offer {
+/// What `conn` offers or serves: the security callback keeps every other version and suite out of the hello.
+pub fn offer(conn: Conn<'_>) -> Offer {
     let guard = Guard::of_conn(conn);
-    let (least, most) = (conn.min_version(), conn.max_version());
-    let offered = |version: &c_int| (least..=most).contains(&c_long::from(*version));
+    let (least, most, options) = (conn.min_version(), conn.max_version(), conn.options());
+    let most = if most == HIGHEST_KNOWN { ffi::TLS1_3_VERSION.into() } else { most };
+    let permitted = |version| guard.is_none_or(|guard| guard.policy.permits_version(version, options));
+    let offered = |version: &c_int| (least..=most).contains(&c_long::from(*version)) && permitted(*version);
     let mut suites = Vec::new();
     if let Some(guard) = guard {
         for suite in conn.suites() {
@@ -138,6 +140,9 @@ fn offer(conn: Conn<'_>) -> Offer {
     }
     Offer { versions: (ffi::TLS1_VERSION..=ffi::TLS1_3_VERSION).filter(offered).collect(), suites }
 }
+
+/// What stands for the highest version that libssl knows.
+const HIGHEST_KNOWN: c_long = 0;
 
 /// `error` with the host of `conn`, where it has none yet.
 pub fn with_host(conn: Conn<'_>, error: Error) -> Error {

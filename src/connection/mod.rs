@@ -9,13 +9,16 @@
 pub mod accept;
 pub mod deadline;
 pub mod drive;
+pub mod elsewhere;
 pub mod exchange;
 pub mod facts;
 pub mod exporter;
 pub mod failure;
+pub mod functions;
 pub mod gate;
 pub mod gather;
 pub mod head;
+pub mod key_update;
 pub mod late_certificate;
 pub mod lend;
 pub mod memory;

@@ -157,7 +157,7 @@ pub(super) fn check_client(guard: &Guard) -> Result<()> {
 }
 
 /// Refuses what TLS cannot go over.
-pub(super) fn check_stream_socket(fd: c_int) -> Result<()> {
+pub fn check_stream_socket(fd: c_int) -> Result<()> {
     let is_stream = socket::is_stream(fd)
         .map_err(|error| Error::new(Status::EArg, format!("descriptor {fd} is not a socket: {}", words::of(&error))))?;
     if !is_stream {

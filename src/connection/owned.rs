@@ -57,6 +57,11 @@ impl Connection {
         self.agreed()?.cipher().map(|name| name.to_string_lossy().into_owned())
     }
 
+    /// Whether the handshake went on from a session of an earlier connection; false before it is complete.
+    pub fn is_resumed(&self) -> bool {
+        self.agreed().is_some_and(Agreed::is_resumed)
+    }
+
     /// The host that the peer's certificate was verified for, once the handshake is complete.
     pub fn verified_host(&self) -> Option<String> {
         self.agreed()?.verified_host()

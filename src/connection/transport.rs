@@ -4,14 +4,14 @@
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_int};
-use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::connection::deadline::Deadline;
+use crate::connection::functions::{CallersFunctions, Stop};
 use crate::connection::memory::Memory;
 use crate::error::{Error, Result};
-use crate::libssl::bio::{Bio, MethodSlot, Moved, Wire};
+use crate::libssl::bio::{Bio, MethodSlot, Moved, Want, Wire};
 use crate::os::socket;
 
 /// How many of the peer's first bytes are kept: enough for a greeting, an alert, or a server hello's version and suite.
@@ -45,6 +45,8 @@ pub enum Descriptor {
     Callers(c_int),
     /// None: the caller moves the bytes.
     Memory(Memory),
+    /// None: functions of the caller's move them.
+    Functions(Box<CallersFunctions>),
 }
 
 /// The state of one connection's transport. It belongs to the BIO, and the BIO to the `SSL`.
@@ -102,7 +104,7 @@ impl Transport {
         match &self.fd {
             Descriptor::Owned(fd) => fd.as_raw_fd(),
             Descriptor::Callers(fd) => *fd,
-            Descriptor::Memory(_) => -1,
+            Descriptor::Memory(_) | Descriptor::Functions(_) => -1,
         }
     }
 
@@ -111,7 +113,7 @@ impl Transport {
         match &self.fd {
             Descriptor::Owned(_) => true,
             Descriptor::Callers(fd) => socket::blocks(*fd),
-            Descriptor::Memory(_) => false,
+            Descriptor::Memory(_) | Descriptor::Functions(_) => false,
         }
     }
 
@@ -123,23 +125,39 @@ impl Transport {
         }
     }
 
-    fn receive<'r>(&self, room: &'r mut [MaybeUninit<u8>]) -> io::Result<&'r [u8]> {
+    /// The functions, where the caller's move the bytes.
+    pub fn functions(&self) -> Option<&CallersFunctions> {
         match &self.fd {
-            Descriptor::Memory(memory) => memory.receive(room),
-            _ => socket::receive(self.fd(), room),
+            Descriptor::Functions(functions) => Some(functions),
+            _ => None,
         }
     }
 
-    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        match &self.fd {
+    fn receive<'r>(&self, room: &'r mut [MaybeUninit<u8>]) -> std::result::Result<&'r [u8], Stop> {
+        let outcome = match &self.fd {
+            Descriptor::Functions(functions) => return functions.receive(room),
+            Descriptor::Memory(memory) => memory.receive(room),
+            _ => socket::receive(self.fd(), room),
+        };
+        outcome.map_err(|error| Stop::of_system(error, Want::Read))
+    }
+
+    fn send(&self, bytes: &[u8]) -> std::result::Result<usize, Stop> {
+        let outcome = match &self.fd {
+            Descriptor::Functions(functions) => return functions.send(bytes),
             Descriptor::Memory(memory) => memory.send(bytes),
             _ => socket::send(self.fd(), bytes),
-        }
+        };
+        outcome.map_err(|error| Stop::of_system(error, Want::Write))
     }
 
     /// Fills the head up with what has arrived already: libssl stops at five bytes where they are not TLS. Only for a
     /// connection that failed, because it takes the bytes away from libssl.
     pub fn look_further(&self) {
+        if self.functions().is_some() {
+            // They might wait.
+            return;
+        }
         let (mut head, len) = self.head.get();
         let mut room = [const { MaybeUninit::uninit() }; HEAD];
         let Ok(got) = self.receive(&mut room[len..]) else { return };
@@ -230,15 +248,23 @@ impl Transport {
     }
 }
 
-/// What became of one system call: an error is noted.
-fn settled(transport: &Transport, outcome: io::Result<usize>) -> Moved {
+/// What became of one attempt, for libssl: an error of the system's is noted. `pause` is the wish of one who wants to end
+/// the call, which is not asked for.
+fn settled(transport: &Transport, outcome: std::result::Result<usize, Stop>, pause: Want) -> Moved {
     match outcome {
         Ok(amount) => Moved::Bytes(amount),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Moved::Again,
-        Err(error) => {
+        Err(Stop::Again(want)) => {
+            // A function that reads may want to write first, and the other way round.
+            transport.wrote.set(transport.wrote.get() || want == Want::Write);
+            transport.drained.set(transport.drained.get() || want == Want::Read);
+            Moved::Again(want)
+        }
+        Err(Stop::Pause) => Moved::Again(pause),
+        Err(Stop::System(error)) => {
             transport.errno.set(error.raw_os_error());
             Moved::Failed
         }
+        Err(Stop::Failed) => Moved::Failed,
     }
 }
 
@@ -256,7 +282,7 @@ impl Wire for Transport {
         if let Some(limit) = self.limit() {
             self.tripped.set(Some(limit));
             // "Try again" rather than a failure, so that libssl returns without an entry on the error queue.
-            return Moved::Again;
+            return Moved::Again(Want::Read);
         }
         let room_is_empty = room.is_empty();
         let outcome = self.receive(room);
@@ -266,7 +292,7 @@ impl Wire for Transport {
             Ok(bytes) => self.received(bytes),
             Err(_) => {}
         }
-        settled(self, outcome.map(<[u8]>::len))
+        settled(self, outcome.map(<[u8]>::len), Want::Read)
     }
 
     fn write(&self, bytes: &[u8]) -> Moved {
@@ -274,7 +300,7 @@ impl Wire for Transport {
         self.wrote.set(true);
         let outcome = self.send(bytes);
         self.sent.set(self.sent.get().saturating_add(*outcome.as_ref().unwrap_or(&0)));
-        settled(self, outcome)
+        settled(self, outcome, Want::Write)
     }
 
     fn descriptor(&self) -> c_int {

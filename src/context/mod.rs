@@ -8,6 +8,8 @@ pub mod own_certificate;
 pub mod reload;
 pub mod resume;
 pub mod server_names;
+pub mod sessions;
+pub mod staples;
 
 use std::ffi::{CStr, CString};
 use std::sync::{Arc, OnceLock};

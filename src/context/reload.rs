@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::context::own_certificate;
+use crate::context::{own_certificate, staples};
 use crate::credential::{Credential, check_kind};
 use crate::error::Result;
 use crate::guard::Guard;
@@ -15,13 +15,17 @@ use crate::libssl::Ctx;
 /// See the module's text.
 pub fn reload(ctx: Ctx<'_>, guard: &Guard) -> Result<()> {
     let _one_at_a_time = guard.loading();
-    let (own, names, crls) = {
+    let (own, names, staples, crls, ticket_keys) = {
         let settings = guard.settings();
-        (settings.own.clone(), Arc::clone(&settings.names), Arc::clone(&settings.revocation.crls))
+        let (names, staples) = (Arc::clone(&settings.names), Arc::clone(&settings.staples));
+        let crls = Arc::clone(&settings.revocation.crls);
+        (settings.own.clone(), names, staples, crls, settings.ticket_keys.clone())
     };
     let fresh_own = own_again(guard, &own)?;
     let fresh_names = Arc::new(names.read_again(guard.policy)?);
     let fresh_crls = crls.reloaded()?;
+    let fresh_keys = ticket_keys.map(|keys| keys.read_again().map(Arc::new)).transpose()?;
+    let fresh_staples = staples::read_again(&staples, &fresh_own, &fresh_names, &fresh_crls)?;
     let fresh_anchors = guard.anchors.read_again(ctx, guard.broken_anchors)?;
     own_certificate::try_out(ctx, &fresh_own)?;
     for (_, credentials) in fresh_names.iter() {
@@ -34,6 +38,8 @@ pub fn reload(ctx: Ctx<'_>, guard: &Guard) -> Result<()> {
         settings.own = fresh_own;
         settings.own_is_fresh |= is_another;
         settings.names = fresh_names;
+        settings.ticket_keys = fresh_keys;
+        settings.staples = fresh_staples;
         if has_other_lists {
             settings.revocation.crls = Arc::new(fresh_crls);
         }

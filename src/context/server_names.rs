@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::credential::names::{self, Names};
+use crate::credential::staple;
 use crate::credential::{Credential, Input};
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
@@ -46,7 +47,10 @@ pub fn remove(guard: &Guard, name: &[u8]) -> Result<()> {
 fn replace(guard: &Guard, change: impl FnOnce(&Names) -> Result<Names>) -> Result<()> {
     let current = guard.settings().names.clone();
     let next = Arc::new(change(&current)?);
-    guard.update(|settings| settings.names = next);
+    guard.update(|settings| {
+        settings.names = next;
+        settings.staples = staple::of_shown(&settings.staples, &settings.own, &settings.names);
+    });
     Ok(())
 }
 
@@ -70,9 +74,10 @@ pub fn set_unknown(ctx: Ctx<'_>, guard: &Guard, call: &'static str, word: &str) 
     Ok(())
 }
 
-fn check_server(guard: &Guard) -> Result<()> {
+/// Refuses a context that serves nobody, or that a program made.
+pub fn check_server(guard: &Guard) -> Result<()> {
     if guard.role == Role::Server && guard.regime() == Regime::Own {
         return Ok(());
     }
-    Err(Error::new(Status::EState, "only a context of hostlock_server_new has names").with_hint("make one with hostlock_server_new"))
+    Err(Error::new(Status::EState, "only a context of hostlock_server_new has names and staples").with_hint("make one with hostlock_server_new"))
 }

@@ -7,6 +7,8 @@ mod describe;
 mod key;
 pub mod names;
 mod read;
+pub mod staple;
+pub mod ticket_keys;
 
 use std::fmt;
 use std::sync::Arc;

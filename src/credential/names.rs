@@ -52,6 +52,11 @@ impl Names {
         names.0.remove(name).map(|_| names)
     }
 
+    /// The certificates of exactly this name.
+    pub fn of(&self, name: &str) -> Option<&[Arc<Credential>]> {
+        self.0.get(name).map(Vec::as_slice)
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

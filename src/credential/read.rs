@@ -119,7 +119,7 @@ fn too_large(origin: &str) -> Error {
 }
 
 /// The path, where users who are neither the owner nor of the group may read what is there.
-fn open_to_all(path: &Path) -> Option<String> {
+pub(super) fn open_to_all(path: &Path) -> Option<String> {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(path).ok()?.permissions().mode();
     (mode & 0o004 != 0).then(|| format!("{path:?}"))

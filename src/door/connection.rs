@@ -123,6 +123,12 @@ impl Connection {
         self.made.cipher()
     }
 
+    /// Whether the handshake went on from the session of an earlier connection of the context to the same host; false before
+    /// it is complete.
+    pub fn is_resumed(&self) -> bool {
+        self.made.is_resumed()
+    }
+
     /// The host that the certificate was verified for, in normal form; nothing before the handshake is complete.
     pub fn verified_host(&self) -> Option<String> {
         self.made.verified_host()

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::audit;
 use crate::connection::open;
-use crate::context;
-use crate::door::{Connection, Host, Policy, Report};
+use crate::context::{self, resume};
+use crate::door::{Connection, Host, Policy, Report, Starttls};
 use crate::error::{Error, Result, Status};
 use crate::guard::Family;
 use crate::trust::Index;
@@ -42,7 +42,15 @@ impl Context {
         open::Connection::to(&self.0, host.0.clone(), port).map(|made| Connection::new(made, None))
     }
 
-    /// The same over a connected stream socket. Where the socket is in non-blocking mode nothing is sent yet:
+    /// The same; the server is asked in the clear to begin TLS, as `protocol` says, within the same time. One that does not
+    /// offer it, or says more in the clear after it has agreed, is refused.
+    pub fn connect_by_starttls(&self, protocol: Starttls, host: &Host, port: u16) -> Result<Connection> {
+        let guard = self.0.guard()?;
+        let made = open::Connection::by_starttls(self.0.as_ctx(), guard, protocol.0, host.0.clone(), port)?;
+        Ok(Connection::new(made, None))
+    }
+
+    /// [`Context::connect`] over a connected stream socket. Where the socket is in non-blocking mode nothing is sent yet:
     /// [`Connection::handshake`] makes the handshake, and so does a read or write.
     ///
     /// ```
@@ -103,6 +111,12 @@ impl ContextBuilder {
     pub fn timeout(self, timeout: Duration) -> Result<ContextBuilder> {
         let set = |settings: &mut crate::guard::Settings, value| settings.timeout_ms = value;
         self.0.guard()?.configure(Family::Setting("timeout"), "timeout", || milliseconds(timeout), set)?;
+        Ok(self)
+    }
+
+    /// Whether connections of the context go on from each other's sessions, as they do where this is not called.
+    pub fn resume(self, resumes: bool) -> Result<ContextBuilder> {
+        resume::set(self.0.guard()?, "resume", || Ok(if resumes { "on" } else { "off" }.to_owned()))?;
         Ok(self)
     }
 

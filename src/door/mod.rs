@@ -4,13 +4,17 @@
 mod connection;
 mod context;
 mod host;
+mod libssl;
 mod policy;
 mod report;
 pub mod roots;
+mod starttls;
 pub mod words;
 
 pub use connection::Connection;
 pub use context::{Context, ContextBuilder};
 pub use host::Host;
+pub use libssl::libssl_path;
 pub use policy::Policy;
 pub use report::Report;
+pub use starttls::Starttls;

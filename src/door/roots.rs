@@ -1,7 +1,7 @@
 //! Roots (trust anchors), for those who look at them: what is in a source, and Mozilla's `certdata.txt` as PEM.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use openssl::x509::X509;
 
@@ -13,7 +13,7 @@ use crate::trust::decode::{Broken, Reader};
 pub use crate::trust::describe::{Description as Root, Uses};
 use crate::trust::distrust::Distrust;
 use crate::trust::source::{self, Input};
-use crate::trust::{one_file, replace};
+use crate::trust::{one_file, replace, system};
 
 /// Where roots are.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,23 @@ pub struct Listing {
     pub roots: Vec<Root>,
     /// The broken certificates that were left out, in words.
     pub skipped: Vec<String>,
+}
+
+/// Where the system's roots lie; no path at all where the system has none, and the bundled ones stand in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// A bundle, which is read whole.
+    pub file: Option<PathBuf>,
+    /// Directories, which are read too, or are searched by the hash of a name where there is a bundle of the system's own.
+    pub directories: Vec<PathBuf>,
+    /// Whether SSL_CERT_FILE or SSL_CERT_DIR name them.
+    pub from_environment: bool,
+}
+
+/// Where [`Source::System`] is, as the environment stands now.
+pub fn places() -> Places {
+    let (file, directories, from_environment) = system::places();
+    Places { file, directories, from_environment }
 }
 
 /// Reads the roots of a source. A broken certificate refuses its file, unless it is to be skipped.

@@ -74,7 +74,7 @@ pub unsafe extern "C" fn hostlock_report_text(report: *const hostlock_report) ->
 }
 
 /// The report as one JSON object: "schema" (1), "subject", "policy", "counts" (one number a severity), "findings"
-/// (the worst first; each with "id", "severity", "what", "detail", "items", "why", "fix"). docs/audit.md lists the ids.
+/// (the worst first; each with "id", "severity", "what", "detail", "items", "why", "fix"). docs/findings.md lists the ids.
 /// "{}" for NULL.
 ///
 /// # Safety

@@ -22,9 +22,11 @@ use crate::connection::exchange;
 use crate::connection::facts::Agreed;
 use crate::connection::failure::Phase;
 use crate::connection::gate::{self, Way};
+use crate::connection::key_update;
 use crate::connection::lend::{self, Lent};
 use crate::connection::open::Connection;
 use crate::error::{Error, Result, Status};
+use crate::handshake::connection_state::ConnectionState;
 use crate::handshake::open_connections::knows;
 use crate::handshake::resumption;
 use crate::host::Reference;
@@ -237,6 +239,32 @@ pub unsafe extern "C" fn hostlock_conn_set_timeout(conn: *mut hostlock_conn, mil
     })
 }
 
+/// Whether hostlock_read takes all that has arrived from the network at once (1), and not the head and then the body of each
+/// record (0, as it begins). Many small records then need fewer system calls. It holds from the next read on, and may be
+/// changed at any time.
+///
+/// The rule that comes with it: *read until HOSTLOCK_WANT_READ before you poll*. Whole records, and the peer's goodbye, may
+/// have been taken from the descriptor that neither poll nor hostlock_pending knows of: who reads once and then polls may
+/// wait for ever. Calls that wait themselves keep the rule. Leave it off where bytes that follow the peer's goodbye
+/// on the descriptor belong to somebody else. HOSTLOCK_E_ARG: neither 0 nor 1.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_conn_set_read_ahead(conn: *mut hostlock_conn, on: c_int) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+        let conn = unsafe { conn_of(conn)? };
+        if !(0..=1).contains(&on) {
+            return Err(Error::new(Status::EArg, format!("{on} is neither 1 (on) nor 0 (off)")));
+        }
+        gate::guard(conn)?;
+        conn.set_read_ahead(on == 1);
+        Ok(())
+    })
+}
+
 /// How many bytes hostlock_read would give at once, without looking at the descriptor: ask before waiting for it with
 /// poll or select. 0 for NULL.
 ///
@@ -264,9 +292,28 @@ pub unsafe extern "C" fn hostlock_shutdown(conn: *mut hostlock_conn) -> c_int {
     }) as c_int
 }
 
+/// Makes new keys for both directions (RFC 8446 4.6.3): 0 once the peer has been told, else HOSTLOCK_WANT_WRITE or
+/// HOSTLOCK_WANT_READ, after which the same call goes on, or a negative status. What is written from then on is under the new
+/// keys; what the peer sends, as soon as it has answered, which a later hostlock_read meets. It is for connections that carry
+/// very much (RFC 8446 5.5: some 24 million full records under AES-GCM), and for those whose secrets may have been seen. A peer
+/// may take many in a row, with no data between them, for a flood.
+///
+/// HOSTLOCK_E_UNSUPPORTED: TLS 1.2. HOSTLOCK_E_STATE: before the handshake is complete, or a write is unfinished.
+/// HOSTLOCK_E_CLOSED: after hostlock_shutdown.
+///
+/// # Safety
+/// `conn` is NULL or a live `SSL` that no other thread uses now.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_conn_key_update(conn: *mut hostlock_conn) -> c_int {
+    // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
+    io(|| key_update::update(unsafe { conn_of(conn)? })) as c_int
+}
+
 /// Frees a connection, like SSL_free, and closes its descriptor where hostlock_connect opened it. Sends nothing: so a
 /// forked child may free what its parent goes on using. Call hostlock_shutdown before, where the peer shall know that
-/// the data is complete. NULL is fine; an SSL of another copy of libssl is left as it is.
+/// the data is complete. NULL is fine; an SSL of another copy of libssl is left as it is, and so is one of which
+/// hostlock_ctx_set_on_event's function is told just now.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` of which the caller owns a reference, and which no other thread uses.
@@ -274,11 +321,9 @@ pub unsafe extern "C" fn hostlock_shutdown(conn: *mut hostlock_conn) -> c_int {
 pub unsafe extern "C" fn hostlock_conn_free(conn: *mut hostlock_conn) {
     accessor((), || {
         // SAFETY: the caller promises NULL or a live connection of any libssl.
-        if unsafe { check_conn(conn) }.is_ok() {
-            if !conn.is_null() {
-                // SAFETY: it is not NULL, of our libssl, and the caller promises that it lives and that no other thread uses it.
-                resumption::end(unsafe { Conn::live(conn) });
-            }
+        let Ok(view) = (unsafe { conn_of(conn) }) else { return };
+        if !ConnectionState::of(view).is_some_and(|state| state.known().told_events.running) {
+            resumption::end(view);
             // SAFETY: it is of our libssl, and the caller gives up a reference to it.
             unsafe { openssl_sys::SSL_free(conn) }
         }
@@ -351,7 +396,7 @@ pub unsafe extern "C" fn hostlock_conn_peer_chain(conn: *const hostlock_conn) ->
 
 /// What was agreed, as one JSON object: "version", "cipher", "group", "verified_host", "session_reused",
 /// "alpn", "policy", "insecure" (the checks that the program gave up, by the names of hostlock_ctx_insecure_name),
-/// "peer" (its address), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since 1970). What
+/// "peer" (its address), "bytes_received" and "bytes_sent" (from and to the network, the handshake's included), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since 1970). What
 /// is not known is null. NULL before the handshake is complete. Free it with hostlock_string_free.
 ///
 /// # Safety

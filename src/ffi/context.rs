@@ -9,10 +9,12 @@
 use std::ffi::{c_char, c_int, c_void};
 
 use super::boundary::{accessor, pointer, status, text};
-use super::{guard_of, guarded, hostlock_ctx};
+use super::{guard_of, guarded, hostlock_conn, hostlock_ctx};
 use crate::context::{Context, reload};
 use crate::error::{Error, Result, Status};
 use crate::guard::Family;
+use crate::handshake::events;
+use crate::libssl::listener::Listener;
 use crate::libssl::ours::check_handle;
 use crate::os::interrupt::Interrupt;
 use crate::policy::{Choice, Policy};
@@ -130,6 +132,46 @@ pub unsafe extern "C" fn hostlock_ctx_set_on_interrupt(
             || Ok(interrupt),
             |settings, interrupt| settings.interrupt = Some(interrupt),
         )
+    })
+}
+
+/// What hostlock_ctx_set_on_event has called.
+pub type hostlock_on_event = Option<
+    unsafe extern "C" fn(conn: *mut hostlock_conn, kind: *const c_char, text: *const c_char, argument: *mut c_void),
+>;
+
+/// Has `function` called with `argument` when something happens on one of this context's connections; NULL: no more. `kind`
+/// says what, and `text` says it in words for a log. Both live for the call. A later version may tell of further kinds.
+///
+/// "started": a handshake begins. "done": it is complete, and what had to be verified is. "refused": hostlock refuses; `text`
+/// is the message of hostlock_conn_error. "failed": libssl, the peer, the network or the time ended it. "alert": one was sent,
+/// or received; the text begins with that word, says whether it is fatal, and names it ("received fatal unknown_ca: ..."). The
+/// peer's goodbye is one, too (close_notify). "ticket": a session ticket was sent or received. "key-update": new keys of TLS
+/// 1.3 were sent or received (RFC 8446 4.6.3). Every "started" is followed by one of "done", "refused" and "failed", unless the
+/// connection is freed before; a certificate that a server asks for later can be "refused" after "done".
+///
+/// It is called in the thread that uses the connection, inside of the call that did so: several threads call it at once where
+/// they use connections of the context. It may ask for facts (hostlock_conn_info, _error, _sni, _fd, _verified_host, ...) and do
+/// what it likes with other connections. On `conn` itself no byte can be moved meanwhile: hostlock_read and the like answer
+/// HOSTLOCK_E_STATE, hostlock_conn_free does nothing, and OpenSSL's own functions must not be called. It must return: no
+/// longjmp, no C++ exception. It changes no verdict. After it was taken back, a call that another thread had begun may still run.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `function` is NULL, or may be called with `argument` from any thread that uses
+/// connections of the context, for as long as one of them or the context lives.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_ctx_set_on_event(
+    ctx: *mut hostlock_ctx,
+    function: hostlock_on_event,
+    argument: *mut c_void,
+) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: the caller promises that it may be called so.
+        let listener = function.map(|function| unsafe { Listener::new(function, argument) });
+        events::listen(guard, "hostlock_ctx_set_on_event", listener)
     })
 }
 

@@ -9,6 +9,7 @@ pub mod connection;
 pub mod context;
 pub mod errors;
 pub mod find;
+pub mod functions;
 pub mod harden;
 pub mod host;
 pub mod insecure;

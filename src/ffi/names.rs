@@ -20,7 +20,7 @@ use super::own_side::word;
 use super::trust::{path_named, path_of};
 use super::{conn_of, guard_of, guarded, hostlock_conn, hostlock_ctx};
 use crate::connection::facts;
-use crate::context::server_names;
+use crate::context::{server_names, staples};
 use crate::credential::Input;
 
 /// Shows the certificate in the file `chain` to clients that ask for `host`. `chain`, `key` and `password` are as for
@@ -113,6 +113,40 @@ pub unsafe extern "C" fn hostlock_server_set_unknown_name(ctx: *mut hostlock_ctx
         let (ctx, guard) = unsafe { guarded(ctx)? };
         // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         server_names::set_unknown(ctx, guard, "hostlock_server_set_unknown_name", unsafe { text(mode, "mode")? })
+    })
+}
+
+/// Staples the OCSP response in the file `path` (DER, RFC 6960) to the certificate that it is about: one of those that were
+/// added for `host`, or with NULL one of hostlock_ctx_add_cert_file. Clients that ask get it (status_request, RFC 6066
+/// section 8), and certificates that demand it (RFC 7633, "must staple") can be served. A certificate has one response; another
+/// takes its place. With a `path` of NULL nothing is stapled to the certificates of `host` any more.
+///
+/// It is held against the certificate and its issuer, which must be in the chain that was loaded, also where that is a root:
+/// HOSTLOCK_E_REVOCATION_INVALID (damaged, of another certificate, not signed by who may), _REVOCATION_STALE (out of date),
+/// _REVOKED, _REVOCATION_UNKNOWN, _MISSING_INTERMEDIATE (no issuer). Others: HOSTLOCK_E_ARG (no such host), and those of files.
+///
+/// hostlock fetches no responses: have a timer do it ("openssl ocsp -respout"), move the new one to its name, and call
+/// hostlock_ctx_reload, which reads it again, all or nothing with everything else. One that has run out is sent no more, and
+/// hostlock_ctx_info warns. The call comes at any time; it changes nothing where it fails, and poisons nothing. A status
+/// callback of the program's own (SSL_CTX_set_tlsext_status_cb) displaces it.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `host` and `path` are NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_server_set_staple_file(
+    ctx: *mut hostlock_ctx,
+    host: *const c_char,
+    path: *const c_char,
+) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        let host = if host.is_null() { None } else { Some(unsafe { text_bytes(host, "host")? }) };
+        // SAFETY: the caller promises the same of the path.
+        let path = if path.is_null() { None } else { Some(unsafe { path_of(path)? }) };
+        staples::set(guard, host, path)
     })
 }
 

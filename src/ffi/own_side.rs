@@ -127,8 +127,10 @@ pub unsafe extern "C" fn hostlock_conn_alpn(conn: *const hostlock_conn) -> *cons
 /// What the context is set up to be, as one JSON object: "role" ("client", "server", "either"), "policy", "certificates"
 /// (those that hostlock loaded: "subject", "issuer", "names", "key", "chain" (how many CA certificates are sent along),
 /// "not_before" and "not_after" in seconds since 1970, "days_left" (negative once it has expired), "sha256", "source"),
-/// "names" (those of hostlock_server_add_name: "host", "certificates"), "alpn", "timeout_ms" and "warnings": in words, what peers will complain of, and what is careless. Ask it at each start,
-/// and once a day. Free it with hostlock_string_free; NULL on failure.
+/// "names" (those of hostlock_server_add_name: "host", "certificates"), "staples" (those of hostlock_server_set_staple_file:
+/// "host", "certificate", "until" in seconds since 1970, "days_left", "source"), "alpn", "ticket_keys" ("source", "keys": how
+/// many) and "session_life" (seconds) where a server was told of them, "timeout_ms" and "warnings": in words, what peers will
+/// complain of, and what is careless. Ask it at each start, and once a day. Free it with hostlock_string_free; NULL on failure.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`.

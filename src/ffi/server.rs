@@ -9,12 +9,14 @@ use std::ptr;
 
 use super::boundary::{accessor, clear, io, not_null, status, text, text_bytes};
 use super::connection::completed;
-use super::{conn_of, guarded, hostlock_conn, hostlock_ctx};
+use super::trust::path_of;
+use super::{conn_of, guard_of, guarded, hostlock_conn, hostlock_ctx};
 use crate::connection::accept;
 use crate::connection::facts::Agreed;
 use crate::connection::gate;
 use crate::connection::late_certificate;
 use crate::connection::open::Connection;
+use crate::context::sessions;
 use crate::handshake::client_auth;
 
 /// Serves the client at the other end of `fd`, a connected stream socket of the caller's, which hostlock_conn_free leaves
@@ -173,4 +175,55 @@ pub unsafe extern "C" fn hostlock_conn_peer_sha256(conn: *const hostlock_conn, o
 pub unsafe extern "C" fn hostlock_conn_request_cert(conn: *mut hostlock_conn) -> c_int {
     // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
     io(|| late_certificate::ask(unsafe { conn_of(conn)? })) as c_int
+}
+
+/// Has this server's session tickets sealed with the keys in a file, so that every machine that has the same file, and is set up
+/// alike, resumes the sessions of all: the policy, anchors, names and demands must be the same, and no store is shared. Each line
+/// of the file is one key: 80 random bytes in base64 (16 for the name, 32 for HMAC-SHA256, 32 for AES-256-CBC), as
+/// `openssl rand -base64 -A 80` writes them. The last but one seals, where there are two or more, and all open: so append a new
+/// key, let hostlock_ctx_reload read the file on every machine, and only the next key that is appended puts it to use. Links are
+/// followed. Who reads the file reads what the sessions of TLS 1.2 have sent: hostlock_ctx_info warns where every user can.
+///
+/// Without this call a server makes its own keys, a new one each day (or as often as sessions end, where that is more seldom).
+/// They are there from hostlock_server_new on, so that processes which are forked later share them. A key that a program sets by
+/// SSL_CTX_set_tlsext_ticket_keys takes their place. There is no early data.
+///
+/// A ticket also says what its client's certificate rested on. Where one of the chain has been revoked or has ended since, by
+/// the CRLs, the trust and the clock of the machine that it comes to, a full handshake follows.
+///
+/// HOSTLOCK_E_ARG: a line that is no key, or two keys of one name. HOSTLOCK_E_EMPTY: no key. HOSTLOCK_E_NOT_FOUND,
+/// _WRONG_FILE_TYPE, _FILE_IO as for trust anchors. HOSTLOCK_E_STATE: the context is not one of hostlock_server_new.
+/// HOSTLOCK_E_FROZEN: connections of the context were made already.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `path` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_server_set_ticket_key_file(ctx: *mut hostlock_ctx, path: *const c_char) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let guard = unsafe { guard_of(ctx)? };
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        let path = || unsafe { path_of(path) };
+        sessions::set_ticket_key_file(guard, "hostlock_server_set_ticket_key_file", path)
+    })
+}
+
+/// How many seconds after a full handshake this server's sessions may be resumed: 1 to 604800 (a week, RFC 8446 4.6.1), and 0 for
+/// never. Without this call it is OpenSSL's number, two hours. A session in which a client showed a certificate lasts a day at the
+/// most, ends with what the certificate was verified by, and is not extended by being resumed.
+///
+/// HOSTLOCK_E_ARG: another number. HOSTLOCK_E_STATE: the context is not one of hostlock_server_new. HOSTLOCK_E_FROZEN:
+/// connections of the context were made already.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_server_set_session_life(ctx: *mut hostlock_ctx, seconds: c_int) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
+        sessions::set_life(ctx, guard, "hostlock_server_set_session_life", seconds)
+    })
 }

@@ -5,8 +5,9 @@ use std::ffi::{c_char, c_int};
 use super::boundary::{bytes, status, text, text_bytes};
 use super::{guard_of, guarded, hostlock_ctx};
 use crate::chain::stricter;
+use crate::connection::elsewhere::{self, Handshake};
 use crate::context::offline;
-use crate::error::{Error, Status};
+use crate::error::{Error, Result, Status};
 use crate::guard::Family;
 use crate::host::Reference;
 
@@ -14,8 +15,8 @@ use crate::host::Reference;
 /// flags and revocation lists, and by the host. A client context judges servers, a server context judges clients.
 /// Only a stapled OCSP answer is missing here, as it comes with a handshake.
 ///
-/// `chain` is `len` bytes of PEM, the peer's own certificate first and then the intermediates in any order, or one
-/// certificate as DER; a private key among the PEM is passed over. `host` is a DNS name, an IP address, or
+/// `chain` is `len` bytes of PEM, the peer's own certificate first and then the intermediates in any order, or the same as
+/// DER, one certificate behind the other; a private key among the PEM is passed over. `host` is a DNS name, an IP address, or
 /// "email:user@host"; NULL is for server contexts, and for contexts that have a host of their own. 0, or the status.
 ///
 /// # Safety
@@ -33,14 +34,72 @@ pub unsafe extern "C" fn hostlock_ctx_verify_chain(
         let (ctx, guard) = unsafe { guarded(ctx)? };
         // SAFETY: the caller promises NULL or so many readable bytes, for the length of this call.
         let chain = unsafe { bytes(chain, len, "chain")? };
-        let host = if host.is_null() {
-            None
-        } else {
-            // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
-            Some(Reference::parse_any_bytes(unsafe { text_bytes(host, "host")? })?)
-        };
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        let host = unsafe { host_of(host)? };
         offline::verify(ctx, guard, chain, host)
     })
+}
+
+/// Judges a handshake that somebody else made, as one of this context's own: for programs and languages whose TLS library is
+/// another one, or an OpenSSL that hostlock cannot reach. Call it when the handshake is complete and before the first byte of
+/// data; where it refuses, close the connection.
+///
+/// `chain`, `len`: the certificates in the order in which the peer sent them, as hostlock_ctx_verify_chain takes them; `len` 0
+/// means that it showed none, which is refused. `host` is the one asked for, as there. `version` and `cipher` are what was
+/// agreed on, by OpenSSL's names: "TLSv1.3" and "TLS_AES_256_GCM_SHA384", as SSL_get_version and SSL_get_cipher_name give
+/// them, and SSLSocket.version() and cipher()[0] in Python. `staple`, `staple_len`: the OCSP response (DER, RFC 6960) that came
+/// beside the server's own certificate; NULL or 0 bytes where none came.
+///
+/// The errors are those of connections: HOSTLOCK_E_NO_COMMON_VERSION and HOSTLOCK_E_NO_COMMON_CIPHER for what the context
+/// would not have offered, then what is wrong with the certificates, last HOSTLOCK_E_REVOKED, _REVOCATION_UNKNOWN and the
+/// like for the staple. A certificate that demands one (RFC 7633) is refused without: a TLS library that cannot ask for
+/// staples does not reach such a server, unless hostlock_ctx_set_ocsp_mode is "off". HOSTLOCK_E_ARG: an unknown version, NULL
+/// for one of the texts, or a staple for a server's context.
+///
+/// What it cannot see stays unjudged: the signature by which the peer proved to own the key, its groups and renegotiations,
+/// and whether the session was resumed, for which the chain must be that of the full handshake.
+///
+/// # Safety
+/// `ctx` is NULL or a live `SSL_CTX`; `chain` is NULL or `len` readable bytes, and `staple` NULL or `staple_len`; `host` is NULL
+/// or NUL-terminated, and so are `version` and `cipher`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_ctx_verify_peer(
+    ctx: *mut hostlock_ctx,
+    chain: *const u8,
+    len: usize,
+    host: *const c_char,
+    version: *const c_char,
+    cipher: *const c_char,
+    staple: *const u8,
+    staple_len: usize,
+) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
+        let (ctx, guard) = unsafe { guarded(ctx)? };
+        // SAFETY: the caller promises NULL or so many readable bytes, for the length of this call.
+        let chain = if len == 0 { &[] } else { unsafe { bytes(chain, len, "chain")? } };
+        // SAFETY: the caller promises NULL or texts that end, for the length of this call.
+        let (version, suite) = unsafe { (text(version, "version")?, text(cipher, "cipher")?) };
+        let staple = match staple_len {
+            0 => None,
+            // SAFETY: the caller promises NULL or so many readable bytes, for the length of this call.
+            _ => Some(unsafe { bytes(staple, staple_len, "staple")? }),
+        };
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        let host = unsafe { host_of(host)? };
+        elsewhere::verify(ctx, guard, &Handshake { chain, version, suite, staple }, host)
+    })
+}
+
+/// # Safety
+/// `host` is NULL or NUL-terminated.
+unsafe fn host_of(host: *const c_char) -> Result<Option<Reference>> {
+    if host.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: the caller's promise is the same.
+    Ok(Some(Reference::parse_any_bytes(unsafe { text_bytes(host, "host")? })?))
 }
 
 /// The moment for which this context verifies, in seconds since 1970-01-01 UTC, in place of now.

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod attach;
+mod tickets;
 pub mod case;
 pub mod crls;
 pub mod kept_sessions;
@@ -14,6 +15,7 @@ pub mod stores;
 use last::{LastMark, LastName};
 use observer::Observer;
 use stores::Stores;
+use tickets::Tickets;
 use std::ffi::{c_int, c_ulong};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -25,6 +27,8 @@ use crate::chain::pins::Pin;
 use crate::chain::waivers::{Waiver, Waivers};
 use crate::credential::Credential;
 use crate::credential::names::Names;
+use crate::credential::staple::Staple;
+use crate::credential::ticket_keys::KeyFile;
 use crate::error::{Error, Result, Status};
 use crate::guard::kept_sessions::KeptSessions;
 use crate::guard::key_log::KeyLog;
@@ -32,6 +36,7 @@ use crate::host::{MatchRules, Reference};
 use crate::libssl::Conn;
 use crate::libssl::callback;
 use crate::libssl::layout::CertVerify;
+use crate::libssl::listener::Listener;
 use crate::libssl::method;
 use crate::libssl::sys;
 use crate::os::interrupt::Interrupt;
@@ -122,6 +127,8 @@ pub struct Settings {
     pub key_log: Option<KeyLog>,
     /// What is to be done when a signal interrupts a wait; nothing, where the program has not said.
     pub interrupt: Option<Interrupt>,
+    /// Whom the program wants told of events on connections.
+    pub listener: Option<Listener>,
     /// The checks that the program gave up.
     pub waivers: Waivers,
     /// CRLs and how they are used.
@@ -144,10 +151,16 @@ pub struct Settings {
     pub own: Vec<Arc<Credential>>,
     /// Whether a reload has changed them: the context itself still holds those of before.
     pub own_is_fresh: bool,
+    /// The OCSP answers that a server staples.
+    pub staples: Arc<[Arc<Staple>]>,
     /// The names of a server that have certificates of their own.
     pub names: Arc<Names>,
     /// Whether a server refuses clients that ask for other names.
     pub refuses_unknown_names: bool,
+    /// The keys of a server's tickets, where a file was named.
+    pub ticket_keys: Option<Arc<KeyFile>>,
+    /// How many seconds a server's sessions may be resumed for, where the program has said.
+    pub session_life: Option<u32>,
     /// The application protocols of this side, as they stand in a hello (RFC 7301 3.1); empty where none were named.
     pub alpn: Arc<[u8]>,
     /// Whether the context's connections go on from each other's sessions.
@@ -199,6 +212,7 @@ pub struct Guard {
     settings: RwLock<Settings>,
     loading: Mutex<()>,
     app_status: Mutex<Option<sys::StatusCallback>>,
+    tickets: Option<Tickets>,
 }
 
 /// Thirty seconds: long enough for a slow network, short enough that nothing hangs.
@@ -253,6 +267,7 @@ impl Guard {
                 timeout_ms: DEFAULT_TIMEOUT_MS,
                 key_log: None,
                 interrupt: None,
+                listener: None,
                 waivers: Waivers::default(),
                 revocation: Revocation::default(),
                 ocsp: ocsp::Mode::default(),
@@ -264,8 +279,11 @@ impl Guard {
                 verify_checks: Vec::new(),
                 own: Vec::new(),
                 own_is_fresh: false,
+                staples: Arc::new([]),
                 names: Arc::default(),
                 refuses_unknown_names: false,
+                ticket_keys: None,
+                session_life: None,
                 alpn: Arc::new([]),
                 resumes: true,
                 generation: 0,
@@ -273,6 +291,7 @@ impl Guard {
             }),
             loading: Mutex::new(()),
             app_status: Mutex::new(None),
+            tickets: if post.role == Role::Server && post.regime == Regime::Own { Some(Tickets::new()?) } else { None },
         })
     }
 

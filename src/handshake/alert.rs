@@ -1,6 +1,11 @@
 //! TLS alerts in words: the names of RFC 8446 section 6 (and of RFC 5246 where it has more), and what each usually means.
 
+use std::ffi::c_int;
+
 use crate::role::Role;
+
+/// The level of an alert that ends the connection (RFC 8446 section 6).
+pub const FATAL: c_int = 2;
 
 /// protocol_version.
 pub const PROTOCOL_VERSION: u8 = 70;

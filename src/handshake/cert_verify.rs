@@ -19,7 +19,7 @@ use crate::guard::observer::{Excused, Occasion};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::hooks::{self, Verify};
-use crate::handshake::{client_certificate, ech, expected_host, learned, outcome, session, session_end, start};
+use crate::handshake::{client_certificate, ech, expected_host, learned, outcome, session, session_end, start, tickets};
 use crate::host::{Reference, ExpectedHost};
 use crate::libssl::callback::{self, Callback};
 use crate::libssl::certificate_words::code_text;
@@ -127,7 +127,12 @@ fn verify(store_ctx: StoreCtx<'_>) -> Result<Answer> {
     ask_application(store_ctx, conn, guard, &judged.answer)?;
     let verdict = judged.verdict();
     let end = match judged.answer {
-        Ok(chain) => session_end::of(store_ctx, guard, &chain),
+        Ok(chain) => {
+            if role == Role::Server && guard.regime() == Regime::Own {
+                tickets::note(conn, &chain);
+            }
+            session_end::of(store_ctx, guard, &chain)
+        }
         Err(refusal) => return Err(refusal.error),
     };
     state.known().verdict = verdict;

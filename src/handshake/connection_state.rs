@@ -11,7 +11,7 @@ use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
 use crate::guard::observer::{Excused, Learned, Peer};
 use crate::handshake::open_connections;
-use crate::handshake::resumption::Resumption;
+use crate::handshake::place::Resumption;
 use crate::host::Reference;
 use crate::libssl::bio::BioSlot;
 use crate::libssl::ex_data::{Last, Place};
@@ -45,11 +45,28 @@ pub struct GivenId {
     pub of_context: bool,
 }
 
+/// How far a listener has been told of the handshake under way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told {
+    /// That it began.
+    pub begun: bool,
+    /// How it ended.
+    pub ended: bool,
+    /// Of a refusal.
+    pub refused: bool,
+    /// Whether libssl reports the end of the call under way to an info callback of the program's.
+    pub unseen: bool,
+    /// Whether the program's function runs now.
+    pub running: bool,
+}
+
 /// The changeable part of a [`ConnectionState`].
 #[derive(Clone, Default)]
 pub struct Known {
     /// The guard of the context that the handshake began with, also when the program swaps the context later.
     pub guard: Option<Arc<Guard>>,
+    /// The same, where nothing replaces it before the handshake is over: libssl goes on asking that context about tickets.
+    pub guard_of_tickets: Option<Arc<Guard>>,
     /// The host that `hostlock_conn_set_host` named.
     pub host: Option<Reference>,
     /// The host for the case that nothing else names one, or why there is none.
@@ -80,6 +97,8 @@ pub struct Known {
     pub told: bool,
     /// Whether it knows of a refusal.
     pub told_of_refusal: bool,
+    /// What the program's listener has been told of the handshake.
+    pub told_events: Told,
     /// Whom the handshake is with, where an observer wants to know of its end.
     pub begun_with: Option<Peer>,
     /// Why libssl itself ended the handshake, where it was not for a verdict.
@@ -208,6 +227,7 @@ fn for_a_copy(original: &ConnectionState) -> ConnectionState {
     known.staple_judged = false;
     known.failure = None;
     (known.told, known.told_of_refusal, known.begun_with) = (false, false, None);
+    known.told_events = Told::default();
     (known.sent_alert, known.end_reported) = (None, false);
     (known.in_app_info, known.in_app_security) = (false, false);
     (known.ended, known.unfinished, known.resumption) = (None, None, None);

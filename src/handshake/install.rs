@@ -7,7 +7,7 @@ use openssl_sys as ffi;
 use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
 use crate::handshake::hooks::{self, TRIPWIRE, UNDECIDED};
-use crate::handshake::{client_hello, id_context, ocsp_status, start};
+use crate::handshake::{client_hello, id_context, ocsp_status, start, tickets};
 use crate::libssl::Ctx;
 use crate::role::Role;
 
@@ -28,6 +28,13 @@ pub fn install(ctx: Ctx<'_>, guard: &Guard) -> Result<()> {
     if guard.role == Role::Server {
         if regime == Regime::Own && !id_context::install(ctx, guard) {
             return Err(Error::new(Status::EInternal, "OpenSSL does not take the context's session id context"));
+        }
+        guard.note_ticket_key(ctx);
+        if regime == Regime::Own && !tickets::install(ctx) {
+            return Err(Error::new(Status::EInternal, "OpenSSL does not take the context's ticket callback"));
+        }
+        if regime == Regime::Own {
+            ocsp_status::install_on_server(ctx);
         }
         return Ok(());
     }

@@ -6,6 +6,7 @@ use std::ffi::c_int;
 use crate::guard::observer::{End, Observer};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
+use crate::handshake::events;
 use crate::handshake::libssl_error::{self, Found};
 use crate::handshake::report_only;
 use crate::libssl::{Conn, sys};
@@ -24,6 +25,7 @@ pub fn tell(conn: Conn<'_>, place: c_int, value: c_int) {
 /// program's own stood there until then, ours does not hear how this call ends.
 pub fn tell_refusal(conn: Conn<'_>) {
     crate::nets::here!("observer hears of a refusal");
+    events::refused(conn);
     tell_once(conn, |guard, state, _| match &state.known().verdict {
         Verdict::Refused(error) if guard.regime() != Regime::ReportOnly => Some(End::Refused(error.clone())),
         _ => None,

@@ -14,7 +14,7 @@ use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::expected_host;
 use crate::handshake::hooks::{self, Observe, ObserveWithApplication};
 use crate::handshake::refusals::{CONTEXT_REPLACED, NOT_CALLED, foreign_session, unverified};
-use crate::handshake::{client_certificate, ech, libssl_error, ocsp_status, outcome, session, session_end, start};
+use crate::handshake::{alert, client_certificate, ech, events, libssl_error, ocsp_status, outcome, session, session_end, start};
 use crate::host::ExpectedHost;
 use crate::libssl::callback::{Callback, Report};
 use crate::libssl::queue::{self, Quiet};
@@ -30,6 +30,8 @@ impl Callback for Observe {
         let another = context_has_another(report.conn);
         if another || is_turn(report) {
             heed(report, another);
+        } else {
+            events::heard(report);
         }
     }
 
@@ -66,13 +68,14 @@ fn heed(report: Report<'_>, for_application: bool) {
         finish(conn);
         note_random(conn);
     }
-    if let (true, Some(state)) = (place == sys::SSL_CB_WRITE_ALERT && value >> 8 == FATAL, ConnectionState::of(conn)) {
+    if let (true, Some(state)) = (place == sys::SSL_CB_WRITE_ALERT && value >> 8 == alert::FATAL, ConnectionState::of(conn)) {
         state.known().sent_alert = Some(value as u8);
     }
     if is_stop(place, value) {
         stopped(conn);
     }
     outcome::tell(conn, place, value);
+    events::heard(report);
     if by_program || !for_application {
         return;
     }
@@ -84,14 +87,11 @@ fn heed(report: Report<'_>, for_application: bool) {
     }
 }
 
-/// The level of an alert that ends the connection (RFC 8446 section 6).
-const FATAL: c_int = 2;
-
 /// Whether a handshake starts, is complete or has stopped, or an alert ends the connection.
 fn is_turn(Report { place, value, .. }: Report<'_>) -> bool {
     place & (sys::SSL_CB_HANDSHAKE_START | sys::SSL_CB_HANDSHAKE_DONE) != 0
         || is_stop(place, value)
-        || place == sys::SSL_CB_WRITE_ALERT && value >> 8 == FATAL
+        || place == sys::SSL_CB_WRITE_ALERT && value >> 8 == alert::FATAL
 }
 
 /// Whether a handshake has stopped, to wait or for good.

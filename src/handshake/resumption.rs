@@ -12,29 +12,12 @@ use std::process;
 use crate::guard::kept_sessions::Key;
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
+use crate::handshake::place::{self, Resumption};
 use crate::handshake::{expected_host, hooks, session};
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, Session, store};
 use crate::os::clock::now;
 use crate::role::Role;
-use crate::trust;
-
-/// What a connection knows of its resumption.
-#[derive(Clone, Debug)]
-pub struct Resumption {
-    /// The process that made it: a forked child that frees it keeps nothing.
-    process: u32,
-    /// The generation of the context's settings that it began with.
-    generation: u64,
-    /// Where it leads, and what certificate it shows.
-    place: Vec<u8>,
-    /// The certificate of this side.
-    own: Option<[u8; 32]>,
-    /// What the offered session was kept for.
-    offered: Option<Key>,
-    /// What its own is to be kept for, once its handshake is complete and verified.
-    key: Option<Key>,
-}
 
 /// A handshake begins on `conn`, which hostlock opened; `peer` is where it leads, where that is known. Offers a kept session,
 /// where there is one and the program has not set another.
@@ -44,11 +27,11 @@ pub fn begin(conn: Conn<'_>, guard: &Guard, peer: Option<SocketAddr>) {
     if !is_wanted(guard) || guard.role_on(conn) != Role::Client || conn.is_server() {
         return;
     }
-    let own = own_digest(conn);
+    let own = place::own_digest(conn);
     let mut begun = Resumption {
         process: process::id(),
         generation: guard.generation(),
-        place: place(conn, peer, own),
+        place: place::of(conn, guard, peer, own),
         own,
         offered: None,
         key: None,
@@ -98,7 +81,7 @@ pub fn complete(conn: Conn<'_>, guard: &Guard) {
     let Some(begun) = state.known().resumption.clone().filter(|begun| begun.key.is_none()) else { return };
     let is_verified = matches!(state.known().verdict, Verdict::Verified { .. });
     // A callback of the program's chose another certificate, and may do so again. Ours are known by the settings.
-    let is_own_known = begun.own == own_digest(conn) || !guard.settings().own.is_empty();
+    let is_own_known = begun.own == place::own_digest(conn) || !guard.settings().own.is_empty();
     let key = (is_verified && is_own_known && is_ours_alone(conn, guard))
         .then(|| Some(begun.key_for(conn, session::borne_by(&conn.session()?.id_context().try_into().ok()?))))
         .flatten();
@@ -143,47 +126,4 @@ pub fn failed(conn: Conn<'_>, guard: &Guard) {
     if let Some(offered) = begun.and_then(|begun| begun.offered) {
         guard.kept_sessions.forget(&offered);
     }
-}
-
-impl Resumption {
-    /// What a session that was verified for `meaning` is kept for.
-    fn key_for(&self, conn: Conn<'_>, meaning: &[u8]) -> Key {
-        // What a program adds to its store may revoke.
-        let (objects, lookups) = conn.effective_store().map_or((0, None), trust::store::contents);
-        let mut key = Vec::with_capacity(meaning.len() + 16 + self.place.len());
-        key.extend_from_slice(meaning);
-        key.extend_from_slice(&(objects as u64).to_be_bytes());
-        key.extend_from_slice(&(lookups.unwrap_or(0) as u64).to_be_bytes());
-        key.extend_from_slice(&self.place);
-        key
-    }
-}
-
-/// Where `conn` leads and whom it shows, each part with its length before it.
-fn place(conn: Conn<'_>, peer: Option<SocketAddr>, own: Option<[u8; 32]>) -> Vec<u8> {
-    let mut place = Vec::with_capacity(96);
-    let mut part = |bytes: &[u8]| {
-        place.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
-        place.extend_from_slice(bytes);
-    };
-    match peer {
-        Some(SocketAddr::V4(peer)) => {
-            part(&peer.ip().octets());
-            part(&peer.port().to_be_bytes());
-        }
-        Some(SocketAddr::V6(peer)) => {
-            part(&peer.ip().octets());
-            part(&peer.port().to_be_bytes());
-            part(&peer.scope_id().to_be_bytes());
-        }
-        None => part(&[]),
-    }
-    part(conn.server_name().unwrap_or_default());
-    part(own.as_ref().map_or(&[][..], |own| own));
-    place
-}
-
-fn own_digest(conn: Conn<'_>) -> Option<[u8; 32]> {
-    let own = conn.own_certificate()?;
-    own.leaf.to_der().ok().map(|der| openssl::sha::sha256(&der))
 }

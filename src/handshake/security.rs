@@ -12,7 +12,7 @@ use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::hooks::{self, Decide, DecideWithApplication};
 use crate::handshake::refusals::{NOT_CALLED, unverified};
-use crate::handshake::start;
+use crate::handshake::{events, start};
 use crate::libssl::callback::Callback;
 use crate::libssl::security::Question;
 use crate::libssl::{Conn, queue, sys};
@@ -116,6 +116,7 @@ fn on_course(conn: Conn<'_>, guard: &Guard, operation: c_int) -> bool {
             // Set-up calls ask about keys and ciphers too; those must not cost a program the session that it has set.
             // A server asks when it has read the hello, before it looks for a session.
             start::prepare(conn);
+            events::begun_unseen(conn);
         } else if !before {
             // A client's handshake was prepared, at the latest when its hello was built.
             start::pin_info(conn);

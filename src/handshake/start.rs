@@ -52,6 +52,7 @@ fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
         known.staple_judged = false;
         known.generation = guard.map_or(0, Guard::generation);
         known.guard = guard.map(Guard::share);
+        known.guard_of_tickets = guard.filter(|guard| guard.own_ticket_keys().is_some()).map(Guard::share);
     }
     pin_info(conn);
     pin_security(conn, state);
@@ -60,6 +61,7 @@ fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
         return halt(state, unverified(CONTEXT_REPLACED));
     };
     guard.freeze();
+    guard.note_ticket_key(conn.ctx());
     keep_cert_verify(conn.ctx(), guard);
     if in_earnest {
         learned_sni::begin(conn, guard, state);
@@ -177,7 +179,7 @@ fn pin_security(conn: Conn<'_>, state: &ConnectionState) {
 }
 
 /// Values that were lowered on the connection, or by the system's configuration, become the policy's again.
-fn enforce(conn: Conn<'_>, guard: &Guard) {
+pub fn enforce(conn: Conn<'_>, guard: &Guard) {
     let policy = guard.policy;
     let role = guard.role_on(conn);
     conn.set_options(policy.options_to_set(role == Role::Server));

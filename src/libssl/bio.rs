@@ -29,13 +29,22 @@ pub trait Wire: Sized + 'static {
     fn is_at_end(&self) -> bool;
 }
 
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// That something can be read.
+    Read,
+    /// That something can be written.
+    Write,
+}
+
 /// What became of a read or write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moved {
     /// So many bytes; of a read 0 is the end.
     Bytes(usize),
-    /// Nothing now.
-    Again,
+    /// Nothing now, until that can be done.
+    Again(Want),
     /// It failed.
     Failed,
 }
@@ -182,6 +191,12 @@ impl BioSlot {
         Some(Bio(bio, PhantomData))
     }
 
+    /// How many bytes the one there has brought and taken. Not while another thread takes it out.
+    pub fn bytes_moved(&self) -> (u64, u64) {
+        // SAFETY: NULL, or a BIO of which the slot owns a reference.
+        unsafe { bytes_of(self.0.load(Ordering::Relaxed)) }
+    }
+
     /// Puts `bio` there.
     pub fn set<W>(&self, bio: Bio<W>) {
         self.put(bio.into_raw());
@@ -202,6 +217,18 @@ impl Drop for BioSlot {
     }
 }
 
+/// How many bytes `bio` has brought and taken.
+///
+/// # Safety
+/// `bio` is NULL or live.
+pub(super) unsafe fn bytes_of(bio: *mut ffi::BIO) -> (u64, u64) {
+    if bio.is_null() {
+        return (0, 0);
+    }
+    // SAFETY: the caller promises the BIO.
+    unsafe { (sys::BIO_number_read(bio), sys::BIO_number_written(bio)) }
+}
+
 /// The bits with which a BIO says "try again".
 pub(super) const RETRY: c_int = ffi::BIO_FLAGS_RWS | ffi::BIO_FLAGS_SHOULD_RETRY;
 
@@ -209,14 +236,18 @@ pub(super) const RETRY: c_int = ffi::BIO_FLAGS_RWS | ffi::BIO_FLAGS_SHOULD_RETRY
 ///
 /// # Safety
 /// `bio` is a live BIO of the type.
-unsafe fn on_wire<W: Wire>(bio: *mut ffi::BIO, direction: c_int, body: impl FnOnce(&W) -> Moved) -> c_int {
+unsafe fn on_wire<W: Wire>(bio: *mut ffi::BIO, body: impl FnOnce(&W) -> Moved) -> c_int {
     // SAFETY: the caller promises the BIO.
     unsafe { ffi::BIO_clear_flags(bio, RETRY) };
     // SAFETY: NULL, or the `W` that the BIO owns.
     let Some(wire) = (unsafe { ffi::BIO_get_data(bio).cast::<W>().as_ref() }) else { return -1 };
     match stopped(|| body(wire)) {
         Some(Moved::Bytes(amount)) => c_int::try_from(amount).unwrap_or(c_int::MAX),
-        Some(Moved::Again) => {
+        Some(Moved::Again(want)) => {
+            let direction = match want {
+                Want::Read => ffi::BIO_FLAGS_READ,
+                Want::Write => ffi::BIO_FLAGS_WRITE,
+            };
             // SAFETY: the caller promises the BIO.
             unsafe { ffi::BIO_set_flags(bio, direction | ffi::BIO_FLAGS_SHOULD_RETRY) };
             -1
@@ -233,7 +264,7 @@ unsafe extern "C" fn read<W: Wire>(bio: *mut ffi::BIO, buffer: *mut c_char, len:
     // SAFETY: libcrypto hands a buffer of so many bytes, which may not have been written to.
     let room = unsafe { slice::from_raw_parts_mut(buffer.cast::<MaybeUninit<u8>>(), len) };
     // SAFETY: libcrypto hands its own live BIO.
-    unsafe { on_wire(bio, ffi::BIO_FLAGS_READ, |wire: &W| wire.read(room)) }
+    unsafe { on_wire(bio, |wire: &W| wire.read(room)) }
 }
 
 unsafe extern "C" fn write<W: Wire>(bio: *mut ffi::BIO, buffer: *const c_char, len: c_int) -> c_int {
@@ -244,7 +275,7 @@ unsafe extern "C" fn write<W: Wire>(bio: *mut ffi::BIO, buffer: *const c_char, l
     // SAFETY: libcrypto hands a buffer of so many bytes.
     let bytes = unsafe { slice::from_raw_parts(buffer.cast::<u8>(), len) };
     // SAFETY: libcrypto hands its own live BIO.
-    unsafe { on_wire(bio, ffi::BIO_FLAGS_WRITE, |wire: &W| wire.write(bytes)) }
+    unsafe { on_wire(bio, |wire: &W| wire.write(bytes)) }
 }
 
 unsafe extern "C" fn control<W: Wire>(

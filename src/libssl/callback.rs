@@ -131,6 +131,8 @@ pub enum Status {
     Refuse,
     /// A server has nothing to staple.
     Nothing,
+    /// A server has given libssl what it staples.
+    Stapled,
     /// What the program's own callback says.
     Ask(sys::StatusCallback),
 }
@@ -144,11 +146,16 @@ pub unsafe extern "C" fn status<C>(ssl: *mut ffi::SSL, argument: *mut c_void) ->
 where
     C: for<'a> Callback<Question<'a> = Conn<'a>, Answer = Status>,
 {
+    const SSL_TLSEXT_ERR_OK: c_int = 0;
+    const SSL_TLSEXT_ERR_ALERT_FATAL: c_int = 2;
     const SSL_TLSEXT_ERR_NOACK: c_int = 3;
     // SAFETY: libssl hands a live connection, in its own thread.
-    match unsafe { Conn::new(ssl) }.map_or(C::CLOSED, answered::<C>) {
+    let conn = unsafe { Conn::new(ssl) };
+    match conn.map_or(C::CLOSED, answered::<C>) {
         Status::GoOn => 1,
+        Status::Refuse if conn.is_some_and(Conn::is_server) => SSL_TLSEXT_ERR_ALERT_FATAL,
         Status::Refuse => 0,
+        Status::Stapled => SSL_TLSEXT_ERR_OK,
         Status::Nothing => SSL_TLSEXT_ERR_NOACK,
         // SAFETY: the program set it for such questions, with this argument.
         Status::Ask(own) => unsafe { own(ssl, argument) },

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::ssl::SslRef;
 use openssl::stack::StackRef;
-use openssl::x509::X509;
+use openssl::x509::{X509, X509Ref};
 use openssl::x509::store::X509StoreRef;
 use openssl_sys as ffi;
 
@@ -359,6 +359,34 @@ impl<'a> Conn<'a> {
         let len = usize::try_from(len).ok().filter(|len| *len > 0 && !data.is_null())?;
         // SAFETY: libssl says that so many bytes are there, until another handshake.
         Some(unsafe { std::slice::from_raw_parts(data, len) })
+    }
+
+    /// Staples `answer` to the certificate that a server shows on this connection; `false` where libssl does not take it.
+    #[doc(alias = "SSL_set_tlsext_status_ocsp_resp")]
+    pub fn staple(self, answer: &[u8]) -> bool {
+        let Ok(len) = c_int::try_from(answer.len()) else { return false };
+        // SAFETY: takes a number; the place and line are for debugging.
+        let copy = unsafe { ffi::CRYPTO_malloc(answer.len(), c"hostlock".as_ptr(), 0) };
+        if copy.is_null() {
+            return false;
+        }
+        // SAFETY: the copy is new, and has room for all of it.
+        unsafe { ptr::copy_nonoverlapping(answer.as_ptr(), copy.cast(), answer.len()) };
+        // SAFETY: the view promises the connection, which becomes the owner of the copy where it takes it.
+        let taken = unsafe { ffi::SSL_set_tlsext_status_ocsp_resp(self.as_ptr(), copy.cast(), len.into()) } == 1;
+        if !taken {
+            // SAFETY: it is still ours.
+            unsafe { ffi::CRYPTO_free(copy, c"hostlock".as_ptr(), 0) };
+        }
+        taken
+    }
+
+    /// The certificate that it shows; inside of a server's handshake, the one that was chosen for the client.
+    #[doc(alias = "SSL_get_certificate")]
+    pub fn own_leaf(self) -> Option<&'a X509Ref> {
+        let found = call!(self, ffi::SSL_get_certificate);
+        // SAFETY: NULL, or a certificate that the connection keeps for the length of its handshake.
+        (!found.is_null()).then(|| unsafe { X509Ref::from_ptr(found) })
     }
 
     /// The Finished message that it sent last; empty where it sent none. Each handshake's is another.

@@ -124,7 +124,7 @@ impl Contexts {
             first >= LOWEST_ADDRESS && agree(at, &vec![first; words.len()]) && memory::words::<1>(first).is_some()
         });
         let same: Vec<(usize, usize)> = same.map(|at| (at, words[0][at])).collect();
-        (same.len() >= FEWEST).then_some(Contexts { method, same })
+        (1 + same.len() >= FEWEST).then_some(Contexts { method, same })
     }
 }
 

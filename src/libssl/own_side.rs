@@ -117,6 +117,22 @@ impl Conn<'_> {
         unsafe { ffi::SSL_set_session(self.as_ptr(), session.as_ptr()) == 1 }
     }
 
+    /// Prepares new keys for both directions (RFC 8446 4.6.3); the next handshake call, or write, sends the message.
+    #[doc(alias = "SSL_key_update")]
+    pub fn ask_for_new_keys(self) -> bool {
+        const SSL_KEY_UPDATE_REQUESTED: c_int = 1;
+        // SAFETY: the view promises the connection.
+        unsafe { sys::SSL_key_update(self.as_ptr(), SSL_KEY_UPDATE_REQUESTED) == 1 }
+    }
+
+    /// Whether that message is still to be sent.
+    #[doc(alias = "SSL_get_key_update_type")]
+    pub fn asks_for_new_keys(self) -> bool {
+        const SSL_KEY_UPDATE_NONE: c_int = -1;
+        // SAFETY: the view promises the connection.
+        unsafe { sys::SSL_get_key_update_type(self.as_ptr()) != SSL_KEY_UPDATE_NONE }
+    }
+
     /// Prepares a server's question for the client's certificate after the handshake (RFC 8446 4.6.2); the next handshake
     /// call sends it.
     #[doc(alias = "SSL_verify_client_post_handshake")]

@@ -36,6 +36,11 @@ impl Session<'_> {
         Some(Session { session: NonNull::new(session)?, life: PhantomData })
     }
 
+    /// The pointer.
+    pub(super) fn as_ptr(self) -> *mut ffi::SSL_SESSION {
+        self.session.as_ptr()
+    }
+
     /// Whether libssl would resume it.
     #[doc(alias = "SSL_SESSION_is_resumable")]
     pub fn is_resumable(self) -> bool {
@@ -71,7 +76,7 @@ impl Session<'_> {
     #[doc(alias = "SSL_SESSION_get_ticket_lifetime_hint")]
     pub fn ticket_end(self) -> Option<i64> {
         let life = call!(self, sys::SSL_SESSION_get_ticket_lifetime_hint);
-        (life > 0).then(|| i64::from(self.time()).saturating_add(i64::try_from(life).unwrap_or(i64::MAX)))
+        (life > 0).then(|| self.time().saturating_add(i64::try_from(life).unwrap_or(i64::MAX)))
     }
 
     /// Whether it may be offered once only: those of TLS 1.3 (RFC 8446 C.4).

@@ -51,14 +51,37 @@ pub type LookupCerts = unsafe extern "C" fn(*mut X509_STORE_CTX, *const X509_NAM
 pub type ClientCertCallback = unsafe extern "C" fn(*mut SSL, *mut *mut X509, *mut *mut EVP_PKEY) -> c_int;
 pub type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
 pub type KeylogCallback = unsafe extern "C" fn(*const SSL, *const c_char);
+pub type TicketKeyCallback = unsafe extern "C" fn(
+    *mut SSL,
+    *mut c_uchar,
+    *mut c_uchar,
+    *mut EVP_CIPHER_CTX,
+    *mut EVP_MAC_CTX,
+    c_int,
+) -> c_int;
+pub type TicketMadeCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
+pub type TicketOpenedCallback =
+    unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, usize, c_int, *mut c_void) -> c_int;
 pub type StatusCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
 pub type SecurityCallback =
     unsafe extern "C" fn(*const SSL, *const SSL_CTX, c_int, c_int, c_int, *mut c_void, *mut c_void) -> c_int;
 
+/// `OSSL_PARAM` (`openssl/core.h`).
+#[repr(C)]
+pub struct Param {
+    pub key: *const c_char,
+    pub kind: c_uint,
+    pub data: *mut c_void,
+    pub size: usize,
+    pub answered: usize,
+}
+
+pub const SSL_CB_LOOP: c_int = 0x01;
 pub const SSL_CB_HANDSHAKE_START: c_int = 0x10;
 pub const SSL_CB_HANDSHAKE_DONE: c_int = 0x20;
 pub const SSL_CB_CONNECT_EXIT: c_int = 0x1002;
 pub const SSL_CB_ACCEPT_EXIT: c_int = 0x2002;
+pub const SSL_CB_READ_ALERT: c_int = 0x4004;
 pub const SSL_CB_WRITE_ALERT: c_int = 0x4008;
 
 pub const SSL_CTRL_GET_TLSEXT_STATUS_REQ_CB: c_int = 128;
@@ -186,6 +209,10 @@ unsafe extern "C" {
     pub fn SSL_CTX_set0_CA_list(ctx: *mut SSL_CTX, names: *mut stack_st_X509_NAME);
     pub fn SSL_set0_CA_list(ssl: *mut SSL, names: *mut stack_st_X509_NAME);
     pub fn SSL_verify_client_post_handshake(ssl: *mut SSL) -> c_int;
+    pub fn SSL_key_update(ssl: *mut SSL, updatetype: c_int) -> c_int;
+    pub fn SSL_get_key_update_type(ssl: *const SSL) -> c_int;
+    pub fn BIO_number_read(bio: *mut BIO) -> u64;
+    pub fn BIO_number_written(bio: *mut BIO) -> u64;
     pub fn SSL_use_cert_and_key(
         ssl: *mut SSL,
         certificate: *mut X509,
@@ -205,7 +232,19 @@ unsafe extern "C" {
 
     pub fn SSL_set_psk_client_callback(ssl: *mut SSL, cb: Option<PskClientCallback>);
     pub fn SSL_set_psk_use_session_callback(ssl: *mut SSL, cb: Option<PskUseSessionCallback>);
+    pub fn SSL_CTX_set_timeout(ctx: *mut SSL_CTX, seconds: c_long) -> c_long;
+    pub fn SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx: *mut SSL_CTX, cb: Option<TicketKeyCallback>) -> c_int;
+    pub fn SSL_CTX_set_session_ticket_cb(
+        ctx: *mut SSL_CTX,
+        made: Option<TicketMadeCallback>,
+        opened: Option<TicketOpenedCallback>,
+        argument: *mut c_void,
+    ) -> c_int;
+    pub fn SSL_SESSION_get0_peer(session: *mut SSL_SESSION) -> *mut X509;
+    pub fn SSL_SESSION_set1_ticket_appdata(session: *mut SSL_SESSION, data: *const c_void, len: usize) -> c_int;
+    pub fn SSL_SESSION_get0_ticket_appdata(session: *mut SSL_SESSION, data: *mut *mut c_void, len: *mut usize) -> c_int;
     pub fn SSL_SESSION_set_timeout(session: *mut SSL_SESSION, seconds: c_long) -> c_long;
+    pub fn SSL_CTX_set_num_tickets(ctx: *mut SSL_CTX, count: usize) -> c_int;
     pub fn SSL_set_num_tickets(ssl: *mut SSL, count: usize) -> c_int;
     pub fn SSL_SESSION_dup(session: *mut SSL_SESSION) -> *mut SSL_SESSION;
     pub fn SSL_SESSION_is_resumable(session: *const SSL_SESSION) -> c_int;
@@ -228,6 +267,7 @@ unsafe extern "C" {
     pub fn SSL_get_ciphers(ssl: *const SSL) -> *mut stack_st_SSL_CIPHER;
     pub fn SSL_get_rfd(ssl: *const SSL) -> c_int;
     pub fn SSL_get_wfd(ssl: *const SSL) -> c_int;
+    pub fn SSL_set_read_ahead(ssl: *mut SSL, on: c_int);
     pub fn SSL_group_to_name(ssl: *mut SSL, id: c_int) -> *const c_char;
 
     pub fn X509_STORE_CTX_set0_verified_chain(ctx: *mut X509_STORE_CTX, chain: *mut stack_st_X509);

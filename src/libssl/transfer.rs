@@ -6,18 +6,9 @@ use std::ptr;
 
 use openssl_sys as ffi;
 
-use crate::libssl::bio::{Bio, BioSlot, RETRY, Wire};
+use crate::libssl::bio::{Bio, BioSlot, RETRY, Want, Wire, bytes_of};
 use crate::libssl::conn::{Conn, call};
 use crate::libssl::sys;
-
-/// What a connection waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Want {
-    /// That something can be read.
-    Read,
-    /// That something can be written.
-    Write,
-}
 
 /// Whatever libcrypto's socket BIO says where the kernel encrypts (TX, RX, and a control message under way).
 const KERNEL_TLS: c_int = 0x7000;
@@ -98,6 +89,12 @@ impl<'a> Conn<'a> {
         (state & ffi::SSL_SENT_SHUTDOWN != 0, state & ffi::SSL_RECEIVED_SHUTDOWN != 0)
     }
 
+    /// Whether it reads all that has arrived at once, and not one record after the other.
+    #[doc(alias = "SSL_set_read_ahead")]
+    pub fn set_read_ahead(self, on: bool) {
+        call!(self, sys::SSL_set_read_ahead, c_int::from(on));
+    }
+
     /// `SSL_NOTHING`, or what it waits for as libssl has it.
     #[doc(alias = "SSL_want")]
     pub fn want(self) -> c_int {
@@ -113,9 +110,15 @@ impl<'a> Conn<'a> {
     /// Whether libssl has given it up: a fatal error of either side came before.
     #[doc(alias = "SSL_state_string")]
     pub fn is_given_up(self) -> bool {
+        self.state_word() == c"SSLERR"
+    }
+
+    /// Where it stands, in a word of libssl's, which stays the same where the numbers change.
+    #[doc(alias = "SSL_state_string")]
+    pub fn state_word(self) -> &'static CStr {
         let state = call!(self, ffi::SSL_state_string);
         // SAFETY: libssl answers with a text of its own that never ends.
-        unsafe { CStr::from_ptr(state) == c"SSLERR" }
+        unsafe { CStr::from_ptr(state) }
     }
 
     /// `SSL_MODE_*`.
@@ -211,6 +214,13 @@ impl<'a> Conn<'a> {
         let name: *const c_char = call!(self, sys::SSL_group_to_name, id);
         // SAFETY: NULL, or a text that lives as long as the context.
         if name.is_null() { None } else { unsafe { CStr::from_ptr(name) }.to_str().ok() }
+    }
+
+    /// How many bytes its BIOs have brought and taken.
+    #[doc(alias = "BIO_number_read")]
+    pub fn bytes_moved(self) -> (u64, u64) {
+        // SAFETY: NULL, or BIOs that the connection keeps alive.
+        unsafe { (bytes_of(self.reader()).0, bytes_of(self.writer()).1) }
     }
 
     fn reader(self) -> *mut ffi::BIO {

@@ -1,6 +1,6 @@
 //! A panic in each callback: the connection is refused, nothing of the application passes, and the process lives.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::process::Command;
 use std::ptr;
 
@@ -15,7 +15,8 @@ use super::switches::recorded;
 use crate::error::Status;
 use crate::guard::Family;
 use crate::handshake::hooks::TRIPWIRE;
-use crate::handshake::key_log;
+use crate::handshake::{events, key_log};
+use crate::libssl::listener::Listener;
 use crate::libssl::{Ctx, sys};
 use crate::policy::{Choice, Policy};
 use crate::seal;
@@ -154,6 +155,23 @@ fn a_panic_while_a_server_judges_its_client_refuses() {
 }
 
 #[test]
+fn a_panic_where_a_server_is_asked_what_it_staples_ends_the_handshake() {
+    let world = World::new();
+    for version in VERSIONS {
+        let (client, server) = (world.plain_client(version), world.guarded_server());
+        let pair = || {
+            let pair = Pair::new(&client, &server);
+            // SAFETY: the connection is live and this thread's alone.
+            unsafe { ffi::SSL_set_tlsext_status_type(pair.client.as_ptr(), ffi::TLSEXT_STATUSTYPE_ocsp) };
+            pair
+        };
+        assert_passes(&pair().run(), &["stapling"]);
+        let (outcome, panics) = panicking(&["stapling"], 0, || pair().run());
+        assert!(panics > 0 && !outcome.complete && outcome.passed == 0, "{version:?}: {outcome:?}");
+    }
+}
+
+#[test]
 fn a_panic_where_a_server_chooses_by_the_hello_ends_the_handshake() {
     let world = World::new();
     for version in VERSIONS {
@@ -172,6 +190,47 @@ fn a_panic_where_a_server_chooses_by_the_hello_ends_the_handshake() {
             let pair = run();
             let (outcome, panics) = panicking(&[name], 0, || pair.run());
             assert!(panics > 0 && !outcome.complete && outcome.passed == 0, "{name}, {version:?}: {outcome:?}");
+        }
+    }
+}
+
+/// Makes a session with a server that demands a certificate, and offers it.
+fn resuming(client: &SslContext, server: &SslContext) -> Pair {
+    let full = Pair::new(client, server);
+    assert_passes(&full.run(), &[]);
+    let session = full.client.session().unwrap().to_owned();
+    full.shut_down();
+    let again = Pair::new(client, server);
+    // SAFETY: both are live; libssl takes a reference of its own.
+    assert_eq!(unsafe { ffi::SSL_set_session(again.client.as_ptr(), session.as_ptr()) }, 1);
+    again
+}
+
+#[test]
+fn a_panic_where_a_ticket_is_looked_at_leads_to_a_full_handshake() {
+    let world = World::new();
+    for version in VERSIONS {
+        let (client, server) = (world.plain_client(version), world.guarded_server());
+        for panics_expected in [false, true] {
+            let pair = resuming(&client, &server);
+            let names: &[&str] = if panics_expected { &["ticket"] } else { &[] };
+            let (outcome, panics) = panicking(names, 0, || pair.run());
+            assert_passes(&outcome, names);
+            assert_eq!(panics > 0, panics_expected);
+            assert_eq!(pair.client.session_reused(), !panics_expected, "{version:?}");
+        }
+    }
+}
+
+#[test]
+fn a_panic_where_a_key_for_tickets_is_sought_ends_the_handshake() {
+    let world = World::new();
+    for version in VERSIONS {
+        let (client, server) = (world.plain_client(version), world.guarded_server());
+        for (name, pair) in [("a full one", Pair::new(&client, &server)), ("a resumed one", resuming(&client, &server))]
+        {
+            let (outcome, panics) = panicking(&["ticket key"], 0, || pair.run());
+            assert!(panics > 0 && outcome.passed == 0, "{name}, {version:?}: {outcome:?}");
         }
     }
 }
@@ -205,6 +264,21 @@ fn a_panic_while_secrets_are_written_loses_them_and_no_more() {
     std::fs::remove_file(&path).unwrap();
     assert!(panics > 0 && written.is_empty());
     assert_passes(&outcome, &["key log"]);
+}
+
+unsafe extern "C" fn hears(_: *mut ffi::SSL, _: *const c_char, _: *const c_char, _: *mut c_void) {}
+
+#[test]
+fn a_panic_where_a_listener_is_told_of_an_event_refuses() {
+    let listening = |client: &SslContext, _: &Pair| {
+        // SAFETY: the function takes any argument.
+        let listener = unsafe { Listener::new(hears, ptr::null_mut()) };
+        events::listen(guard(client), "a test", Some(listener)).unwrap();
+    };
+    // A step, an end, a ticket: in the middle of a read a panic ends the connection, too.
+    for spared in [0, 3, 8] {
+        refuses(&["event"], spared, listening);
+    }
 }
 
 // OpenSSL 4.0 finds nothing wrong with the last second, so nothing is asked there.

@@ -12,6 +12,7 @@ const PANICKING: &[&str] = &[
     "cert_verify arms",
     "chain verify callback",
     "client_hello",
+    "event",
     "info",
     "key log",
     "known signatures",
@@ -21,7 +22,10 @@ const PANICKING: &[&str] = &[
     "security",
     "security asks the program",
     "server names",
+    "stapling",
     "store lookup",
+    "ticket",
+    "ticket key",
     "transport read",
     "transport write",
     "tripwire",
@@ -62,12 +66,15 @@ const CALLED_FROM_C: &[&str] = &[
     "take_international", // names of parameters, which are judged later
     "take_octets",
     "take_text",
+    "ticket_key",
+    "ticket_opened",
     "verify",
     "write",
 ];
 
 /// The types that answer libssl, each with the hook that panics for it in a test of `panics`.
 const ANSWERING: &[(&str, &str)] = &[
+    ("AskKeys", "ticket key"),
     ("Choose", "alpn"),
     ("Choose", "server names"),
     ("Construct", "seal constructor"),
@@ -76,6 +83,7 @@ const ANSWERING: &[(&str, &str)] = &[
     ("Observe", "info"),
     ("ObserveWithApplication", "info"),
     ("Review", "client_hello"),
+    ("ReviewTicket", "ticket"),
     ("Roots", "store lookup"),
     ("Staple", "ocsp_status"),
     ("Tripwire", "tripwire"),

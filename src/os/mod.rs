@@ -3,6 +3,7 @@
 pub mod clock;
 pub(crate) mod errno;
 pub mod exit;
+pub mod functions;
 pub(crate) mod images;
 pub mod interrupt;
 pub mod kept_file;

@@ -60,8 +60,8 @@ pub struct Question<'a> {
     pub crls: &'a Crls,
 }
 
-/// Clocks may differ so far.
-const SKEW: i64 = 300;
+/// Clocks may differ so far, in seconds.
+pub const SKEW: i64 = 300;
 
 /// How old an answer without a nextUpdate may be: it promises that newer information is always there, so a stapled one
 /// could otherwise be shown for ever.
@@ -156,6 +156,23 @@ pub fn is_for_others<'a>(staple: &[u8], leaf: &X509Ref, others: impl Iterator<It
         Ok(found)
     };
     only_others().unwrap_or(false)
+}
+
+/// Whether `staple` speaks of `leaf`, by issuer's name and serial number.
+pub fn names(staple: &[u8], leaf: &X509Ref) -> bool {
+    let Ok(leaf) = leaf.to_der() else { return false };
+    let Ok(leaf) = Certificate::parse(&leaf) else { return false };
+    let is_named = || -> std::result::Result<bool, Malformed> {
+        let Response::Basic(der) = Response::parse(staple)? else { return Ok(false) };
+        let mut answers = Reader::new(Basic::parse(der)?.answers);
+        while !answers.is_empty() {
+            if Answer::parse(answers.expect(SEQUENCE)?)?.names(&leaf) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    is_named().unwrap_or(false)
 }
 
 fn failure_text(status: u8) -> &'static str {

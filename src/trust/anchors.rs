@@ -42,6 +42,8 @@ struct Digest {
     /// Kept alive, so that its address stays its own.
     store: X509Store,
     contents: (usize, Option<usize>),
+    /// Those of the keys.
+    keys: Vec<[u8; 32]>,
     value: [u8; 32],
 }
 
@@ -295,22 +297,31 @@ impl Anchors {
     /// A digest of the keys of the anchors in `offered`, whatever their order: two stores with the same anchors have the
     /// same.
     pub fn digest(&self, offered: Option<&X509StoreRef>) -> Result<[u8; 32]> {
+        self.with_digest(offered, |digest| digest.value)
+    }
+
+    /// Whether an anchor in `offered` has the key of which this is the digest.
+    pub fn holds_key(&self, offered: Option<&X509StoreRef>, key: &[u8; 32]) -> bool {
+        self.with_digest(offered, |digest| digest.keys.binary_search(key).is_ok()).unwrap_or(false)
+    }
+
+    fn with_digest<T>(&self, offered: Option<&X509StoreRef>, answer: impl Fn(&Digest) -> T) -> Result<T> {
         let offered = offered.ok_or_else(store::nothing_in_it)?;
         let fresh = self.implicit.fresh().filter(|_| is_same(offered, &self.born));
-        let offered = fresh.as_ref().map_or(offered, |fresh| &fresh.store);
-        let contents = store::contents(offered);
+        let looked_into = fresh.as_ref().map_or(offered, |fresh| &fresh.store);
+        let contents = store::contents(looked_into);
         let mut known = self.digest.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known.as_ref()
-            && is_same(&known.store, offered)
+            && is_same(&known.store, looked_into)
             && known.contents == contents
         {
-            return Ok(known.value);
+            return Ok(answer(known));
         }
         let _quiet = Quiet::begin();
         let store = self.in_force(Some(offered), false)?;
-        let value = list::digest_of_keys(&list::of(&store)?);
-        *known = owner(offered).map(|store| Digest { store, contents, value });
-        Ok(value)
+        let keys = list::keys_of(&list::of(&store)?);
+        let digest = Digest { store: owned(looked_into)?, contents, value: openssl::sha::sha256(keys.as_flattened()), keys };
+        Ok(answer(known.insert(digest)))
     }
 
     /// Whether the program has named anchors for `ctx` through OpenSSL, or has tried to.

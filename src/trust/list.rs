@@ -55,13 +55,17 @@ pub fn source_of(store: &X509StoreRef, der: &[u8]) -> Option<String> {
     })
 }
 
-/// A digest of the anchors' keys, each once, in an order of their own. One that cannot be read counts as it stands.
-pub fn digest_of_keys(anchors: &[Listed]) -> [u8; 32] {
-    let key = |anchor: &Listed| openssl::sha::sha256(public_key(&anchor.der).unwrap_or(&anchor.der));
-    let mut keys: Vec<[u8; 32]> = anchors.iter().map(key).collect();
+/// The digests of the anchors' keys, each once, in an order of their own. One that cannot be read counts as it stands.
+pub fn keys_of(anchors: &[Listed]) -> Vec<[u8; 32]> {
+    let mut keys: Vec<[u8; 32]> = anchors.iter().map(|anchor| digest_of_key(&anchor.der)).collect();
     keys.sort_unstable();
     keys.dedup();
-    openssl::sha::sha256(keys.as_flattened())
+    keys
+}
+
+/// The digest of the key of the certificate `der`.
+pub fn digest_of_key(der: &[u8]) -> [u8; 32] {
+    openssl::sha::sha256(public_key(der).unwrap_or(der))
 }
 
 /// The subjects of the anchors, each once. What cannot be read is left out.

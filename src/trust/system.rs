@@ -53,6 +53,17 @@ pub fn roots() -> Result<Arc<Index>> {
     Ok(index)
 }
 
+/// The file, if there is one, and the directories that [`roots`] looks at now; and whether the environment names them.
+pub fn places() -> (Option<PathBuf>, Vec<PathBuf>, bool) {
+    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+    let environment_is_set = variable(FILE_VARIABLE).is_some() || variable(DIRECTORY_VARIABLE).is_some();
+    let places = match environment_is_set && !is_privileged() {
+        true => Places::of_environment(variable),
+        false => Places::usual(environment_is_set),
+    };
+    (places.file, places.directories, places.from_environment)
+}
+
 /// What of all that the environment names as the places of roots is not there, in words: OpenSSL passes over it.
 pub fn missing() -> Option<String> {
     let of = |variable: &str, path: &Path| {

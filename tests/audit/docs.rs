@@ -1,4 +1,4 @@
-//! docs/audit.md prints the table of findings as the code has it, and every kind of finding has a test.
+//! docs/findings.md prints the table of findings as the code has it, and every kind of finding has a test.
 
 use hostlock::audit::kinds;
 
@@ -20,12 +20,12 @@ fn table() -> String {
 fn the_docs_print_the_table_of_the_code() {
     const BEGIN: &str = "<!-- findings: HOSTLOCK_BLESS=1 cargo test --test audit docs -->\n";
     const END: &str = "<!-- /findings -->\n";
-    let page = read("docs/audit.md");
+    let page = read("docs/findings.md");
     let (before, rest) = page.split_once(BEGIN).unwrap();
     let (printed, after) = rest.split_once(END).unwrap();
     if std::env::var_os("HOSTLOCK_BLESS").is_some() {
         let page = format!("{before}{BEGIN}{}{END}{after}", table());
-        std::fs::write(format!("{}/docs/audit.md", env!("CARGO_MANIFEST_DIR")), page).unwrap();
+        std::fs::write(format!("{}/docs/findings.md", env!("CARGO_MANIFEST_DIR")), page).unwrap();
         return;
     }
     assert_eq!(printed, table(), "the table is stale: HOSTLOCK_BLESS=1 writes it");

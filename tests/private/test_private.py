@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "python"))
+import package
 import test_ctypes
 import test_libssl
+import test_package_inject
 from support import ROOT, Authority, Server, must, run, scratch
 
 E_UNSUPPORTED, E_FOREIGN_LIBSSL = -7, -8
@@ -133,6 +135,20 @@ class Private(unittest.TestCase):
         suite = ["-W", "error", "-m", "unittest", "discover", "-s", "tests/python", "-p", "test_ctypes.py"]
         outcome = run([sys.executable, *suite], HOSTLOCK_LIBRARY=str(self.library))
         self.assertEqual(outcome.returncode, 0, outcome.stderr)
+
+    def test_it_judges_the_connections_of_every_python_afterwards(self) -> None:
+        for version in package.interpreters():
+            with (
+                self.subTest(version=version),
+                Server(package.cast().right) as good,
+                Server(package.cast().false["HOST_MISMATCH"]) as bad,
+            ):
+                ways = test_package_inject.Ways()
+                right, wrong = (ways.outcomes(version, "inject", port) for port in (good, bad))
+                named = set(right) - test_package_inject.BY_NUMBER - test_package_inject.UNNAMED
+                self.assertEqual({name: right[name] for name in named}, dict.fromkeys(named, "ok"))
+                self.assertEqual({wrong[name] for name in named}, {"HOSTLOCK_E_HOST_MISMATCH"})
+                self.assertNotIn("ok", wrong.values())
 
 
 class Switch(unittest.TestCase):

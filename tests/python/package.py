@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
 from pathlib import Path
 
-from support import ROOT, Authority, interpreter_of, library, must, run
+from support import ROOT, Authority, interpreter_of, library, must, run, scratch
 
 SOURCE = ROOT / "python/src"
 # The oldest and the newest on which the parts differ, and the distribution's.
@@ -31,6 +32,27 @@ def python(
     what: list[str | Path] = [script] if isinstance(script, Path) else ["-c", script]
     world = {"PYTHONPATH": str(SOURCE), "HOSTLOCK_LIBRARY": str(library()), "PYTHONWARNINGS": "ignore", **environment}
     return run([interpreters()[version], *what, *arguments], **world)
+
+
+@functools.cache
+def foreign(version: str) -> dict[str, str]:
+    """What makes Python `version` one with an OpenSSL of its own inside, as standalone builds are: an `_ssl` whose
+    libssl and libcrypto are copies under other names, which the loader and hostlock take for others."""
+    folder = scratch() / f"foreign-{version}"
+    folder.mkdir()
+    where = (
+        "import _ssl; print(_ssl.__file__);"
+        "print([line.split()[-1] for line in open('/proc/self/maps') if 'lib%s.so.3' in line][0])"
+    )
+    for name in ("ssl", "crypto"):
+        module, library_of_it = must([interpreters()[version], "-c", where % name]).split()
+        files = {Path(module).name: module, f"lib{name[:-1]}x.so.3": library_of_it}
+        for new, old in files.items():
+            words = Path(old).read_bytes()
+            for one in ("ssl", "crypto"):
+                words = words.replace(b"lib%b.so.3\0" % one.encode(), b"lib%bx.so.3\0" % one[:-1].encode())
+            (folder / new).write_bytes(words)
+    return {"PYTHONPATH": f"{folder}{os.pathsep}{SOURCE}", "LD_LIBRARY_PATH": str(folder)}
 
 
 class Cast:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from package import SOURCE, cast, interpreters, python
 from support import Authority, Server, run, scratch
+from test_package_protocols import FTP, Script
 
 DEBIAN = "Debian's"
 
@@ -61,10 +62,59 @@ def by_proxy(name):
     page = httpslib.ProxyHTTPSConnection("localhost", int(sys.argv[3]), ssl_context=context)
     page.putrequest("GET", "https://%s:%d/" % (name, port))
     page.endheaders()
+def by_checker(name):
+    try:
+        return by_connect(name)
+    except SSL.Checker.WrongHost as error:
+        assert isinstance(error, SSL.SSLError) and (error.expectedHost, error.actualHost) == (name, "localhost")
+        raise
 try:
     print("ok", eval(sys.argv[4]))
 except Exception as error:
     print(error.hostlock.status if hasattr(error, "hostlock") else repr(error))
+"""
+
+M2CRYPTO_FTP = """
+import hostlock, sys
+hostlock.inject()
+from M2Crypto import SSL, ftpslib
+class Lines:
+    def readline(self, most):
+        line = b""
+        while not line.endswith(b"\\n"):
+            line += session.sock.read(1)
+        return line.decode()
+    def close(self):
+        pass
+context = SSL.Context("tls")
+context.load_verify_locations(sys.argv[2])
+session = ftpslib.FTP_TLS(ssl_ctx=context)
+try:
+    session.connect("localhost", int(sys.argv[1]))
+    session.auth_tls()
+    # On Python 3 M2Crypto reads bytes where ftplib takes text.
+    session.file = Lines()
+    session.login("me", "secret")
+    session.prot_p()
+    print(session.transfercmd("RETR file").read(100).decode())
+except SSL.SSLError as error:
+    print(error.hostlock.status)
+"""
+
+M2CRYPTO_SERVER = """
+import hostlock, socket, socketserver, ssl, sys, threading
+hostlock.inject()
+from M2Crypto import SSL
+class Handler(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.write(b"hello")
+        self.request.close()
+context = SSL.Context("tls")
+context.load_cert_chain(sys.argv[1])
+server = SSL.SSLServer(("127.0.0.1", 0), Handler, context)
+threading.Thread(target=server.handle_request, daemon=True).start()
+sock = socket.create_connection(("localhost", server.server_address[1]), 20)
+print(ssl.create_default_context().wrap_socket(sock, server_hostname="localhost").recv(5).decode())
 """
 
 PYOPENSSL = """
@@ -130,6 +180,9 @@ try:
     print("ok", eval(sys.argv[4]))
 except Exception as error:
     print(error.hostlock.status if hasattr(error, "hostlock") else repr(error))
+    if isinstance(error, SSL.Error) and error.args:
+        # As programs take it apart.
+        assert all(len(one) == 3 for one in error.args[0]) and "verify failed" in error.args[0][-1][2], error.args
 """
 
 MISMATCH = "HOSTLOCK_E_HOST_MISMATCH"
@@ -197,6 +250,7 @@ class Bindings(unittest.TestCase):
             (
                 ("by_sni('localhost')", "ok"),
                 ("by_sni('bank.example')", MISMATCH),
+                ("by_checker('127.0.0.1')", MISMATCH),
                 ("by_set1_host('localhost')", "ok"),
                 ("by_set1_host('localhost', 'other.example')", "ok"),
                 ("by_set1_host('bank.example')", MISMATCH),
@@ -208,6 +262,19 @@ class Bindings(unittest.TestCase):
                 ("by_proxy('bank.example')", MISMATCH),
             ),
         )
+
+    def test_m2cryptos_files_come_by_verified_channels_and_its_server_serves(self) -> None:
+        if run([interpreters()[DEBIAN], "-c", "import M2Crypto"]).returncode != 0:
+            self.skipTest("needs python3-m2crypto")
+        right, wrong, roots = cast().right, cast().false["HOST_MISMATCH"], str(cast().roots)
+        rows = ((right, right, "what is in the file"), (wrong, right, MISMATCH), (right, wrong, MISMATCH))
+        for control, data, expected in rows:
+            with (
+                self.subTest(control=control.name, data=data.name),
+                Script(control, FTP, b"AUTH", data=data) as server,
+            ):
+                self.assertEqual(self.says(M2CRYPTO_FTP, str(server.server_address[1]), roots), expected)
+        self.assertEqual(self.says(M2CRYPTO_SERVER, str(right)), "hello")
 
     def test_pyopenssl_names_its_host_on_every_path(self) -> None:
         if run([interpreters()[DEBIAN], "-c", "import OpenSSL"]).returncode != 0:
@@ -260,6 +327,8 @@ class Bindings(unittest.TestCase):
         )
         # Its roots are loaded before, when nobody watches: these connections rest on the system's.
         self.rows(hardened, rows[:8], version="3.11", PYTHONPATH=path)
+        imported = PYOPENSSL.replace("hostlock.inject()\n", "").replace("from OpenSSL", "from hostlock.OpenSSL")
+        self.rows(imported, rows[:10], version="3.11", PYTHONPATH=path)
         with Server(cast().false["HOST_MISMATCH"]) as bad:
             only = PYOPENSSL.replace("inject()", "inject(report_only='to look first')")
             arguments = (str(bad), str(cast().roots), "0", "by_connect('localhost')")

@@ -103,6 +103,23 @@ for name, (answer, takes) in sorted(_library.FUNCTIONS.items()):
                     with Server(pem) as port:
                         self.assertEqual(self.says(version, TALK, str(port), roots, "localhost"), f"HOSTLOCK_E_{why}")
 
+    def test_a_second_connection_of_a_context_goes_on_from_the_first(self) -> None:
+        script = """
+from __future__ import print_function
+import hostlock, sys
+context = hostlock.Context()
+context.trust_file(sys.argv[2])
+for _ in range(3):
+    with context.connect("localhost", int(sys.argv[1]), timeout=20) as connection:
+        connection.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+        assert len(connection.read()) > 1000
+        print(connection.resumed(), connection.info()["session_reused"], end=" ")
+"""
+        for version in interpreters():
+            with self.subTest(version=version), Server(cast().right) as port:
+                said = self.says(version, script, str(port), cast().roots)
+                self.assertEqual(said, "False False True True True True")
+
     def test_what_is_no_host_and_where_nobody_is_are_told_apart(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as bound:
             closed = bound.getsockname()[1]
@@ -116,6 +133,27 @@ for name, (answer, takes) in sorted(_library.FUNCTIONS.items()):
             for version in interpreters():
                 with self.subTest(host=host, version=version):
                     self.assertEqual(self.says(version, TALK, str(closed), cast().roots, host), expected)
+
+    def test_a_handshake_of_another_library_is_judged_by_what_it_agreed_on(self) -> None:
+        script = """
+import hostlock, sys
+context = hostlock.Context()
+context.trust_file(sys.argv[2])
+chain = open(sys.argv[1], "rb").read()
+def judged(chain, host="localhost", version="TLSv1.3", cipher="TLS_AES_256_GCM_SHA384"):
+    try:
+        context.verify_peer(chain, host, version, cipher)
+        return "ok"
+    except hostlock.Error as error:
+        return error.hostlock.status[11:]
+rows = (judged(chain), judged(chain, "bank.example"), judged(b""), judged(chain, version="TLSv1.1"))
+rows += (judged(chain, version="TLSv1.2", cipher="AES128-SHA"), judged(chain, version="TLSv9"))
+print(" ".join(rows))
+"""
+        expected = "ok HOST_MISMATCH NO_CERTIFICATE NO_COMMON_VERSION NO_COMMON_CIPHER ARG"
+        for version in interpreters():
+            said = self.says(version, script, str(cast().right), str(cast().roots))
+            self.assertEqual(said, expected, version)
 
     def test_bad_arguments_are_errors_and_never_cut_short(self) -> None:
         script = """

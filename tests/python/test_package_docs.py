@@ -42,7 +42,9 @@ class Pages(unittest.TestCase):
         for name, (module, versions) in READERS.items():
             page = (ROOT / f"docs/python-{name}.md").read_text()
             programs = re.findall(r"^## (.*?)\n.*?^```python\n(.*?)^```", page, re.M | re.S)
-            self.assertEqual([title.split(":")[0] for title, _ in programs], ["Before", "After", "After"])
+            titles = [title.split(":")[0] for title, _ in programs]
+            self.assertEqual(titles, ["Before", *["After"] * (len(programs) - 1)])
+            self.assertGreaterEqual(len(programs), 3)
             (words,) = re.findall(r"^```text\n(.*?)^```", page, re.M | re.S)
             said, hint = words.replace("bank.example", "localhost").splitlines()
             for version in versions:

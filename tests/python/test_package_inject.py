@@ -12,7 +12,7 @@ import threading
 import unittest
 
 from package import cast, interpreters, python
-from support import LONG_ENOUGH, ROOT, Server
+from support import LONG_ENOUGH, ROOT, Authority, Server
 
 CLIENTS = ROOT / "python/tests/clients.py"
 BY_NUMBER = {
@@ -210,6 +210,35 @@ except ssl.SSLError as error:
                 caught = "except hostlock.Error as error:\n    print(error.hostlock.status)"
                 said = self.says("3.11", f"import hostlock\ntry:\n    {call}\n{caught}")
                 self.assertEqual(said.strip(), expected)
+
+    def test_the_systems_roots_count_where_they_were_asked_for_before_others_or_after(self) -> None:
+        script = """
+import socket, sys
+from hostlock import ssl
+def context():
+    return ssl.SSLContext(getattr(ssl, "PROTOCOL_TLS_CLIENT", ssl.PROTOCOL_SSLv23))
+def asked(*steps):
+    made = context()
+    for step in steps:
+        step(made)
+    try:
+        made.wrap_socket(socket.create_connection(("localhost", int(sys.argv[1]))), server_hostname="localhost")
+        return "ok"
+    except ssl.SSLError as error:
+        return error.hostlock.status
+def system(made):
+    made.load_default_certs()
+def others(made):
+    made.load_verify_locations(sys.argv[2])
+rows = [(), (system,), (system, others), (others, system), (system, system, others), (others,)]
+print(" ".join(asked(*row) for row in rows))
+"""
+        others = str(Authority("Others' CA").certificate)
+        with Server(cast().right) as port:
+            for version in interpreters():
+                with self.subTest(version=version):
+                    said = self.says(version, script, str(port), others, SSL_CERT_FILE=str(cast().roots))
+                    self.assertEqual(said.split(), ["ok"] * 5 + ["HOSTLOCK_E_UNKNOWN_ISSUER"])
 
     def test_servers_go_on_serving(self) -> None:
         script = """

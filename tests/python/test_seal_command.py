@@ -68,6 +68,15 @@ class Run(unittest.TestCase):
         self.assertEqual((bad.returncode, bad.stdout), (125, ""))
         self.assertIn("host:NAME", bad.stderr)
 
+    def test_two_dashes_before_the_program_may_be_left_out(self) -> None:
+        ran = hostlock("run", "--report", "printf", "%s,", "-n", "--json", "--", "--help")
+        self.assertEqual((ran.returncode, ran.stdout), (0, "-n,--json,--,--help,"), ran.stderr)
+        self.assertIn("printf (report)", ran.stderr)
+        self.assertEqual(hostlock("run", "ls", "--no-such-option").returncode, 2)
+        wrong = hostlock("run", "--reprot", "ls")
+        self.assertEqual((wrong.returncode, wrong.stdout), (2, ""))
+        self.assertIn("--report", wrong.stderr)
+
     def test_a_refused_connection_is_in_the_summary_with_its_reason(self) -> None:
         with Server(right()) as honest, Server(impostor()) as false:
             ran, summary = run_json("--", "sh", "-c", f"{curl(honest)}; {curl(false)}")

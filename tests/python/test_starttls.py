@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import shutil
 import socket
@@ -14,7 +15,7 @@ import unittest
 from collections.abc import Iterator
 from pathlib import Path
 
-from support import LONG_ENOUGH, Authority, library
+from support import LONG_ENOUGH, ROOT, Authority, example, library, must, run
 
 POINTER = ctypes.c_void_p
 IS_ROOT = os.geteuid() == 0
@@ -34,6 +35,13 @@ def load() -> ctypes.CDLL:
     lib.hostlock_conn_resumed.restype = ctypes.c_bool
     lib.hostlock_conn_version.argtypes = [POINTER]
     return lib
+
+
+@functools.cache
+def command() -> Path:
+    """The command `hostlock`."""
+    must(["cargo", "build", "--quiet", "--package", "hostlock-cli"])
+    return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug/hostlock"
 
 
 def free_port() -> int:
@@ -67,7 +75,7 @@ class Starttls(unittest.TestCase):
         shutil.rmtree(cls.directory, ignore_errors=True)
 
     @contextlib.contextmanager
-    def running(self, command: list[str], port: int, user: str | None = None) -> Iterator[int]:
+    def running(self, command: list[str], port: int, user: str | None = None, says: str = "") -> Iterator[int]:
         log = self.directory / f"{Path(command[0]).name}.out"
         with log.open("wb") as out:
             process = subprocess.Popen(
@@ -77,7 +85,8 @@ class Starttls(unittest.TestCase):
             end = time.monotonic() + LONG_ENOUGH
             while True:
                 with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                    break
+                    if says in log.read_text(errors="replace"):
+                        break
                 if process.poll() is not None or time.monotonic() > end:
                     raise AssertionError(f"{command} does not listen:\n{log.read_text(errors='replace')}")
                 time.sleep(0.05)
@@ -110,6 +119,14 @@ class Starttls(unittest.TestCase):
                 self.assertTrue(room.raw.startswith(answer), room.raw[:100])
                 lib.hostlock_conn_free(connection)
         lib.hostlock_ctx_free(ctx)
+        for name, code in (("localhost", 0), ("127.0.0.1", 1)):
+            with self.subTest("the audit", protocol=protocol, host=name):
+                target = f"{name}:{port}"
+                done = run([command(), "audit", "--starttls", protocol, target, "--ca", self.authority.certificate])
+                self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+                self.assertIn(f"{target} by STARTTLS of {protocol}, judged by", done.stdout)
+                verdict = "accepts" if code == 0 else "would have let it through"
+                self.assertRegex(done.stdout, rf"the chain, and no host +{verdict}\n")
 
     def need(self, *names: str) -> str:
         found = find(*names)
@@ -126,11 +143,28 @@ class Starttls(unittest.TestCase):
             f"primary_hostname = localhost\nspool_directory = {spool}\nlog_file_path = {spool}/%slog\n"
             f"pid_file_path = {spool}/pid\ntls_advertise_hosts = *\ntls_certificate = {self.certificate}\n"
             f"tls_privatekey = {self.certificate}\nlocal_interfaces = 127.0.0.1\ndaemon_smtp_ports = {port}\n"
+            "queue_only = true\nacl_smtp_rcpt = accept\nacl_smtp_data = accept\n"
             "begin acl\nbegin routers\nbegin transports\n"
         )
         spool.chmod(0o777)
         with self.running([exim, "-C", str(config), "-bdf"], port):
             self.meet("smtp", port, b"EHLO x\r\n", b"250-")
+            self.send_mail(port, spool)
+
+    def send_mail(self, port: int, spool: Path) -> None:
+        """examples/mail_client.c: a mail arrives as it is, and nothing of one goes to an impostor."""
+        client = example("mail_client")
+        text = "Subject: dots\n\n.\n..two\nthe last line has no end"
+        for server, status in (("localhost", 0), ("127.0.0.1", 1)):
+            words = [str(client), server, str(port), "me@localhost", "you@localhost", str(self.authority.certificate)]
+            done = subprocess.run(words, input=text, capture_output=True, text=True, timeout=LONG_ENOUGH, check=False)
+            self.assertEqual(done.returncode, status, done.stderr)
+        self.assertIn("127.0.0.1", done.stderr)
+        bodies = list(spool.glob("input/*-D")) + list(spool.glob("input/*/*-D"))
+        self.assertEqual(len(bodies), 1)
+        self.assertEqual(bodies[0].read_text().split("\n", 1)[1], ".\n..two\nthe last line has no end\n")
+        refused = run([client, "localhost", str(port), "me@localhost>\r\nQUIT", "you@localhost"])
+        self.assertEqual(refused.returncode, 2)
 
     def test_dovecot_is_met_by_imap_and_pop3(self) -> None:
         dovecot = self.need("dovecot")
@@ -240,7 +274,9 @@ class Starttls(unittest.TestCase):
             "port": port,
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with self.running([postgres, "-D", str(data), *options], port, user):
+        # It listens before it answers.
+        says = "ready to accept connections"
+        with self.running([postgres, "-D", str(data), *options], port, user, says):
             self.meet("postgres", port, POSTGRES_STARTS, b"R")
         plain = free_port()
         options = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", f"port={plain}"]

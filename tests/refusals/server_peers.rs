@@ -75,7 +75,7 @@ fn nothing_in_common() -> Vec<Row> {
         ),
         row(
             "no group in common, on TLS 1.2",
-            visited(&fresh(), client_of(V1_2, |c| c.set_groups_list("sect571r1").unwrap())),
+            visited(&fresh(), client_of(V1_2, |c| c.set_groups_list("brainpoolP512r1").unwrap())),
         ),
         row(
             "no group in common, on TLS 1.3",

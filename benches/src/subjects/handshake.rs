@@ -17,7 +17,7 @@ use crate::peers::{HOSTLOCK, RAW, ROOTS_VARIABLE, RUSTLS};
 use crate::pki::{Kind, Pki};
 use crate::row::{Row, Unit};
 use crate::rustls_pair::{self, RustlsPair};
-use crate::step::counted;
+use crate::step::{counted, counted_part};
 
 pub const SUBJECT: Subject = Subject { name: "handshake", work, rows };
 
@@ -70,6 +70,12 @@ fn work(piece: &str, peer: &str, count: usize) -> bool {
             ("tls1.3", _) => handshakes_with(&pki, peer, SslVersion::TLS1_3, Memory::Kept, count),
             ("new-tls1.2", _) => handshakes_with(&pki, peer, SslVersion::TLS1_2, Memory::Empty, count),
             ("new-tls1.3", _) => handshakes_with(&pki, peer, SslVersion::TLS1_3, Memory::Empty, count),
+            ("again-tls1.2", HOSTLOCK) => connects(&pki, SslVersion::TLS1_2, Counted::Both, count),
+            ("again-tls1.3", HOSTLOCK) => connects(&pki, SslVersion::TLS1_3, Counted::Both, count),
+            ("again-tls1.2", _) => resumptions(&pki, peer, SslVersion::TLS1_2, count),
+            ("again-tls1.3", _) => resumptions(&pki, peer, SslVersion::TLS1_3, count),
+            ("end-tls1.2", HOSTLOCK) => connects(&pki, SslVersion::TLS1_2, Counted::End, count),
+            ("end-tls1.3", HOSTLOCK) => connects(&pki, SslVersion::TLS1_3, Counted::End, count),
             ("resumed-tls1.2", _) => resumptions(&pki, peer, SslVersion::TLS1_2, count),
             ("resumed-tls1.3", _) => resumptions(&pki, peer, SslVersion::TLS1_3, count),
             _ => return false,
@@ -122,7 +128,26 @@ fn rows(bench: &Bench) -> Vec<Row> {
                 .note("hostlock's and raw's session is given to SSL_set_session"),
         );
     }
+    for (what, piece, full, at_most) in [
+        ("second connect to a host, TLS 1.3, EC chain", "ec-again-tls1.3", "ec-tls1.3", 0.30),
+        ("second connect to a host, TLS 1.2, EC chain", "ec-again-tls1.2", "ec-tls1.2", 0.13),
+    ] {
+        let full = instructions_of_steps(&bench.child("handshake", full, RAW, 20)) / 20.0;
+        rows.push(
+            bench
+                .counted(what, ("handshake", piece), &[(HOSTLOCK, 40), (RAW, 40)])
+                .beside(RAW_FULL, full)
+                .goal(Goal::of(RAW_FULL, at_most))
+                .note("hostlock offers the session by itself and keeps the next one, which counts; raw is given one by SSL_set_session"),
+        );
+    }
     if bench.wants_all() {
+        for (what, piece) in [
+            ("end of a connection whose session is kept, TLS 1.3", "ec-end-tls1.3"),
+            ("end of a connection whose session is kept, TLS 1.2", "ec-end-tls1.2"),
+        ] {
+            rows.push(bench.counted(what, ("handshake", piece), &[(HOSTLOCK, 40)]));
+        }
         let three = &[(HOSTLOCK, 20), (RAW, 20), (RUSTLS, 20)];
         rows.push(bench.counted(
             "handshake TLS 1.2 with a server met before, EC chain",
@@ -194,6 +219,38 @@ fn resumptions(pki: &Pki, peer: &str, version: SslVersion, count: usize) {
         pair.counted_handshake();
         assert!(pair.is_resumed());
         pair.close();
+    }
+}
+
+/// What counts of a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    /// The handshake, and the end at which its session is kept.
+    Both,
+    /// The end.
+    End,
+}
+
+/// Connections that hostlock makes, each of which goes on from the one before.
+fn connects(pki: &Pki, version: SslVersion, what: Counted, count: usize) {
+    let server = pki.server_with_tickets(version);
+    let (client, _) = pair::client(HOSTLOCK, pki);
+    for at in 0..=count {
+        let pair = Pair::by_hostlock(&client, &server);
+        // The first is no second.
+        let counts = at > 0;
+        if counts && what == Counted::Both {
+            pair.drive(|client| counted_part(|| pair::hostlock_step(client)));
+        } else {
+            pair.drive(pair::hostlock_step);
+        }
+        assert_eq!(pair.is_resumed(), at > 0);
+        pair.read_nothing();
+        if counts {
+            counted(|| pair.free_by_hostlock());
+        } else {
+            pair.free_by_hostlock();
+        }
     }
 }
 

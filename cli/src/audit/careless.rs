@@ -45,6 +45,10 @@ pub fn connect(target: &Target, ca: Option<&Path>, timeout: Duration) -> Result<
     }
     let end = Instant::now() + timeout;
     let socket = target.host.connect_tcp(target.port, timeout).map_err(|error| error.message().to_owned())?;
+    if let Some(protocol) = target.starttls {
+        let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        protocol.ask(&socket, left).map_err(|error| error.message().to_owned())?;
+    }
     let mut stream = SslStream::new(ssl, Timed { socket, end }).map_err(|error| error.to_string())?;
     stream.connect().map_err(|error| error.to_string())?;
     let ssl = stream.ssl();

@@ -41,6 +41,44 @@ pub fn tree(chain: &[X509], now: i64, coloured: bool) -> String {
     text
 }
 
+/// What a certificate says, fit to print.
+pub struct Facts {
+    /// The subject.
+    pub subject: String,
+    /// The issuer.
+    pub issuer: String,
+    /// The names that it presents.
+    pub names: Vec<String>,
+    /// From when to when it is valid, and how that stands now.
+    pub dates: String,
+    /// Whether that is now.
+    pub is_valid_now: bool,
+    /// Kind and size of its key.
+    pub key: String,
+    /// How it is signed.
+    pub signature: String,
+    /// Its hash, in hexadecimal.
+    pub sha256: String,
+}
+
+/// What the certificates of a chain say, as far as people read.
+pub fn facts(chain: &[X509], now: i64) -> Vec<Facts> {
+    let of = |certificate: &X509| {
+        let (dates, style) = dates(certificate, now);
+        Facts {
+            subject: name(certificate.subject_name()),
+            issuer: name(certificate.issuer_name()),
+            names: names(certificate),
+            dates,
+            is_valid_now: style == Style::Plain,
+            key: key(certificate),
+            signature: signature(certificate),
+            sha256: sha256(certificate),
+        }
+    };
+    chain.iter().take(MOST).map(of).collect()
+}
+
 /// The same as JSON; docs/audit.md lists the keys.
 pub fn as_json(chain: &[X509]) -> Value {
     chain.iter().take(MOST).map(|certificate| one_as_json(certificate)).collect()
@@ -48,7 +86,6 @@ pub fn as_json(chain: &[X509]) -> Value {
 
 fn one_as_json(certificate: &X509Ref) -> Value {
     let time = |time| unix_seconds(time).map(words::time);
-    let hash = certificate.digest(MessageDigest::sha256()).map(|hash| hash.to_vec()).unwrap_or_default();
     json!({
         "subject": name(certificate.subject_name()),
         "issuer": name(certificate.issuer_name()),
@@ -57,13 +94,18 @@ fn one_as_json(certificate: &X509Ref) -> Value {
         "not_after": time(certificate.not_after()),
         "key": key(certificate),
         "signature": signature(certificate),
-        "sha256": hash.iter().map(|octet| format!("{octet:02x}")).collect::<String>(),
+        "sha256": sha256(certificate),
     })
 }
 
 /// A name as one line of ASCII.
 fn name(name: &X509NameRef) -> String {
     name.to_der().map(|der| words::distinguished_name(&der)).unwrap_or_default()
+}
+
+fn sha256(certificate: &X509Ref) -> String {
+    let hash = certificate.digest(MessageDigest::sha256()).map(|hash| hash.to_vec()).unwrap_or_default();
+    hash.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 fn names(certificate: &X509Ref) -> Vec<String> {

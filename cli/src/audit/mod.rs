@@ -3,5 +3,7 @@
 
 pub mod careless;
 pub mod chain;
+pub mod markup;
+pub mod page;
 pub mod strict;
 pub mod target;

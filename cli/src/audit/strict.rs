@@ -23,7 +23,11 @@ pub fn connect(target: &Target, policy: Policy, ca: Option<&Path>, timeout: Dura
     if let Some(path) = ca {
         context = context.trust_file(path)?;
     }
-    let connection = context.build().connect(&target.host, target.port)?;
+    let context = context.build();
+    let connection = match target.starttls {
+        Some(protocol) => context.connect_by_starttls(protocol, &target.host, target.port)?,
+        None => context.connect(&target.host, target.port)?,
+    };
     let unreadable = || Error::new(Status::EInternal, "what was agreed cannot be read");
     Ok(Verified {
         agreed: serde_json::from_str(&connection.info_json()?).map_err(|_| unreadable())?,

@@ -1,9 +1,9 @@
-//! The server on the command line: HOST, HOST:PORT, an address, or [IPv6]:PORT.
+//! The server on the command line: HOST, HOST:PORT, an address, or [IPv6]:PORT; and how TLS begins there.
 
 use std::fmt;
 use std::str::FromStr;
 
-use hostlock::Host;
+use hostlock::{Host, Starttls};
 
 const HTTPS: u16 = 443;
 
@@ -14,6 +14,19 @@ pub struct Target {
     pub host: Host,
     /// The port, 443 where none was given.
     pub port: u16,
+    is_port_given: bool,
+    /// How TLS begins; `None` where it does at once.
+    pub starttls: Option<Starttls>,
+}
+
+impl Target {
+    /// The same server, met by `starttls`, on its port where none was given.
+    pub fn by(mut self, starttls: Option<Starttls>) -> Target {
+        if let Some(protocol) = starttls.filter(|_| !self.is_port_given) {
+            self.port = protocol.default_port();
+        }
+        Target { starttls, ..self }
+    }
 }
 
 impl FromStr for Target {
@@ -31,6 +44,7 @@ impl FromStr for Target {
             None if text.matches(':').count() > 1 => (text, None),
             None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
         };
+        let is_port_given = port.is_some();
         let port = match port {
             None => HTTPS,
             Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or("a port is a number from 1 to 65535")?,
@@ -39,7 +53,7 @@ impl FromStr for Target {
             "" => error.message().to_owned(),
             hint => format!("{}; {hint}", error.message()),
         })?;
-        Ok(Target { host, port })
+        Ok(Target { host, port, is_port_given, starttls: None })
     }
 }
 
@@ -68,6 +82,9 @@ mod tests {
             ("[2001:db8::1]:8443", "[2001:db8::1]:8443"),
         ] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), wanted, "{text}");
+        }
+        for (text, wanted) in [("example.com", "example.com:25"), ("example.com:443", "example.com:443")] {
+            assert_eq!(text.parse::<Target>().unwrap().by("smtp".parse().ok()).to_string(), wanted, "{text}");
         }
         for wrong in
             ["", ":443", "host:", "host:0", "host:65536", "host:https", "[::1", "[::1]443", "https://host/", "a..b"]

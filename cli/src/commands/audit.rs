@@ -1,16 +1,19 @@
 //! `hostlock audit HOST[:PORT]`; with `--command` it hands over to the audit of a program.
 
 use std::fmt::Write;
+use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use hostlock::{Error, Policy, Result, Status};
+use hostlock::{Error, Policy, Result, Starttls, Status, words};
 use openssl::x509::X509;
 use serde_json::{Value, json};
 
 use super::{Outcome, audit_program};
+use crate::anchors::now;
 use crate::audit::careless::{self, Habit, Met};
 use crate::audit::chain;
+use crate::audit::page::Page;
 use crate::audit::strict::{self, Verified};
 use crate::audit::target::Target;
 use crate::output::{Style, is_coloured, show};
@@ -20,12 +23,15 @@ use crate::progress;
 #[derive(clap::Args)]
 #[command(group(clap::ArgGroup::new("subject").required(true).args(["target", "command"])))]
 pub struct Arguments {
-    /// A host name or an address, with a port where that is not 443 ([ADDRESS]:PORT for IPv6)
+    /// A host name or an address, with a port where that is not the usual one ([ADDRESS]:PORT for IPv6)
     #[arg(value_name = "HOST[:PORT]")]
     target: Option<Target>,
     /// Run this shell command line instead, refuse nothing, and say what its TLS contexts are like
-    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["ca", "timeout"])]
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["ca", "timeout", "starttls", "html"])]
     command: Option<String>,
+    /// Ask the server in the clear to begin TLS: smtp, imap, pop3, ftp or postgres
+    #[arg(long, value_name = "PROTOCOL", value_parser = starttls)]
+    starttls: Option<Starttls>,
     /// Trust the certificates in this file (PEM or DER) in place of the system's
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -38,6 +44,9 @@ pub struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Write the same as a page for a browser, which needs nothing else, to this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Everything that was seen of a server.
@@ -51,7 +60,7 @@ struct Seen<'a> {
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     match (&arguments.target, &arguments.command) {
-        (Some(target), _) => server(arguments, target),
+        (Some(target), _) => server(arguments, &target.clone().by(arguments.starttls)),
         (None, Some(command)) => audit_program::run(command, Some(&arguments.policy.to_string()), arguments.json),
         (None, None) => Err(Error::new(Status::EArg, "neither a server nor a program was named")),
     }
@@ -74,6 +83,10 @@ fn server(arguments: &Arguments, target: &Target) -> Result<Outcome> {
         }
     })?;
     let habits = careless::habits(&seen.careless, &target.host);
+    if let Some(file) = &arguments.html {
+        fs::write(file, as_page(&seen, &habits))
+            .map_err(|error| Error::new(Status::EFileIo, format!("{file:?} could not be written: {error}")))?;
+    }
     let text = if arguments.json {
         format!("{:#}\n", as_json(&seen, &habits))
     } else {
@@ -94,7 +107,8 @@ impl Seen<'_> {
 }
 
 fn as_text(seen: &Seen<'_>, habits: &[Habit], coloured: bool) -> String {
-    let mut text = format!("{}, judged by the policy {}\n\n", seen.target, seen.policy);
+    let by = seen.target.starttls.map_or_else(String::new, |protocol| format!(" by STARTTLS of {protocol}"));
+    let mut text = format!("{}{by}, judged by the policy {}\n\n", seen.target, seen.policy);
     match &seen.strict {
         Ok(verified) => {
             let host = word(&verified.agreed, "verified_host");
@@ -132,6 +146,28 @@ fn as_text(seen: &Seen<'_>, habits: &[Habit], coloured: bool) -> String {
     text
 }
 
+fn as_page(seen: &Seen<'_>, habits: &[Habit]) -> String {
+    let agreed = match (&seen.strict, &seen.careless) {
+        (Ok(verified), _) => Some(agreed(verified)),
+        (_, Ok(met)) => Some(format!("{}, {}, by a client that does not verify", met.version, met.suite)),
+        _ => None,
+    };
+    let facts = [
+        ("policy", Some(seen.policy.to_owned())),
+        ("agreed", agreed),
+        ("address", seen.strict.as_ref().ok().map(|verified| word(&verified.agreed, "peer").to_owned())),
+        ("looked at", Some(words::time(now()))),
+    ];
+    Page {
+        target: seen.target.to_string(),
+        refusal: seen.strict.as_ref().err(),
+        facts: facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+        chain: chain::facts(seen.presented(), now()),
+        habits,
+    }
+    .html()
+}
+
 fn as_json(seen: &Seen<'_>, habits: &[Habit]) -> Value {
     let habits: Vec<Value> = habits
         .iter()
@@ -142,6 +178,7 @@ fn as_json(seen: &Seen<'_>, habits: &[Habit]) -> Value {
     json!({
         "host": seen.target.host.to_string(),
         "port": seen.target.port,
+        "starttls": seen.target.starttls.map(|protocol| protocol.to_string()),
         "policy": seen.policy,
         "verified": seen.strict.is_ok(),
         "error": seen.strict.as_ref().err().map_or(Value::Null, error_as_json),
@@ -159,6 +196,9 @@ fn error_as_json(error: &Error) -> Value {
 /// In place of a hint for those who write programs.
 fn advised(error: &Error) -> Error {
     match error.status() {
+        Status::EPlaintext if error.hint().ends_with("STARTTLS first") || error.hint().ends_with("STLS first") => {
+            error.clone().with_hint("--starttls smtp (or imap, pop3, ftp) asks such a server to begin TLS")
+        }
         Status::ETimeout => {
             error.clone().with_hint("--timeout allows more time; the server may be overloaded or not speak TLS")
         }
@@ -176,12 +216,12 @@ fn word<'a>(object: &'a Value, key: &str) -> &'a str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
-}
-
 fn policy(text: &str) -> std::result::Result<Policy, String> {
     text.parse().map_err(|error: Error| format!("{}; {}", error.message(), error.hint()))
+}
+
+fn starttls(word: &str) -> std::result::Result<Starttls, String> {
+    word.parse().map_err(|error: Error| format!("{}; {}", error.message(), error.hint()))
 }
 
 /// Up to an hour.

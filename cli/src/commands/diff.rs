@@ -7,7 +7,7 @@ use hostlock::roots::Root;
 use serde_json::{Value, json};
 
 use super::Outcome;
-use crate::anchors::{Source, Tolerance, as_json, date, short_hash, uses};
+use crate::anchors::{Hashes, Source, Tolerance, as_json, date, uses};
 use crate::output::{Style, is_coloured, show};
 use crate::table::Table;
 
@@ -23,6 +23,8 @@ pub struct Arguments {
     json: bool,
     #[command(flatten)]
     tolerance: Tolerance,
+    #[command(flatten)]
+    hashes: Hashes,
 }
 
 struct Difference<'a> {
@@ -96,7 +98,7 @@ impl Difference<'_> {
         let distrust = |seconds: Option<i64>| seconds.map_or("never".to_owned(), date);
         let mut row = |mark: &str, style: Style, root: &Root, distrust: String, uses: String| {
             let (mark, name) = (mark.to_owned(), root.name.clone());
-            table.row(style, vec![mark, name, date(root.not_after), distrust, short_hash(root), uses]);
+            table.row(style, vec![mark, name, date(root.not_after), distrust, arguments.hashes.of(root), uses]);
         };
         for root in &self.only_in_a {
             row("-", Style::Red, root, root.distrust_after.map(date).unwrap_or_default(), uses(root));

@@ -1,12 +1,10 @@
 //! `hostlock roots expiring`
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use hostlock::Result;
 use serde_json::{Value, json};
 
 use super::Outcome;
-use crate::anchors::{Source, Tolerance, as_json, date, short_hash};
+use crate::anchors::{Hashes, Source, Tolerance, as_json, date, now};
 use crate::output::{Style, is_coloured, roots, show};
 use crate::table::Table;
 
@@ -26,11 +24,13 @@ pub struct Arguments {
     json: bool,
     #[command(flatten)]
     tolerance: Tolerance,
+    #[command(flatten)]
+    hashes: Hashes,
 }
 
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+    let now = now();
     let mut found = Vec::new();
     for source in &arguments.source {
         let soon = source
@@ -52,7 +52,10 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         items.push(item);
         let (style, left) =
             if left < 0 { (Style::Red, "expired".to_owned()) } else { (Style::Yellow, left.to_string()) };
-        table.row(style, vec![root.name.clone(), date(root.not_after), left, short_hash(root), source.to_string()]);
+        table.row(
+            style,
+            vec![root.name.clone(), date(root.not_after), left, arguments.hashes.of(root), source.to_string()],
+        );
     }
     if arguments.json {
         show(&format!("{:#}\n", json!({ "within_days": arguments.within, "roots": items })))?;

@@ -4,7 +4,7 @@ use hostlock::Result;
 use serde_json::{Value, json};
 
 use super::Outcome;
-use crate::anchors::{Source, Tolerance, as_json, date, short_hash, uses};
+use crate::anchors::{Hashes, Source, Tolerance, as_json, date, uses};
 use crate::output::{Style, is_coloured, roots, show};
 use crate::table::Table;
 
@@ -19,6 +19,8 @@ pub struct Arguments {
     json: bool,
     #[command(flatten)]
     tolerance: Tolerance,
+    #[command(flatten)]
+    hashes: Hashes,
 }
 
 /// Runs it.
@@ -35,7 +37,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
             let is_limited = root.distrust_after.is_some() || root.uses.is_some();
             let style = if is_limited { Style::Yellow } else { Style::Plain };
             let distrust = root.distrust_after.map(date).unwrap_or_default();
-            let (hash, uses) = (short_hash(&root), uses(&root));
+            let (hash, uses) = (arguments.hashes.of(&root), uses(&root));
             table.row(style, vec![root.name, date(root.not_after), distrust, hash, source.to_string(), uses]);
         }
     }

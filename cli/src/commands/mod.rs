@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod audit_program;
 pub mod diff;
+pub mod doctor;
 pub mod expiring;
 pub mod from_certdata;
 pub mod list;

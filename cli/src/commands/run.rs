@@ -44,8 +44,8 @@ pub struct Arguments {
     /// Write the summary to a file in place of standard error
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// The program and its arguments
-    #[arg(last = true, required = true, value_name = "PROGRAM")]
+    /// The program, and its arguments: all that follows it is its own. "--" may stand before it
+    #[arg(trailing_var_arg = true, allow_hyphen_values = false, required = true, value_name = "PROGRAM")]
     command: Vec<OsString>,
 }
 

@@ -117,7 +117,7 @@ fn preloaded(initialiser: &Path) -> OsString {
 const LIBDIR: Option<&str> = option_env!("HOSTLOCK_LIBDIR");
 
 /// Where the initialiser lies: beside the command in a build tree, or where `make install` puts it.
-fn initialiser() -> Result<PathBuf> {
+pub fn initialiser() -> Result<PathBuf> {
     let own = env::current_exe().ok();
     let directory = own.as_deref().and_then(Path::parent);
     let mut places: Vec<PathBuf> = Vec::new();

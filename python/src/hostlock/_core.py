@@ -98,6 +98,17 @@ class Context(object):
         """Reads revocation lists from a PEM or DER file."""
         check(lib.hostlock_ctx_add_crl_file(self._ctx, _path(path)))
 
+    def add_crl_data(self, data):
+        # type: (Bytes) -> None
+        """Reads revocation lists in memory, PEM or DER."""
+        data = bytes(data)
+        check(lib.hostlock_ctx_add_crl_mem(self._ctx, data, len(data)))
+
+    def set_crl_mode(self, mode):
+        # type: (Name) -> None
+        """Which certificates must be known as not revoked: "leaf" or "chain", with "+soft" or "+expired" behind it."""
+        check(lib.hostlock_ctx_set_crl_mode(self._ctx, _words(mode)))
+
     def set_verify_time(self, unix_seconds):
         # type: (int) -> None
         """Verifies for that moment in place of now."""
@@ -143,6 +154,17 @@ class Context(object):
         here."""
         chain = bytes(chain)
         check(lib.hostlock_ctx_verify_chain(self._ctx, chain, len(chain), _words(host)))
+
+    def verify_peer(self, chain, host, version, cipher, staple=b""):
+        # type: (Bytes, Name, Name, Name, Bytes) -> None
+        """Judges a handshake that another TLS library made, when it is complete and before the first byte of data:
+        raises where the chain is not valid for `host`, or version or suite are not those of the policy. `chain` is what
+        the peer sent, PEM or DER, its own certificate first; `version` and `cipher` are OpenSSL's names ("TLSv1.3",
+        "TLS_AES_256_GCM_SHA384"); `staple` is the OCSP response that came with it. Where it raises, close the
+        connection."""
+        chain, staple = bytes(chain), bytes(staple)
+        agreed = (_words(version), _words(cipher), staple, len(staple))
+        check(lib.hostlock_ctx_verify_peer(self._ctx, chain, len(chain), _words(host), *agreed))
 
 
 def check_host(host):
@@ -304,6 +326,11 @@ class Connection(object):
         # type: () -> Optional[str]
         """The host that the certificate was verified for."""
         return _text(lib.hostlock_conn_verified_host(self._live()))
+
+    def resumed(self):
+        # type: () -> bool
+        """Whether it goes on from the session of an earlier connection of its context to the same host."""
+        return bool(lib.hostlock_conn_resumed(self._live()))
 
     def peer_chain(self):
         # type: () -> Optional[Text]

@@ -32,6 +32,8 @@ class Facts(object):
         self.names = facts.get("names") or []  # type: List[Text]
         #: The chain as a drawing in text, or "".
         self.chain = facts.get("chain") or ""  # type: Text
+        #: OpenSSL's X509_V_ERR_ number for it, or None.
+        self.verify_code = facts.get("x509_code")  # type: Optional[int]
 
     def __repr__(self):
         # type: () -> str
@@ -45,7 +47,7 @@ class Error(ssl.SSLError):
 
     def __str__(self):
         # type: () -> str
-        return _native(self.hostlock.message) or super(Error, self).__str__()
+        return native(self.hostlock.message) or super(Error, self).__str__()
 
 
 class TimeoutError(Error, socket.timeout):
@@ -98,7 +100,7 @@ def exception(facts):
         kind = TimeoutError
     elif facts.code == E_TRUNCATED:
         kind = TruncatedError
-    error = kind(1, _native(facts.message))
+    error = kind(1, native(facts.message))
     add_facts(error, facts)
     return error
 
@@ -111,7 +113,7 @@ def add_facts(error, facts):
         error.add_note("hint: " + facts.hint)
 
 
-def _native(text):
+def native(text):
     # type: (Text) -> str
     """Text as `str`, which is bytes on Python 2."""
     return text if isinstance(text, str) else text.encode("utf-8")
@@ -124,7 +126,7 @@ def explain(error, conn):
     facts = facts_at(lib.hostlock_conn_error(conn))
     if facts is not None:
         add_facts(error, facts)
-        error.args = ("certificate verify failed: " + _native(facts.message),)
+        error.args = ("certificate verify failed: " + native(facts.message),)
 
 
 def raise_last():

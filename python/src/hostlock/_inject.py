@@ -14,31 +14,21 @@ import threading
 import warnings
 
 from . import _hosts, _imports
-from ._errors import Error, Facts, add_facts, check, facts_at, raise_last
+from ._core import Context
+from ._errors import Facts, add_facts, check, exception, facts_at, raise_last
 from ._library import IN_PLACE, find_conn, find_ctx, lib, mode, taken
+from ._verdict import WARNING
 
 MYPY = False
 if MYPY:
     from typing import Any, Callable, Iterable, Optional, Tuple, Union
 
+_E_UNSUPPORTED = -7
 _lock = threading.Lock()
 _done = []  # type: list[str]
 
 # The class whose base is the one in C, whatever `ssl.SSLContext` has become by now.
 Standard = next((kind for kind in _ssl._SSLContext.__subclasses__() if kind.__module__ == "ssl"), ssl.SSLContext)  # type: Any
-
-
-def refuse_apart():
-    # type: () -> None
-    """Fails where the interpreter's OpenSSL is out of reach: nothing would be safer than before."""
-    if mode != IN_PLACE:
-        words = "this interpreter has an OpenSSL of its own inside ({}), which hostlock cannot reach".format(
-            ssl.OPENSSL_VERSION
-        )
-        hint = "use an interpreter that loads the system's libssl.so.3, or hostlock.connect, which does not need ssl"
-        error = Error(1, "hostlock: " + words)
-        add_facts(error, Facts({"status": "HOSTLOCK_E_FOREIGN_LIBSSL", "code": -8, "message": words, "hint": hint}))
-        raise error
 
 
 def inject(policy=None, report_only=None, allow=()):
@@ -49,23 +39,61 @@ def inject(policy=None, report_only=None, allow=()):
     `report_only` is the reason why nothing is refused and everything reported (`hostlock.report()`). `allow` are
     exceptions, each a pair of what ("host:NAME", "address:IP", "sha256:HEX") and why. Raises where the process cannot
     be sealed."""
-    refuse_apart()
     with _lock:
-        for what, reason in allow:
-            check(lib.hostlock_insecure_seal_allow(_bytes(what), _bytes(reason)))
+        exceptions = [(_bytes(what), _bytes(reason)) for what, reason in allow]
+        if mode != IN_PLACE:
+            _prepare_afterwards(policy, report_only, exceptions)
+        for what, why in exceptions:
+            _sealed(lib.hostlock_insecure_seal_allow(what, why))
         name = None if policy is None else _bytes(policy)
         if report_only is None:
-            check(lib.hostlock_seal_process(name))
+            _sealed(lib.hostlock_seal_process(name))
             _done.append("enforce")
         else:
-            check(lib.hostlock_insecure_seal_report_only(name, _bytes(report_only)))
-        _seal_what_exists()
+            _sealed(lib.hostlock_insecure_seal_report_only(name, _bytes(report_only)))
+        if mode == IN_PLACE:
+            _seal_what_exists()
         watch()
         if "contexts" not in _done:
             _done.append("contexts")
-            name_hosts(Standard, _ssl._SSLContext)
+            if mode == IN_PLACE:
+                name_hosts(Standard, _ssl._SSLContext)
+            else:
+                from . import _afterwards
+
+                _afterwards.watch_trust(Standard, _ssl._SSLContext)
+                _afterwards.judge(Standard, _ssl._SSLContext, is_sealed=True)
             for module, prepare in _OTHERS.items():
                 _imports.when_imported(module, prepare)
+
+
+def _sealed(status):
+    # type: (int) -> None
+    """Raises where the seal failed. A libhostlock with an OpenSSL of its own inside has none; then nothing else of the
+    process may make connections."""
+    if mode != IN_PLACE and status == _E_UNSUPPORTED:
+        _done.append("unsealed")
+    else:
+        check(status)
+
+
+def _prepare_afterwards(policy, report_only, exceptions):
+    # type: (Optional[str], Optional[str], Iterable[Tuple[bytes, bytes]]) -> None
+    """Where the interpreter's OpenSSL is out of reach; the seal is for the others of the process."""
+    from . import _afterwards
+
+    Context(policy)
+    hosts = [what[5:].lower() for what, _ in exceptions if what.startswith(b"host:")]
+    if len(hosts) < len(list(exceptions)):
+        words = "connections that are judged afterwards have no exceptions but host:NAME"
+        raise exception(Facts({"status": "HOSTLOCK_E_UNSUPPORTED", "code": -7, "message": words}))
+    _afterwards.tally.policy, _afterwards.tally.exceptions = policy, hosts
+    # Who once asked for refusals has them, as with the seal.
+    _afterwards.tally.refuses = report_only is None or "enforce" in _done
+    if "warned" not in _done:
+        _done.append("warned")
+        words = "this interpreter has an OpenSSL of its own inside ({}): {}".format(ssl.OPENSSL_VERSION, WARNING)
+        warnings.warn(words, RuntimeWarning, stacklevel=3)
 
 
 def watch():
@@ -85,10 +113,15 @@ def report():
     """What the seal has seen: contexts, connections, what was refused and why."""
     import json
 
-    found = taken(lib.hostlock_seal_report())
-    if found is None:
+    found = None if "unsealed" in _done else taken(lib.hostlock_seal_report())
+    if found is None and "unsealed" not in _done:
         raise_last()
-    return json.loads(found)  # type: ignore[no-any-return]
+    report = json.loads(found or "{}")  # type: dict[str, Any]
+    if mode != IN_PLACE:
+        from . import _afterwards
+
+        report["afterwards"] = _afterwards.tally.report()
+    return report
 
 
 def _bytes(text):
@@ -110,6 +143,9 @@ def _seal_what_exists():
 
 def _prepare_m2crypto(module):
     # type: (Any) -> None
+    if "unsealed" in _done:
+        words = "M2Crypto's OpenSSL is out of reach of this libhostlock, which has one of its own inside"
+        raise exception(Facts({"status": "HOSTLOCK_E_FOREIGN_LIBSSL", "code": -8, "message": words}))
     from . import m2crypto
 
 
@@ -121,10 +157,17 @@ def _prepare_pyopenssl(module):
         words = "pyOpenSSL has an OpenSSL of its own inside, which the seal does not reach: "
         if "enforce" in _done:
             pyopenssl.judge_everything()
-            words += "hostlock judges after the handshake, when a client certificate has left already"
+            words += WARNING
         else:
             words += "nothing of it is reported"
         warnings.warn(words, RuntimeWarning, stacklevel=2)
+
+
+def _prepare_twisted(module):
+    # type: (Any) -> None
+    from . import pyopenssl
+
+    pyopenssl.name_clients_of_twisted(module.ClientTLSOptions)
 
 
 # The libraries beside `ssl`, and what names the hosts of their connections.
@@ -132,6 +175,7 @@ _OTHERS = {
     "M2Crypto.httpslib": _prepare_m2crypto,
     "M2Crypto.SSL.Connection": _prepare_m2crypto,
     "OpenSSL.SSL": _prepare_pyopenssl,
+    "twisted.internet._sslverify": _prepare_twisted,
 }
 
 

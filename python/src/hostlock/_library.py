@@ -13,10 +13,11 @@ if MYPY:
     from typing import Any, Dict, Optional, Text, Tuple
 
 SONAME = "libhostlock.so.0"
+PRIVATE = "libhostlock-private.so.0"
 ABI_VERSION = 1
 
 IN_PLACE = "in place"
-APART = "apart"
+AFTERWARDS = "afterwards"
 
 _P, _S, _I, _Z = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t
 _OUT = ctypes.c_void_p
@@ -40,6 +41,9 @@ FUNCTIONS = {
     "hostlock_ctx_add_crl_file": (_I, (_P, _S)),
     "hostlock_ctx_set_verify_time": (_I, (_P, ctypes.c_int64)),
     "hostlock_ctx_verify_chain": (_I, (_P, _P, _Z, _S)),
+    "hostlock_ctx_verify_peer": (_I, (_P, _P, _Z, _S, _S, _S, _P, _Z)),
+    "hostlock_ctx_add_crl_mem": (_I, (_P, _P, _Z)),
+    "hostlock_ctx_set_crl_mode": (_I, (_P, _S)),
     "hostlock_host_normalize": (_I, (_S, _P, _Z)),
     "hostlock_connect_fd": (_I, (_P, _I, _S, _OUT)),
     "hostlock_handshake": (_I, (_P,)),
@@ -53,6 +57,7 @@ FUNCTIONS = {
     "hostlock_conn_verified_host": (_S, (_P,)),
     "hostlock_conn_peer_chain": (_P, (_P,)),
     "hostlock_conn_info": (_P, (_P,)),
+    "hostlock_conn_resumed": (ctypes.c_bool, (_P,)),
     "hostlock_conn_error": (_P, (_P,)),
     "hostlock_conn_set_host": (_I, (_P, _S)),
     "hostlock_conn_set_fallback_host": (_I, (_P, _S)),
@@ -75,14 +80,20 @@ FUNCTIONS = {
 
 def _load():
     # type: () -> Any
-    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), SONAME)
+    folder = os.path.dirname(os.path.abspath(__file__))
+    beside = os.path.join(folder, SONAME)
     named = None if sys.flags.ignore_environment else os.environ.get("HOSTLOCK_LIBRARY")
     # What somebody named, or shipped, is what counts: where it fails no other library takes its place.
     path = named or (beside if os.path.exists(beside) else SONAME)
     try:
         library = ctypes.CDLL(path)
     except OSError as error:
-        raise ImportError("hostlock: cannot load {}: {}".format(path, error))
+        # Shipped for systems without a libssl.so.3: the same with an OpenSSL of its own inside.
+        private = os.path.join(folder, PRIVATE)
+        if named or "libssl" not in str(error) or not os.path.exists(private):
+            raise ImportError("hostlock: cannot load {}: {}".format(path, error))
+        path = private
+        library = ctypes.CDLL(path)
     try:
         for name, (answer, takes) in FUNCTIONS.items():
             function = getattr(library, name)
@@ -139,7 +150,7 @@ def _probe():
     # type: () -> str
     protocol = getattr(_ssl, "PROTOCOL_TLS_CLIENT", None)
     context = _ssl._SSLContext(_ssl.PROTOCOL_SSLv23 if protocol is None else protocol)
-    return IN_PLACE if find_ctx(context) else APART
+    return IN_PLACE if find_ctx(context) else AFTERWARDS
 
 
 mode = _probe()

@@ -5,9 +5,11 @@ connection of a hardened or sealed context, the host that the program gave to `s
 from __future__ import absolute_import
 
 import sys
+import threading
 
+import M2Crypto.SSL.Checker
 import M2Crypto.SSL.Connection
-from M2Crypto import m2
+from M2Crypto import SSL, m2
 
 from . import _hosts, _imports, _inject
 from ._errors import check, explain
@@ -17,7 +19,6 @@ MYPY = False
 if MYPY:
     from typing import Any, Optional
 
-_inject.refuse_apart()
 _inject.watch()
 
 # The package of this name gives the class; the module is known by its full name only.
@@ -30,6 +31,32 @@ def harden(context, policy=None):
     check(lib.hostlock_harden(int(context.ctx), None if policy is None else policy.encode("ascii"), None))
 
 
+# The host of the control connection, while a data channel of FTP is made.
+_transfer = threading.local()
+
+
+class WrongHost(SSL.SSLError, SSL.Checker.WrongHost):  # type: ignore[misc]
+    """A refusal for the host's sake, where programs catch the exception of M2Crypto's own check."""
+
+    def __str__(self):
+        # type: () -> str
+        return str(self.args[0])
+
+
+# As programs know it, in tracebacks too.
+WrongHost.__name__ = WrongHost.__qualname__ = "SSLError"
+WrongHost.__module__ = "M2Crypto.SSL"
+
+
+def _become_wrong_host(error):
+    # type: (Any) -> None
+    facts = getattr(error, "hostlock", None)
+    if type(error) is SSL.SSLError and facts is not None and facts.status == "HOSTLOCK_E_HOST_MISMATCH":
+        error.__class__ = WrongHost
+        error.expectedHost, error.actualHost = facts.host, ", ".join(facts.names)
+        error.fieldName = "subjectAltName"
+
+
 def _prepare(kind):
     # type: (Any) -> None
     connect_ssl, set1_host = kind.connect_ssl, kind.set1_host
@@ -37,7 +64,7 @@ def _prepare(kind):
 
     def connect_ssl_(self):
         # type: (Any) -> Any
-        host = _hosts.of(self.socket)
+        host = getattr(_transfer, "host", None) or _hosts.of(self.socket)
         if host is not None:
             # It counts where the program names nothing itself, and changes nothing once the handshake has begun.
             lib.hostlock_conn_set_fallback_host(int(self.ssl), host)
@@ -45,6 +72,7 @@ def _prepare(kind):
             return connect_ssl(self)
         except Exception as error:
             explain(error, int(self.ssl))
+            _become_wrong_host(error)
             raise
 
     def set1_host_(self, name):
@@ -87,4 +115,22 @@ def _with_proxies(module):
     _prepare_proxies(module.ProxyHTTPSConnection)
 
 
+def _with_transfers(module):
+    # type: (Any) -> None
+    kind = module.FTP_TLS
+    ntransfercmd = kind.ntransfercmd
+
+    def ntransfercmd_(self, *arguments, **more):
+        # type: (Any, *Any, **Any) -> Any
+        # The server names a numeric address for its data channel, which must be its own all the same.
+        _transfer.host = _hosts.encoded(self.host)
+        try:
+            return ntransfercmd(self, *arguments, **more)
+        finally:
+            _transfer.host = None
+
+    kind.ntransfercmd = ntransfercmd_
+
+
 _imports.when_imported("M2Crypto.httpslib", _with_proxies)
+_imports.when_imported("M2Crypto.ftpslib", _with_transfers)

@@ -8,10 +8,11 @@ from OpenSSL import SSL
 from OpenSSL._util import ffi as _ffi
 from OpenSSL._util import lib as _openssl
 
-from . import _afterwards, _hosts, _inject
+from . import _afterwards_pyopenssl, _hosts, _inject
 from ._core import check_host
-from ._errors import check, explain
+from ._errors import check, facts_at
 from ._library import lib
+from ._refused import become_refused
 
 MYPY = False
 if MYPY:
@@ -31,7 +32,7 @@ def harden(context, policy=None):
     """Makes an `OpenSSL.SSL.Context` verify chain and host. Its callback goes on being called; it can refuse, never
     accept."""
     if not is_within_reach():
-        _afterwards.harden(context, policy)
+        _afterwards_pyopenssl.harden(context, policy)
         return
     name = None if policy is None else policy.encode("ascii")
     check(lib.hostlock_harden(_address(context._context), name, None))
@@ -45,7 +46,7 @@ def set_host(connection, host):
         raise ValueError("a NUL in the host {!r}".format(host))
     if not is_within_reach():
         check_host(name)
-        _afterwards.set_host(connection, name)
+        _afterwards_pyopenssl.set_host(connection, name)
         return
     check(lib.hostlock_conn_set_host(_address(connection._ssl), name))
 
@@ -53,7 +54,25 @@ def set_host(connection, host):
 def judge_everything():
     # type: () -> None
     """From now on the connections of all contexts are judged, where the seal does not reach them."""
-    _afterwards.everywhere.append(True)
+    _afterwards_pyopenssl.everywhere.append(True)
+
+
+def name_clients_of_twisted(kind):
+    # type: (Any) -> None
+    """Names the numeric address that a `ClientTLSOptions` is for: SNI carries none, and the socket is not OpenSSL's."""
+    make = kind.clientConnectionForTLS
+
+    def clientConnectionForTLS(self, protocol):  # noqa: N802
+        # type: (Any, Any) -> Any
+        connection, host = make(self, protocol), getattr(self, "_hostnameBytes", None)
+        if host and _inject.is_address(host):
+            if is_within_reach():
+                lib.hostlock_conn_set_fallback_host(_address(connection._ssl), host)
+            else:
+                connection._hostlock_fallback = host
+        return connection
+
+    kind.clientConnectionForTLS = clientConnectionForTLS
 
 
 def _address(pointer):
@@ -105,7 +124,9 @@ def _prepare(kind):
             return do_handshake(self)
         except SSL.Error as error:
             if not isinstance(error, (SSL.WantReadError, SSL.WantWriteError)):
-                explain(error, _address(self._ssl))
+                facts = facts_at(lib.hostlock_conn_error(_address(self._ssl)))
+                if facts is not None:
+                    become_refused(error, facts)
             raise
 
     kind.connect, kind.connect_ex = connect_, connect_ex_
@@ -132,4 +153,4 @@ def _named_first(method):
 if is_within_reach():
     _prepare(SSL.Connection)
 else:
-    _afterwards.prepare()
+    _afterwards_pyopenssl.prepare()

@@ -11,21 +11,28 @@ from __future__ import absolute_import
 import socket as _socket
 import ssl as _standard
 import sys as _sys
+import warnings as _warnings
 from ssl import *  # noqa: F403
 from ssl import Purpose
 
 from . import _inject
 from ._errors import check as _check
 from ._errors import raise_last as _raise_last
+from ._library import IN_PLACE as _IN_PLACE
 from ._library import find_ctx as _find_ctx
 from ._library import lib as _lib
+from ._library import mode as _mode
+from ._verdict import WARNING as _WARNING
 
 MYPY = False
 if MYPY:
     from typing import Any, Dict, Optional, Text, Union
 
-_inject.refuse_apart()
 _inject.watch()
+_in_place = _mode == _IN_PLACE
+if not _in_place:
+    _words = "this interpreter has an OpenSSL of its own inside ({}): {}".format(_standard.OPENSSL_VERSION, _WARNING)
+    _warnings.warn(_words, RuntimeWarning, stacklevel=2)
 
 # Names without a place in `ssl.__all__` that programs use all the same.
 for _name in ("get_server_certificate", "DER_cert_to_PEM_cert", "PEM_cert_to_DER_cert", "OPENSSL_VERSION_INFO"):
@@ -45,8 +52,11 @@ class SSLContext(_inject.Standard):  # type: ignore[misc, no-redef]
         # Without a protocol the standard class serves either side, and so does this one.
         protocol = _EITHER if protocol is None else protocol
         self = _inject.Standard.__new__(cls, protocol, *rest, **more)
+        if not hasattr(self, "protocol"):
+            self.protocol = protocol  # Python 2.7 sets it later.
         # One that is not found fails here: it would not be safe.
-        _check(_lib.hostlock_harden(_handle(self), None, None))
+        if _in_place:
+            _check(_lib.hostlock_harden(_handle(self), None, None))
         return self  # type: ignore[no-any-return]
 
     def __init__(self, protocol=None, *rest, **more):
@@ -56,21 +66,43 @@ class SSLContext(_inject.Standard):  # type: ignore[misc, no-redef]
     def load_default_certs(self, purpose=Purpose.SERVER_AUTH):
         # type: (Any) -> None
         """The system's roots; they are looked up when a server needs them, and `get_ca_certs` does not list them."""
-        if self.protocol == _SERVER or purpose != Purpose.SERVER_AUTH:
+        if not _in_place or self.protocol == _SERVER or purpose != Purpose.SERVER_AUTH:
             _inject.Standard.load_default_certs(self, purpose)
         else:
             self.set_default_verify_paths()
 
+    # A hardened context that was told of nothing rests on the system's roots. So nothing need be loaded for them until
+    # others are named besides.
+    _is_told = False
+    _wants_system = False
+
     def set_default_verify_paths(self):
         # type: () -> None
         """The same."""
-        if self.protocol == _SERVER:
+        if not _in_place or self.protocol == _SERVER:
             _inject.Standard.set_default_verify_paths(self)
-        else:
+        elif self._is_told:
             _check(_lib.hostlock_ctx_trust_system(_handle(self)))
+        else:
+            self._wants_system = True
+
+    def load_verify_locations(self, cafile=None, capath=None, cadata=None):
+        # type: (Any, Any, Any) -> None
+        """As in the standard library; the system's roots count besides, where they were asked for before."""
+        if self._wants_system:
+            _check(_lib.hostlock_ctx_trust_system(_handle(self)))
+            self._wants_system = False
+        self._is_told = True
+        _inject.Standard.load_verify_locations(self, cafile, capath, cadata)
 
 
-_inject.name_hosts(SSLContext, _inject.Standard)
+if _in_place:
+    _inject.name_hosts(SSLContext, _inject.Standard)
+else:
+    from . import _afterwards
+
+    _afterwards.watch_trust(SSLContext, _inject.Standard)
+    _afterwards.judge(SSLContext, _inject.Standard, is_sealed=False)
 
 
 def _handle(context):

@@ -153,6 +153,12 @@ impl<'a> Place<'a> {
     }
 
     fn own_certificate(self) -> Option<OwnCertificate> {
+        // After a reload the context itself still holds what it was given at first.
+        if let Place::Context(ctx) = self
+            && let Some(settings) = Guard::of(ctx).map(Guard::settings).filter(|settings| settings.own_is_fresh)
+        {
+            return settings.own.last().map(|own| certificate::of_credential(&own.shown));
+        }
         let own = match self {
             Place::Context(ctx) => ctx.own_certificate(),
             Place::Connection(conn) => conn.own_certificate(),

@@ -6,6 +6,7 @@ use crate::connection::gather;
 use crate::connection::transport::Transport;
 use crate::error::{Error, Status};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
+use crate::handshake::events;
 use crate::libssl::queue;
 
 impl Drive<'_> {
@@ -70,6 +71,7 @@ impl Drive<'_> {
         if let Some(state) = ConnectionState::of(self.conn) {
             state.known().ended.get_or_insert_with(|| error.clone());
         }
+        events::failed(self.conn, &error);
         error
     }
 

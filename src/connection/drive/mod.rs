@@ -84,7 +84,9 @@ impl<'a> Drive<'a> {
     pub fn with(conn: Conn<'a>, phase: Phase, patience: Patience, lent: Option<Lent<'a>>) -> Result<Drive<'a>> {
         let errno = last_errno();
         let guard = gate::guard(conn)?;
-        ConnectionState::ensure(conn)?;
+        if ConnectionState::ensure(conn)?.known().told_events.running {
+            return Err(inside_of_event());
+        }
         let lent = lent.or_else(|| lend::take(conn));
         let (transport, dead) = (conn.share_wire::<Transport>(), conn.is_given_up());
         if let Some(transport) = transport.as_ref().and_then(Bio::wire).filter(|_| lent.is_some()) {
@@ -216,7 +218,7 @@ impl<'a> Drive<'a> {
             if answer == 1 {
                 return self.verified();
             }
-            if let Some(error) = self.refused().or_else(|| self.limit_passed()) {
+            if let Some(error) = self.refused().or_else(|| self.stopped()) {
                 return Err(error);
             }
             let Some(wish) = self.wish() else { return Err(self.failure()) };
@@ -274,7 +276,7 @@ impl<'a> Drive<'a> {
         if let Some(error) = self.ended_by() {
             return Err(error);
         }
-        if let Some(error) = self.limit_passed() {
+        if let Some(error) = self.stopped() {
             return Err(error);
         }
         if let Some(transport) = self.transport().filter(|_| finished) {
@@ -347,6 +349,12 @@ enum Step {
     Return(Progress),
     Again,
     Handshake,
+}
+
+/// The error for a call on a connection from inside of the function that hears of it: libssl is in the middle of one.
+fn inside_of_event() -> Error {
+    Error::new(Status::EState, "this connection is told of just now, by a call on it that is under way")
+        .with_hint("have the function of hostlock_ctx_set_on_event note what it heard, and act when that call has returned")
 }
 
 /// The limits that a handshake of `conn` has from now on.

@@ -9,9 +9,10 @@ use super::{Drive, Patience, Progress, deadline_of};
 use crate::connection::deadline::{self, Deadline, wait};
 use crate::connection::failure::{self, Phase, Silence};
 use crate::connection::memory::Memory;
+use crate::connection::functions::CallersFunctions;
 use crate::connection::transport::{Limits, Transport, Tripped};
 use crate::error::{Error, Result, Status};
-use crate::libssl::transfer::Want;
+use crate::libssl::bio::Want;
 use crate::os::poll::Wish;
 use crate::os::words;
 use crate::role::Role;
@@ -64,6 +65,10 @@ impl Drive<'_> {
 
     /// Refuses a connection that has nothing to wait for.
     pub(in crate::connection) fn check_can_wait(&self) -> Result<()> {
+        if self.transport().is_some_and(|transport| transport.functions().is_some()) {
+            // They may wait themselves.
+            return Ok(());
+        }
         self.descriptor_to_wait_for(Progress::WantRead).map(drop)
     }
 
@@ -76,7 +81,7 @@ impl Drive<'_> {
     /// Waits until the transport takes bytes again: then, or where it does by now, `None`.
     pub(in crate::connection) fn wait_for_room(&mut self) -> Result<Option<Progress>> {
         let Some(transport) = self.transport() else { return Ok(None) };
-        if transport.memory().is_some_and(Memory::has_room) {
+        if transport.memory().is_some_and(Memory::has_room) || transport.functions().is_some() {
             return Ok(None);
         }
         let now = Deadline::after(0).within(Duration::ZERO);
@@ -87,7 +92,7 @@ impl Drive<'_> {
     }
 
     pub(super) fn descriptor_to_wait_for(&self, wish: Progress) -> Result<Option<c_int>> {
-        if let Some(transport) = self.transport().filter(|transport| transport.memory().is_none()) {
+        if let Some(transport) = self.transport().filter(|transport| transport.fd() >= 0) {
             return Ok((self.patience == Patience::Wait || transport.waits()).then(|| transport.fd()));
         }
         if self.patience == Patience::Transport {
@@ -97,12 +102,16 @@ impl Drive<'_> {
         match if wish == Progress::WantRead { reader } else { writer } {
             Some(fd) => Ok(Some(fd)),
             None => Err(Error::new(Status::EState, "this connection has no descriptor to wait for")
-                .with_hint("use hostlock_write, which answers HOSTLOCK_WANT_READ or HOSTLOCK_WANT_WRITE")),
+                .with_hint("use hostlock_read and hostlock_write, which answer HOSTLOCK_WANT_READ or HOSTLOCK_WANT_WRITE")),
         }
     }
 
-    pub(super) fn limit_passed(&self) -> Option<Error> {
+    /// The limit that ended this call, or what a function of the program's said.
+    pub(super) fn stopped(&self) -> Option<Error> {
         let transport = self.transport()?;
+        if let Some(error) = transport.functions().and_then(CallersFunctions::said) {
+            return Some(error);
+        }
         let limits = transport.limits.get()?;
         match transport.tripped.get()? {
             Tripped::Time => Some(self.timed_out(self.phase, limits.deadline.allowed_ms())),

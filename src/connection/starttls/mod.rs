@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::host::Reference;
 use crate::libssl::Ctx;
-use line::Line;
+pub use line::Line;
 pub use protocols::Protocol;
 
 impl Connection {

@@ -37,6 +37,22 @@ impl Protocol {
         })
     }
 
+    /// Its name in the API.
+    pub fn word(self) -> &'static str {
+        NAMES.iter().find(|(_, protocol)| *protocol == self).map_or("", |(word, _)| word)
+    }
+
+    /// The port that IANA gives it.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Protocol::Smtp => 25,
+            Protocol::Imap => 143,
+            Protocol::Pop3 => 110,
+            Protocol::Ftp => 21,
+            Protocol::Postgres => 5432,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Protocol::Smtp => "SMTP",

@@ -1,0 +1,234 @@
+"""Runs the suites of others under hostlock.inject(): CPython's own for ssl, pyOpenSSL's, M2Crypto's, urllib3's,
+requests'.
+
+Each runs three times: as it is; with the checks waived (report-only), where nearly all must pass as before, as the path
+of the data is the same; and with the policy, where each test that fails must be listed in tests/data/judges.json with
+its reason. A test has 20 s.
+
+usage: judges.py [--write] [JUDGE ...]      (--write: adds what fails to the list, to be read by a person)
+
+The suites come with Python, or from the package index as source distributions, into TARGET/judges."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/python"))
+from package import SOURCE, interpreters
+from support import ROOT, interpreter_of, library
+
+LIST = ROOT / "tests/data/judges.json"
+DRIVER = ROOT / "python/tests/judge_driver.py"
+LEAST_SHARE = 0.95
+# What a refusal says of the test: for judges, connecting to such a server is right.
+REASONS = {
+    "HOSTLOCK_E_UNKNOWN_ISSUER": "its client loads no roots for the test's authority, and wants the server believed",
+    "HOSTLOCK_E_SELF_SIGNED": "its client trusts nobody, and wants a self-signed server believed",
+    "HOSTLOCK_E_HOST_MISMATCH": "its client wants a server believed whose certificate is for another host",
+    "HOSTLOCK_E_BAD_CERTIFICATE": "its certificate breaks RFC 5280",
+    "HOSTLOCK_E_NO_HOST": "its client names no host",
+    "HOSTLOCK_E_BAD_HOST": "its client names no host",
+    "HOSTLOCK_E_NO_COMMON_CIPHER": "it asks for a suite that the policy does not have",
+    "HOSTLOCK_E_NO_COMMON_VERSION": "it asks for a version that the policy does not have",
+    "HOSTLOCK_E_EXPIRED": "its certificate has expired",
+    "HOSTLOCK_E_WEAK_KEY": "its certificate has a weak key",
+    "HOSTLOCK_E_WEAK_SIGNATURE": "its certificate has a weak signature",
+}
+# The same where the handshake was implicit, whose words are OpenSSL's.
+IMPLICIT = {
+    "no host to check": REASONS["HOSTLOCK_E_NO_HOST"],
+    "'unknown issuer'": REASONS["HOSTLOCK_E_UNKNOWN_ISSUER"],
+    "'self-signed certificate'": REASONS["HOSTLOCK_E_SELF_SIGNED"],
+    "key too small": REASONS["HOSTLOCK_E_WEAK_KEY"],
+    "connection type not set": "it writes before there is a connection, and the verdict comes first",
+}
+
+
+@dataclass
+class Judge:
+    """A suite: by which Python, how it is run, and where it comes from."""
+
+    name: str
+    version: str
+    kind: str
+    arguments: tuple[str, ...]
+    #: Its source distribution, and which of its folders are needed; none for what comes with Python.
+    source: str = ""
+    folders: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+
+
+PYTEST = ("pytest", "pretend", "flaky")
+JUDGES = (
+    *(
+        Judge(f"test_ssl-{version}", version, "unittest", ("test.test_ssl",))
+        for version in ("3.8", "3.11", "3.12", "3.13")
+    ),
+    Judge(
+        "pyOpenSSL-system",
+        "Debian's",
+        "pytest",
+        ("tests/test_ssl.py",),
+        "pyOpenSSL==23.0.0",
+        ("tests",),
+        ("pytest<8", "pretend", "flaky"),
+    ),
+    Judge("pyOpenSSL-index", "3.11", "pytest", ("tests/test_ssl.py",), "pyOpenSSL", ("tests",), (*PYTEST, "pyOpenSSL")),
+    Judge(
+        "M2Crypto",
+        "Debian's",
+        "unittest",
+        ("tests.test_ssl", "tests.test_bio_ssl", "tests.test_ssl_offline"),
+        "M2Crypto==0.38.0",
+        ("tests",),
+    ),
+    Judge(
+        "urllib3",
+        "3.11",
+        "pytest",
+        (
+            "test/with_dummyserver/test_https.py",
+            "test/with_dummyserver/test_socketlevel.py",
+            "test/test_ssltransport.py",
+        ),
+        "urllib3",
+        ("test", "dummyserver", "pyproject.toml"),
+        (
+            *PYTEST,
+            "urllib3",
+            "trustme",
+            "hypercorn",
+            "quart",
+            "quart-trio",
+            "trio",
+            "pytest-timeout",
+            "pytest-socket",
+            "httpx",
+            "h2",
+            "PySocks",
+            "pyOpenSSL",
+        ),
+    ),
+    Judge(
+        "requests",
+        "3.11",
+        "pytest",
+        ("tests/test_requests.py",),
+        "requests",
+        ("tests", "pyproject.toml", "setup.cfg"),
+        (*PYTEST, "requests", "trustme", "httpbin", "pytest-httpbin", "pytest-mock", "PySocks"),
+    ),
+)
+
+
+def interpreter(version: str) -> Path | None:
+    return interpreters().get(version) or interpreter_of(version)
+
+
+def ground(judge: Judge, python: Path) -> tuple[Path, list[str]]:
+    """A folder with the suite, and the folders of the packages that it needs."""
+    home = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "judges"
+    folder, site = home / judge.name, home / f"site-{judge.name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    if judge.packages and not site.exists():
+        subprocess.run([*pip, "install", "--target", str(site), *judge.packages], check=True, timeout=1200)
+    if judge.source and not any(folder.iterdir()):
+        name = judge.source.partition("=")[0]
+        fetch = ["download", "--no-deps", "--no-binary", name, "--dest", str(home), judge.source]
+        subprocess.run([*pip, *fetch], check=True, timeout=600)
+        archives = [file for file in home.glob("*.tar.gz") if file.name.lower().startswith(name.lower() + "-")]
+        newest = max(archives, key=lambda file: (judge.source.partition("==")[2] in file.name, file.stat().st_mtime))
+        with tarfile.open(newest) as archive:
+            archive.extractall(home / "unpacked", filter="data")
+        for part in judge.folders:
+            found = home / "unpacked" / newest.name.removesuffix(".tar.gz") / part
+            if found.is_dir():
+                shutil.copytree(found, folder / part)
+            elif found.exists():
+                shutil.copy(found, folder / part)
+    return folder, [str(site)] if judge.packages else []
+
+
+def outcomes(judge: Judge, python: Path, how: str) -> dict[str, str]:
+    """What became of each test."""
+    folder, sites = ground(judge, python)
+    env = {**os.environ, "HOSTLOCK_LIBRARY": str(library()), "PYTHONWARNINGS": "ignore"}
+    env["PYTHONPATH"] = os.pathsep.join([*sites, str(folder), str(SOURCE)])
+    command = [str(python), str(DRIVER), how, judge.kind, *judge.arguments]
+    ran = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=1500, check=False)
+    try:
+        found: dict[str, str] = json.loads(ran.stdout.splitlines()[-1])
+    except (ValueError, IndexError):
+        raise RuntimeError(f"{judge.name}, {how}: {ran.stdout[-2000:]}{ran.stderr[-2000:]}") from None
+    if not found:
+        raise RuntimeError(f"{judge.name}, {how}: no test ran\n{ran.stderr[-2000:]}")
+    return found
+
+
+def judged(judge: Judge, python: Path, known: dict[str, dict[str, str]], write: bool) -> list[str]:
+    """What speaks against hostlock; prints a line."""
+    plain, waived, policy = (outcomes(judge, python, how) for how in ("plainly", "waived", "policy"))
+    passed = [test for test, words in plain.items() if words == "ok"]
+    again = [test for test in passed if waived.get(test) == "ok"]
+    failing = {test: policy.get(test, "did not run") for test in passed if policy.get(test) != "ok"}
+    reasons = known.setdefault(judge.name.partition("-3")[0], {})
+    unknown = {test: words for test, words in failing.items() if test not in reasons}
+    if unknown:
+        # What fails only once is the machine's.
+        policy = outcomes(judge, python, "policy")
+        unknown = {test: words for test, words in unknown.items() if policy.get(test) != "ok"}
+    print(
+        f"{judge.name}: {len(passed)} pass as they are, {len(again)} with the checks waived, "
+        f"{len(passed) - len(failing)} with the policy; {len(unknown)} of the others are not listed",
+        flush=True,
+    )
+    for test in sorted(set(passed) - set(again)):
+        print(f"  waived: {test}: {waived.get(test)}")
+    complaints = []
+    if len(again) < LEAST_SHARE * len(passed):
+        complaints.append(f"{judge.name}: only {len(again)} of {len(passed)} pass with the checks waived")
+    for test, words in unknown.items():
+        if write:
+            reasons[test] = reason(words)
+        else:
+            complaints.append(f"{judge.name}: {test}: {words}")
+    return complaints
+
+
+def reason(words: str) -> str:
+    """Why a test fails; what is not known is for a person to find out."""
+    implicit = next((why for part, why in IMPLICIT.items() if part in words), None)
+    return REASONS.get(words) or implicit or words
+
+
+def main() -> int:
+    """The exit status."""
+    write = "--write" in sys.argv
+    named = [word for word in sys.argv[1:] if not word.startswith("--")]
+    known: dict[str, dict[str, str]] = json.loads(LIST.read_text()) if LIST.exists() else {}
+    complaints = []
+    for judge in JUDGES:
+        if named and judge.name not in named:
+            continue
+        python = interpreter(judge.version)
+        if python is None:
+            print(f"{judge.name}: needs Python {judge.version}")
+            continue
+        complaints += judged(judge, python, known, write)
+        if write:
+            LIST.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+    for line in complaints:
+        print("against: " + line)
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
