@@ -36,7 +36,7 @@ static void in_memory(hostlock_ctx *client_ctx)
     hostlock_conn *ends[2];
     need(hostlock_connect_mem(client_ctx, RIGHT_HOST, &ends[0]) == 0 && hostlock_accept_mem(server_ctx, &ends[1]) == 0, "a pair");
     long carried[2] = {0, 0};
-    char buffer[16384];
+    char buffer[16384] = {0};
     for (int turn = 0; turn < 20; turn++)
         for (int end = 0; end < 2; end++) {
             int status = hostlock_handshake(ends[end]);

@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -172,6 +173,9 @@ class World:
     def __exit__(self, *_: object) -> None:
         self._end.close()
         self._thread.join()
+        for key in list(self._selector.get_map().values()):
+            key.fileobj.close()  # type: ignore[union-attr]
+        self._selector.close()
 
     def _serve(self) -> None:
         while True:
@@ -188,8 +192,11 @@ def server_context(case: Case, pem: Path) -> ssl.SSLContext:
     context.set_ciphers(case.ciphers or "ALL:@SECLEVEL=0")
     if case.version:
         version = ssl.TLSVersion[case.version]
-        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-        context.maximum_version, context.minimum_version = version, version
+        with warnings.catch_warnings():
+            # That they are deprecated is why they are asked for.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+            context.maximum_version, context.minimum_version = version, version
     if case.name != "anonymous":
         context.load_cert_chain(pem)
     return context

@@ -114,8 +114,9 @@ class Installed(unittest.TestCase):
                 self.assertLess((installed() / name).stat().st_size, most << 20)
 
     def test_the_lines_of_the_readme_run_as_they_are_printed(self) -> None:
-        lines = re.findall(r"^    (make install .*\n(?:    .*\n)+)", (ROOT / "README.md").read_text(), re.MULTILINE)
-        self.assertEqual(len(lines), 1)
+        blocks = re.findall(r"(?:^    .*\n)+", (ROOT / "README.md").read_text(), re.MULTILINE)
+        lines = [[block for block in blocks if word in block] for word in ("make install ", "cc examples/")]
+        self.assertEqual([len(found) for found in lines], [1, 1])
         installed()
         alone = ["unshare", "--mount", "sh", "-c"]
         places = {"ROOT": str(ROOT), "PLACE": tempfile.mkdtemp(dir=scratch())}
@@ -123,7 +124,7 @@ class Installed(unittest.TestCase):
             self.skipTest("only root can have a file system to itself, and not everywhere")
         authority = Authority("Readme CA")
         with Server(authority.issue("localhost")) as port:
-            script = lines[0].replace("    ", "").replace("example.org", f"localhost {port}")
+            script = "".join(lines[0] + lines[1]).replace("    ", "").replace("example.org", f"localhost {port}")
             outcome = run([*alone, ALONE + script], **places, SSL_CERT_FILE=str(authority.certificate))
         self.assertEqual(outcome.returncode, 0, outcome.stdout + outcome.stderr)
         self.assertIn("</HTML>", outcome.stdout)
