@@ -1,5 +1,6 @@
 """Runs the test files of a directory, each in a process of its own and as many at once as there are processors, and
-shows what each printed when it has ended. They ask for nothing of each other; those that take long come first.
+shows what each printed when it has ended. They ask for nothing of each other, but for the installed copy that all
+read; those that take long come first.
 
 usage: python_tests.py DIRECTORY
 """
@@ -7,8 +8,10 @@ usage: python_tests.py DIRECTORY
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -38,11 +41,14 @@ def main(directory: Path) -> int:
     modules = sorted(file.stem for file in directory.glob("test_*.py"))
     modules.sort(key=lambda module: LONGEST.index(module) if module in LONGEST else len(LONGEST))
     failed = 0
+    share = tempfile.mkdtemp(prefix="hostlock-share-")
+    os.environ["HOSTLOCK_TESTS_SHARE"] = share
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         for ended in as_completed([pool.submit(run, directory, module) for module in modules]):
             module, status, printed, seconds = ended.result()
             print(f"# {module}: {seconds:.0f} s\n{printed}", flush=True)
             failed += status != 0
+    shutil.rmtree(share, ignore_errors=True)
     return 1 if failed else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import functools
 import os
 import re
@@ -62,9 +63,15 @@ def library() -> Path:
 
 @functools.cache
 def installed() -> Path:
-    """The prefix of a copy that `make install` put into an empty directory."""
-    prefix = scratch() / "installed"
-    must(["make", "install", f"PREFIX={prefix}", "DESTDIR="])
+    """The prefix of a copy that `make install` put into an empty directory. Nobody writes there: the files of one run
+    of scripts/python_tests.py, which names the place, share it."""
+    place = Path(os.environ.get("HOSTLOCK_TESTS_SHARE") or scratch())
+    prefix, complete = place / "installed", place / "installed.complete"
+    with (place / "installed.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not complete.exists():
+            must(["make", "install", f"PREFIX={prefix}", "DESTDIR="])
+            complete.touch()
     return prefix
 
 
