@@ -53,12 +53,20 @@ def scratch() -> Path:
 
 
 @functools.cache
-def library() -> Path:
-    """The shared library as this source tree builds it, or the one that HOSTLOCK_LIBRARY names."""
-    if named := os.environ.get("HOSTLOCK_LIBRARY"):
+def built() -> Path:
+    """The directory of the library, the initialiser and the command as this source tree builds them. `make test` has
+    built them, and names the place."""
+    if named := os.environ.get("HOSTLOCK_LIB_DIR"):
         return Path(named)
     must(["cargo", "build", "--quiet"])
-    return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug/libhostlock.so"
+    return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug"
+
+
+@functools.cache
+def library() -> Path:
+    """The shared library of `built`, or the one that HOSTLOCK_LIBRARY names."""
+    named = os.environ.get("HOSTLOCK_LIBRARY")
+    return Path(named) if named else built() / "libhostlock.so"
 
 
 @functools.cache
