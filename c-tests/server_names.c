@@ -309,7 +309,7 @@ int main(void)
     first = issue(&ca, p256(), "first", "DNS:first.example", "serverAuth", -1, 30);
     one = issue(&ca, p256(), "one", "DNS:one.example", "serverAuth", -1, 30);
     other = issue(&ca, p256(), "other", "DNS:other.example", "serverAuth", -1, 30);
-    other_rsa = issue(&ca, EVP_RSA_gen(2048), "other RSA", "DNS:other.example", "serverAuth", -1, 30);
+    other_rsa = issue(&ca, fixed_rsa(RSA_2048), "other RSA", "DNS:other.example", "serverAuth", -1, 30);
     wild = issue(&ca, p256(), "wild", "DNS:*.wild.example", "serverAuth", -1, 30);
     renewed = issue(&ca, p256(), "renewed", "DNS:one.wild.example", "serverAuth", -1, 30);
     device = issue(&ca, p256(), "device", "DNS:device.example", "clientAuth", -1, 30);

@@ -23,7 +23,9 @@ from server import Server, tidy
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = ROOT / "demo/clients"
-TARGET = (ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug").resolve()
+# Where hostlock is built already, if somebody says so.
+BUILT = os.environ.get("HOSTLOCK_LIB_DIR")
+TARGET = Path(BUILT or ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug").resolve()
 HOST, IMPOSTOR = "bank.example", "evil.example"
 SECRET = "password=swordfish"
 WORDS = f'the certificate is for "{IMPOSTOR}", not for "{HOST}"'
@@ -161,7 +163,9 @@ def build(directory: Path) -> None:
     """Builds hostlock and compiles what is C; cargo shows how far it is."""
     say("[1/3] building hostlock (minutes the first time, seconds later)")
     begun = time.monotonic()
-    if sys.stderr.isatty():
+    if BUILT:
+        pass
+    elif sys.stderr.isatty():
         status = subprocess.run(["cargo", "build"], cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode
         if status != 0:
             sys.exit("cargo build failed")

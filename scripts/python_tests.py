@@ -17,7 +17,20 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 # They build, install or run many programs.
-LONGEST = ("test_installed", "test_seal_programs", "test_docs", "test_harden", "test_seal_command", "test_examples")
+LONGEST = (
+    "test_package_wheel",
+    "test_starttls",
+    "test_package_seeds",
+    "test_header",
+    "test_seal_ends",
+    "test_package_bindings",
+    "test_installed",
+    "test_examples",
+    "test_seal_programs",
+    "test_shadow",
+    "test_package_protocols",
+    "test_docs",
+)
 
 
 def run(directory: Path, module: str) -> tuple[str, int, str, float]:

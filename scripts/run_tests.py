@@ -1,8 +1,8 @@
 """Runs every suite, goes on after a failure, says how each went and how long it took, and how to repeat each failure
 alone, and ends with one line of totals: N passed, N failed, N skipped.
 
-Suites wait much, for their peers and for the linker: so they run in two lanes, side by side. What is printed of them
-does not mix: the first that has not ended is shown as it goes, the others when their turn comes.
+Suites wait much, for their peers and for the linker: so they run in two lanes, side by side, and all test one build.
+What is printed of them does not mix: the first that has not ended is shown as it goes, the others when their turn comes.
 
 usage: run_tests.py [--long] [SUITE ...]
 """
@@ -30,8 +30,10 @@ SUITES = {
     "textbook": ["c-tests/textbook/run"],
     "python": [sys.executable, "scripts/python_tests.py", "tests/python"],
 }
-# Python's tests build too, and a build for one feature set undoes that for another: they never run beside Rust's.
-BESIDE = ("c", "drop-in", "textbook")
+# In the second lane, behind the build of what `make install` installs, which Python's tests need.
+BESIDE = ("python", "drop-in", "textbook")
+# As the tests in Rust need the library. One that is closed would be compiled for the others alone.
+BUILD = ["cargo", "build", "--features", "hostlock/internals"]
 # These take minutes, and run one after the other in the end. Of those that are no test runners, whether they ended well
 # is the one claim.
 LONG_SUITES = {
@@ -111,17 +113,46 @@ def spell(seconds: float) -> str:
 
 
 class Suite:
-    """One suite: what it printed, how it went, the commands that repeat what failed, and how long it took."""
+    """One suite: what it printed, how it went, the commands that repeat what failed, and how long it took: by the
+    clock, and of the processors' time, which says more on a machine that is busy."""
 
     def __init__(self, name: str, command: list[str]) -> None:
         self.name, self.command = name, command
         self.printed: queue.Queue[str | None] = queue.Queue()
-        self.tally, self.again, self.seconds = Tally(), list[str](), 0.0
+        self.tally, self.again, self.seconds, self.processor = Tally(), list[str](), 0.0, 0.0
 
     def run(self) -> None:
-        """Runs it to its end."""
+        """Runs it to its end. Ending badly, or without a single test, is a failure of its own."""
         begun = time.monotonic()
-        self.tally, self.again = run(self.name, self.command, self.printed.put)
+        lines: list[str] = []
+        try:
+            process = subprocess.Popen(
+                self.command,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            )
+            assert process.stdout is not None
+            with process.stdout:
+                for line in process.stdout:
+                    self.printed.put(line)
+                    lines.append(line)
+            _, status, usage = os.wait4(process.pid, 0)
+            ended = process.returncode = os.waitstatus_to_exitcode(status)
+            self.processor = usage.ru_utime + usage.ru_stime
+        except OSError as error:
+            self.printed.put(f"{error}\n")
+            ended = 127
+        self.tally = count(lines)
+        if self.tally.failed == 0 and (ended != 0 or self.tally.passed == 0):
+            words = f"the {self.name} suite ended with status {ended} after {self.tally.passed} tests\n"
+            self.printed.put(words)
+            self.tally.failed = 1
+        if self.tally.failed:
+            self.again = repeat(lines) or [f"python3 scripts/run_tests.py {self.name}"]
         self.seconds = time.monotonic() - begun
         self.printed.put(None)
 
@@ -133,35 +164,12 @@ class Suite:
         print(f"\n{self}", flush=True)
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.tally}, in {spell(self.seconds)}"
-
-
-def run(name: str, command: list[str], show: Callable[[str], None]) -> tuple[Tally, list[str]]:
-    """One suite: shows what it prints. Ending badly, or without a single test, is a failure of its own. With the tally
-    come the commands that repeat what failed."""
-    lines: list[str] = []
-    try:
-        with subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                show(line)
-                lines.append(line)
-        ended = process.returncode
-    except OSError as error:
-        show(f"{error}\n")
-        ended = 127
-    tally = count(lines)
-    if tally.failed == 0 and (ended != 0 or tally.passed == 0):
-        show(f"the {name} suite ended with status {ended} after {tally.passed} tests\n")
-        tally.failed = 1
-    return tally, repeat(lines) if tally.failed else []
+        return f"{self.name}: {self.tally}, in {spell(self.seconds)} ({self.processor:.0f} s of processor time)"
 
 
 def built() -> Path | None:
     """The directory of a build of the library that stays as it is, whatever cargo builds meanwhile."""
-    if subprocess.run(["cargo", "build", "--quiet"], cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode != 0:
+    if subprocess.run(BUILD, cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode != 0:
         return None
     place = TARGET / "under-test"
     place.mkdir(exist_ok=True)
@@ -173,14 +181,9 @@ def built() -> Path | None:
 
 
 def release() -> None:
-    """Builds what `make install` installs: Python's tests then find it built. Where it fails they will say so."""
-    subprocess.run(
-        ["make", "--no-print-directory", "release"],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
+    """Builds what `make install` installs. Where it fails, Python's tests will say so."""
+    command = ["make", "--no-print-directory", "release"]
+    subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 
 def main(arguments: list[str]) -> int:
@@ -196,8 +199,9 @@ def main(arguments: list[str]) -> int:
         print(f"unknown suite {unknown[0]!r}: the suites are {', '.join(commands)}", file=sys.stderr)
         return 2
     begun = time.monotonic()
+    print(f"building, then: {', '.join(chosen)}", flush=True)
     if (place := built()) is None:
-        print("1 failed: the library does not build")
+        print("the library does not build\n0 passed, 1 failed")
         return 1
     os.environ["HOSTLOCK_LIB_DIR"] = str(place)
     print(f"built in {spell(time.monotonic() - begun)}", flush=True)
@@ -207,7 +211,7 @@ def main(arguments: list[str]) -> int:
         suite.run for suite in suites if suite.name in SUITES and suite.name not in BESIDE
     ]
     beside: list[Callable[[], None]] = [suite.run for suite in suites if suite.name in BESIDE]
-    if "rust" in chosen and "python" in chosen:
+    if "python" in chosen:
         beside.insert(0, release)
     lanes = [threading.Thread(target=drive, args=[lane], daemon=True) for lane in (first, beside)]
     last = threading.Thread(
@@ -222,7 +226,9 @@ def main(arguments: list[str]) -> int:
     if again := [command for suite in suites for command in suite.again]:
         print("\nto repeat what failed:\n    " + "\n    ".join(again))
     parts = [str(suite) for suite in suites]
-    print("\n" + "\n".join([*parts, f"in all {spell(time.monotonic() - begun)}"]) if len(parts) > 1 else "")
+    spent = sum(os.times()[:4])
+    parts.append(f"in all {spell(time.monotonic() - begun)} ({spent:.0f} s of processor time)")
+    print("\n" + "\n".join(parts) if len(suites) > 1 else "")
     print(total)
     return 1 if total.failed else 0
 
