@@ -185,11 +185,11 @@ pub unsafe extern "C" fn hostlock_conn_request_cert(conn: *mut hostlock_conn) ->
 
 /// Seals this server's session tickets with the keys in a file. Machines that have the same file, and are set up alike
 /// (policy, anchors, names, demands), then resume each other's sessions without a shared store. Each line of the file
-/// is one key: 80 random bytes in base64 (16 for the name, 32 for HMAC-SHA256, 32 for AES-256-CBC), as `openssl rand
-/// -base64 -A 80` writes them. Every key opens tickets. The last but one seals them, or the only one. So append a new
-/// key, and let hostlock_ctx_reload read the file on every machine: by the time the next key is appended, which puts
-/// this one to use, all machines know it. Links are followed. Who can read the file can decrypt recorded sessions of
-/// TLS 1.2; hostlock_ctx_info warns if every user can read it.
+/// is one key: 80 random bytes in base64 (16 for the name, 32 for HMAC-SHA256, 32 for AES-256-CBC), as
+/// `openssl rand 80 | base64 -w0` writes them. Every key opens tickets. The last but one seals them, or the only one.
+/// So append a new key, and let hostlock_ctx_reload read the file on every machine: by the time the next key is
+/// appended, which puts this one to use, all machines know it. Links are followed. Who can read the file can decrypt
+/// recorded sessions of TLS 1.2; hostlock_ctx_info warns if every user can read it.
 ///
 /// Without this call a server makes its own keys: a new one each day, or once in the life of a session where that is
 /// longer. They are there from hostlock_server_new on, so processes that are forked later share them. Keys that a
