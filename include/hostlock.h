@@ -1378,7 +1378,7 @@ int hostlock_conn_request_cert(hostlock_conn *conn);
  * Has this server's session tickets sealed with the keys in a file, so that every machine that has the same file, and is set up
  * alike, resumes the sessions of all: the policy, anchors, names and demands must be the same, and no store is shared. Each line
  * of the file is one key: 80 random bytes in base64 (16 for the name, 32 for HMAC-SHA256, 32 for AES-256-CBC), as
- * openssl rand -base64 -A 80 writes them. The last but one seals, where there are two or more, and all open: so append a new
+ * openssl rand 80 | base64 -w0 writes them. The last but one seals, where there are two or more, and all open: so append a new
  * key, let hostlock_ctx_reload read the file on every machine, and only the next key that is appended puts it to use. Links are
  * followed. Who reads the file reads what the sessions of TLS 1.2 have sent: hostlock_ctx_info warns where every user can.
  *
