@@ -20,7 +20,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-static struct identity ca, other_ca, expired_rsa, first, first_rsa, second, second_rsa, named, renamed, device, stranger;
+static struct identity ca, other_ca, expired_rsa, first, first_rsa, second, second_rsa, named, renamed, device, stranger, strange_server;
 
 struct visit {
     int served, resumed, status, asked_names;
@@ -125,6 +125,15 @@ static void certificates(int version)
     hostlock_ctx_free(ctx);
 }
 
+static int arrives(hostlock_ctx *client, hostlock_ctx *server)
+{
+    SSL *connecting = SSL_new(client), *accepting = SSL_new(server);
+    int arrived = meet_in_memory(connecting, accepting);
+    SSL_free(connecting), SSL_free(accepting);
+    ERR_clear_error();
+    return arrived;
+}
+
 /* What a client shows, and whom it trusts. */
 static void clients(int version)
 {
@@ -151,13 +160,33 @@ static void clients(int version)
     put_certificate("ca.pem", other_ca.certificate);
     server = server_of("own.pem");
     for (int turn = 0; turn < 2; turn++) {
-        SSL *connecting = SSL_new(ctx), *accepting = SSL_new(server);
-        claim(meet_in_memory(connecting, accepting) == (turn == 0), "  and trusts %s", turn == 0 ? "what it has read" : "what it reads again");
-        SSL_free(connecting), SSL_free(accepting);
-        ERR_clear_error();
+        claim(arrives(ctx, server) == (turn == 0), "  and trusts %s", turn == 0 ? "what it has read" : "what it reads again");
         need(hostlock_ctx_reload(ctx) == 0, "hostlock_ctx_reload");
     }
     hostlock_ctx_free(ctx), hostlock_ctx_free(server);
+}
+
+/* The system's roots, which a client trusts that was told of no others. */
+static void system_roots(int version)
+{
+    put_certificate("roots.pem", ca.certificate), put_identity("own.pem", &first);
+    hostlock_ctx *server = server_of("own.pem");
+    put_identity("own.pem", &strange_server);
+    hostlock_ctx *strange = server_of("own.pem");
+    setenv("SSL_CERT_FILE", path("roots.pem"), 1), setenv("SSL_CERT_DIR", path("nothing"), 1);
+    hostlock_ctx *ctx = hostlock_client_new(NULL);
+    SSL_CTX_set_min_proto_version(ctx, version), SSL_CTX_set_max_proto_version(ctx, version);
+    need(hostlock_ctx_set_host(ctx, "first.example") == 0, "a client");
+    claim(arrives(ctx, server) && !arrives(ctx, strange), "%s: a client trusts the system's roots as they were", version_name(version));
+    put_certificate("roots.pem", other_ca.certificate);
+    claim(hostlock_ctx_reload(ctx) == 0 && !arrives(ctx, server) && arrives(ctx, strange), "  and after a reload as they are");
+    put_text("roots.pem", "garbage");
+    claim(hostlock_ctx_reload(ctx) == HOSTLOCK_E_BAD_PEM && !arrives(ctx, server) && arrives(ctx, strange),
+          "  and where their file is garbage, as they were");
+    unlink(path("roots.pem"));
+    claim(hostlock_ctx_reload(ctx) == HOSTLOCK_E_NOT_FOUND && arrives(ctx, strange), "  and where it is gone");
+    unsetenv("SSL_CERT_FILE"), unsetenv("SSL_CERT_DIR");
+    hostlock_ctx_free(ctx), hostlock_ctx_free(server), hostlock_ctx_free(strange);
 }
 
 static void anchors(int version)
@@ -400,9 +429,11 @@ int main(void)
     renamed = issue(&ca, p256(), "renamed", "DNS:named.example", "serverAuth", -1, 30);
     device = issue(&ca, p256(), "device", "DNS:device.example", "clientAuth", -1, 30);
     stranger = issue(&other_ca, p256(), "stranger", "DNS:device.example", "clientAuth", -1, 30);
+    strange_server = issue(&other_ca, p256(), "strange server", "DNS:first.example", "serverAuth", -1, 30);
     for (int i = 0; i < 2; i++) {
         certificates(both_versions[i]);
         clients(both_versions[i]);
+        system_roots(both_versions[i]);
         anchors(both_versions[i]);
         failures(both_versions[i]);
         of_programs(both_versions[i]);
@@ -410,7 +441,7 @@ int main(void)
     odds_and_ends();
     under_load();
     remove_directory();
-    struct identity *all[] = {&ca, &other_ca, &expired_rsa, &first, &first_rsa, &second, &second_rsa, &named, &renamed, &device, &stranger};
+    struct identity *all[] = {&ca, &other_ca, &expired_rsa, &first, &first_rsa, &second, &second_rsa, &named, &renamed, &device, &stranger, &strange_server};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         identity_free(all[i]);
     SSL_SESSION_free(kept);
