@@ -235,6 +235,9 @@ static void bad_input(void)
         hostlock_ctx_free(ctx);
     }
     hostlock_ctx *ctx = serving(), *client = client_context();
+    claim(add(ctx, "another.example", &one) == HOSTLOCK_E_HOST_MISMATCH &&
+              strstr(hostlock_error_hint(hostlock_last_error()), "that were issued for \"another.example\"") != NULL,
+          "the server's own certificate for another host is not told as an impostor's");
     struct text pem = pem_of(&one);
     uint8_t *bytes = (uint8_t *)pem.bytes;
     claim(hostlock_server_add_name_mem(ctx, "one.example", bytes, pem.length - 60, NULL, 0, NULL) == HOSTLOCK_E_BAD_PEM &&

@@ -8,11 +8,10 @@ use std::ffi::{c_char, c_int, c_void};
 
 use libc::ssize_t;
 
-use super::boundary::{clear, not_null, null, status, text_bytes};
-use super::{guarded, hostlock_conn, hostlock_ctx};
+use super::boundary::null;
+use super::{hostlock_conn, hostlock_ctx, making};
 use crate::connection::open::Connection;
 use crate::error::Result;
-use crate::host::Reference;
 use crate::os::functions::Functions;
 
 /// Reads for a connection: up to `len` bytes into `buf`, at once when any are there. It answers as hostlock_read does:
@@ -63,21 +62,12 @@ pub unsafe extern "C" fn hostlock_connect_io(
     argument: *mut c_void,
     conn: *mut *mut hostlock_conn,
 ) -> c_int {
-    status(|| {
-        // SAFETY: the caller promises that `conn` is NULL or writable.
-        unsafe { clear(conn) };
-        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
-        let (ctx, guard) = unsafe { guarded(ctx)? };
-        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
-        let host = Reference::parse_bytes(unsafe { text_bytes(host, "host")? })?;
-        // SAFETY: the caller promises that they may be called so.
-        let functions = unsafe { functions(read, write, argument)? };
-        not_null(conn, "conn")?;
-        let made = Connection::over_functions(ctx, guard, functions, host)?;
-        // SAFETY: it is not NULL, and the caller promises that it is writable.
-        unsafe { *conn = made.into_raw() };
-        Ok(())
-    })
+    // SAFETY: the caller promises that they may be called so.
+    let functions = || unsafe { functions(read, write, argument) };
+    // SAFETY: the caller promises what this asks for: a live context, a text that ends and a writable place, or NULL.
+    unsafe {
+        making::to_host(ctx, host, conn, |ctx, guard, host| Connection::over_functions(ctx, guard, functions()?, host))
+    }
 }
 
 /// A server's connection over the program's functions, as hostlock_connect_io says. The time of its handshake counts from
@@ -94,19 +84,12 @@ pub unsafe extern "C" fn hostlock_accept_io(
     argument: *mut c_void,
     conn: *mut *mut hostlock_conn,
 ) -> c_int {
-    status(|| {
-        // SAFETY: the caller promises that `conn` is NULL or writable.
-        unsafe { clear(conn) };
-        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
-        let (ctx, guard) = unsafe { guarded(ctx)? };
-        // SAFETY: the caller promises that they may be called so.
-        let functions = unsafe { functions(read, write, argument)? };
-        not_null(conn, "conn")?;
-        let made = Connection::accepted_over_functions(ctx, guard, functions)?;
-        // SAFETY: it is not NULL, and the caller promises that it is writable.
-        unsafe { *conn = made.into_raw() };
-        Ok(())
-    })
+    // SAFETY: the caller promises that they may be called so.
+    let functions = || unsafe { functions(read, write, argument) };
+    // SAFETY: the caller promises what this asks for: a live context and a writable place, or NULL.
+    unsafe {
+        making::make(ctx, conn, |ctx, guard| Connection::accepted_over_functions(ctx, guard, functions()?))
+    }
 }
 
 /// # Safety

@@ -12,14 +12,13 @@ use std::slice;
 
 use libc::ssize_t;
 
-use super::boundary::{accessor, bytes, clear, io, not_null, status, text_bytes};
-use super::{conn_of, guarded, hostlock_conn, hostlock_ctx};
+use super::boundary::{accessor, bytes, io, not_null, status};
+use super::{conn_of, hostlock_conn, hostlock_ctx, making};
 use crate::connection::accept;
 use crate::connection::drive::Progress;
 use crate::connection::memory::Memory;
 use crate::connection::open::Connection;
 use crate::error::{Error, Status};
-use crate::host::Reference;
 
 /// A client's connection to `host` whose bytes the program moves; hostlock_handshake begins it. `host` is as for
 /// hostlock_connect. The context's timeout counts from the first hostlock_handshake. It is looked at whenever a
@@ -34,19 +33,8 @@ pub unsafe extern "C" fn hostlock_connect_mem(
     host: *const c_char,
     conn: *mut *mut hostlock_conn,
 ) -> c_int {
-    status(|| {
-        // SAFETY: the caller promises that `conn` is NULL or writable.
-        unsafe { clear(conn) };
-        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
-        let (ctx, guard) = unsafe { guarded(ctx)? };
-        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
-        let host = Reference::parse_bytes(unsafe { text_bytes(host, "host")? })?;
-        not_null(conn, "conn")?;
-        let made = Connection::in_memory(ctx, guard, host)?;
-        // SAFETY: it is not NULL, and the caller promises that it is writable.
-        unsafe { *conn = made.into_raw() };
-        Ok(())
-    })
+    // SAFETY: the caller promises what this asks for: a live context, a text that ends and a writable place, or NULL.
+    unsafe { making::to_host(ctx, host, conn, |ctx, guard, host| Connection::in_memory(ctx, guard, host)) }
 }
 
 /// A server's connection whose bytes the program moves. The time of its handshake counts from this call.
@@ -56,17 +44,8 @@ pub unsafe extern "C" fn hostlock_connect_mem(
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_accept_mem(ctx: *mut hostlock_ctx, conn: *mut *mut hostlock_conn) -> c_int {
-    status(|| {
-        // SAFETY: the caller promises that `conn` is NULL or writable.
-        unsafe { clear(conn) };
-        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
-        let (ctx, guard) = unsafe { guarded(ctx)? };
-        not_null(conn, "conn")?;
-        let made = Connection::accepted_in_memory(ctx, guard)?;
-        // SAFETY: it is not NULL, and the caller promises that it is writable.
-        unsafe { *conn = made.into_raw() };
-        Ok(())
-    })
+    // SAFETY: the caller promises what this asks for: a live context and a writable place, or NULL.
+    unsafe { making::make(ctx, conn, |ctx, guard| Connection::accepted_in_memory(ctx, guard)) }
 }
 
 /// Gives `conn` the `len` bytes that the network brought. They are copied, and may come in portions of any size. A

@@ -7,10 +7,10 @@
 use std::ffi::{c_char, c_int};
 use std::ptr;
 
-use super::boundary::{accessor, clear, io, not_null, status, text, text_bytes};
+use super::boundary::{accessor, io, not_null, status, text, text_bytes};
 use super::connection::completed;
 use super::trust::path_of;
-use super::{conn_of, guard_of, guarded, hostlock_conn, hostlock_ctx};
+use super::{conn_of, guard_of, guarded, hostlock_conn, hostlock_ctx, making};
 use crate::connection::accept;
 use crate::connection::facts::Agreed;
 use crate::connection::gate;
@@ -40,17 +40,8 @@ pub unsafe extern "C" fn hostlock_accept_fd(
     fd: c_int,
     conn: *mut *mut hostlock_conn,
 ) -> c_int {
-    status(|| {
-        // SAFETY: the caller promises that `conn` is NULL or writable.
-        unsafe { clear(conn) };
-        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
-        let (ctx, guard) = unsafe { guarded(ctx)? };
-        not_null(conn, "conn")?;
-        let made = Connection::accepted(ctx, guard, fd)?;
-        // SAFETY: it is not NULL, and the caller promises that it is writable.
-        unsafe { *conn = made.into_raw() };
-        Ok(())
-    })
+    // SAFETY: the caller promises what this asks for: a live context and a writable place, or NULL.
+    unsafe { making::make(ctx, conn, |ctx, guard| Connection::accepted(ctx, guard, fd)) }
 }
 
 /// Writes to `*milliseconds` how long the handshake under way may still take, as poll(2) and epoll_wait(2) take their

@@ -12,11 +12,10 @@
 
 use std::ffi::{c_char, c_int};
 
-use super::boundary::{clear, not_null, status, text, text_bytes};
-use super::{guarded, hostlock_conn, hostlock_ctx};
+use super::boundary::text;
+use super::{hostlock_conn, hostlock_ctx, making};
 use crate::connection::open::Connection;
 use crate::connection::starttls::Protocol;
-use crate::host::Reference;
 
 /// Connects to `port` of `host`, asks the server to begin TLS, and makes the handshake: with 0 the certificate is valid and
 /// belongs to `host`. All of it together takes no longer than the context's timeout. Everything else is as for
@@ -33,21 +32,12 @@ pub unsafe extern "C" fn hostlock_starttls(
     port: u16,
     conn: *mut *mut hostlock_conn,
 ) -> c_int {
-    status(|| {
-        // SAFETY: the caller promises that `conn` is NULL or writable.
-        unsafe { clear(conn) };
-        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
-        let (ctx, guard) = unsafe { guarded(ctx)? };
-        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
-        let protocol = Protocol::parse(unsafe { text(protocol, "protocol")? })?;
-        // SAFETY: the caller promises the same of the host.
-        let host = Reference::parse_bytes(unsafe { text_bytes(host, "host")? })?;
-        not_null(conn, "conn")?;
-        let made = Connection::by_starttls(ctx, guard, protocol, host, port)?;
-        // SAFETY: it is not NULL, and the caller promises that it is writable.
-        unsafe { *conn = made.into_raw() };
-        Ok(())
-    })
+    // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+    let protocol = || Protocol::parse(unsafe { text(protocol, "protocol")? });
+    // SAFETY: the caller promises what this asks for: a live context, a text that ends and a writable place, or NULL.
+    unsafe {
+        making::to_host(ctx, host, conn, |ctx, guard, host| Connection::by_starttls(ctx, guard, protocol()?, host, port))
+    }
 }
 
 /// The same over `fd`, a connected stream socket of the caller's on which nothing has been read or said yet;
@@ -67,19 +57,10 @@ pub unsafe extern "C" fn hostlock_starttls_fd(
     host: *const c_char,
     conn: *mut *mut hostlock_conn,
 ) -> c_int {
-    status(|| {
-        // SAFETY: the caller promises that `conn` is NULL or writable.
-        unsafe { clear(conn) };
-        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
-        let (ctx, guard) = unsafe { guarded(ctx)? };
-        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
-        let protocol = Protocol::parse(unsafe { text(protocol, "protocol")? })?;
-        // SAFETY: the caller promises the same of the host.
-        let host = Reference::parse_bytes(unsafe { text_bytes(host, "host")? })?;
-        not_null(conn, "conn")?;
-        let made = Connection::by_starttls_over(ctx, guard, protocol, fd, host)?;
-        // SAFETY: it is not NULL, and the caller promises that it is writable.
-        unsafe { *conn = made.into_raw() };
-        Ok(())
-    })
+    // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+    let protocol = || Protocol::parse(unsafe { text(protocol, "protocol")? });
+    // SAFETY: the caller promises what this asks for: a live context, a text that ends and a writable place, or NULL.
+    unsafe {
+        making::to_host(ctx, host, conn, |ctx, guard, host| Connection::by_starttls_over(ctx, guard, protocol()?, fd, host))
+    }
 }
