@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -200,7 +201,8 @@ static void wrong_words(void)
     } rows[] = {
         {"GET / HTTP/1.1\r\n\r\n", 18, HOSTLOCK_E_PLAINTEXT, "plain HTTP"},
         {"EHLO client\r\n", 13, HOSTLOCK_E_PLAINTEXT, "EHLO client"},
-        {"\x0d\x0a\x0d\x0a\x00\x0d\x0aQUIT\x0a!", 13, HOSTLOCK_E_PLAINTEXT, "0d 0a"},
+        {"\x0d\x0a\x0d\x0a\x00\x0d\x0aQUIT\x0a!", 13, HOSTLOCK_E_PLAINTEXT, "the PROXY protocol of balancers"},
+        {"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", 36, HOSTLOCK_E_PLAINTEXT, "the PROXY protocol of balancers"},
         {"", 0, HOSTLOCK_E_TRUNCATED, "before it said anything"},
         {"\x16\x03\x01", 3, HOSTLOCK_E_TRUNCATED, "in the middle of the handshake"},
     };
@@ -284,6 +286,48 @@ static void odd_clients(void)
     }
 }
 
+static int tcp_socket(struct sockaddr_in *address)
+{
+    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    need(fd >= 0, "socket");
+    return fd;
+}
+
+/* The caller's mistake is not told as the peer's, nor the other way round. */
+static void sockets_without_a_peer(void)
+{
+    struct sockaddr_in address;
+    socklen_t length = sizeof address;
+    hostlock_ctx *ctx = serving(), *client = client_context();
+    hostlock_conn *conn;
+    int listening = tcp_socket(&address), unconnected = tcp_socket(&address);
+    need(bind(listening, (struct sockaddr *)&address, length) == 0 && listen(listening, 1) == 0 &&
+             getsockname(listening, (struct sockaddr *)&address, &length) == 0,
+         "a listening socket");
+    static const char *const words[] = {"listens for connections", "was never connected"};
+    for (int i = 0; i < 2; i++) {
+        int fd = i == 0 ? listening : unconnected;
+        claim(hostlock_accept_fd(ctx, fd, &conn) == HOSTLOCK_E_ARG && conn == NULL &&
+                  strstr(hostlock_error_message(hostlock_last_error()), words[i]) != NULL &&
+                  hostlock_connect_fd(client, fd, RIGHT_HOST, &conn) == HOSTLOCK_E_ARG && conn == NULL &&
+                  strstr(hostlock_error_message(hostlock_last_error()), words[i]) != NULL,
+              "a socket that %s", words[i]);
+    }
+    struct linger at_once = {1, 0};
+    need(connect(unconnected, (struct sockaddr *)&address, length) == 0 &&
+             setsockopt(unconnected, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0,
+         "a client");
+    int accepted = accept(listening, NULL, NULL);
+    close(unconnected);
+    int status = hostlock_accept_fd(ctx, accepted, &conn);
+    claim(accepted >= 0 && status == HOSTLOCK_E_TRUNCATED && conn == NULL, "a client that has gone is told as such");
+    if (status != HOSTLOCK_E_TRUNCATED)
+        note("%s: %s", hostlock_status_name(status), hostlock_error_message(hostlock_last_error()));
+    close(accepted), close(listening);
+    hostlock_ctx_free(ctx), hostlock_ctx_free(client);
+}
+
 static void bad_arguments(void)
 {
     int pair[2], datagrams[2], left = 7;
@@ -334,5 +378,6 @@ int main(void)
         odd_clients();
     }
     bad_arguments();
+    sockets_without_a_peer();
     return finish();
 }

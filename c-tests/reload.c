@@ -380,10 +380,10 @@ int main(void)
     ca = issue(NULL, p256(), "CA of reload.c", NULL, NULL, -1, 30);
     other_ca = issue(NULL, p256(), "other CA of reload.c", NULL, NULL, -1, 30);
     first = issue(&ca, p256(), "first", "DNS:first.example", "serverAuth", -1, 30);
-    first_rsa = issue(&ca, EVP_RSA_gen(2048), "first RSA", "DNS:first.example", "serverAuth", -1, 30);
-    expired_rsa = issue(&ca, EVP_RSA_gen(2048), "expired RSA", "DNS:first.example", "serverAuth", -9, -1);
+    first_rsa = issue(&ca, fixed_rsa(RSA_2048), "first RSA", "DNS:first.example", "serverAuth", -1, 30);
+    expired_rsa = issue(&ca, fixed_rsa(RSA_2048), "expired RSA", "DNS:first.example", "serverAuth", -9, -1);
     second = issue(&ca, p256(), "second", "DNS:first.example", "serverAuth", -1, 30);
-    second_rsa = issue(&ca, EVP_RSA_gen(2048), "second RSA", "DNS:first.example", "serverAuth", -1, 30);
+    second_rsa = issue(&ca, fixed_rsa(OTHER_RSA_2048), "second RSA", "DNS:first.example", "serverAuth", -1, 30);
     named = issue(&ca, p256(), "named", "DNS:named.example", "serverAuth", -1, 30);
     renamed = issue(&ca, p256(), "renamed", "DNS:named.example", "serverAuth", -1, 30);
     device = issue(&ca, p256(), "device", "DNS:device.example", "clientAuth", -1, 30);

@@ -157,6 +157,9 @@ static void bad_input(void)
         hostlock_ctx_free(ctx);
     }
     hostlock_ctx *ctx = serving(&first), *client = client_context();
+    claim(add(ctx, "another.example", &one) == HOSTLOCK_E_HOST_MISMATCH &&
+              strstr(hostlock_error_hint(hostlock_last_error()), "that were issued for \"another.example\"") != NULL,
+          "the server's own certificate for another host is not told as an impostor's");
     struct text pem = pem_of(&one);
     uint8_t *bytes = (uint8_t *)pem.bytes;
     claim(hostlock_server_add_name_mem(ctx, "one.example", bytes, pem.length - 60, NULL, 0, NULL) == HOSTLOCK_E_BAD_PEM &&
@@ -231,7 +234,7 @@ int main(void)
     first = issue(&ca, p256(), "first", "DNS:first.example", "serverAuth", -1, 30);
     one = issue(&ca, p256(), "one", "DNS:one.example", "serverAuth", -1, 30);
     other = issue(&ca, p256(), "other", "DNS:other.example", "serverAuth", -1, 30);
-    other_rsa = issue(&ca, EVP_RSA_gen(2048), "other RSA", "DNS:other.example", "serverAuth", -1, 30);
+    other_rsa = issue(&ca, fixed_rsa(RSA_2048), "other RSA", "DNS:other.example", "serverAuth", -1, 30);
     wild = issue(&ca, p256(), "wild", "DNS:*.wild.example", "serverAuth", -1, 30);
     renewed = issue(&ca, p256(), "renewed", "DNS:one.wild.example", "serverAuth", -1, 30);
     device = issue(&ca, p256(), "device", "DNS:device.example", "clientAuth", -1, 30);

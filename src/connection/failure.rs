@@ -97,7 +97,7 @@ pub fn explain(facts: &Facts<'_>) -> Error {
         Some(libc::ECONNRESET | libc::EPIPE | libc::ECONNABORTED) => return cut(facts, "reset"),
         Some(errno) => {
             let why = words::of(&io::Error::from_raw_os_error(errno));
-            return Error::new(Status::EIo, format!("{} {}: {why}", facts.peer, facts.phase.words()));
+            return Error::new(Status::EIo, format!("the connection with {} failed {}: {why}", facts.peer, facts.phase.words()));
         }
         None => {}
     }
@@ -118,6 +118,12 @@ pub fn explain(facts: &Facts<'_>) -> Error {
         .with_hint("the peer's TLS has a defect, or something on the way altered what it sent"),
         None => failed_earlier(),
     }
+}
+
+/// The error for a process that can open nothing more.
+pub fn no_socket(error: &io::Error) -> Error {
+    Error::new(Status::EIo, format!("no socket could be opened here: {}", words::of(error)))
+        .with_hint("the peer is not to blame: close what is not needed any more, or permit more open files (ulimit -n)")
 }
 
 /// The error for a connection that libssl had given up before, for a reason that is not known any more.
@@ -284,7 +290,10 @@ fn cut(facts: &Facts<'_>, how: &str) -> Error {
             Status::ETruncated,
             format!("the connection was {how} by {peer} {} without TLS's close_notify", phase.words()),
         )
-        .with_hint("what was read so far may be incomplete: do not use it unless its own format says where it ends"),
+        .with_hint(match phase {
+            Phase::Write => "it is not known how much of what was written the peer got: make a new connection",
+            _ => "what was read so far may be incomplete: do not use it unless its own format says where it ends",
+        }),
     }
 }
 

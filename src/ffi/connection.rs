@@ -114,7 +114,8 @@ pub unsafe extern "C" fn hostlock_read(conn: *mut hostlock_conn, buf: *mut c_voi
 /// same data*. Less of it is HOSTLOCK_E_ARG, and so is data from another place unless SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
 /// is set (it is after hostlock_connect): nothing is sent then, and the connection lives. HOSTLOCK_E_CLOSED comes after
 /// hostlock_shutdown. Before the handshake it makes the handshake first. A cut connection never raises SIGPIPE, where
-/// hostlock made the connection.
+/// hostlock made the connection; where the peer had said why, it is HOSTLOCK_E_ALERT (TLS 1.3 tells a client so that its
+/// certificate is refused), else HOSTLOCK_E_TRUNCATED.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` that no other thread uses now; `buf` is NULL or `len` readable bytes.

@@ -2,9 +2,9 @@
 //!
 //! For event loops, tunnels and tests: hostlock touches no descriptor. What the network brings goes in by
 //! hostlock_conn_feed, what is to be sent comes out by hostlock_conn_drain. The other functions are the same as over a
-//! descriptor in non-blocking mode: HOSTLOCK_WANT_READ asks for more to be fed, HOSTLOCK_WANT_WRITE for some to be drained.
-//! After each of them drain until HOSTLOCK_WANT_READ, and send it: also after a failure, whose alert tells the peer why, and
-//! after hostlock_shutdown.
+//! descriptor in non-blocking mode: HOSTLOCK_WANT_READ asks for more to be fed, HOSTLOCK_WANT_WRITE for some to be
+//! drained. After each call, drain until HOSTLOCK_WANT_READ and send what came out. Do so after a failure too, because
+//! its alert tells the peer why, and after hostlock_shutdown.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::MaybeUninit;
@@ -21,8 +21,8 @@ use crate::connection::open::Connection;
 use crate::error::{Error, Status};
 
 /// A client's connection to `host` whose bytes the program moves; hostlock_handshake begins it. `host` is as for
-/// hostlock_connect. The context's timeout counts from the first hostlock_handshake, and holds whenever a function is
-/// called: hostlock_conn_time_left says when to call one.
+/// hostlock_connect. The context's timeout counts from the first hostlock_handshake. It is looked at whenever a
+/// function is called; hostlock_conn_time_left says when to call one.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `host` is NULL or NUL-terminated; `conn` is NULL or writable.
@@ -48,9 +48,10 @@ pub unsafe extern "C" fn hostlock_accept_mem(ctx: *mut hostlock_ctx, conn: *mut 
     unsafe { making::make(ctx, conn, |ctx, guard| Connection::accepted_in_memory(ctx, guard)) }
 }
 
-/// Gives `conn` the `len` bytes that the network brought; they are copied, and any portions will do. A `len` of 0 says that
-/// the network ended: then hostlock_read answers what came before, and HOSTLOCK_E_TRUNCATED where the peer had not said
-/// goodbye. Read before you feed more: what is fed and not read stays in memory.
+/// Gives `conn` the `len` bytes that the network brought. They are copied, and may come in portions of any size. A
+/// `len` of 0 says that the network has ended: hostlock_read then gives what came before, and after that
+/// HOSTLOCK_E_TRUNCATED if the peer had not said goodbye. Read before you feed more: what is fed and not read stays in
+/// memory.
 ///
 /// HOSTLOCK_E_STATE: the connection is not one in memory, or the network had ended before.
 ///
@@ -76,8 +77,8 @@ pub unsafe extern "C" fn hostlock_conn_feed(conn: *mut hostlock_conn, data: *con
     })
 }
 
-/// Moves up to `len` of the bytes that are to be sent into `buf`: how many, at least 1; HOSTLOCK_WANT_READ where nothing is
-/// to be sent now. What was drained must be sent, whole and in order.
+/// Moves up to `len` of the bytes that are to be sent into `buf`, and answers how many, at least 1; HOSTLOCK_WANT_READ
+/// where nothing is to be sent now. What was drained must be sent, whole and in order.
 ///
 /// HOSTLOCK_E_STATE: the connection is not one in memory. HOSTLOCK_E_ARG: `len` is 0.
 ///

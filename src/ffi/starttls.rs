@@ -1,12 +1,14 @@
 //! Section "STARTTLS" of the header: connections that begin in the clear
 //!
 //! `protocol` is "smtp" (RFC 3207), "imap" (RFC 9051), "pop3" (RFC 2595), "ftp" (RFC 4217, the control connection) or
-//! "postgres". hostlock says what must be said before TLS, reads the answers byte by byte, and makes the handshake. Nothing
-//! of what was said in the clear is kept or shown to be true: after the handshake ask the server anew (EHLO, CAPABILITY).
+//! "postgres". hostlock says what must be said before TLS, reads the answers byte by byte, and makes the handshake.
+//! What the server said in the clear may have been changed on the way, and is not kept: after the handshake ask it anew
+//! (EHLO, CAPABILITY).
 //!
-//! HOSTLOCK_E_PLAINTEXT: the server does not offer TLS, or declines it. HOSTLOCK_E_PROTOCOL: it speaks another protocol, or
-//! says more in the clear after it has agreed to begin TLS (response injection). HOSTLOCK_E_TRUNCATED, _TIMEOUT, _FLOOD: it
-//! goes away, is silent, or has no end. HOSTLOCK_E_ARG: an unknown protocol; the hint lists those that are known.
+//! HOSTLOCK_E_PLAINTEXT: the server does not offer TLS, or declines it. HOSTLOCK_E_PROTOCOL: it speaks another
+//! protocol, or says more in the clear after it has agreed to begin TLS (response injection). HOSTLOCK_E_TRUNCATED,
+//! _TIMEOUT, _FLOOD: it goes away, is silent, or does not stop talking. HOSTLOCK_E_ARG: an unknown protocol; the hint
+//! lists those that are known.
 
 use std::ffi::{c_char, c_int};
 
@@ -39,9 +41,9 @@ pub unsafe extern "C" fn hostlock_starttls(
 }
 
 /// The same over `fd`, a connected stream socket of the caller's on which nothing has been read or said yet;
-/// hostlock_conn_free leaves it open. What is said before TLS is waited for in either mode of the descriptor. The handshake
-/// is made where it is in blocking mode, else by hostlock_handshake, as for hostlock_connect_fd; the time that the first part
-/// took counts. After a failure close `fd`: the server may wait for TLS, or for anything else.
+/// hostlock_conn_free leaves it open. For what is said before TLS, the call waits in either mode of the descriptor. The
+/// handshake is made at once in blocking mode, otherwise by hostlock_handshake, as for hostlock_connect_fd; its timeout
+/// includes the time that the first part took. After a failure close `fd`: nobody knows what the server waits for.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `protocol` and `host` are NULL or NUL-terminated; `conn` is NULL or writable; `fd`
