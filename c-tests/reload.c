@@ -4,7 +4,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "files.h"
-#include "kept.h"
+#include "plain_visits.h"
 #include "support.h"
 
 #include <fcntl.h>
@@ -21,47 +21,6 @@
 #include <openssl/x509v3.h>
 
 static struct identity ca, other_ca, expired_rsa, first, first_rsa, second, second_rsa, named, renamed, device, stranger, strange_server;
-
-struct visit {
-    int served, resumed, status, asked_names;
-    char shown[64], asked[64];  /* common names: of the server's certificate, of the first CA that it asks for */
-};
-
-/* A plain client calls. */
-static struct visit visit(hostlock_ctx *ctx, const char *name, int version, const char *signatures, const struct identity *who,
-                          SSL_SESSION *offered)
-{
-    struct visit visit = {0};
-    SSL_CTX *plain = plain_context();
-    SSL_CTX_set_min_proto_version(plain, version), SSL_CTX_set_max_proto_version(plain, version);
-    SSL_CTX_set_session_cache_mode(plain, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-    SSL_CTX_sess_set_new_cb(plain, keep);
-    if (signatures != NULL)
-        SSL_CTX_set1_sigalgs_list(plain, signatures);
-    if (who != NULL)
-        SSL_CTX_use_certificate(plain, who->certificate), SSL_CTX_use_PrivateKey(plain, who->key);
-    SSL *client = SSL_new(plain), *server = SSL_new(ctx);
-    if (name != NULL)
-        SSL_set_tlsext_host_name(client, name);
-    if (offered != NULL)
-        SSL_set_session(client, offered);  /* and so it lives on where it is `kept`, and another comes */
-    visit.served = meet_in_memory(client, server);
-    visit.resumed = visit.served && SSL_session_reused(server);
-    X509 *shown = SSL_get0_peer_certificate(client);
-    if (shown != NULL)
-        X509_NAME_get_text_by_NID(X509_get_subject_name(shown), NID_commonName, visit.shown, sizeof(visit.shown));
-    const STACK_OF(X509_NAME) *names = SSL_get0_peer_CA_list(client);
-    visit.asked_names = names == NULL ? 0 : sk_X509_NAME_num(names);
-    if (visit.asked_names > 0)
-        X509_NAME_get_text_by_NID(sk_X509_NAME_value(names, 0), NID_commonName, visit.asked, sizeof(visit.asked));
-    const hostlock_error *error = hostlock_conn_error(server);
-    visit.status = error == NULL ? 0 : hostlock_error_status(error);
-    SSL_set_shutdown(client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-    SSL_set_shutdown(server, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-    SSL_free(client), SSL_free(server), SSL_CTX_free(plain);
-    ERR_clear_error();
-    return visit;
-}
 
 static int shows(hostlock_ctx *ctx, const char *name, int version, const char *signatures, const char *shown)
 {
@@ -353,6 +312,39 @@ static void odds_and_ends(void)
 static hostlock_ctx *shared;
 static volatile int stop;
 
+static void put_chain(const struct identity *who, X509 *above)
+{
+    BIO *memory = BIO_new(BIO_s_mem());
+    need(PEM_write_bio_X509(memory, who->certificate) == 1 && (above == NULL || PEM_write_bio_X509(memory, above) == 1) &&
+             PEM_write_bio_PKCS8PrivateKey(memory, who->key, NULL, NULL, 0, NULL, NULL) == 1, "a chain");
+    put("chain.pem", memory);
+}
+
+/* A file may be read when it ends behind its first block, for it is being written. */
+static void half_of_a_chain(void)
+{
+    struct identity middle = issue(&ca, p256(), "middle of reload.c", NULL, NULL, -1, 30);
+    struct identity below = issue(&middle, p256(), "below", "DNS:first.example", "serverAuth", -1, 30);
+    struct identity renewed = issue(&middle, p256(), "renewed", "DNS:first.example", "serverAuth", -1, 30);
+    put_chain(&below, middle.certificate);
+    hostlock_ctx *ctx = server_of("chain.pem");
+    need(shows(ctx, NULL, TLS1_3_VERSION, NULL, "below"), "a server with an intermediate");
+    put_chain(&renewed, NULL);
+    int status = hostlock_ctx_reload(ctx);
+    claim(status == HOSTLOCK_E_MISSING_INTERMEDIATE && shows(ctx, NULL, TLS1_3_VERSION, NULL, "below"),
+          "a chain that has lost its intermediate is taken for half of a file");
+    if (status != HOSTLOCK_E_MISSING_INTERMEDIATE)
+        note("%s", hostlock_status_name(status));
+    put_chain(&renewed, middle.certificate);
+    claim(hostlock_ctx_reload(ctx) == 0 && shows(ctx, NULL, TLS1_3_VERSION, NULL, "renewed"), "  and the whole one is taken");
+    put_chain(&first, ca.certificate);
+    claim(hostlock_ctx_reload(ctx) == 0 && shows(ctx, NULL, TLS1_3_VERSION, NULL, "first"), "a certificate of another CA needs none");
+    put_chain(&second, NULL);
+    claim(hostlock_ctx_reload(ctx) == 0 && shows(ctx, NULL, TLS1_3_VERSION, NULL, "second"), "and a root may be left out");
+    hostlock_ctx_free(ctx);
+    identity_free(&middle), identity_free(&below), identity_free(&renewed);
+}
+
 static void *serve(void *argument)
 {
     size_t *failed = argument;
@@ -439,6 +431,7 @@ int main(void)
         of_programs(both_versions[i]);
     }
     odds_and_ends();
+    half_of_a_chain();
     under_load();
     remove_directory();
     struct identity *all[] = {&ca, &other_ca, &expired_rsa, &first, &first_rsa, &second, &second_rsa, &named, &renamed, &device, &stranger, &strange_server};

@@ -29,7 +29,7 @@ use crate::trust::decode::Broken;
 use kept_sessions::KeptSessions;
 use last::{LastMark, LastName};
 use observer::Observer;
-pub use settings::{DEFAULT_TIMEOUT_MS, Family, Settings};
+pub use settings::{Family, Settings};
 use stores::Stores;
 use tickets::Tickets;
 

@@ -107,7 +107,7 @@ pub struct Settings {
 }
 
 /// Thirty seconds: long enough for a slow network, short enough that nothing hangs.
-pub const DEFAULT_TIMEOUT_MS: u32 = 30_000;
+const DEFAULT_TIMEOUT_MS: u32 = 30_000;
 
 impl Settings {
     pub(super) fn new(choice: Choice, regime: Regime) -> Settings {
