@@ -34,6 +34,8 @@ SUITES = {
 BESIDE = ("python", "drop-in", "textbook")
 # As the tests in Rust need the library. One that is closed would be compiled for the others alone.
 BUILD = ["cargo", "build", "--features", "hostlock/internals"]
+# Who starts this in the background has a shell ignore signals, which is inherited, and tests send them.
+UNDISTURBED = ["env", "--default-signal=HUP,INT,QUIT"]
 # These take minutes, and run one after the other in the end. Of those that are no test runners, whether they ended well
 # is the one claim.
 LONG_SUITES = {
@@ -127,7 +129,7 @@ class Suite:
         lines: list[str] = []
         try:
             process = subprocess.Popen(
-                self.command,
+                [*UNDISTURBED, *self.command],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import signal
 import subprocess
 import sys
 import threading
@@ -89,6 +90,13 @@ Traceback (most recent call last):
         self.assertIn("the gone suite ended with status 127", shown.getvalue())
         self.assertEqual(suite.tally.failed, 1)
         self.assertEqual(suite.again, ["python3 scripts/run_tests.py gone"])
+
+    def test_a_suite_that_was_started_in_the_background_hears_signals(self) -> None:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
+        suite = Suite("deaf", ["sh", "-c", "kill -INT $$; echo ok 1 - it went on"])
+        suite.run()
+        self.assertEqual((suite.tally.passed, suite.tally.failed), (0, 1))
 
     def test_a_suite_says_what_it_took_of_the_clock_and_of_the_processors(self) -> None:
         suite = Suite("busy", ["sh", "-c", "i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done; echo ok 1 - counted"])
