@@ -106,6 +106,9 @@ fn newest_reason(conn: Conn<'_>) -> Option<Reason> {
     }
     // Alerts that nobody registered have no words.
     let mut text = reason_text(code).unwrap_or_else(|| format!("reason {}", ffi::ERR_GET_REASON(code)));
+    if let Some(behind) = queue::behind_internal_error() {
+        text = reason_text(behind).unwrap_or(text);
+    }
     let (from_libssl, code) = (ffi::ERR_GET_LIB(code) == ERR_LIB_SSL, ffi::ERR_GET_REASON(code));
     if from_libssl && code == RECORD_LAYER_FAILURE {
         // What was wrong with the record stands below this entry, where nothing can look; the alert says it too.
