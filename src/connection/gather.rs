@@ -74,6 +74,7 @@ pub fn failure(
             before_hello,
             offer: offer(conn),
             lacks_certificate: role == Role::Server && conn.own_certificate().is_none(),
+            has_shown_certificate: role == Role::Server && has_shown_certificate(conn),
         })
     };
     match transport {
@@ -92,6 +93,10 @@ pub fn failure(
 fn waiting_for_server_hello() -> c_int {
     const OPENSSL_3_2: i64 = 0x3020_0000;
     if openssl::version::number() < OPENSSL_3_2 { sys::TLS_ST_CW_CLNT_HELLO } else { sys::TLS_ST_CW_CLNT_HELLO_3_2 }
+}
+
+fn has_shown_certificate(conn: Conn<'_>) -> bool {
+    conn.session().is_some_and(|session| session.has_peer_certificate())
 }
 
 /// The newest entry of this thread's error queue.

@@ -67,7 +67,7 @@ def offered(hello: Hello, sessions: list[Session], age: int = 0, bend: Callable[
 
 
 def resumes(peer: Conversation, hello: Hello, sessions: list[Session]) -> str:
-    """"resumed" or "full", and whether the server serves then."""
+    """ "resumed" or "full", and whether the server serves then."""
     peer.say_hello(hello)
     server = peer.hear_hello()
     chosen = server.extensions.get(PSK)
@@ -87,7 +87,7 @@ def talk_with(
     def talk(world: World) -> str:
         sessions = [of_ticket(session(world, suite)[0])]
         peer = world.peer()
-        return resumes(peer, offered(change(peer.hello13()), sessions, age, bend), sessions)
+        return resumes(peer, offered(change(peer.hello13(suites=(suite,))), sessions, age, bend), sessions)
 
     return talk
 
@@ -100,13 +100,18 @@ def _list() -> None:
         # Ages count where early data are taken only (RFC 8446 8.3).
         add(f"a ticket with {words}", rfc, "resumed|full", talk_with(age=age))
     for at in (0, 15, 31):
-        bent = talk_with(bend=lambda binder, at=at: flipped(binder, at))  # type: ignore[misc]
+        bent = talk_with(bend=lambda binder, at=at: flipped(binder, at))
         add(f"a binder with octet {at} changed", rfc, "decrypt_error", bent)
     for size in (32, 64):
-        wrong = talk_with(bend=lambda _, size=size: bytes(size))  # type: ignore[misc]
+        wrong = talk_with(bend=lambda _, size=size: bytes(size))
         add(f"a binder of {size} zeros", rfc, "decrypt_error|illegal_parameter|decode_error", wrong)
     add("a binder of 31 octets", rfc, "decode_error|illegal_parameter|decrypt_error", talk_with(bend=lambda b: b[:31]))
-    add("a binder with an octet more", rfc, "decode_error|illegal_parameter|decrypt_error", talk_with(bend=lambda b: b + b"x"))
+    add(
+        "a binder with an octet more",
+        rfc,
+        "decode_error|illegal_parameter|decrypt_error",
+        talk_with(bend=lambda b: b + b"x"),
+    )
     for words, change in (
         ("cut off by one octet", lambda t: t[:-1]),
         ("with an octet behind", lambda t: t + b"\x00"),
@@ -119,15 +124,25 @@ def _list() -> None:
         ("of 30,000 octets", lambda t: (t * 300)[:30000]),
     ):
         name = f"a ticket {words} makes a full handshake, TLS 1.3"
-        add(name, "RFC 8446 4.2.11", "full", talk_with(of_ticket=lambda s, c=change: replace(s, ticket=c(s.ticket))))  # type: ignore[misc]
-    add("a ticket for a suite of another hash makes a full handshake", rfc, "full", talk_with(lambda h: h.but(suites=(0x1302,))))
+        add(name, "RFC 8446 4.2.11", "full", talk_with(of_ticket=lambda s, c=change: replace(s, ticket=c(s.ticket))))
+    add(
+        "a ticket for a suite of another hash makes a full handshake",
+        rfc,
+        "full",
+        talk_with(lambda h: h.but(suites=(0x1302,))),
+    )
     same_hash = talk_with(lambda h: h.but(suites=(0x1301,)))
     add("a ticket for another suite of the same hash", rfc, "resumed|full", same_hash)
     no_modes = talk_with(lambda hello: hello.without(PSK_MODES))
     add("a ticket without psk_key_exchange_modes", "RFC 8446 4.2.9, 9.2", "missing_extension", no_modes)
     add("a ticket in the mode without (EC)DHE", "RFC 8446 4.2.9", "full", talk_with(lambda h: h.with_(psk_modes(0))))
     add("a ticket in unknown modes", "RFC 8446 4.2.9", "full", talk_with(lambda h: h.with_(psk_modes(7, 99))))
-    add("a ticket in both modes is resumed with (EC)DHE", "RFC 8446 4.2.9", "resumed", talk_with(lambda h: h.with_(psk_modes(0, 1))))
+    add(
+        "a ticket in both modes is resumed with (EC)DHE",
+        "RFC 8446 4.2.9",
+        "resumed",
+        talk_with(lambda h: h.with_(psk_modes(0, 1))),
+    )
     no_share = talk_with(lambda hello: hello.without(KEY_SHARE))
     add("a ticket in a hello without key_share", "RFC 8446 9.2", "missing_extension", no_share)
 
@@ -179,7 +194,10 @@ def _list() -> None:
         ("the identities cut off", lambda s: vector(2, vector(2, s.ticket) + b"\x00\x00")),
         ("octets behind the binders", lambda s: psk([(s.ticket, 0)], [bytes(32)])[1] + b"\x00"),
         ("an empty binder", lambda s: psk([(s.ticket, 0)], [b""])[1]),
-        ("the binders' length too great", lambda s: vector(2, vector(2, s.ticket) + bytes(4)) + number(900, 2) + bytes(33)),
+        (
+            "the binders' length too great",
+            lambda s: vector(2, vector(2, s.ticket) + bytes(4)) + number(900, 2) + bytes(33),
+        ),
     )
     for words, body in rows:
         expected = decode + ("|decrypt_error" if "binder" in words else "")
@@ -225,7 +243,12 @@ def _list() -> None:
         assert EARLY_DATA not in Reader(peer.messages[8]).extensions()
         return result
 
-    add("early data with a ticket are not taken", "RFC 8446 4.2.10", (*SERVED, "bad_record_mac", "unexpected_message"), early)
+    add(
+        "early data with a ticket are not taken",
+        "RFC 8446 4.2.10",
+        (*SERVED, "bad_record_mac", "unexpected_message"),
+        early,
+    )
 
     def external(world: World) -> str:
         peer = world.peer()

@@ -17,13 +17,13 @@ REFUSED = (*(name for code, name in ALERTS.items() if code not in (0, 90, 100)),
 class World:
     """The server of a conversation, and those who may talk to it."""
 
-    def __init__(self, port: int, identities: dict[str, Identity]) -> None:
-        self.port, self.identities = port, identities
+    def __init__(self, port: int, identities: dict[str, Identity], timeout_s: float) -> None:
+        self.port, self.identities, self.timeout_s = port, identities, timeout_s
         self.peers: list[Conversation] = []
 
     def peer(self, identity: str | None = None) -> Conversation:
         """A new connection."""
-        peer = Conversation(self.port, self.identities[identity] if identity else None)
+        peer = Conversation(self.port, self.identities[identity] if identity else None, 5 * self.timeout_s)
         self.peers.append(peer)
         return peer
 
@@ -44,6 +44,8 @@ class Case:
     server: str = "plain"
     #: One of many of its kind: not in the quick list.
     long: bool = field(default=False)
+    #: What the server says of it to its own program.
+    says: str = ""
 
 
 CASES: dict[str, Case] = {}
@@ -57,11 +59,12 @@ def add(
     *,
     server: str = "plain",
     long: bool = False,
+    says: str = "",
 ) -> None:
     """Puts a conversation on the list."""
     assert name not in CASES, name
     allowed = tuple(expected.split("|")) if isinstance(expected, str) else expected
-    CASES[name] = Case(name, rfc, allowed, talk, server, long)
+    CASES[name] = Case(name, rfc, allowed, talk, server, long, says)
 
 
 def case(

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 from collections.abc import Callable, Sequence
 
 from keys import Direction, Identity, Share, digest, direction13, expand, hash_of, key_length, mac, prf
 from peer import Ended, Peer
 from wire import (
-    ALPN,
     CCS,
     CERTIFICATE,
     CERTIFICATE_REQUEST,
     CERTIFICATE_VERIFY,
     CLIENT_KEY_EXCHANGE,
-    DATA,
     ECDSA_SHA256,
     ENCRYPTED_EXTENSIONS,
     EVERY_SIGNATURE,
@@ -29,12 +26,10 @@ from wire import (
     P256,
     P384,
     PSS_SHA256,
-    RENEGOTIATION,
     RETRY,
     SERVER_HELLO,
     SERVER_HELLO_DONE,
     SERVER_KEY_EXCHANGE,
-    TICKET,
     TLS13,
     VERSIONS,
     X25519,
@@ -73,8 +68,8 @@ class Server:
 class Conversation(Peer):
     """A peer that knows the handshake: what it has agreed on so far, and the steps of its own flight."""
 
-    def __init__(self, port: int, identity: Identity | None = None) -> None:
-        super().__init__(port)
+    def __init__(self, port: int, identity: Identity | None, patience: float) -> None:
+        super().__init__(port, patience)
         self.identity = identity
         self.hello = Hello()
         self.server = Server(bytes(38))
@@ -101,8 +96,9 @@ class Conversation(Peer):
         self.suite = self.server.suite
         return self.server
 
-    def _falsified(self, step: str, whole: bytes) -> bytes:
-        return self.tamper.get(step, lambda same: same)(whole)
+    def falsified(self, step: str, whole: bytes) -> bytes:
+        change = self.tamper.get(step)
+        return change(whole) if change else whole
 
     def choose_scheme(self) -> int:
         """A scheme of our key that the server takes."""
@@ -208,13 +204,13 @@ class Conversation(Peer):
         if steps is None:
             steps = ["certificate"] * (self.asked is not None)
             steps += ["verify"] * (self.asked is not None and self.identity is not None) + ["finished"]
-        made = {
+        made: dict[str, Callable[[], bytes]] = {
             "certificate": self.certificate13,
             "verify": self.verify13,
             "finished": lambda: message(FINISHED, self._finished13(self.client_secret, self.transcript)),
         }
         for step in steps:
-            self.handshake(self._falsified(step, made[step]()), pieces)
+            self.handshake(self.falsified(step, made[step]()), pieces)
         self.writing = direction13(self.suite, self.client_application)
 
     def done13(self, hello: Hello | None = None) -> None:
@@ -321,7 +317,7 @@ class Conversation(Peer):
         if steps is None:
             steps = ["certificate"] * (self.asked is not None) + ["exchange"]
             steps += ["verify"] * (self.asked is not None and self.identity is not None) + ["ccs", "finished"]
-        made = {
+        made: dict[str, Callable[[], bytes]] = {
             "certificate": self.certificate12,
             "exchange": self.exchange12,
             "verify": self.verify12,
@@ -329,11 +325,14 @@ class Conversation(Peer):
         }
         for step in steps:
             if step == "ccs":
-                self.record(CCS, self._falsified(step, b"\x01"))
+                self.record(CCS, self.falsified(step, b"\x01"))
                 self.keys12()
                 self.writing, self.next_reading = self.directions12()
             else:
-                self.handshake(self._falsified(step, made[step]()), pieces)
+                self.handshake(self.falsified(step, made[step]()), pieces)
+                if step == "exchange":
+                    # The extended master secret is of the messages up to here (RFC 7627 4).
+                    self.keys12()
 
     def hear_finished12(self) -> None:
         """The server's last flight, whose Finished is checked."""

@@ -23,6 +23,10 @@ subjectKeyIdentifier=hash
 subjectAltName=DNS:localhost
 extendedKeyUsage=serverAuth
 keyUsage=critical,digitalSignature
+[other]
+subjectAltName=DNS:other.example
+extendedKeyUsage=serverAuth
+keyUsage=critical,digitalSignature
 [client]
 subjectAltName=DNS:client.example
 extendedKeyUsage=clientAuth
@@ -40,6 +44,7 @@ CERTIFICATES: dict[str, tuple[str, str, tuple[str, ...], int]] = {
     "intermediate": ("root", "ca", P256, 30),
     "server-rsa": ("intermediate", "server", RSA, 20),
     "server-ec": ("intermediate", "server", P256, 20),
+    "other-rsa": ("intermediate", "other", RSA, 20),
     "client-root": ("", "ca", P256, 30),
     "client-ca": ("client-root", "ca", P256, 30),
     "client-rsa": ("client-ca", "client", RSA, 20),
@@ -50,7 +55,7 @@ CERTIFICATES: dict[str, tuple[str, str, tuple[str, ...], int]] = {
     "client-no-signing": ("client-ca", "no_usage", P256, 20),
     "client-of-another": ("intermediate", "client", P256, 20),
 }
-SCHEMES = {RSA: (PSS_SHA256,), P256: (ECDSA_SHA256,), P384: (ECDSA_SHA384,)}
+SCHEMES: dict[tuple[str, ...], tuple[int, ...]] = {RSA: (PSS_SHA256,), P256: (ECDSA_SHA256,), P384: (ECDSA_SHA384,)}
 
 
 def openssl(*words: str | Path) -> str:
@@ -88,16 +93,25 @@ class Certificates:
 class Server:
     """The program of server.c, for the time of a `with`."""
 
-    def __init__(self, program: Path, certificates: Certificates, auth: str, wrapper: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, program: Path, certificates: Certificates, auth: str, timeout_s: float, wrapper: tuple[str, ...] = ()
+    ) -> None:
         folder = certificates.folder
         pairs = [folder / f"server-{kind}.{end}" for kind in ("ec", "rsa") for end in ("pem", "key")]
-        asked = [] if auth == "plain" else [folder / "client-root.crt"]
+        asked: list[str | Path] = []
+        if auth == "names":
+            for host, kind in (("localhost", "server-rsa"), ("other.example", "other-rsa")):
+                asked += [host, folder / f"{kind}.pem", folder / f"{kind}.key"]
+        elif auth != "plain":
+            asked = [folder / "client-root.crt"]
+        self.environment = {**os.environ, "TIMEOUT_MS": str(round(1000 * timeout_s))}
         self.command = [*wrapper, str(program), auth, *map(str, [*pairs, *asked])]
         self.said: dict[int, str] = {}
         self.heard = threading.Condition()
 
     def __enter__(self) -> Server:
-        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(self.command, stdin=pipe, stdout=pipe, env=self.environment, text=True)
         assert self.process.stdout is not None
         first = self.process.stdout.readline()
         if not first.startswith("port "):

@@ -131,4 +131,3 @@ def _der(r: int, s: int, _order: int) -> bytes:
         return b"\x02" + vector(1, number(value, value.bit_length() // 8 + 1))
 
     return b"\x30" + vector(1, integer(r) + integer(s))
-

@@ -11,10 +11,8 @@ from collections.abc import Iterable
 from keys import Direction
 from wire import ALERT, ALERTS, CCS, CERTIFICATE_STATUS, DATA, HANDSHAKE, NEW_SESSION_TICKET, cut, number
 
-LONGEST_S = 15
 
-
-class Ended(Exception):
+class Ended(Exception):  # noqa: N818 # it is no error here
     """The server ended the connection: by an alert, or its name in words."""
 
     def __init__(self, how: str) -> None:
@@ -25,8 +23,9 @@ class Ended(Exception):
 class Peer:
     """One connection, with what it has sent and received of the handshake."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), LONGEST_S)
+    def __init__(self, port: int, patience: float) -> None:
+        self.patience = patience
+        self.socket = socket.create_connection(("127.0.0.1", port), patience)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port: int = self.socket.getsockname()[1]
         self.transcript = b""
@@ -38,7 +37,6 @@ class Peer:
         self.explicit_nonces: list[bytes] = []
         self.warnings: list[str] = []
         self.pending = b""
-        self.deaf = False
 
     def close(self) -> None:
         self.socket.close()
@@ -160,9 +158,9 @@ class Peer:
     # What became of it.
 
     def outcome(self) -> str:
-        """How the server ends the connection, in the name of its alert; "served" where it echoes, "silence" where it does
-        nothing."""
-        end = time.monotonic() + LONGEST_S
+        """How the server ends the connection, in the name of its alert; "served" where it echoes, "silence" where
+        nothing comes."""
+        end = time.monotonic() + self.patience
         try:
             while time.monotonic() < end:
                 kind, body = self.next_record()
@@ -174,8 +172,17 @@ class Peer:
             return ended.how
         return "silence"
 
+    def drained(self) -> str:
+        """How the connection ends, whatever comes until then; it is not opened."""
+        try:
+            while True:
+                head = self._receive(5)
+                self._receive(int.from_bytes(head[3:], "big"))
+        except Ended as ended:
+            return ended.how
+
     def echoed(self, data: bytes = b"ping") -> str:
-        """"served" where application data come back as they went, else how the server ends the connection."""
+        """ "served" where application data come back as they went, else how the server ends the connection."""
         self.record(DATA, data)
         back = b""
         try:

@@ -1,20 +1,24 @@
 /* The server that is judged: a context of hostlock_server_new and nothing that makes it stricter or laxer.
- * server CLIENT-AUTH CHAIN KEY CHAIN KEY [CLIENT-CA]; CLIENT-AUTH as hostlock_server_set_client_auth has it.
- * Says "port N", then a line per connection: its client's port, its status, why. It echoes, and does what "!rekey" and
- * "!certificate" ask for. It ends when its standard input does, with all threads, and says whether it lost one. */
+ * server plain CHAIN KEY CHAIN KEY
+ * server MODE CHAIN KEY CHAIN KEY CLIENT-CA        MODE as hostlock_server_set_client_auth has it
+ * server names CHAIN KEY CHAIN KEY HOST CHAIN KEY HOST CHAIN KEY
+ * Says "port N", then a line per connection: its client's port, its status, why. It echoes, does what "!rekey" and
+ * "!certificate" ask for, and answers "!name" with the name that was asked for. It ends when its standard input does, with all threads, and says whether it lost one. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <hostlock.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TIMEOUT_MS = 2000, LINGER_MS = 300 };
+enum { LINGER_MS = 300 };
 
 static hostlock_ctx *ctx;
+static int timeout_ms = 2000; /* TIMEOUT_MS in the environment sets another */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
 static int served;
@@ -28,6 +32,10 @@ static ssize_t echo(hostlock_conn *conn)
         ssize_t done = 0;
         if (got == 6 && memcmp(words, "!rekey", 6) == 0) done = hostlock_conn_key_update(conn);
         if (got == 12 && memcmp(words, "!certificate", 12) == 0) done = hostlock_conn_request_cert(conn);
+        if (got == 5 && memcmp(words, "!name", 5) == 0) {
+            const char *name = hostlock_conn_sni(conn);
+            got = snprintf(words, sizeof words, "name %s", name == NULL ? "" : name);
+        }
         if (done == 0) done = hostlock_write_all(conn, words, (size_t)got);
         if (done < 0) return done;
     }
@@ -54,7 +62,7 @@ static void *serve(void *number)
     ssize_t status = hostlock_accept_fd(ctx, fd, &conn);
     int greeted = status == 0;
     if (greeted) {
-        status = hostlock_conn_set_timeout(conn, TIMEOUT_MS);
+        status = hostlock_conn_set_timeout(conn, timeout_ms);
         if (status == 0) status = echo(conn);
     }
     const char *why = status < 0 ? hostlock_error_message(hostlock_last_error()) : "";
@@ -77,15 +85,19 @@ static int fail(const char *what)
 
 int main(int count, char **words)
 {
-    if (count != 6 && count != 7) return fail("usage");
+    if (count != 6 && count != 7 && count != 12) return fail("usage");
+    if (getenv("TIMEOUT_MS") != NULL) timeout_ms = atoi(getenv("TIMEOUT_MS"));
     setvbuf(stdout, NULL, _IOLBF, 0);
     ctx = hostlock_server_new(NULL);
     if (ctx == NULL || hostlock_ctx_add_cert_file(ctx, words[2], words[3], NULL) != 0 ||
         hostlock_ctx_add_cert_file(ctx, words[4], words[5], NULL) != 0 || hostlock_ctx_set_alpn(ctx, "h2,http/1.1") != 0 ||
-        hostlock_ctx_set_timeout(ctx, TIMEOUT_MS) != 0)
+        hostlock_ctx_set_timeout(ctx, timeout_ms) != 0)
         return fail("set-up");
     if (count == 7 && (hostlock_ctx_trust_file(ctx, words[6]) != 0 || hostlock_server_set_client_auth(ctx, words[1]) != 0))
         return fail("client authentication");
+    for (int i = 6; count == 12 && i < count; i += 3)
+        if (hostlock_server_add_name(ctx, words[i], words[i + 1], words[i + 2], NULL) != 0) return fail("names");
+    if (count == 12 && hostlock_server_set_unknown_name(ctx, "refuse") != 0) return fail("names");
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
