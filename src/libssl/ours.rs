@@ -12,6 +12,7 @@ use crate::error::{Error, Result, Status};
 use crate::libssl::new_context;
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, Ctx};
+use crate::os::images;
 
 /// Whether `method`, what a program's own `TLS_method()` gave, lies in the libssl that hostlock uses. It is only compared.
 pub fn check_method(method: *const ffi::SSL_METHOD) -> Result<()> {
@@ -185,8 +186,8 @@ fn foreign(what: String) -> Error {
         .with_hint("build hostlock against the libssl that the program loads; objects of two copies cannot be mixed")
 }
 
-/// The lowest and the highest address that was found in our libssl. A loaded object is one span of addresses and ours
-/// is never unloaded, so what lies between the two is known without asking the loader, which takes microseconds.
+/// The first and the last address of our libssl, as far as they are known. A loaded object is one span of addresses and ours
+/// is never unloaded, so the loader is asked once.
 static LOWEST: AtomicUsize = AtomicUsize::new(usize::MAX);
 static HIGHEST: AtomicUsize = AtomicUsize::new(0);
 
@@ -200,17 +201,15 @@ pub(super) fn is_ours(address: usize) -> bool {
     if is_known(address) {
         return true;
     }
-    let is_ours = match Image::of(our_method()) {
-        Some(own) => Image::of(address).is_some_and(|image| image.base == own.base),
+    let ours = match images::span(our_method()) {
+        Some(span) => span,
         // A program that is linked as a whole has no loader that could know.
-        None => is_beside(address, our_method()),
+        None if is_beside(address, our_method()) => address..address + 1,
+        None => return false,
     };
-    if !is_ours {
-        return false;
-    }
-    LOWEST.fetch_min(address, Ordering::Relaxed);
-    HIGHEST.fetch_max(address, Ordering::Relaxed);
-    true
+    LOWEST.fetch_min(ours.start, Ordering::Relaxed);
+    HIGHEST.fetch_max(ours.end - 1, Ordering::Relaxed);
+    ours.contains(&address)
 }
 
 /// Whether `address` lies so near to a method of ours that it is one, too. libssl defines all of its methods in one file,
@@ -228,9 +227,8 @@ fn our_method() -> usize {
     unsafe { ffi::TLS_method() }.addr()
 }
 
-/// A shared object, or the program itself, as the loader knows it.
+/// A shared object, or the program itself, as the loader knows it. For words alone.
 struct Image {
-    base: usize,
     path: String,
 }
 
@@ -250,7 +248,7 @@ impl Image {
         }
         // SAFETY: dladdr answered with a NUL-terminated path that lives as long as the object is loaded.
         let path = unsafe { CStr::from_ptr(info.dli_fname) }.to_string_lossy().into_owned();
-        Some(Image { base: info.dli_fbase.addr(), path })
+        Some(Image { path })
     }
 }
 

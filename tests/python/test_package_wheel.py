@@ -52,6 +52,7 @@ def ran(*command: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@unittest.skipUnless(os.environ.get("HOSTLOCK_LONG"), "compiles the library anew: make test-long")
 class Wheel(unittest.TestCase):
     def test_one_wheel_for_all_pythons_holds_the_library_and_the_types_and_no_libssl(self) -> None:
         self.assertRegex(wheel().name, r"^hostlock-[\d.]+-py2\.py3-none-manylinux_2_\d+_\w+\.whl$")
