@@ -2,10 +2,8 @@
 
 from __future__ import absolute_import
 
+import _ssl
 import ctypes
-import select
-import socket
-import ssl
 import sys
 import time
 
@@ -14,6 +12,7 @@ from ._library import lib, place, taken
 
 MYPY = False
 if MYPY:
+    import socket
     from types import TracebackType
     from typing import Any, Dict, List, Optional, Text, Tuple, Type, Union
 
@@ -118,6 +117,8 @@ class Context(object):
         # type: (Name, int, Optional[float]) -> Connection
         """A connection to `port` of `host`: it is verified, or this raises. Resolving, connecting and the handshake
         take no longer than `timeout` seconds; None waits for ever."""
+        import socket
+
         check_host(host)
         deadline = None if timeout is None else time.time() + timeout
         name = host.decode("ascii") if isinstance(host, bytes) else host
@@ -239,11 +240,13 @@ class Connection(object):
         # type: (int, Optional[float]) -> None
         left = None if deadline is None else deadline - time.time()
         if self.timeout == 0:
-            raise ssl.SSLWantReadError() if wanted == _WANT_READ else ssl.SSLWantWriteError()
+            raise _ssl.SSLWantReadError() if wanted == _WANT_READ else _ssl.SSLWantWriteError()
         if left is not None and left <= 0:
             raise exception(
                 Facts({"status": "HOSTLOCK_E_TIMEOUT", "code": -62, "message": "nothing came in time from the peer"})
             )
+        import select
+
         poll = select.poll()
         poll.register(self._sock.fileno(), select.POLLIN if wanted == _WANT_READ else select.POLLOUT)
         poll.poll(None if left is None else int(left * 1000) + 1)

@@ -1,10 +1,11 @@
 """Refusals as exceptions that programs catch already: each is an `ssl.SSLError`, those about certificates are what
-`ssl` raises for them, and all carry `.hostlock`."""
+`ssl` raises for them, and all carry `.hostlock`. They come from the module in C, which `ssl` and `socket` have them
+from: these cost more than all that hostlock does at its start."""
 
 from __future__ import absolute_import
 
-import socket
-import ssl
+import _socket
+import _ssl
 
 from ._library import lib
 
@@ -40,7 +41,7 @@ class Facts(object):
         return "<hostlock.Facts {}: {}>".format(self.status, self.message)
 
 
-class Error(ssl.SSLError):
+class Error(_ssl.SSLError):
     """A failure of hostlock."""
 
     hostlock = Facts({})  # type: Facts
@@ -50,22 +51,23 @@ class Error(ssl.SSLError):
         return native(self.hostlock.message) or super(Error, self).__str__()
 
 
-class TimeoutError(Error, socket.timeout):
+class TimeoutError(Error, _socket.timeout):
     """Nothing came in time."""
 
 
-if hasattr(ssl, "SSLCertVerificationError"):
+if hasattr(_ssl, "SSLCertVerificationError"):
 
-    class CertificateError(Error, ssl.SSLCertVerificationError):
+    class CertificateError(Error, _ssl.SSLCertVerificationError):
         """The certificate is not valid, or not for the host."""
 
 else:
+    import ssl
 
     class CertificateError(Error, ssl.CertificateError):  # type: ignore[no-redef]
         """The certificate is not valid, or not for the host."""
 
 
-class TruncatedError(Error, ssl.SSLEOFError):
+class TruncatedError(Error, _ssl.SSLEOFError):
     """The connection was cut."""
 
 
