@@ -7,7 +7,7 @@ import ctypes
 import sys
 import time
 
-from ._errors import ConnectError, Error, Facts, check, exception, raise_last
+from ._errors import ConnectError, Error, Facts, check, exception, facts_of_last, raise_last
 from ._library import lib, place, taken
 
 MYPY = False
@@ -187,6 +187,9 @@ class Connection(object):
     def __init__(self, context, sock, host, timeout=_DEFAULT_TIMEOUT):
         # type: (Context, socket.socket, Name, Optional[float]) -> None
         self._conn = None  # type: Any
+        self._room = None  # type: Any
+        # With read-ahead: how the last read ended, where that is for the next one to tell.
+        self._ahead = None  # type: Optional[List[Optional[Error]]]
         #: How many seconds a read or write waits; None for ever; 0 not at all (then `ssl.SSLWantReadError` is raised).
         self.timeout = timeout
         self._sock = sock
@@ -257,15 +260,46 @@ class Connection(object):
         was cut."""
         if size <= 0:
             raise ValueError("a read of {} bytes".format(size))
-        room = ctypes.create_string_buffer(size)
-        got = self._until_done(lib.hostlock_read, room, size)
-        return room.raw[:got]
+        room = self._room
+        if room is None or len(room) != size:
+            room = (ctypes.c_char * size)()
+            self._room = room if size <= _AT_ONCE else None
+        return room[: self._read_into(room, size)]
 
     def recv_into(self, buffer):
         # type: (Union[bytearray, memoryview]) -> int
         """Reads into a buffer, and answers how many bytes came."""
         room = (ctypes.c_char * len(buffer)).from_buffer(buffer)
-        return self._until_done(lib.hostlock_read, room, len(buffer)) if len(buffer) else 0
+        return self._read_into(room, len(buffer)) if len(buffer) else 0
+
+    def _read_into(self, room, size):
+        # type: (Any, int) -> int
+        if self._ahead is None:
+            return self._until_done(lib.hostlock_read, room, size)
+        if self._ahead:
+            # What came behind the bytes of the last call.
+            outcome = self._ahead.pop()
+            if outcome is not None:
+                raise outcome
+            return 0
+        got = more = self._until_done(lib.hostlock_read, room, size)
+        read, conn, start = lib.hostlock_read, self._conn, ctypes.addressof(room)
+        while more > 0 and got < size:
+            more = read(conn, start + got, size - got)
+            if more > 0:
+                got += more
+        if got and more <= 0 and more not in (_WANT_READ, _WANT_WRITE):
+            self._ahead.append(exception(facts_of_last()) if more else None)
+        return got
+
+    def set_read_ahead(self, on=True):
+        # type: (bool) -> None
+        """Whether a read takes all records that have arrived, as far as there is room for them. Many small ones then
+        cost little. Who waits with poll or select, and not by these methods, must then read until
+        `ssl.SSLWantReadError` comes before: what was taken from the descriptor, no poll tells of."""
+        check(lib.hostlock_conn_set_read_ahead(self._live(), bool(on)))
+        if on and self._ahead is None:
+            self._ahead = []
 
     def read(self, size=-1):
         # type: (int) -> bytes
@@ -289,8 +323,9 @@ class Connection(object):
         # type: (Bytes) -> None
         """Sends all of `data`."""
         data = bytes(data)
-        while data:
-            data = data[self.send(data) :]
+        start, done = ctypes.cast(data, ctypes.c_void_p).value, 0
+        while done < len(data):
+            done += self._until_done(lib.hostlock_write, start + done, len(data) - done)
 
     def pending(self):
         # type: () -> int

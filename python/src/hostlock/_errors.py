@@ -131,10 +131,16 @@ def explain(error, conn):
         error.args = ("certificate verify failed: " + native(facts.message),)
 
 
+def facts_of_last():
+    # type: () -> Facts
+    """This thread's last failure."""
+    return facts_at(lib.hostlock_last_error()) or Facts({"message": "a failure without a reason"})
+
+
 def raise_last():
     # type: () -> NoReturn
-    """Raises this thread's last failure."""
-    raise exception(facts_at(lib.hostlock_last_error()) or Facts({"message": "a failure without a reason"}))
+    """Raises it."""
+    raise exception(facts_of_last())
 
 
 def check(status):

@@ -49,6 +49,7 @@ FUNCTIONS = {
     "hostlock_handshake": (_I, (_P,)),
     "hostlock_read": (ctypes.c_ssize_t, (_P, _P, _Z)),
     "hostlock_write": (ctypes.c_ssize_t, (_P, _P, _Z)),
+    "hostlock_conn_set_read_ahead": (_I, (_P, _I)),
     "hostlock_pending": (_Z, (_P,)),
     "hostlock_shutdown": (_I, (_P,)),
     "hostlock_conn_free": (None, (_P,)),
