@@ -1,7 +1,7 @@
 """A piece of work of Python's, as the package `hostlock` does it or the standard module; the Rust side of the bench runs
 it. Prints the nanoseconds of the fastest step, and 0 (benches/src/step.rs).
 
-usage: python.py PIECE PEER COUNT      (PKI: the directory HOSTLOCK_BENCH_PYTHON_PKI, with chain.pem, key.pem and ca.pem)"""
+usage: python.py PIECE PEER COUNT      (PKI: the directory HOSTLOCK_BENCH_PYTHON_PKI, with server, key and ca)"""
 
 import os
 import socket
@@ -30,14 +30,14 @@ def file(name):
 
 def server_context():
     context = standard.SSLContext(standard.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file("chain.pem"), file("key.pem"))
+    context.load_cert_chain(file("server"), file("key"))
     # A handshake each time, and nothing that arrives behind it.
     context.num_tickets = 0
     return context
 
 
 def client_context():
-    return ssl.create_default_context(cafile=file("ca.pem"))
+    return ssl.create_default_context(cafile=file("ca"))
 
 
 def connected():
@@ -57,7 +57,7 @@ def pair(by_connection):
     thread.start()
     if by_connection:
         trusting = hostlock.Context()
-        trusting.trust_file(file("ca.pem"))
+        trusting.trust_file(file("ca"))
         secured = trusting.wrap(client, HOST)
     else:
         secured = client_context().wrap_socket(client, server_hostname=HOST)

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/python"))
+import other_pythons
 from package import SOURCE, interpreters
 from support import ROOT, interpreter_of, library, must
 
@@ -83,7 +84,7 @@ JUDGES = (
             ("test.test_ssl",),
             roots=tuple(f"{part}{name}" for part in ("", "certdata/") for name in ("pycacert.pem", "keycert.pem")),
         )
-        for version in ("3.8", "3.11", "3.12", "3.13")
+        for version in ("3.8", "3.11", "3.12", "3.13", "3.14")
     ),
     Judge(
         "pyOpenSSL-system",
@@ -146,7 +147,13 @@ JUDGES = (
 
 
 def interpreter(version: str) -> Path | None:
-    return interpreters().get(version) or interpreter_of(version)
+    found = interpreters().get(version) or interpreter_of(version)
+    if found is None and version == other_pythons.NEWEST:
+        try:
+            return other_pythons.newest()
+        except other_pythons.UnavailableError as error:
+            print(error)
+    return found
 
 
 def ground(judge: Judge, python: Path) -> tuple[Path, list[str]]:
