@@ -32,6 +32,7 @@ struct script {
 
 struct peer {
     const struct script *script;
+    SSL_CTX *tls;  /* NULL: one of its own */
     int fd, heard_more, went_under_tls;
     char heard[4096];
     pthread_t thread;
@@ -49,6 +50,13 @@ static size_t hear(struct peer *peer)
     }
     peer->heard[length] = 0;
     return length - begun;
+}
+
+static SSL_CTX *tls_of(enum who who)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    SSL_CTX_use_certificate(ctx, identity(who)->certificate), SSL_CTX_use_PrivateKey(ctx, identity(who)->key);
+    return ctx;
 }
 
 static void *serve(void *argument)
@@ -71,8 +79,7 @@ static void *serve(void *argument)
         }
     }
     if (script->tls) {
-        SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-        SSL_CTX_use_certificate(ctx, identity(script->who)->certificate), SSL_CTX_use_PrivateKey(ctx, identity(script->who)->key);
+        SSL_CTX *ctx = peer->tls == NULL ? tls_of(script->who) : peer->tls;
         SSL *ssl = SSL_new(ctx);
         SSL_set_fd(ssl, peer->fd);
         char byte;
@@ -81,7 +88,8 @@ static void *serve(void *argument)
             SSL_shutdown(ssl);
         }
         SSL_free(ssl);
-        SSL_CTX_free(ctx);
+        if (peer->tls == NULL)
+            SSL_CTX_free(ctx);
         ERR_clear_error();
     } else {
         /* Nothing may follow. */
@@ -131,16 +139,28 @@ static const struct script scripts[] = {
     {"postgres", {"E"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "does not speak PostgreSQL"},
 };
 
-static int bound(struct peer *peer)
+static int listening_socket(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int listening = socket(AF_INET, SOCK_STREAM, 0);
+    need(bind(listening, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(listening, 1) == 0, "a socket");
+    return listening;
+}
+
+static int called(int listening, struct peer *peer)
+{
+    struct sockaddr_in address;
     socklen_t length = sizeof(address);
-    int listening = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
-    need(bind(listening, (struct sockaddr *)&address, length) == 0 && listen(listening, 1) == 0 &&
-             getsockname(listening, (struct sockaddr *)&address, &length) == 0 &&
-             connect(fd, (struct sockaddr *)&address, length) == 0,
-         "a socket");
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    need(getsockname(listening, (struct sockaddr *)&address, &length) == 0 && connect(fd, (struct sockaddr *)&address, length) == 0,
+         "a connection");
     peer->fd = accept(listening, NULL, NULL);
+    return fd;
+}
+
+static int bound(struct peer *peer)
+{
+    int listening = listening_socket(), fd = called(listening, peer);
     close(listening);
     return fd;
 }
@@ -175,6 +195,30 @@ static void follow(const struct script *script, int flags)
         note("%s: %s; heard: %s", hostlock_status_name(status), message, peer.heard);
     close(fd), close(peer.fd);
     hostlock_ctx_free(ctx);
+}
+
+static void a_second_call_resumes(const struct script *script, int version)
+{
+    SSL_CTX *tls = tls_of(script->who);
+    SSL_CTX_set_min_proto_version(tls, version), SSL_CTX_set_max_proto_version(tls, version);
+    hostlock_ctx *ctx = client_context();
+    int listening = listening_socket();
+    for (int turn = 0; turn < 2; turn++) {
+        struct peer peer = {.script = script, .tls = tls};
+        int fd = called(listening, &peer);
+        need(pthread_create(&peer.thread, NULL, serve, &peer) == 0, "a peer");
+        hostlock_conn *conn = NULL;
+        int status = hostlock_starttls_fd(ctx, script->protocol, fd, RIGHT_HOST, &conn);
+        char byte;
+        claim(status == 0 && hostlock_write(conn, "x", 1) == 1 && hostlock_read(conn, &byte, 1) == 0 && hostlock_conn_resumed(conn) == (turn == 1),
+              "%s, %s: %s", script->protocol, version == TLS1_2_VERSION ? "TLS 1.2" : "TLS 1.3", turn == 0 ? "the first is whole" : "the second resumes");
+        hostlock_conn_free(conn);
+        shutdown(fd, SHUT_WR);
+        pthread_join(peer.thread, NULL);
+        close(fd), close(peer.fd);
+    }
+    close(listening);
+    SSL_CTX_free(tls), hostlock_ctx_free(ctx);
 }
 
 /* Without an end, or without words. */
@@ -243,6 +287,10 @@ int main(void)
     for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
         follow(&scripts[i], 0);
         follow(&scripts[i], O_NONBLOCK);
+    }
+    for (size_t i = 0; i < 5; i++) {
+        a_second_call_resumes(&scripts[i], TLS1_2_VERSION);
+        a_second_call_resumes(&scripts[i], TLS1_3_VERSION);
     }
     stalls();
     bad_arguments();

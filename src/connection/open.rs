@@ -21,7 +21,7 @@ use crate::handshake::{resumption, set_host};
 use crate::host::Reference;
 use crate::libssl::queue::{self, Quiet};
 use crate::libssl::{Conn, Ctx};
-use crate::os::socket;
+use crate::os::socket::{self, Unconnected};
 use crate::os::words;
 use crate::role::Role;
 
@@ -164,5 +164,13 @@ pub fn check_stream_socket(fd: c_int) -> Result<()> {
         return Err(Error::new(Status::EArg, format!("descriptor {fd} is a socket, but not a stream"))
             .with_hint("TLS needs a stream socket such as TCP's; DTLS is not offered"));
     }
-    Ok(())
+    match socket::was_never_connected(fd) {
+        None => Ok(()),
+        Some(Unconnected::Listens) => {
+            Err(Error::new(Status::EArg, format!("descriptor {fd} listens for connections, and is none itself"))
+                .with_hint("pass the descriptor that accept(2) answers"))
+        }
+        Some(Unconnected::New) => Err(Error::new(Status::EArg, format!("descriptor {fd} was never connected"))
+            .with_hint("call connect(2) before, or hostlock_connect, which does it")),
+    }
 }

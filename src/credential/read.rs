@@ -195,6 +195,10 @@ fn from_pkcs12(container: &Pkcs12, password: Option<&[u8]>, origin: String) -> R
             return Error::new(Status::EUnsupported, format!("{origin} is encrypted by an algorithm that this OpenSSL does not offer"))
                 .with_hint("old tools used RC2; convert it: openssl pkcs12 -legacy -in old.p12 -nodes | openssl pkcs12 -export -out new.p12");
         }
+        if reasons.contains(&"mac absent") {
+            return Error::new(Status::EUnsupported, format!("{origin} is encrypted but has no MAC, and this OpenSSL opens no such PKCS#12"))
+                .with_hint("make it anew with one: openssl pkcs12 -export without -nomac");
+        }
         key::passphrase(&origin, password.is_some())
     })?;
     let missing = |what: &str| Error::new(Status::EWrongPem, format!("{origin} is PKCS#12, but holds no {what}"));

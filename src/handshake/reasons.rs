@@ -188,7 +188,8 @@ impl Cause {
             (Cause::Application(_), _) => "the peer is not to blame: look into what the program's callback wants",
             (Cause::NoCertificate, _) => {
                 "give the client a certificate of a CA that is trusted here, with its key; or ask for one without \
-                 demanding it: SSL_VERIFY_PEER without SSL_VERIFY_FAIL_IF_NO_PEER_CERT"
+                 demanding it: hostlock_server_set_client_auth with \"optional\", or SSL_VERIFY_PEER without \
+                 SSL_VERIFY_FAIL_IF_NO_PEER_CERT"
             }
             (Cause::Version, Role::Client) => {
                 "the server must be brought to TLS 1.2 or newer: older versions are broken and never offered"
