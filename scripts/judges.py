@@ -24,6 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/python"))
 import other_pythons
 from package import SOURCE, interpreters
+from rebuild_packages import UnavailableError
 from support import ROOT, interpreter_of, library, must
 
 LIST = ROOT / "tests/data/judges.json"
@@ -151,7 +152,7 @@ def interpreter(version: str) -> Path | None:
     if found is None and version == other_pythons.NEWEST:
         try:
             return other_pythons.newest()
-        except other_pythons.UnavailableError as error:
+        except UnavailableError as error:
             print(error)
     return found
 
@@ -184,14 +185,16 @@ def ground(judge: Judge, python: Path) -> tuple[Path, list[str]]:
 def roots(judge: Judge, folder: Path, python: Path) -> Path:
     """One file of what the suite's servers rest on."""
     if not judge.source:
-        told = subprocess.run([str(python), "-c", "import test; print(test.__path__[0])"], capture_output=True, check=True)
+        told = subprocess.run(
+            [str(python), "-c", "import test; print(test.__path__[0])"], capture_output=True, check=True
+        )
         folder = Path(os.fsdecode(told.stdout.strip()))
     found = [file for file in (folder / name for name in judge.roots) if file.exists()]
     if not found:
         raise RuntimeError(f"{judge.name}: none of {judge.roots} is in {folder}")
     bundle = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "judges" / f"{judge.name}-roots.pem"
     certificates = [re.findall(PEM, file.read_text(), re.DOTALL) for file in found]
-    bundle.write_text("\n".join(sum(certificates, [])) + "\n")
+    bundle.write_text("\n".join(word for words in certificates for word in words) + "\n")
     return bundle
 
 
@@ -201,14 +204,30 @@ def renamed(judge: Judge, folder: Path) -> Path:
     copy = folder.with_name(f"{judge.name}-renamed")
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(folder, copy)
-    pem, authority, key = (copy / name for name in judge.nameless)
+    pem, authority, key = [copy / name for name in judge.nameless]
     extensions = copy / "extensions.cnf"
     extensions.write_text("subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\n")
     public, issued = copy / "public.pem", copy / "issued.pem"
     must(["openssl", "x509", "-in", pem, "-noout", "-pubkey", "-out", public])
     subject = must(["openssl", "x509", "-in", pem, "-noout", "-subject", "-nameopt", "RFC2253,dn_rev"]).strip()
-    named = ["-subj", "/" + subject.removeprefix("subject=").replace(",", "/"), "-force_pubkey", public]
-    signed = ["-CA", authority, "-CAkey", key, "-set_serial", "4711", "-days", "30", "-extfile", extensions]
+    named: list[str | Path] = [
+        "-subj",
+        "/" + subject.removeprefix("subject=").replace(",", "/"),
+        "-force_pubkey",
+        public,
+    ]
+    signed: list[str | Path] = [
+        "-CA",
+        authority,
+        "-CAkey",
+        key,
+        "-set_serial",
+        "4711",
+        "-days",
+        "30",
+        "-extfile",
+        extensions,
+    ]
     must(["openssl", "x509", "-new", *named, *signed, "-out", issued])
     pem.write_text(re.sub(PEM, issued.read_text().strip(), pem.read_text(), flags=re.DOTALL))
     return copy

@@ -4,7 +4,7 @@ folder and never installed; and the `_ssl` of a standalone build, with an OpenSS
 usage: other_pythons.py newest          prints the path of a Python 3.14
        other_pythons.py standalone      prints a folder whose `_ssl` is for Python 3.11, to be put on its path
 
-What cannot be had here is said on stderr, and the status is 1. apt-get works with lists of its own, in TARGET/pythons."""
+Where it cannot be had, stderr says why, and the status is 1. apt-get works with lists of its own, in TARGET/pythons."""
 
 from __future__ import annotations
 
@@ -17,11 +17,9 @@ import sys
 import tarfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
-sys.path.insert(0, str(ROOT / "tests/python"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/python"))
 from rebuild_packages import MINUTES, Package, Sources, UnavailableError, source_lines
-from support import interpreter_of
+from support import ROOT, interpreter_of
 
 NEWEST = "3.14"
 SUITE = "sid"
@@ -97,7 +95,11 @@ def standalone() -> Path:
         return folder
     archive = Sources(home / "sources").archive(Package("python3.11", (), "", ()))
     with tarfile.open(archive) as contents:
-        wanted = [each for each in contents.getmembers() if re.match(r"[^/]+/Modules/([^/]+\.h|_ssl\b.*|clinic/.*)", each.name)]
+        wanted = [
+            each
+            for each in contents.getmembers()
+            if re.match(r"[^/]+/Modules/([^/]+\.h|_ssl\b.*|clinic/.*)", each.name)
+        ]
         contents.extractall(home / "source", wanted)
     modules = next((home / "source").glob("*/Modules"))
     (modules / "standalone.c").write_text(SOURCE)

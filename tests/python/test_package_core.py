@@ -211,7 +211,18 @@ context = hostlock.Context()
 print(hostlock.mode, *sorted(set(sys.modules) - before - set(sys.builtin_module_names)))
 assert "inject" in dir(hostlock) and hostlock.inject and not hasattr(hostlock, "eject")
 """
-        dear = {"collections", "dataclasses", "inspect", "json", "re", "socket", "ssl", "subprocess", "threading", "typing"}
+        dear = {
+            "collections",
+            "dataclasses",
+            "inspect",
+            "json",
+            "re",
+            "socket",
+            "ssl",
+            "subprocess",
+            "threading",
+            "typing",
+        }
         for version in sorted({*interpreters()} - {"2.7"}):
             ran = python(version, script, PYTHONNOUSERSITE="1")
             self.assertEqual(ran.returncode, 0, ran.stderr)

@@ -4,18 +4,26 @@ has an OpenSSL linked into it."""
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import unittest
 from pathlib import Path
 
-from support import ROOT, run
+from support import ROOT
 
 
 @unittest.skipUnless(os.environ.get("HOSTLOCK_LONG"), "fetches or builds interpreters: make test-long")
 class Long(unittest.TestCase):
+    def ran(self, *words: str | Path, folder: Path = ROOT, **world: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *words]
+        environment = {**os.environ, **world}
+        return subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=1800, check=False
+        )
+
     def had(self, which: str) -> str:
         """What scripts/other_pythons.py prints; the test is skipped where it cannot be had."""
-        told = run([sys.executable, ROOT / "scripts/other_pythons.py", which], limit=1200)
+        told = self.ran(ROOT / "scripts/other_pythons.py", which)
         if told.returncode == 1:
             self.skipTest(told.stderr.strip())
         self.assertEqual(told.returncode, 0, told.stderr)
@@ -23,8 +31,7 @@ class Long(unittest.TestCase):
 
     def passes(self, *modules: str, **world: str) -> None:
         """Runs other files of tests in another world, of which none may be skipped."""
-        command = [sys.executable, "-W", "error", "-m", "unittest", *modules]
-        ran = run(["env", "-C", Path(__file__).parent, *command], limit=1200, **world)
+        ran = self.ran("-W", "error", "-m", "unittest", *modules, folder=Path(__file__).parent, **world)
         self.assertEqual(ran.returncode, 0, ran.stderr)
         self.assertRegex(ran.stderr, r"(?m)^OK$")
 
@@ -33,7 +40,7 @@ class Long(unittest.TestCase):
 
     def test_on_3_14_cpythons_own_suite_for_ssl_holds(self) -> None:
         self.had("newest")
-        ran = run([sys.executable, ROOT / "scripts/judges.py", "test_ssl-3.14"], limit=1200)
+        ran = self.ran(ROOT / "scripts/judges.py", "test_ssl-3.14")
         self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
         self.assertIn("0 of the others are not listed", ran.stdout)
 

@@ -264,7 +264,7 @@ class Connection(object):
         if room is None or len(room) != size:
             room = (ctypes.c_char * size)()
             self._room = room if size <= _AT_ONCE else None
-        return room[: self._read_into(room, size)]
+        return room[: self._read_into(room, size)]  # type: ignore[no-any-return]
 
     def recv_into(self, buffer):
         # type: (Union[bytearray, memoryview]) -> int
@@ -323,7 +323,7 @@ class Connection(object):
         # type: (Bytes) -> None
         """Sends all of `data`."""
         data = bytes(data)
-        start, done = ctypes.cast(data, ctypes.c_void_p).value, 0
+        start, done = ctypes.cast(data, ctypes.c_void_p).value or 0, 0  # type: ignore[arg-type]
         while done < len(data):
             done += self._until_done(lib.hostlock_write, start + done, len(data) - done)
 

@@ -6,6 +6,6 @@ try:
     from _thread import RLock
     from _thread import allocate_lock as Lock  # noqa: N812
 except ImportError:  # Python 2
-    from threading import Lock, RLock  # type: ignore[assignment]
+    from threading import Lock, RLock
 
 __all__ = ["Lock", "RLock"]
