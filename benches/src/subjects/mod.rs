@@ -6,6 +6,7 @@ mod context;
 mod handshake;
 mod learned;
 mod process;
+mod python;
 mod roots;
 mod transfer;
 mod verify;
@@ -36,6 +37,7 @@ pub const ALL: &[Subject] = &[
     transfer::SUBJECT,
     bridge::SUBJECT,
     learned::SUBJECT,
+    python::SUBJECT,
 ];
 
 /// The subject of a name.
