@@ -52,11 +52,11 @@ demo:    ## shows which programs an impostor fools, and the same under hostlock 
 	@scripts/need cargo cc libssl openssl python3
 	@python3 demo/demo.py
 
-test:    ## runs every test and ends with one line of totals
+test:    ## runs the tests (some ten minutes) and ends with one line of totals
 	@scripts/need cargo cc c++ libssl openssl python3 valgrind nm readelf
 	@python3 scripts/run_tests.py
 
-test-long: ## the same, with the tests that take long
+test-long: ## the same, with the tests that take long: all of C under valgrind, fuzzing, the wheel, the packages
 	@scripts/need cargo cc c++ libssl openssl python3 valgrind nm readelf perl make dpkg-buildpackage dh dh_python3 \
 	    lintian mmdebstrap unshare ip
 	@python3 scripts/run_tests.py --long

@@ -3,6 +3,7 @@
  * it longer than its timeout, by silence, by dribbling or by going away; and what a client did wrong is said in words.
  */
 #define _DEFAULT_SOURCE
+#include "own_server.h"
 #include "support.h"
 
 #include <fcntl.h>
@@ -18,7 +19,6 @@
 #include <unistd.h>
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 
 static long milliseconds(void)
 {
@@ -29,18 +29,9 @@ static long milliseconds(void)
 
 static int version;
 
-static hostlock_ctx *serving(void)
+static hostlock_ctx *serving_one_version(void)
 {
-    hostlock_ctx *ctx = hostlock_server_new(NULL);
-    const struct identity *right = identity(RIGHT);
-    BIO *memory = BIO_new(BIO_s_mem());
-    char *pem;
-    need(ctx != NULL && PEM_write_bio_X509(memory, right->certificate) == 1 &&
-             PEM_write_bio_PKCS8PrivateKey(memory, right->key, NULL, NULL, 0, NULL, NULL) == 1,
-         "a server");
-    size_t length = (size_t)BIO_get_mem_data(memory, &pem);
-    need(hostlock_ctx_add_cert_mem(ctx, (uint8_t *)pem, length, NULL, 0, NULL) == 0, "hostlock_ctx_add_cert_mem");
-    BIO_free(memory);
+    hostlock_ctx *ctx = serving(identity(RIGHT));
     SSL_CTX_set_min_proto_version(ctx, version);
     SSL_CTX_set_max_proto_version(ctx, version);
     return ctx;
@@ -86,7 +77,7 @@ static void serves(int flags)
 {
     int pair[2], left = 7;
     sockets(pair, flags);
-    hostlock_ctx *ctx = serving();
+    hostlock_ctx *ctx = serving_one_version();
     need(hostlock_ctx_set_timeout(ctx, 20000) == 0, "hostlock_ctx_set_timeout");
     struct client client = {.fd = pair[1]};
     need(pthread_create(&client.thread, NULL, visit, &client) == 0, "pthread_create");
@@ -119,7 +110,7 @@ static void outlives_a_client_that_leaves(void)
 {
     int pair[2];
     sockets(pair, 0);
-    hostlock_ctx *ctx = serving();
+    hostlock_ctx *ctx = serving_one_version();
     struct client client = {.fd = pair[1], .leaves_at_once = 1};
     need(pthread_create(&client.thread, NULL, visit, &client) == 0, "pthread_create");
     hostlock_conn *conn;
@@ -160,7 +151,7 @@ static void ends_in_time(int flags, int talkative)
 {
     int pair[2];
     sockets(pair, flags);
-    hostlock_ctx *ctx = serving();
+    hostlock_ctx *ctx = serving_one_version();
     need(hostlock_ctx_set_timeout(ctx, 300) == 0, "hostlock_ctx_set_timeout");
     struct dribble peer = {pair[1], 0};
     pthread_t thread;
@@ -218,7 +209,7 @@ static void wrong_words(void)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         int pair[2];
         sockets(pair, 0);
-        hostlock_ctx *ctx = serving();
+        hostlock_ctx *ctx = serving_one_version();
         need(send(pair[1], rows[i].bytes, rows[i].length, 0) == (ssize_t)rows[i].length, "send");
         shutdown(pair[1], SHUT_WR);
         hostlock_conn *conn;
@@ -257,7 +248,7 @@ static void odd_clients(void)
     for (enum odd odd = 0; odd < ODDITIES; odd++) {
         int pair[2];
         sockets(pair, 0);
-        hostlock_ctx *ctx = odd == NO_CERTIFICATE_HERE ? hostlock_server_new(NULL) : serving();
+        hostlock_ctx *ctx = odd == NO_CERTIFICATE_HERE ? hostlock_server_new(NULL) : serving_one_version();
         SSL_CTX *plain = plain_context();
         SSL_CTX_set_security_level(plain, 0);
         if (odd == OLD)
@@ -342,7 +333,7 @@ static void bad_arguments(void)
     int pair[2], datagrams[2], left = 7;
     sockets(pair, O_NONBLOCK);
     need(socketpair(AF_UNIX, SOCK_DGRAM, 0, datagrams) == 0, "socketpair");
-    hostlock_ctx *ctx = serving(), *client = client_context();
+    hostlock_ctx *ctx = serving_one_version(), *client = client_context();
     SSL_CTX *plain = plain_context();
     hostlock_conn *conn = (hostlock_conn *)ctx;
     claim(hostlock_accept_fd(client, pair[0], &conn) == HOSTLOCK_E_STATE && conn == NULL, "a client's context accepts nobody");

@@ -486,7 +486,7 @@ int main(void)
     root = issue(NULL, p256(), "root of the test", NULL, NULL, -10, 100);
     middle = issue(&root, p256(), "middle", NULL, NULL, -10, 100);
     leaf = issue(&middle, p256(), "right", "DNS:" RIGHT_HOST, "serverAuth", -1, 30);
-    rsa_leaf = issue(&middle, EVP_RSA_gen(2048), "right RSA", "DNS:" RIGHT_HOST, "serverAuth", -1, 30);
+    rsa_leaf = issue(&middle, fixed_rsa(RSA_2048), "right RSA", "DNS:" RIGHT_HOST, "serverAuth", -1, 30);
     other = issue(&middle, p256(), "other", "DNS:" OTHER_HOST, "serverAuth", -1, 30);
     good_forms();
     order_and_files();

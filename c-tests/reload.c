@@ -4,7 +4,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "files.h"
-#include "kept.h"
+#include "plain_visits.h"
 #include "support.h"
 
 #include <fcntl.h>
@@ -21,47 +21,6 @@
 #include <openssl/x509v3.h>
 
 static struct identity ca, other_ca, expired_rsa, first, first_rsa, second, second_rsa, named, renamed, device, stranger, strange_server;
-
-struct visit {
-    int served, resumed, status, asked_names;
-    char shown[64], asked[64];  /* common names: of the server's certificate, of the first CA that it asks for */
-};
-
-/* A plain client calls. */
-static struct visit visit(hostlock_ctx *ctx, const char *name, int version, const char *signatures, const struct identity *who,
-                          SSL_SESSION *offered)
-{
-    struct visit visit = {0};
-    SSL_CTX *plain = plain_context();
-    SSL_CTX_set_min_proto_version(plain, version), SSL_CTX_set_max_proto_version(plain, version);
-    SSL_CTX_set_session_cache_mode(plain, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-    SSL_CTX_sess_set_new_cb(plain, keep);
-    if (signatures != NULL)
-        SSL_CTX_set1_sigalgs_list(plain, signatures);
-    if (who != NULL)
-        SSL_CTX_use_certificate(plain, who->certificate), SSL_CTX_use_PrivateKey(plain, who->key);
-    SSL *client = SSL_new(plain), *server = SSL_new(ctx);
-    if (name != NULL)
-        SSL_set_tlsext_host_name(client, name);
-    if (offered != NULL)
-        SSL_set_session(client, offered);  /* and so it lives on where it is `kept`, and another comes */
-    visit.served = meet_in_memory(client, server);
-    visit.resumed = visit.served && SSL_session_reused(server);
-    X509 *shown = SSL_get0_peer_certificate(client);
-    if (shown != NULL)
-        X509_NAME_get_text_by_NID(X509_get_subject_name(shown), NID_commonName, visit.shown, sizeof(visit.shown));
-    const STACK_OF(X509_NAME) *names = SSL_get0_peer_CA_list(client);
-    visit.asked_names = names == NULL ? 0 : sk_X509_NAME_num(names);
-    if (visit.asked_names > 0)
-        X509_NAME_get_text_by_NID(sk_X509_NAME_value(names, 0), NID_commonName, visit.asked, sizeof(visit.asked));
-    const hostlock_error *error = hostlock_conn_error(server);
-    visit.status = error == NULL ? 0 : hostlock_error_status(error);
-    SSL_set_shutdown(client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-    SSL_set_shutdown(server, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-    SSL_free(client), SSL_free(server), SSL_CTX_free(plain);
-    ERR_clear_error();
-    return visit;
-}
 
 static int shows(hostlock_ctx *ctx, const char *name, int version, const char *signatures, const char *shown)
 {
@@ -454,10 +413,10 @@ int main(void)
     ca = issue(NULL, p256(), "CA of reload.c", NULL, NULL, -1, 30);
     other_ca = issue(NULL, p256(), "other CA of reload.c", NULL, NULL, -1, 30);
     first = issue(&ca, p256(), "first", "DNS:first.example", "serverAuth", -1, 30);
-    first_rsa = issue(&ca, EVP_RSA_gen(2048), "first RSA", "DNS:first.example", "serverAuth", -1, 30);
-    expired_rsa = issue(&ca, EVP_RSA_gen(2048), "expired RSA", "DNS:first.example", "serverAuth", -9, -1);
+    first_rsa = issue(&ca, fixed_rsa(RSA_2048), "first RSA", "DNS:first.example", "serverAuth", -1, 30);
+    expired_rsa = issue(&ca, fixed_rsa(RSA_2048), "expired RSA", "DNS:first.example", "serverAuth", -9, -1);
     second = issue(&ca, p256(), "second", "DNS:first.example", "serverAuth", -1, 30);
-    second_rsa = issue(&ca, EVP_RSA_gen(2048), "second RSA", "DNS:first.example", "serverAuth", -1, 30);
+    second_rsa = issue(&ca, fixed_rsa(OTHER_RSA_2048), "second RSA", "DNS:first.example", "serverAuth", -1, 30);
     named = issue(&ca, p256(), "named", "DNS:named.example", "serverAuth", -1, 30);
     renamed = issue(&ca, p256(), "renamed", "DNS:named.example", "serverAuth", -1, 30);
     device = issue(&ca, p256(), "device", "DNS:device.example", "clientAuth", -1, 30);

@@ -26,20 +26,20 @@ pub enum Kind {
     Ec,
     /// RSA of 2048 bits throughout.
     Rsa,
-    /// RSA as on the public web: a root of 4096 bits, an intermediate and a leaf of 2048, as under ISRG Root X1.
-    RsaWeb,
+    /// RSA with a root of 4096 bits, an intermediate and a leaf of 2048, as under ISRG Root X1.
+    LargeRsa,
     /// As on the public web: a root with RSA of 4096 bits, an intermediate with P-384, a leaf with P-256.
     Web,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 4] = [Kind::Ec, Kind::Rsa, Kind::RsaWeb, Kind::Web];
+    pub const ALL: [Kind; 4] = [Kind::Ec, Kind::Rsa, Kind::LargeRsa, Kind::Web];
 
     pub fn name(self) -> &'static str {
         match self {
             Kind::Ec => "ec",
             Kind::Rsa => "rsa",
-            Kind::RsaWeb => "rsaweb",
+            Kind::LargeRsa => "largersa",
             Kind::Web => "web",
         }
     }
@@ -49,7 +49,7 @@ impl Kind {
         match self {
             Kind::Ec => [ec(p256), ec(p256), ec(p256)],
             Kind::Rsa => [rsa(2048), rsa(2048), rsa(2048)],
-            Kind::RsaWeb => [rsa(4096), rsa(2048), rsa(2048)],
+            Kind::LargeRsa => [rsa(4096), rsa(2048), rsa(2048)],
             Kind::Web => [rsa(4096), ec(p384), ec(p256)],
         }
     }

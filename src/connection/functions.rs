@@ -52,6 +52,7 @@ impl CallersFunctions {
     }
 
     /// Reads as from a socket.
+    #[inline(never)]
     pub fn receive<'r>(&self, room: &'r mut [MaybeUninit<u8>]) -> Result<&'r [u8], Stop> {
         self.check(Which::Read)?;
         let len = room.len();
@@ -73,6 +74,7 @@ impl CallersFunctions {
     }
 
     /// Writes as to a socket.
+    #[inline(never)]
     pub fn send(&self, bytes: &[u8]) -> Result<usize, Stop> {
         self.check(Which::Write)?;
         match self.functions.write(bytes) {

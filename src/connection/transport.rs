@@ -133,6 +133,8 @@ impl Transport {
         }
     }
 
+    /// Every read of a record comes here twice.
+    #[inline(always)]
     fn receive<'r>(&self, room: &'r mut [MaybeUninit<u8>]) -> std::result::Result<&'r [u8], Stop> {
         let outcome = match &self.fd {
             Descriptor::Functions(functions) => return functions.receive(room),
@@ -153,6 +155,7 @@ impl Transport {
 
     /// Fills the head up with what has arrived already: libssl stops at five bytes where they are not TLS. Only for a
     /// connection that failed, because it takes the bytes away from libssl.
+    #[cold]
     pub fn look_further(&self) {
         if self.functions().is_some() {
             // They might wait.
@@ -210,7 +213,14 @@ impl Transport {
         let Some(milliseconds) = self.patience_ms.get() else { return };
         let reads = self.reads.get().saturating_add(1);
         self.reads.set(reads);
-        if reads > Transport::UNWATCHED_READS && self.limits.get().is_none() {
+        if reads > Transport::UNWATCHED_READS {
+            self.watch_the_clock(milliseconds);
+        }
+    }
+
+    #[cold]
+    fn watch_the_clock(&self, milliseconds: u32) {
+        if self.limits.get().is_none() {
             let deadline = Deadline::after(milliseconds);
             self.limits.set(Some(Limits { deadline, bytes: usize::MAX, allowed_bytes: usize::MAX }));
         }
@@ -248,23 +258,23 @@ impl Transport {
     }
 }
 
-/// What became of one attempt, for libssl: an error of the system's is noted. `pause` is the wish of one who wants to end
-/// the call, which is not asked for.
-fn settled(transport: &Transport, outcome: std::result::Result<usize, Stop>, pause: Want) -> Moved {
-    match outcome {
-        Ok(amount) => Moved::Bytes(amount),
-        Err(Stop::Again(want)) => {
+/// What libssl is told of an attempt that moved nothing: an error of the system's is noted. `pause` is the wish of one who
+/// wants to end the call, which is not asked for.
+#[cold]
+fn stopped(transport: &Transport, stop: Stop, pause: Want) -> Moved {
+    match stop {
+        Stop::Again(want) => {
             // A function that reads may want to write first, and the other way round.
             transport.wrote.set(transport.wrote.get() || want == Want::Write);
             transport.drained.set(transport.drained.get() || want == Want::Read);
             Moved::Again(want)
         }
-        Err(Stop::Pause) => Moved::Again(pause),
-        Err(Stop::System(error)) => {
+        Stop::Pause => Moved::Again(pause),
+        Stop::System(error) => {
             transport.errno.set(error.raw_os_error());
             Moved::Failed
         }
-        Err(Stop::Failed) => Moved::Failed,
+        Stop::Failed => Moved::Failed,
     }
 }
 
@@ -276,6 +286,7 @@ impl Wire for Transport {
         &METHOD
     }
 
+    #[inline(always)]
     fn read(&self, room: &mut [MaybeUninit<u8>]) -> Moved {
         crate::nets::here!("transport read");
         self.count_read();
@@ -285,22 +296,33 @@ impl Wire for Transport {
             return Moved::Again(Want::Read);
         }
         let room_is_empty = room.is_empty();
-        let outcome = self.receive(room);
-        self.drained.set(outcome.is_err());
-        match &outcome {
-            Ok([]) if !room_is_empty => self.ended.set(true),
-            Ok(bytes) => self.received(bytes),
-            Err(_) => {}
+        match self.receive(room) {
+            Ok(bytes) => {
+                self.drained.set(false);
+                if bytes.is_empty() && !room_is_empty {
+                    self.ended.set(true);
+                }
+                self.received(bytes);
+                Moved::Bytes(bytes.len())
+            }
+            Err(stop) => {
+                self.drained.set(true);
+                stopped(self, stop, Want::Read)
+            }
         }
-        settled(self, outcome.map(<[u8]>::len), Want::Read)
     }
 
+    #[inline(always)]
     fn write(&self, bytes: &[u8]) -> Moved {
         crate::nets::here!("transport write");
         self.wrote.set(true);
-        let outcome = self.send(bytes);
-        self.sent.set(self.sent.get().saturating_add(*outcome.as_ref().unwrap_or(&0)));
-        settled(self, outcome, Want::Write)
+        match self.send(bytes) {
+            Ok(amount) => {
+                self.sent.set(self.sent.get().saturating_add(amount));
+                Moved::Bytes(amount)
+            }
+            Err(stop) => stopped(self, stop, Want::Write),
+        }
     }
 
     fn descriptor(&self) -> c_int {

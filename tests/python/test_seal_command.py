@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from careless import ANSWER, CURL, DEBIAN_PYTHON
-from sealing import built, environment, impostor, new_log, right
-from support import LONG_ENOUGH, Server, must, scratch
+from sealing import environment, impostor, new_log, right
+from support import LONG_ENOUGH, Server, built, must, scratch
 
 VERIFIES = """
 import socket, ssl

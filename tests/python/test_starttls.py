@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
 import os
 import shutil
 import socket
@@ -15,7 +14,7 @@ import unittest
 from collections.abc import Iterator
 from pathlib import Path
 
-from support import LONG_ENOUGH, ROOT, Authority, example, library, must, run
+from support import LONG_ENOUGH, Authority, built, example, library, run
 
 POINTER = ctypes.c_void_p
 IS_ROOT = os.geteuid() == 0
@@ -37,11 +36,9 @@ def load() -> ctypes.CDLL:
     return lib
 
 
-@functools.cache
 def command() -> Path:
     """The command `hostlock`."""
-    must(["cargo", "build", "--quiet", "--package", "hostlock-cli"])
-    return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug/hostlock"
+    return built() / "hostlock"
 
 
 def free_port() -> int:

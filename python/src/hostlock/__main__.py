@@ -1,5 +1,5 @@
 """usage: python -m hostlock run [-m MODULE | SCRIPT] [ARGUMENT ...]     runs a program under hostlock.inject()
-python -m hostlock pth install | remove     has every program of this environment run so, or no more
+       python -m hostlock pth install | remove     has every program of this environment run so, or no more
 """
 
 from __future__ import absolute_import, print_function
@@ -79,6 +79,9 @@ def main(arguments):
         return _run(arguments[1:])
     if arguments in (["pth", "install"], ["pth", "remove"]):
         return _pth(arguments[1])
+    if arguments in (["-h"], ["--help"]):
+        sys.stdout.write(__doc__ or "")
+        return 0
     return _usage()
 
 

@@ -13,7 +13,7 @@ import ssl
 import threading
 import warnings
 
-from . import _hosts, _imports
+from . import _children, _hosts, _imports
 from ._core import Context
 from ._errors import Facts, add_facts, check, exception, facts_at, raise_last
 from ._library import IN_PLACE, find_conn, find_ctx, lib, mode, taken
@@ -34,12 +34,14 @@ Standard = next((kind for kind in _ssl._SSLContext.__subclasses__() if kind.__mo
 def inject(policy=None, report_only=None, allow=()):
     # type: (Optional[str], Optional[str], Iterable[Tuple[str, str]]) -> None
     """Makes every TLS connection of this process safe, for good: certificates must be valid, and for the host that was
-    asked for. Call it first; contexts that exist already are sealed too.
+    asked for. Call it first; contexts that exist already are sealed too. Processes that `multiprocessing` starts are
+    injected likewise; other programs are not.
 
     `report_only` is the reason why nothing is refused and everything reported (`hostlock.report()`). `allow` are
     exceptions, each a pair of what ("host:NAME", "address:IP", "sha256:HEX") and why. Raises where the process cannot
     be sealed."""
     with _lock:
+        allow = list(allow)
         exceptions = [(_bytes(what), _bytes(reason)) for what, reason in allow]
         if mode != IN_PLACE:
             _prepare_afterwards(policy, report_only, exceptions)
@@ -65,6 +67,7 @@ def inject(policy=None, report_only=None, allow=()):
                 _afterwards.judge(Standard, _ssl._SSLContext, is_sealed=True)
             for module, prepare in _OTHERS.items():
                 _imports.when_imported(module, prepare)
+        _children.calls.append({"policy": policy, "report_only": report_only, "allow": allow})
 
 
 def _sealed(status):
@@ -170,11 +173,12 @@ def _prepare_twisted(module):
     pyopenssl.name_clients_of_twisted(module.ClientTLSOptions)
 
 
-# The libraries beside `ssl`, and what names the hosts of their connections.
+# The libraries beside `ssl`, and what names the hosts of their connections or takes them to other processes.
 _OTHERS = {
     "M2Crypto.httpslib": _prepare_m2crypto,
     "M2Crypto.SSL.Connection": _prepare_m2crypto,
     "OpenSSL.SSL": _prepare_pyopenssl,
+    "multiprocessing.spawn": _children.prepare,
     "twisted.internet._sslverify": _prepare_twisted,
 }
 
