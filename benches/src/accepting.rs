@@ -1,7 +1,7 @@
 //! A server's side of connections over sockets: hostlock's, and raw OpenSSL's with the same policy and modes, as a careful
 //! program sets it up. Clients of the bench are raw OpenSSL's and show a certificate where they are asked for one.
 
-use std::ffi::{CStr, c_int, c_long};
+use std::ffi::{CStr, CString, c_int, c_long};
 use std::ptr;
 
 use foreign_types::ForeignType;
@@ -12,7 +12,7 @@ use openssl_sys as ffi;
 
 use crate::pair;
 use crate::peers::HOSTLOCK;
-use crate::pki::Pki;
+use crate::pki::{self, Pki};
 
 unsafe extern "C" {
     fn SSL_set_fd(ssl: *mut ffi::SSL, fd: c_int) -> c_int;
@@ -29,6 +29,8 @@ pub enum Clients {
     Anyone,
     /// Those with a certificate of the CA's.
     Certified,
+    /// Those with a certificate of the CA's for [`pki::CLIENT`].
+    Named,
 }
 
 /// A server's context.
@@ -209,8 +211,12 @@ fn hostlock_context(pki: &Pki, clients: Clients) -> SslContext {
         assert!(!ctx.is_null());
         let add = abi::own_side::hostlock_ctx_add_cert_mem;
         assert_eq!(add(ctx, chain.as_ptr(), chain.len(), key.as_ptr(), key.len(), ptr::null()), 0);
-        if clients == Clients::Certified {
+        if clients != Clients::Anyone {
             assert_eq!(abi::trust::hostlock_ctx_trust_mem(ctx, ca.as_ptr(), ca.len()), 0);
+        }
+        if clients == Clients::Named {
+            let name = CString::new(pki::CLIENT).expect("no NUL");
+            assert_eq!(abi::server::hostlock_server_set_client_names(ctx, name.as_ptr()), 0);
         }
         SslContext::from_ptr(ctx)
     }
@@ -231,7 +237,10 @@ fn careful_raw_context(pki: &Pki, clients: Clients) -> SslContext {
     builder.set_security_level(policy.security_level as u32);
     builder.set_mode(SslMode::RELEASE_BUFFERS | SslMode::ENABLE_PARTIAL_WRITE | SslMode::ACCEPT_MOVING_WRITE_BUFFER);
     builder.set_session_id_context(b"bench").unwrap();
-    if clients == Clients::Certified {
+    if clients == Clients::Named {
+        builder.verify_param_mut().set_host(pki::CLIENT).unwrap();
+    }
+    if clients != Clients::Anyone {
         builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
         builder.cert_store_mut().add_cert(pki.ca.clone()).unwrap();
         builder.add_client_ca(&pki.ca).unwrap();

@@ -177,7 +177,8 @@ impl Drop for LaidOut {
 const DIRECT: &str = "direct";
 const CA: &str = "Bench CA";
 const SERVER: &str = "bench.example";
-const CLIENT: &str = "client.bench.example";
+/// The name in the client's certificate.
+pub const CLIENT: &str = "client.bench.example";
 
 /// What a certificate is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
