@@ -160,6 +160,11 @@ impl Pair {
         unsafe { ffi::SSL_shutdown(self.client) };
     }
 
+    pub fn is_verified(&self) -> bool {
+        // SAFETY: the client is live.
+        unsafe { ffi::SSL_get_verify_result(self.client) == 0 }
+    }
+
     pub fn is_resumed(&self) -> bool {
         // SAFETY: the client is live.
         unsafe { ffi::SSL_session_reused(self.client) == 1 }
