@@ -34,6 +34,9 @@ pub fn tls_inside(file: &Path) -> Option<&'static str> {
     if file.file_name().is_some_and(|name| name == "libjvm.so") {
         return Some("is the Java VM, whose TLS is Java's own");
     }
+    if file.file_name().is_some_and(|name| name.as_bytes().starts_with(b"libssl.so")) {
+        return Some("is an OpenSSL that is not watched");
+    }
     let bytes = read(file).ok()?;
     if contains(&bytes, b"\xff Go buildinf:") {
         return Some("is a Go program, whose TLS is Go's own");
@@ -62,7 +65,8 @@ const MAKERS: &[(&[u8], &str)] = &[
     (b"mbedtls", "holds Mbed TLS"),
     (b"wolfSSL", "holds wolfSSL"),
     (b"NSS_", "is NSS, or holds it"),
-    (b"s2n_", "holds s2n-tls"),
+    // Not the beginning alone, which mangled names of Rust have in them.
+    (b"s2n_connection_new", "holds s2n-tls"),
     (b"SSL_CTX_new", "holds an OpenSSL of its own"),
     (b"OpenSSL", "holds an OpenSSL of its own"),
 ];
@@ -163,8 +167,17 @@ mod tests {
         let maps = fs::read_to_string("/proc/self/maps").unwrap();
         let of = |name: &str| maps.split_whitespace().find(|word| word.contains(name)).map(Path::new);
         let (Some(libssl), Some(libcrypto)) = (of("/libssl.so"), of("/libcrypto.so")) else { return };
-        assert_eq!(tls_inside(libssl), Some("holds an OpenSSL of its own"));
+        assert_eq!(tls_inside(libssl), Some("is an OpenSSL that is not watched"));
         assert_eq!(tls_inside(libcrypto), None);
+    }
+
+    #[test]
+    fn names_of_rust_that_look_like_another_library_s_do_not_mislead() {
+        let file = env::temp_dir().join(format!("hostlock-{}-wheel.so", std::process::id()));
+        fs::write(&file, b"client finished\0SSL_CTX_new\0_RNvXs2n_NtCsbt7wNemBi9E_17cryptography_x509").unwrap();
+        let found = tls_inside(&file);
+        fs::remove_file(&file).unwrap();
+        assert_eq!(found, Some("holds an OpenSSL of its own"));
     }
 
     #[test]
