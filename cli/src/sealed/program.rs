@@ -19,7 +19,7 @@ pub fn find(name: &OsStr) -> Option<PathBuf> {
 
 /// Why nothing could be preloaded into the program of a file, where the file says so.
 pub fn bar(file: &Path) -> Option<&'static str> {
-    if fs::metadata(file).is_ok_and(|facts| facts.mode() & 0o6000 != 0) {
+    if is_set_uid(file) {
         return Some("runs with more rights than its caller (set-uid or set-gid): nothing is preloaded");
     }
     match Kind::of(&start_of(file)?) {
@@ -27,6 +27,11 @@ pub fn bar(file: &Path) -> Option<&'static str> {
         Kind::OtherMachine => Some("is a program for another kind of machine (32 bits?): nothing is preloaded"),
         Kind::Dynamic | Kind::NoProgram => None,
     }
+}
+
+/// Whether the file runs as its owner or group. What it then executes is hidden from who may not be that.
+pub fn is_set_uid(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|facts| facts.mode() & 0o6000 != 0)
 }
 
 /// What speaks TLS inside of a file, in words that follow its name; `None` where nothing was found, or it cannot be read.
