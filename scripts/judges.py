@@ -70,8 +70,8 @@ class Judge:
     #: The authorities of its servers, which the run with the policy trusts as the system's: files of the folder, or of
     #: the folder of the tests that come with Python, as far as they are there.
     roots: tuple[str, ...] = ()
-    #: A file whose certificate lists no name for its server; for the run with the policy it is issued anew with one. The
-    #: authority, and its key.
+    #: A file whose certificate lists no name for its server, and the authority's certificate and key. For the run with
+    #: the policy it is issued anew with a name.
     nameless: tuple[str, str, str] | None = None
 
 
