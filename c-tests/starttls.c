@@ -104,6 +104,10 @@ static const struct script scripts[] = {
     {"imap", {"* OK [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n", "* CAPABILITY IMAP4rev1 STARTTLS\r\na1 OK done\r\n", "a2 OK begin\r\n"}, 1, RIGHT, 0, ""},
     {"pop3", {"+OK hi\r\n", "+OK list\r\nUSER\r\nSTLS\r\n.\r\n", "+OK begin\r\n"}, 1, RIGHT, 0, ""},
     {"ftp", {"220-hi\r\n 220 is no end\r\nnor this\r\n220 ready\r\n", "234 go\r\n"}, 1, RIGHT, 0, ""},
+    {"nntp", {"201 hi\r\n", "101 list\r\nVERSION 2\r\nstarttls\r\n.\r\n", "382 begin\r\n"}, 1, RIGHT, 0, ""},
+    {"nntp",
+     {"200 hi\r\n", "101 list\r\nIHAVE\r\nMODE-READER\r\n.\r\n", "200 reader\r\n", "101 list\r\nREADER\r\nSTARTTLS\r\n.\r\n", "382 begin\r\n"},
+     1, RIGHT, 0, ""},
     {"postgres", {"S"}, 1, RIGHT, 0, ""},
     /* The certificate counts as ever. */
     {"smtp", {"220 ready\r\n", "250-x\r\n250 STARTTLS\r\n", "220 go\r\n"}, 1, IMPOSTOR, HOSTLOCK_E_HOST_MISMATCH, OTHER_HOST},
@@ -114,6 +118,11 @@ static const struct script scripts[] = {
     {"imap", {"* PREAUTH you are in\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "PREAUTH"},
     {"pop3", {"+OK hi\r\n", "+OK\r\nUSER\r\n.\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "does not offer STLS"},
     {"pop3", {"+OK hi\r\n", "-ERR unknown\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "does not offer STLS"},
+    {"nntp", {"200 hi\r\n", "101 list\r\nREADER\r\nXSTARTTLS\r\n.\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "does not offer STARTTLS"},
+    {"nntp", {"200 hi\r\n", "500 what\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "does not offer STARTTLS"},
+    {"nntp",
+     {"200 hi\r\n", "101 list\r\nMODE-READER\r\n.\r\n", "201 reader\r\n", "101 list\r\nREADER\r\n.\r\n"},
+     0, RIGHT, HOSTLOCK_E_PLAINTEXT, "does not offer STARTTLS"},
     {"postgres", {"N"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "does not offer TLS"},
     /* It is declined. */
     {"smtp", {"220 ready\r\n", "250-x\r\n250 STARTTLS\r\n", "454 not now\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "454 not now"},
@@ -122,7 +131,11 @@ static const struct script scripts[] = {
     {"imap", {"* OK hi\r\n", "* CAPABILITY STARTTLS\r\na1 OK\r\n", "a2 BAD no\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "a2 BAD no"},
     {"imap", {"* OK hi\r\n", "* CAPABILITY STARTTLS\r\na1 NO\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "a1 NO"},
     {"pop3", {"+OK hi\r\n", "+OK\r\nSTLS\r\n.\r\n", "-ERR no\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "-ERR no"},
+    {"nntp", {"400 later\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "400 later"},
+    {"nntp", {"200 hi\r\n", "101 list\r\nSTARTTLS\r\n.\r\n", "580 no\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "580 no"},
+    {"nntp", {"200 hi\r\n", "101 list\r\nMODE-READER\r\n.\r\n", "502 no\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "502 no"},
     /* Somebody puts words behind the last one. */
+    {"nntp", {"200 hi\r\n", "101 list\r\nSTARTTLS\r\n.\r\n", "382 go\r\n281 evil\r\n"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "281 evil"},
     {"smtp", {"220 ready\r\n", "250-x\r\n250 STARTTLS\r\n", "220 go\r\n250 AUTH PLAIN\r\n"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "250 AUTH PLAIN"},
     {"imap", {"* OK hi\r\n", "* CAPABILITY STARTTLS\r\na1 OK\r\n", "a2 OK\r\n* LIST () \"/\" x\r\n"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "* LIST"},
     {"pop3", {"+OK hi\r\n", "+OK\r\nSTLS\r\n.\r\n", "+OK\r\n+OK evil\r\n"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "+OK evil"},
@@ -136,6 +149,8 @@ static const struct script scripts[] = {
     {"imap", {"+OK pop\r\n"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "does not speak IMAP"},
     {"imap", {"* OK hi\r\n", "* CAPABILITY STARTTLS\r\na1x OK\r\n"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "does not speak IMAP"},
     {"pop3", {"* OK imap\r\n"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "does not speak POP3"},
+    {"nntp", {"220-x\r\n"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "does not speak NNTP"},
+    {"nntp", {"200 hi\r\n", "101 list\r\nSTARTTLS\r\n.\r\n", "+OK\r\n"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "does not speak NNTP"},
     {"postgres", {"E"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "does not speak PostgreSQL"},
 };
 
@@ -261,7 +276,7 @@ static void bad_arguments(void)
 {
     hostlock_ctx *ctx = client_context(), *server = hostlock_server_new(NULL);
     hostlock_conn *conn = (hostlock_conn *)ctx;
-    static const char *const words[] = {"", "SMTP", "smtps", "nntp", NULL};
+    static const char *const words[] = {"", "SMTP", "smtps", "lmtp", NULL};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         claim(hostlock_starttls(ctx, words[i], RIGHT_HOST, 25, &conn) == HOSTLOCK_E_ARG && conn == NULL &&
                   hostlock_starttls_fd(ctx, words[i], 0, RIGHT_HOST, &conn) == HOSTLOCK_E_ARG,

@@ -40,6 +40,7 @@ UNDISTURBED = ["env", "--default-signal=HUP,INT,QUIT"]
 # is the one claim.
 LONG_SUITES = {
     "fuzz": ["sh", "-c", "fuzz/run && echo 'ok - every fuzz target ran for its time and found nothing'"],
+    "judges-tls": ["sh", "-c", "cargo build --quiet && python3 scripts/judges_tls.py"],
     "rebuild": [sys.executable, "scripts/rebuild_test.py"],
     "deb": ["sh", "-c", "scripts/deb && scripts/deb-test"],
     "private-rust": ["scripts/private", "test", "--no-fail-fast"],

@@ -81,6 +81,8 @@ pub struct Facts<'a> {
     pub offer: Offer,
     /// Whether a server has no certificate to show.
     pub lacks_certificate: bool,
+    /// Whether a server's client has shown one.
+    pub has_shown_certificate: bool,
 }
 
 /// The error for `facts`.
@@ -166,6 +168,8 @@ fn from_libssl(facts: &Facts<'_>, reason: &Reason) -> Option<Error> {
     }
     let cause = reasons::of(facts.role, reason.code)?;
     match cause {
+        // Then it is the client's signature, and not the server's.
+        Cause::Common(Common::Signature) if facts.has_shown_certificate => None,
         Cause::Alert(description) => Some(alerted(facts, cause, description)),
         _ if facts.phase != Phase::Handshake => None,
         _ if facts.lacks_certificate && reasons::may_lack_own_certificate(cause) => {
@@ -337,6 +341,7 @@ mod tests {
             heard: !head.is_empty(),
             before_hello: true,
             lacks_certificate: false,
+            has_shown_certificate: false,
             offer: Offer { versions: vec![0x0303, 0x0304], suites: vec!["A".to_owned(), "B".to_owned()] },
         }
     }
@@ -395,6 +400,18 @@ mod tests {
         assert!(late.message().contains("handshake_failure"), "{late}");
         let unknown = explain(&Facts { reason: libssl(1255), ..facts(&[21, 3]) });
         assert!(unknown.message().contains("255"), "{unknown}");
+    }
+
+    #[test]
+    fn a_signature_of_a_clients_certificate_is_not_taken_for_the_servers_own() {
+        let said = |has_shown_certificate| {
+            let reason = libssl_says(370, "wrong signature type");
+            let facts = Facts { role: Role::Server, before_hello: false, reason, has_shown_certificate, ..facts(&[22, 3]) };
+            explain(&facts)
+        };
+        assert_eq!(said(false).status(), Status::ENoCommonCipher);
+        assert_eq!(said(true).status(), Status::EProtocol);
+        assert!(said(true).message().contains("broke the TLS protocol during the handshake: wrong signature"));
     }
 
     #[test]

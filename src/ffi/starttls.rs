@@ -1,9 +1,9 @@
 //! Section "STARTTLS" of the header: connections that begin in the clear
 //!
-//! `protocol` is "smtp" (RFC 3207), "imap" (RFC 9051), "pop3" (RFC 2595), "ftp" (RFC 4217, the control connection) or
-//! "postgres". hostlock says what must be said before TLS, reads the answers byte by byte, and makes the handshake.
-//! What the server said in the clear may have been changed on the way, and is not kept: after the handshake ask it anew
-//! (EHLO, CAPABILITY).
+//! `protocol` is "smtp" (RFC 3207), "imap" (RFC 9051), "pop3" (RFC 2595), "ftp" (RFC 4217, the control connection),
+//! "nntp" (RFC 4642) or "postgres". hostlock says what must be said before TLS, reads the answers byte by byte, and makes
+//! the handshake. What the server said in the clear may have been changed on the way, and is not kept: after the
+//! handshake ask it anew (EHLO, CAPABILITY).
 //!
 //! HOSTLOCK_E_PLAINTEXT: the server does not offer TLS, or declines it. HOSTLOCK_E_PROTOCOL: it speaks another
 //! protocol, or says more in the clear after it has agreed to begin TLS (response injection). HOSTLOCK_E_TRUNCATED,

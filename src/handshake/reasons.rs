@@ -74,7 +74,8 @@ const SESSION_ID_HAS_BAD_LENGTH: c_int = 303;
 const OCSP_CALLBACK_FAILURE: c_int = 305;
 const UNSUPPORTED_ELLIPTIC_CURVE: c_int = 315;
 const INVALID_STATUS_RESPONSE: c_int = 328;
-const WRONG_SIGNATURE_TYPE: c_int = 370;
+/// The signature of this side, or of the peer, is of a kind that was not agreed on.
+pub const WRONG_SIGNATURE_TYPE: c_int = 370;
 const INAPPROPRIATE_FALLBACK: c_int = 373;
 const NO_SHARED_SIGNATURE_ALGORITHMS: c_int = 376;
 const CERT_CB_ERROR: c_int = 377;

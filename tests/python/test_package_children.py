@@ -1,4 +1,5 @@
-"""What a program under hostlock.inject() starts by `multiprocessing`, in whichever way, verifies as the program does."""
+"""What a program under hostlock.inject() starts by `multiprocessing` verifies as the program does, whichever way it is
+started."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from package import cast, foreign, interpreters, python
+from package import SOURCE, cast, foreign, interpreters, python
 from support import Server
 
 PROGRAM = """
@@ -81,8 +82,6 @@ class Children(unittest.TestCase):
     def test_a_child_needs_no_way_to_the_package_of_its_own(self) -> None:
         """The program put the package's directory into `sys.path` by itself."""
         program = PROGRAM % ("sys.path.insert(0, sys.argv[3]); " + INJECT % "")
-        from package import SOURCE
-
         with Server(cast().false["HOST_MISMATCH"]) as port, tempfile.TemporaryDirectory() as home:
             file = Path(home) / "program.py"
             file.write_text(program)

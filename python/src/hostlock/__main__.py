@@ -1,5 +1,5 @@
 """usage: python -m hostlock run [-m MODULE | SCRIPT] [ARGUMENT ...]     runs a program under hostlock.inject()
-       python -m hostlock pth install | remove     has every program of this environment run so, or no more
+python -m hostlock pth install | remove     has every program of this environment run so, or no more
 """
 
 from __future__ import absolute_import, print_function

@@ -10,21 +10,20 @@ import _ssl
 import gc
 import socket
 import ssl
-import threading
 import warnings
 
 from . import _children, _hosts, _imports
 from ._core import Context
 from ._errors import Facts, add_facts, check, exception, facts_at, raise_last
 from ._library import IN_PLACE, find_conn, find_ctx, lib, mode, taken
-from ._verdict import WARNING
+from ._locks import Lock
 
 MYPY = False
 if MYPY:
     from typing import Any, Callable, Iterable, Optional, Tuple, Union
 
 _E_UNSUPPORTED = -7
-_lock = threading.Lock()
+_lock = Lock()
 _done = []  # type: list[str]
 
 # The class whose base is the one in C, whatever `ssl.SSLContext` has become by now.
@@ -95,6 +94,8 @@ def _prepare_afterwards(policy, report_only, exceptions):
     _afterwards.tally.refuses = report_only is None or "enforce" in _done
     if "warned" not in _done:
         _done.append("warned")
+        from ._verdict import WARNING
+
         words = "this interpreter has an OpenSSL of its own inside ({}): {}".format(ssl.OPENSSL_VERSION, WARNING)
         warnings.warn(words, RuntimeWarning, stacklevel=3)
 
@@ -159,6 +160,8 @@ def _prepare_pyopenssl(module):
     if not pyopenssl.is_within_reach():
         words = "pyOpenSSL has an OpenSSL of its own inside, which the seal does not reach: "
         if "enforce" in _done:
+            from ._verdict import WARNING
+
             pyopenssl.judge_everything()
             words += WARNING
         else:

@@ -1,5 +1,6 @@
 """Run in a child of `multiprocessing` that is started anew, with the `CALLS` of its parent to `inject`."""
 
+import importlib
 import os
 import sys
 
@@ -9,8 +10,5 @@ if MYPY:
 
 # `multiprocessing` puts the parent's path in its place afterwards.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-import hostlock
-
 for call in CALLS:
-    hostlock.inject(**call)  # type: ignore[arg-type]
+    importlib.import_module("hostlock").inject(**call)
