@@ -194,7 +194,8 @@ class Signals(unittest.TestCase):
 
     def test_what_a_daemon_executes_after_the_end_of_the_run_is_sealed_and_runs(self) -> None:
         directory = Path(tempfile.mkdtemp(dir=scratch()))
-        late = f"while test -e {directory}/wait; do sleep 0.05; done; echo $HOSTLOCK_SEAL > {directory}/said"
+        said = f"echo $HOSTLOCK_SEAL > {directory}/new; mv {directory}/new {directory}/said"
+        late = f"while test -e {directory}/wait; do sleep 0.05; done; {said}"
         (directory / "wait").touch()
         process = self.start("sh", "-c", f"setsid sh -c '{late}' >/dev/null 2>&1 & echo ready $!; exit 3")
         self.ready(process)
