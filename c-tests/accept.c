@@ -299,7 +299,7 @@ static void sockets_without_a_peer(void)
 {
     struct sockaddr_in address;
     socklen_t length = sizeof address;
-    hostlock_ctx *ctx = serving(), *client = client_context();
+    hostlock_ctx *ctx = serving_one_version(), *client = client_context();
     hostlock_conn *conn;
     int listening = tcp_socket(&address), unconnected = tcp_socket(&address);
     need(bind(listening, (struct sockaddr *)&address, length) == 0 && listen(listening, 1) == 0 &&

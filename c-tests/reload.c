@@ -312,6 +312,39 @@ static void odds_and_ends(void)
 static hostlock_ctx *shared;
 static volatile int stop;
 
+static void put_chain(const struct identity *who, X509 *above)
+{
+    BIO *memory = BIO_new(BIO_s_mem());
+    need(PEM_write_bio_X509(memory, who->certificate) == 1 && (above == NULL || PEM_write_bio_X509(memory, above) == 1) &&
+             PEM_write_bio_PKCS8PrivateKey(memory, who->key, NULL, NULL, 0, NULL, NULL) == 1, "a chain");
+    put("chain.pem", memory);
+}
+
+/* A file may be read when it ends behind its first block, for it is being written. */
+static void half_of_a_chain(void)
+{
+    struct identity middle = issue(&ca, p256(), "middle of reload.c", NULL, NULL, -1, 30);
+    struct identity below = issue(&middle, p256(), "below", "DNS:first.example", "serverAuth", -1, 30);
+    struct identity renewed = issue(&middle, p256(), "renewed", "DNS:first.example", "serverAuth", -1, 30);
+    put_chain(&below, middle.certificate);
+    hostlock_ctx *ctx = server_of("chain.pem");
+    need(shows(ctx, NULL, TLS1_3_VERSION, NULL, "below"), "a server with an intermediate");
+    put_chain(&renewed, NULL);
+    int status = hostlock_ctx_reload(ctx);
+    claim(status == HOSTLOCK_E_MISSING_INTERMEDIATE && shows(ctx, NULL, TLS1_3_VERSION, NULL, "below"),
+          "a chain that has lost its intermediate is taken for half of a file");
+    if (status != HOSTLOCK_E_MISSING_INTERMEDIATE)
+        note("%s", hostlock_status_name(status));
+    put_chain(&renewed, middle.certificate);
+    claim(hostlock_ctx_reload(ctx) == 0 && shows(ctx, NULL, TLS1_3_VERSION, NULL, "renewed"), "  and the whole one is taken");
+    put_chain(&first, ca.certificate);
+    claim(hostlock_ctx_reload(ctx) == 0 && shows(ctx, NULL, TLS1_3_VERSION, NULL, "first"), "a certificate of another CA needs none");
+    put_chain(&second, NULL);
+    claim(hostlock_ctx_reload(ctx) == 0 && shows(ctx, NULL, TLS1_3_VERSION, NULL, "second"), "and a root may be left out");
+    hostlock_ctx_free(ctx);
+    identity_free(&middle), identity_free(&below), identity_free(&renewed);
+}
+
 static void *serve(void *argument)
 {
     size_t *failed = argument;
@@ -398,6 +431,7 @@ int main(void)
         of_programs(both_versions[i]);
     }
     odds_and_ends();
+    half_of_a_chain();
     under_load();
     remove_directory();
     struct identity *all[] = {&ca, &other_ca, &expired_rsa, &first, &first_rsa, &second, &second_rsa, &named, &renamed, &device, &stranger, &strange_server};

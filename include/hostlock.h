@@ -260,7 +260,8 @@ int hostlock_ctx_set_on_event(hostlock_ctx *ctx,
  * changed, and the program has put some into the context's store through OpenSSL too, which cannot be told from them.
  * Once anchors have changed so, they are named by hostlock's calls only: what the program puts into the store by OpenSSL's
  * functions refuses handshakes. HOSTLOCK_E_NOT_FOUND also: a process that has changed its root directory sees the system's
- * roots no more.
+ * roots no more. HOSTLOCK_E_MISSING_INTERMEDIATE also: a certificate stands alone now in a file where its intermediate stood
+ * behind it, as when the file is half written.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_reload(hostlock_ctx *ctx);

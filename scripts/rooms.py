@@ -37,7 +37,7 @@ FLOORS = (
     ("os",),
     ("policy",),
     ("error",),
-    ("status", "codes", "role", "json", "moment"),
+    ("status", "codes", "role", "json", "moment", "last_digest"),
 )
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 

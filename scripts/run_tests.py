@@ -2,7 +2,7 @@
 alone, and ends with one line of totals: N passed, N failed, N skipped.
 
 Suites wait much, for their peers and for the linker: so they run in two lanes, side by side, and all test one build.
-What is printed of them does not mix: the first that has not ended is shown as it goes, the others when their turn comes.
+What they print does not mix: the first that has not ended is shown as it goes, the others when it is their turn.
 
 usage: run_tests.py [--long] [SUITE ...]
 """

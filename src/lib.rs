@@ -38,7 +38,7 @@
 //! - `host`: the host asked for, and its match with the names presented.
 //! - `x509`: certificates, read from their bytes.
 //! - `policy`: what "secure" means, as data.
-//! - `error`, `json`, `moment`: failures, their texts, times.
+//! - `error`, `json`, `moment`, `last_digest`: failures, their texts, times, digests.
 
 mod door;
 mod nets;
@@ -57,6 +57,6 @@ macro_rules! rooms {
 }
 
 rooms! {
-    audit chain codes connection context credential error ffi guard handshake harden host json libssl moment os policy revocation role
+    audit chain codes connection context credential error ffi guard handshake harden host json last_digest libssl moment os policy revocation role
     seal trust x509
 }

@@ -1,15 +1,25 @@
 //! The times in certificates: as Unix seconds to reckon with, and as text that sorts. They never depend on this
 //! machine's clock or time zone.
 
+use std::sync::OnceLock;
+
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 
 const DAY: i64 = 86_400;
 
 /// A certificate's time as Unix seconds; `None` where it is not one.
 pub fn unix_seconds(time: &Asn1TimeRef) -> Option<i64> {
-    let epoch = Asn1Time::from_unix(0).ok()?;
-    let difference = epoch.diff(time).ok()?;
+    let difference = epoch()?.diff(time).ok()?;
     Some(i64::from(difference.days) * DAY + i64::from(difference.secs))
+}
+
+fn epoch() -> Option<&'static Asn1TimeRef> {
+    static EPOCH: OnceLock<Asn1Time> = OnceLock::new();
+    if EPOCH.get().is_none() {
+        // Without memory there is none this time.
+        let _ = EPOCH.set(Asn1Time::from_unix(0).ok()?);
+    }
+    EPOCH.get().map(AsRef::as_ref)
 }
 
 /// Unix seconds as `2024-11-30T23:59:59Z` (RFC 3339).

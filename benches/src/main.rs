@@ -2,6 +2,7 @@
 //! SUBJECT PIECE PEER COUNT` does one piece of work (for callgrind, perf, gdb). The measurements of one subject are one
 //! file in `subjects/`; docs/benchmarks.md says how to read them.
 
+mod accepting;
 mod goal;
 mod measure;
 mod pair;

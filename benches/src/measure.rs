@@ -76,6 +76,12 @@ pub fn instructions_of_steps(child: &Child) -> f64 {
     child.under_callgrind(&["--toggle-collect=counted_step"])
 }
 
+/// The same where a long preparation says itself when it is over ([`step::begin_to_count`]).
+pub fn instructions_after_preparation(child: &Child) -> f64 {
+    let from_the_start = if cfg!(target_arch = "x86_64") { "no" } else { "yes" };
+    child.under_callgrind(&["--toggle-collect=counted_step", &format!("--instr-atstart={from_the_start}")])
+}
+
 /// The instructions of a whole process.
 pub fn instructions(child: &Child) -> f64 {
     child.under_callgrind(&[])
@@ -83,7 +89,12 @@ pub fn instructions(child: &Child) -> f64 {
 
 /// The microseconds that a step of each piece of work takes.
 pub fn times_of_steps(children: &[Child]) -> Vec<f64> {
-    least(children, |child| step::read(&child.output()).0 / 1e3)
+    least(children, |child| step::read(&child.output()).nanoseconds / 1e3)
+}
+
+/// The same of the processor's time.
+pub fn cpu_of_steps(children: &[Child]) -> Vec<f64> {
+    least(children, |child| step::read(&child.output()).cpu / 1e3)
 }
 
 /// The microseconds that each process takes.
@@ -97,7 +108,7 @@ pub fn times(children: &[Child]) -> Vec<f64> {
 
 /// The bytes that a piece of work said it takes.
 pub fn bytes(child: &Child) -> f64 {
-    step::read(&child.output()).1
+    step::read(&child.output()).bytes
 }
 
 fn least(children: &[Child], measure: impl Fn(&Child) -> f64) -> Vec<f64> {

@@ -44,23 +44,25 @@ impl Kind {
         }
     }
 
-    fn keys(self) -> [PKey<Private>; 3] {
+    fn keys(self) -> [PKey<Private>; 4] {
         let (p256, p384) = (Nid::X9_62_PRIME256V1, Nid::SECP384R1);
         match self {
-            Kind::Ec => [ec(p256), ec(p256), ec(p256)],
-            Kind::Rsa => [rsa(2048), rsa(2048), rsa(2048)],
-            Kind::LargeRsa => [rsa(4096), rsa(2048), rsa(2048)],
-            Kind::Web => [rsa(4096), ec(p384), ec(p256)],
+            Kind::Ec => [ec(p256), ec(p256), ec(p256), ec(p256)],
+            Kind::Rsa => [rsa(2048), rsa(2048), rsa(2048), rsa(2048)],
+            Kind::LargeRsa => [rsa(4096), rsa(2048), rsa(2048), rsa(2048)],
+            Kind::Web => [rsa(4096), ec(p384), ec(p256), ec(p256)],
         }
     }
 }
 
-/// A CA, and a server's certificate that it or its intermediate issued.
+/// A CA, and the certificates that it or its intermediate issued: a server's, and one for its clients.
 pub struct Pki {
     pub ca: X509,
     pub intermediate: Option<X509>,
     pub server: X509,
     pub key: PKey<Private>,
+    pub client: X509,
+    pub client_key: PKey<Private>,
 }
 
 impl Pki {
@@ -75,29 +77,35 @@ impl Pki {
     }
 
     fn new_direct() -> Pki {
-        let (ca_key, key) = (ec(Nid::X9_62_PRIME256V1), ec(Nid::X9_62_PRIME256V1));
-        let ca = certificate(CA, &ca_key, None, true);
-        let server = certificate(SERVER, &key, Some((&ca, &ca_key)), false);
-        Pki { ca, intermediate: None, server, key }
+        let p256 = Nid::X9_62_PRIME256V1;
+        let (ca_key, key, client_key) = (ec(p256), ec(p256), ec(p256));
+        let ca = certificate(CA, &ca_key, None, For::Authority);
+        let server = certificate(SERVER, &key, Some((&ca, &ca_key)), For::Server);
+        let client = certificate(CLIENT, &client_key, Some((&ca, &ca_key)), For::Client);
+        Pki { ca, intermediate: None, server, key, client, client_key }
     }
 
     fn new(kind: Kind) -> Pki {
-        let [ca_key, middle_key, key] = kind.keys();
-        let ca = certificate(CA, &ca_key, None, true);
-        let intermediate = certificate("Bench intermediate", &middle_key, Some((&ca, &ca_key)), true);
-        let server = certificate(SERVER, &key, Some((&intermediate, &middle_key)), false);
-        Pki { ca, intermediate: Some(intermediate), server, key }
+        let [ca_key, middle_key, key, client_key] = kind.keys();
+        let ca = certificate(CA, &ca_key, None, For::Authority);
+        let intermediate = certificate("Bench intermediate", &middle_key, Some((&ca, &ca_key)), For::Authority);
+        let server = certificate(SERVER, &key, Some((&intermediate, &middle_key)), For::Server);
+        let client = certificate(CLIENT, &client_key, Some((&intermediate, &middle_key)), For::Client);
+        Pki { ca, intermediate: Some(intermediate), server, key, client, client_key }
     }
 
     fn laid_out(name: &str) -> Option<Pki> {
         let directory = Path::new(&std::env::var_os(DIRECTORY_VARIABLE)?).join(name);
         let read = |name: &str| fs::read(directory.join(name)).expect("the parent laid it out");
         let certificate = |pem: &[u8]| X509::from_pem(pem).expect("a certificate");
+        let key = |pem: &[u8]| PKey::private_key_from_pem(pem).expect("a key");
         Some(Pki {
             ca: certificate(&read("ca")),
             intermediate: fs::read(directory.join("intermediate")).ok().map(|pem| certificate(&pem)),
             server: certificate(&read("server")),
-            key: PKey::private_key_from_pem(&read("key")).expect("a key"),
+            key: key(&read("key")),
+            client: certificate(&read("client")),
+            client_key: key(&read("client-key")),
         })
     }
 
@@ -110,6 +118,8 @@ impl Pki {
         }
         write("server", self.server.to_pem().unwrap());
         write("key", self.key.private_key_to_pem_pkcs8().unwrap());
+        write("client", self.client.to_pem().unwrap());
+        write("client-key", self.client_key.private_key_to_pem_pkcs8().unwrap());
     }
 
     /// A plain server that speaks exactly one version and issues no tickets after the handshake.
@@ -124,6 +134,11 @@ impl Pki {
         let mut builder = self.server(version);
         builder.set_session_cache_mode(SslSessionCacheMode::OFF);
         builder.build()
+    }
+
+    /// The chain above the server's or the client's certificate, in PEM.
+    pub fn above(&self) -> Vec<u8> {
+        self.intermediate.as_ref().map(|intermediate| intermediate.to_pem().unwrap()).unwrap_or_default()
     }
 
     fn server(&self, version: SslVersion) -> SslContextBuilder {
@@ -166,6 +181,16 @@ impl Drop for LaidOut {
 const DIRECT: &str = "direct";
 const CA: &str = "Bench CA";
 const SERVER: &str = "bench.example";
+/// The name in the client's certificate.
+pub const CLIENT: &str = "client.bench.example";
+
+/// What a certificate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum For {
+    Authority,
+    Server,
+    Client,
+}
 
 fn ec(curve: Nid) -> PKey<Private> {
     let group = EcGroup::from_curve_name(curve).unwrap();
@@ -176,7 +201,7 @@ fn rsa(bits: u32) -> PKey<Private> {
     PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap()
 }
 
-fn certificate(name: &str, key: &PKey<Private>, issuer: Option<(&X509, &PKey<Private>)>, is_ca: bool) -> X509 {
+fn certificate(name: &str, key: &PKey<Private>, issuer: Option<(&X509, &PKey<Private>)>, what: For) -> X509 {
     let mut subject = X509NameBuilder::new().unwrap();
     subject.append_entry_by_text("CN", name).unwrap();
     let subject = subject.build();
@@ -197,11 +222,17 @@ fn certificate(name: &str, key: &PKey<Private>, issuer: Option<(&X509, &PKey<Pri
         let authority = AuthorityKeyIdentifier::new().keyid(true).build(&builder.x509v3_context(parent, None)).unwrap();
         builder.append_extension(authority).unwrap();
     }
-    if is_ca {
+    if what == For::Authority {
         builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
         builder.append_extension(KeyUsage::new().critical().key_cert_sign().build().unwrap()).unwrap();
     } else {
-        builder.append_extension(ExtendedKeyUsage::new().server_auth().build().unwrap()).unwrap();
+        let mut usage = ExtendedKeyUsage::new();
+        if what == For::Server {
+            usage.server_auth()
+        } else {
+            usage.client_auth()
+        };
+        builder.append_extension(usage.build().unwrap()).unwrap();
         let names = SubjectAlternativeName::new().dns(name).build(&builder.x509v3_context(parent, None)).unwrap();
         builder.append_extension(names).unwrap();
     }

@@ -22,7 +22,11 @@ pub fn prepare(conn: Conn<'_>, role: Role) {
     conn.clear_mode(ffi::SSL_MODE_AUTO_RETRY);
     match role {
         Role::Client => conn.set_connect_state(),
-        Role::Server => conn.set_accept_state(),
+        Role::Server => {
+            // Most of a server's connections are idle at any time, and would keep two buffers of 17 KiB each.
+            conn.set_mode(ffi::SSL_MODE_RELEASE_BUFFERS);
+            conn.set_accept_state();
+        }
     }
 }
 

@@ -159,7 +159,13 @@ pub(super) fn check_client(guard: &Guard) -> Result<()> {
 /// Refuses what TLS cannot go over.
 pub fn check_stream_socket(fd: c_int) -> Result<()> {
     let is_stream = socket::is_stream(fd)
-        .map_err(|error| Error::new(Status::EArg, format!("descriptor {fd} is not a socket: {}", words::of(&error))))?;
+        .map_err(|error| {
+            let what = Error::new(Status::EArg, format!("descriptor {fd} is not a socket: {}", words::of(&error)));
+            match error.raw_os_error() {
+                Some(libc::ENOTSOCK) => what.with_hint("hostlock_connect_io and hostlock_accept_io take pipes and any other transport"),
+                _ => what,
+            }
+        })?;
     if !is_stream {
         return Err(Error::new(Status::EArg, format!("descriptor {fd} is a socket, but not a stream"))
             .with_hint("TLS needs a stream socket such as TCP's; DTLS is not offered"));

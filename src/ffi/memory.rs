@@ -34,7 +34,7 @@ pub unsafe extern "C" fn hostlock_connect_mem(
     conn: *mut *mut hostlock_conn,
 ) -> c_int {
     // SAFETY: the caller promises what this asks for: a live context, a text that ends and a writable place, or NULL.
-    unsafe { making::to_host(ctx, host, conn, |ctx, guard, host| Connection::in_memory(ctx, guard, host)) }
+    unsafe { making::to_host(ctx, host, conn, Connection::in_memory) }
 }
 
 /// A server's connection whose bytes the program moves. The time of its handshake counts from this call.
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn hostlock_connect_mem(
 #[must_use]
 pub unsafe extern "C" fn hostlock_accept_mem(ctx: *mut hostlock_ctx, conn: *mut *mut hostlock_conn) -> c_int {
     // SAFETY: the caller promises what this asks for: a live context and a writable place, or NULL.
-    unsafe { making::make(ctx, conn, |ctx, guard| Connection::accepted_in_memory(ctx, guard)) }
+    unsafe { making::make(ctx, conn, Connection::accepted_in_memory) }
 }
 
 /// Gives `conn` the `len` bytes that the network brought. They are copied, and may come in portions of any size. A

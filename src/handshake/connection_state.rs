@@ -72,7 +72,7 @@ pub struct Known {
     /// The host for the case that nothing else names one, or why there is none.
     pub fallback: Option<Result<Reference>>,
     /// What the observer knew of the host, where nothing named one, and the client random by which it was asked.
-    pub learned: Option<(Learned, Option<[u8; 32]>)>,
+    pub learned: Option<Box<(Learned, Option<[u8; 32]>)>>,
     /// The SNI that was set because it was learned: it is not the program's.
     pub learned_sni: Option<String>,
     /// Why naming a host failed, until it succeeds.
@@ -112,7 +112,7 @@ pub struct Known {
     /// The address and the length of a write that libssl has begun and not finished.
     pub unfinished: Option<(usize, usize)>,
     /// What its session may be kept for, on a connection that hostlock opened.
-    pub resumption: Option<Resumption>,
+    pub resumption: Option<Box<Resumption>>,
     /// The application's info callback, which ours calls.
     pub app_info: Option<sys::InfoCallback>,
     /// The security callback that a program put in place of ours; asked in addition.

@@ -13,11 +13,11 @@ use crate::libssl::Conn;
 
 /// What is known before the hello is sent.
 pub fn before_hello(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) -> Option<Learned> {
-    if let Some((learned, _)) = &state.known().learned {
-        return Some(learned.clone());
+    if let Some(known) = &state.known().learned {
+        return Some(known.0.clone());
     }
     let learned = guard.observer().filter(|observer| observer.knows_hosts())?.learned(conn, None);
-    state.known().learned = Some((learned.clone(), None));
+    state.known().learned = Some(Box::new((learned.clone(), None)));
     Some(learned)
 }
 
@@ -26,14 +26,14 @@ pub fn of_connection(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionSta
     let observer = guard.observer().filter(|observer| observer.knows_hosts())?;
     let random = conn.client_random();
     let known = state.and_then(|state| state.known().learned.clone());
-    if let Some((learned, asked_by)) = known
+    if let Some((learned, asked_by)) = known.map(|known| *known)
         && (asked_by == Some(random) || asked_by.is_none() && learned.hosts.is_err())
     {
         return Some(learned);
     }
     let learned = observer.learned(conn, Some(&random));
     if let Some(state) = state {
-        state.known().learned = Some((learned.clone(), Some(random)));
+        state.known().learned = Some(Box::new((learned.clone(), Some(random))));
     }
     Some(learned)
 }
@@ -48,7 +48,7 @@ pub fn server_name_of_program<'a>(conn: Conn<'a>, state: Option<&ConnectionState
 /// What was learned for the handshake of `conn`, where it was asked for.
 pub fn of_handshake(conn: Conn<'_>) -> Option<Learned> {
     let state = ConnectionState::of(conn)?;
-    state.known().learned.as_ref().map(|(learned, _)| learned.clone())
+    state.known().learned.as_ref().map(|known| known.0.clone())
 }
 
 /// A name that was learned for one connection must not pass for what the program calls the next one that offers its

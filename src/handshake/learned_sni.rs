@@ -25,7 +25,7 @@ pub fn begin(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) {
         return;
     }
     // It was asked for only where nothing names a host.
-    let name = match &state.known().learned {
+    let name = match state.known().learned.as_deref() {
         Some((Learned { hosts: Ok(hosts), .. }, _)) => match hosts.as_slice() {
             [host] => host.sni().map(str::to_owned),
             _ => None,

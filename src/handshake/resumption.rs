@@ -40,7 +40,7 @@ pub fn begin(conn: Conn<'_>, guard: &Guard, peer: Option<SocketAddr>) {
     if !guard.kept_sessions.is_empty() && !session::offers_session(conn) {
         begun.offered = offer(conn, guard, state, &begun);
     }
-    state.known().resumption = Some(begun);
+    state.known().resumption = Some(Box::new(begun));
 }
 
 /// Whether `guard` keeps sessions now.
@@ -86,7 +86,7 @@ pub fn complete(conn: Conn<'_>, guard: &Guard) {
         .then(|| Some(begun.key_for(conn, session::borne_by(&conn.session()?.id_context().try_into().ok()?))))
         .flatten();
     let mut known = state.known();
-    known.resumption = key.map(|key| Resumption { key: Some(key), ..begun });
+    known.resumption = key.map(|key| Box::new(Resumption { key: Some(key), ..*begun }));
 }
 
 /// The connection has come to its end, or will be freed: keeps its session. Where the server has sent none yet, a later call

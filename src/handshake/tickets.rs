@@ -7,6 +7,7 @@
 //! handshake decides. What else a session rests on is in its id context.
 
 use std::sync::Arc;
+use std::thread::LocalKey;
 
 use openssl::asn1::Asn1Integer;
 use openssl::bn::BigNum;
@@ -16,6 +17,7 @@ use openssl_sys::TLS1_3_VERSION;
 use crate::chain::waivers::Waiver;
 use crate::guard::Guard;
 use crate::handshake::connection_state::ConnectionState;
+use crate::last_digest::LastDigest;
 use crate::libssl::callback::Callback;
 use crate::libssl::queue::Quiet;
 use crate::libssl::session::Session;
@@ -145,11 +147,15 @@ const FORMAT: u8 = 1;
 
 impl Basis {
     fn of_chain(chain: &[X509]) -> Option<Basis> {
+        thread_local! {
+            static KEY: LastDigest = const { LastDigest::none() };
+            static WHOLE: LastDigest = const { LastDigest::none() };
+        }
         let (anchor, below) = chain.split_last()?;
         // A certificate that is trusted as it is is its own anchor.
         let below = if below.is_empty() { chain } else { below };
         let der = anchor.to_der().ok()?;
-        let anchor = Anchor { key: list::digest_of_key(&der), certificate: openssl::sha::sha256(&der) };
+        let anchor = Anchor { key: digest(&KEY, list::key_of(&der)), certificate: digest(&WHOLE, &der) };
         let ends = chain.iter().map(|one| moment::unix_seconds(one.not_after()));
         let end = ends.collect::<Option<Vec<i64>>>()?.into_iter().min()?;
         let certificate = |one: &X509| {
@@ -237,6 +243,11 @@ impl Certificate {
         builder.set_issuer_name(&issuer).and_then(|()| builder.set_serial_number(&serial)).ok()?;
         Some(builder.build())
     }
+}
+
+/// The digest of `text`, of which there was one `last`. A thread that ends has no place for that any more.
+fn digest(last: &'static LocalKey<LastDigest>, text: &[u8]) -> [u8; 32] {
+    last.try_with(|last| last.of(text)).unwrap_or_else(|_| openssl::sha::sha256(text))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::libssl::library::Library;
-use crate::libssl::ours::is_ours;
+use crate::libssl::library_span::is_ours;
 use crate::libssl::{Ctx, sys};
 
 /// The side that a method or a connection is for.

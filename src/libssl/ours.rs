@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
+use crate::libssl::library_span::{is_known, is_ours, our_method};
 use crate::libssl::new_context;
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, Ctx};
-use crate::os::images;
 
 /// Whether `method`, what a program's own `TLS_method()` gave, lies in the libssl that hostlock uses. It is only compared.
 pub fn check_method(method: *const ffi::SSL_METHOD) -> Result<()> {
@@ -186,47 +186,6 @@ fn foreign(what: String) -> Error {
         .with_hint("build hostlock against the libssl that the program loads; objects of two copies cannot be mixed")
 }
 
-/// The first and the last address of our libssl, as far as they are known. A loaded object is one span of addresses and ours
-/// is never unloaded, so the loader is asked once.
-static LOWEST: AtomicUsize = AtomicUsize::new(usize::MAX);
-static HIGHEST: AtomicUsize = AtomicUsize::new(0);
-
-#[inline]
-fn is_known(address: usize) -> bool {
-    LOWEST.load(Ordering::Relaxed) <= address && address <= HIGHEST.load(Ordering::Relaxed)
-}
-
-/// Whether `address` lies in the libssl that hostlock uses.
-pub(super) fn is_ours(address: usize) -> bool {
-    if is_known(address) {
-        return true;
-    }
-    let ours = match images::span(our_method()) {
-        Some(span) => span,
-        // A program that is linked as a whole has no loader that could know.
-        None if is_beside(address, our_method()) => address..address + 1,
-        None => return false,
-    };
-    LOWEST.fetch_min(ours.start, Ordering::Relaxed);
-    HIGHEST.fetch_max(ours.end - 1, Ordering::Relaxed);
-    ours.contains(&address)
-}
-
-/// Whether `address` lies so near to a method of ours that it is one, too. libssl defines all of its methods in one file,
-/// those without a name for programs among them (a connection of TLS 1.3 has one), as constants that follow one another. What
-/// another copy has, and any other constant or memory, lies elsewhere; so this is stricter than to take every handle for
-/// ours where the loader knows nothing.
-fn is_beside(address: usize, method: usize) -> bool {
-    /// Some thirty methods, of less than 512 bytes each.
-    const ALL_METHODS: usize = 16 * 1024;
-    address.abs_diff(method) < ALL_METHODS
-}
-
-fn our_method() -> usize {
-    // SAFETY: no arguments; gives a pointer into libssl's data.
-    unsafe { ffi::TLS_method() }.addr()
-}
-
 /// A shared object, or the program itself, as the loader knows it. For words alone.
 struct Image {
     path: String,
@@ -255,6 +214,7 @@ impl Image {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::libssl::library_span::is_beside;
 
     #[test]
     fn an_object_without_a_method_in_sight_is_foreign_only_where_our_own_libssl_would_show_one() {

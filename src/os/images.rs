@@ -40,7 +40,12 @@ pub fn loaded() -> Vec<String> {
 
 /// The path of the libssl that hostlock uses.
 pub fn ours() -> Option<String> {
-    Some(around(our_libssl())?.path)
+    let path = around(our_libssl())?.path;
+    if !path.is_empty() {
+        return Some(path);
+    }
+    // The loader has no name for the program, which may be linked with OpenSSL and export it, as node does.
+    std::env::current_exe().ok().map(|program| program.to_string_lossy().into_owned())
 }
 
 /// All addresses of the file that `address` lies in, the loader's gaps between its segments among them. `None` where it lies

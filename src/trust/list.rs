@@ -57,15 +57,15 @@ pub fn source_of(store: &X509StoreRef, der: &[u8]) -> Option<String> {
 
 /// The digests of the anchors' keys, each once, in an order of their own. One that cannot be read counts as it stands.
 pub fn keys_of(anchors: &[Listed]) -> Vec<[u8; 32]> {
-    let mut keys: Vec<[u8; 32]> = anchors.iter().map(|anchor| digest_of_key(&anchor.der)).collect();
+    let mut keys: Vec<[u8; 32]> = anchors.iter().map(|anchor| openssl::sha::sha256(key_of(&anchor.der))).collect();
     keys.sort_unstable();
     keys.dedup();
     keys
 }
 
-/// The digest of the key of the certificate `der`.
-pub fn digest_of_key(der: &[u8]) -> [u8; 32] {
-    openssl::sha::sha256(public_key(der).unwrap_or(der))
+/// The key of the certificate `der`, or all of it where it cannot be read.
+pub fn key_of(der: &[u8]) -> &[u8] {
+    public_key(der).unwrap_or(der)
 }
 
 /// The subjects of the anchors, each once. What cannot be read is left out.

@@ -85,6 +85,10 @@ class Wheel(unittest.TestCase):
             outcome = ran(path, "-m", "hostlock", *arguments)
             self.assertEqual(outcome.returncode, 2)
             self.assertIn("usage: ", outcome.stderr)
+        for flag in ("-h", "--help"):
+            outcome = ran(path, "-m", "hostlock", flag)
+            self.assertEqual((outcome.returncode, outcome.stderr), (0, ""))
+            self.assertIn("pth install", outcome.stdout)
         self.assertIn("Linux", ran(path, "-m", "hostlock", "run", "-m", "platform").stdout)
         missing = ran(path, "-m", "hostlock", "run", "/nowhere/at/all.py")
         self.assertNotEqual(missing.returncode, 0)

@@ -88,6 +88,13 @@ Traceback (most recent call last):
             suite.show()
         self.assertIn("the gone suite ended with status 127", shown.getvalue())
         self.assertEqual(suite.tally.failed, 1)
+        self.assertEqual(suite.again, ["python3 scripts/run_tests.py gone"])
+
+    def test_a_suite_says_what_it_took_of_the_clock_and_of_the_processors(self) -> None:
+        suite = Suite("busy", ["sh", "-c", "i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done; echo ok 1 - counted"])
+        suite.run()
+        self.assertGreater(suite.processor, 0)
+        self.assertRegex(str(suite), r"^busy: 1 passed, 0 failed, in \d+ s \(\d+ s of processor time\)$")
 
     def test_an_unknown_suite_is_refused(self) -> None:
         outcome = subprocess.run(

@@ -5,15 +5,18 @@ use std::hint::black_box;
 use foreign_types::ForeignType;
 use hostlock::libssl::Ctx;
 use hostlock::trust::Anchors;
-use openssl::ssl::SslContext;
+use openssl::ssl::{SslContext, SslVersion};
 use openssl_sys as ffi;
 
+use super::process::World;
 use super::{Bench, Subject};
 use crate::goal::Goal;
 use crate::measure::{bytes, instructions_of_steps};
+use crate::pair::{self, Pair};
 use crate::peers::{self, CONNECTOR, HOSTLOCK, Made, RAW, RUSTLS_MOZILLA, RUSTLS_NATIVE};
+use crate::pki::{Kind, Pki};
 use crate::row::{Row, Unit};
-use crate::step::{counted, takes_bytes};
+use crate::step::{counted, counted_part, takes_bytes};
 
 pub const SUBJECT: Subject = Subject { name: "context", work, rows };
 
@@ -24,6 +27,7 @@ fn work(piece: &str, peer: &str, count: usize) -> bool {
         "warm" => warm(peer, count),
         "bare" => bare(peer == "roots", count),
         "memory" => memory(peer, count),
+        "and-handshake" => with_handshake(peer, count),
         _ => return false,
     }
     true
@@ -44,6 +48,16 @@ fn rows(bench: &Bench) -> Vec<Row> {
     let memory = |peer, count| bytes(&bench.child("context", "memory", peer, count));
     let kept = Row::new("memory of a context", Unit::Bytes, memory(HOSTLOCK, 200)).beside(RAW, memory(RAW, 4));
     rows.push(kept.goal(Goal::absolute(16.0 * 1024.0)));
+    let world = World::new(&bench.roots);
+    let each = [(HOSTLOCK, 20), (RAW, 3)].map(|(peer, count)| {
+        let child = world.child(bench.child("context", "and-handshake", peer, count));
+        instructions_of_steps(&child) / count as f64
+    });
+    rows.push(
+        Row::of_all("one new context and one handshake", Unit::Instructions, &[HOSTLOCK, RAW], &each)
+            .goal(Goal::of(RAW, 1.0 / 22.0))
+            .note("again and again with one server, as a program does that makes a context for each connection"),
+    );
     rows
 }
 
@@ -71,6 +85,26 @@ fn bare(with_roots: bool, count: usize) {
     }
 }
 
+/// A new context with the system's roots for each connection, and the client's part of its handshake.
+fn with_handshake(peer: &str, count: usize) {
+    let pki = Pki::of(Kind::Ec);
+    let server = pki.server_context(SslVersion::TLS1_3);
+    let prepare = if peer == HOSTLOCK { pair::name_host_hostlock } else { pair::name_host_raw };
+    let make = || {
+        let Made::OpenSsl(context) = peers::context(peer) else { panic!("{peer} makes none of OpenSSL's") };
+        context
+    };
+    Pair::new(&make(), &server, prepare).handshake();
+    for _ in 0..count {
+        let client = counted_part(make);
+        let pair = Pair::new(&client, &server, prepare);
+        pair.counted_handshake();
+        assert!(pair.is_verified());
+        drop(pair);
+        counted(|| drop(client));
+    }
+}
+
 /// What the heap holds more for each of `count` contexts that live together.
 fn memory(peer: &str, count: usize) {
     drop(peers::context(peer));
@@ -81,7 +115,8 @@ fn memory(peer: &str, count: usize) {
     drop(kept);
 }
 
-fn heap() -> u64 {
+/// What the heap holds.
+pub fn heap() -> u64 {
     // SAFETY: no arguments; glibc only looks.
     let info = unsafe { libc::mallinfo2() };
     (info.uordblks + info.hblkhd) as u64

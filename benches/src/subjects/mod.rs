@@ -3,16 +3,19 @@
 
 mod bridge;
 mod context;
+mod epoll;
 mod handshake;
 mod learned;
 mod process;
+mod python;
 mod roots;
+mod server;
 mod transfer;
 mod verify;
 
 use std::path::{Path, PathBuf};
 
-use crate::measure::{Child, instructions_of_steps, times_of_steps};
+use crate::measure::{Child, cpu_of_steps, instructions_of_steps, times_of_steps};
 use crate::peers::{CONNECTOR, ROOTS_VARIABLE};
 use crate::pki::LaidOut;
 use crate::row::{Row, Unit};
@@ -34,8 +37,11 @@ pub const ALL: &[Subject] = &[
     handshake::SUBJECT,
     verify::SUBJECT,
     transfer::SUBJECT,
+    server::SUBJECT,
+    epoll::SUBJECT,
     bridge::SUBJECT,
     learned::SUBJECT,
+    python::SUBJECT,
 ];
 
 /// The subject of a name.
@@ -101,6 +107,12 @@ impl Bench {
     pub fn timed(&self, what: &'static str, (subject, piece): (&str, &str), peers: &[(&'static str, usize)]) -> Row {
         let children: Vec<Child> = peers.iter().map(|(peer, count)| self.child(subject, piece, peer, *count)).collect();
         Row::of_all(what, Unit::Microseconds, &names(peers), &times_of_steps(&children))
+    }
+
+    /// The same of the processor's time.
+    pub fn worked(&self, what: &'static str, (subject, piece): (&str, &str), peers: &[(&'static str, usize)]) -> Row {
+        let children: Vec<Child> = peers.iter().map(|(peer, count)| self.child(subject, piece, peer, *count)).collect();
+        Row::of_all(what, Unit::CpuMicroseconds, &names(peers), &cpu_of_steps(&children))
     }
 }
 
