@@ -228,6 +228,24 @@ static void at_once(void)
     hostlock_ctx_free(shared);
 }
 
+static void names_only(int version)
+{
+    for (int refuses = 0; refuses < 2; refuses++) {
+        hostlock_ctx *ctx = hostlock_server_new(NULL);
+        need(add(ctx, "one.example", &one) == 0 && (!refuses || hostlock_server_set_unknown_name(ctx, "refuse") == 0), "a name");
+        struct visit seen = visit(ctx, NULL, version, NULL, NULL, NULL);
+        claim(!seen.served && seen.alert == SSL_AD_UNRECOGNIZED_NAME && seen.status == HOSTLOCK_E_NO_COMMON_CIPHER,
+              "%s: a server without a default certificate refuses who asks for no name, and its alert says so", version_name(version));
+        if (seen.served || seen.status != HOSTLOCK_E_NO_COMMON_CIPHER || seen.alert != SSL_AD_UNRECOGNIZED_NAME)
+            note("alert %d, %s", seen.alert, hostlock_status_name(seen.status));
+        seen = visit(ctx, "unknown.example", version, NULL, NULL, NULL);
+        claim(!seen.served && seen.alert == SSL_AD_UNRECOGNIZED_NAME && seen.status == HOSTLOCK_E_HOST_MISMATCH,
+              "  and who asks for an unknown one");
+        claim(visit(ctx, "one.example", version, NULL, NULL, NULL).served, "  and serves the others");
+        hostlock_ctx_free(ctx);
+    }
+}
+
 int main(void)
 {
     ca = issue(NULL, p256(), "CA of the names", NULL, NULL, -10, 100);
@@ -241,6 +259,7 @@ int main(void)
     for (int i = 0; i < 2; i++) {
         choices(both_versions[i]);
         unknown(both_versions[i]);
+        names_only(both_versions[i]);
         sessions(both_versions[i]);
         clients(both_versions[i]);
         changes(both_versions[i]);

@@ -1477,7 +1477,8 @@ int hostlock_server_remove_name(hostlock_ctx *ctx,
  * What happens to a client that asks for an unknown name: one for which neither a certificate was added nor that of
  * hostlock_ctx_add_cert_file is valid. "default" shows it the latter, as if it had asked for no name. "refuse" ends
  * the handshake with the alert unrecognized_name, and HOSTLOCK_E_HOST_MISMATCH here. A client that asks for no name is
- * shown the default in both modes.
+ * shown the default in both modes. Where the server has names, and no certificate of hostlock_ctx_add_cert_file, who
+ * asks for no name (HOSTLOCK_E_NO_COMMON_CIPHER) or an unknown one is refused with that alert in both.
  */
 HOSTLOCK_MUST_USE
 int hostlock_server_set_unknown_name(hostlock_ctx *ctx,

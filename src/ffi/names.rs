@@ -104,7 +104,8 @@ pub unsafe extern "C" fn hostlock_server_remove_name(ctx: *mut hostlock_ctx, hos
 /// What happens to a client that asks for an unknown name: one for which neither a certificate was added nor that of
 /// hostlock_ctx_add_cert_file is valid. "default" shows it the latter, as if it had asked for no name. "refuse" ends
 /// the handshake with the alert unrecognized_name, and HOSTLOCK_E_HOST_MISMATCH here. A client that asks for no name is
-/// shown the default in both modes.
+/// shown the default in both modes. Where the server has names, and no certificate of hostlock_ctx_add_cert_file, who
+/// asks for no name (HOSTLOCK_E_NO_COMMON_CIPHER) or an unknown one is refused with that alert in both.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `mode` is NULL or NUL-terminated.
