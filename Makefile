@@ -33,7 +33,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # Where the command looks for what it preloads.
 release install: export HOSTLOCK_LIBDIR := $(filter-out $(PREFIX)/lib,$(LIBDIR))
 
-.PHONY: help release private demo test test-long test-private lint header header-check symbols install deb deb-test wheel uninstall compat matrix judges rebuild-test \
+.PHONY: help release private demo test test-long test-private lint header header-check symbols install deb deb-test wheel uninstall compat matrix judges judges-tls rebuild-test \
     bench bench-gate clean
 
 help:    ## lists the targets
@@ -52,11 +52,11 @@ demo:    ## shows which programs an impostor fools, and the same under hostlock 
 	@scripts/need cargo cc libssl openssl python3
 	@python3 demo/demo.py
 
-test:    ## runs every test and ends with one line of totals
+test:    ## runs the tests (some ten minutes) and ends with one line of totals
 	@scripts/need cargo cc c++ libssl openssl python3 valgrind nm readelf
 	@python3 scripts/run_tests.py
 
-test-long: ## the same, with the tests that take long
+test-long: ## the same, with the tests that take long: all of C under valgrind, fuzzing, the wheel, the packages
 	@scripts/need cargo cc c++ libssl openssl python3 valgrind nm readelf perl make dpkg-buildpackage dh dh_python3 \
 	    lintian mmdebstrap unshare ip
 	@python3 scripts/run_tests.py --long
@@ -150,6 +150,11 @@ judges:  ## runs others' suites (CPython's, pyOpenSSL's, M2Crypto's, urllib3's, 
 	@scripts/need cargo cc libssl openssl python3
 	@cargo build --quiet
 	@python3 scripts/judges.py
+
+judges-tls: ## holds some 1,600 conversations with a server, as no honest client does, and looks at its alerts
+	@scripts/need cargo cc libssl openssl python3
+	@cargo build --quiet
+	@python3 scripts/judges_tls.py
 
 rebuild-test: ## builds packages of Debian with hostlock-cc, and measures them (minutes); into docs/compat.md
 	@scripts/need cargo cc libssl openssl python3 nm make pkg-config

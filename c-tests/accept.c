@@ -3,9 +3,11 @@
  * it longer than its timeout, by silence, by dribbling or by going away; and what a client did wrong is said in words.
  */
 #define _DEFAULT_SOURCE
+#include "own_server.h"
 #include "support.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -17,7 +19,6 @@
 #include <unistd.h>
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 
 static long milliseconds(void)
 {
@@ -28,18 +29,9 @@ static long milliseconds(void)
 
 static int version;
 
-static hostlock_ctx *serving(void)
+static hostlock_ctx *serving_one_version(void)
 {
-    hostlock_ctx *ctx = hostlock_server_new(NULL);
-    const struct identity *right = identity(RIGHT);
-    BIO *memory = BIO_new(BIO_s_mem());
-    char *pem;
-    need(ctx != NULL && PEM_write_bio_X509(memory, right->certificate) == 1 &&
-             PEM_write_bio_PKCS8PrivateKey(memory, right->key, NULL, NULL, 0, NULL, NULL) == 1,
-         "a server");
-    size_t length = (size_t)BIO_get_mem_data(memory, &pem);
-    need(hostlock_ctx_add_cert_mem(ctx, (uint8_t *)pem, length, NULL, 0, NULL) == 0, "hostlock_ctx_add_cert_mem");
-    BIO_free(memory);
+    hostlock_ctx *ctx = serving(identity(RIGHT));
     SSL_CTX_set_min_proto_version(ctx, version);
     SSL_CTX_set_max_proto_version(ctx, version);
     return ctx;
@@ -85,7 +77,7 @@ static void serves(int flags)
 {
     int pair[2], left = 7;
     sockets(pair, flags);
-    hostlock_ctx *ctx = serving();
+    hostlock_ctx *ctx = serving_one_version();
     need(hostlock_ctx_set_timeout(ctx, 20000) == 0, "hostlock_ctx_set_timeout");
     struct client client = {.fd = pair[1]};
     need(pthread_create(&client.thread, NULL, visit, &client) == 0, "pthread_create");
@@ -118,7 +110,7 @@ static void outlives_a_client_that_leaves(void)
 {
     int pair[2];
     sockets(pair, 0);
-    hostlock_ctx *ctx = serving();
+    hostlock_ctx *ctx = serving_one_version();
     struct client client = {.fd = pair[1], .leaves_at_once = 1};
     need(pthread_create(&client.thread, NULL, visit, &client) == 0, "pthread_create");
     hostlock_conn *conn;
@@ -159,7 +151,7 @@ static void ends_in_time(int flags, int talkative)
 {
     int pair[2];
     sockets(pair, flags);
-    hostlock_ctx *ctx = serving();
+    hostlock_ctx *ctx = serving_one_version();
     need(hostlock_ctx_set_timeout(ctx, 300) == 0, "hostlock_ctx_set_timeout");
     struct dribble peer = {pair[1], 0};
     pthread_t thread;
@@ -209,14 +201,15 @@ static void wrong_words(void)
     } rows[] = {
         {"GET / HTTP/1.1\r\n\r\n", 18, HOSTLOCK_E_PLAINTEXT, "plain HTTP"},
         {"EHLO client\r\n", 13, HOSTLOCK_E_PLAINTEXT, "EHLO client"},
-        {"\x0d\x0a\x0d\x0a\x00\x0d\x0aQUIT\x0a!", 13, HOSTLOCK_E_PLAINTEXT, "0d 0a"},
+        {"\x0d\x0a\x0d\x0a\x00\x0d\x0aQUIT\x0a!", 13, HOSTLOCK_E_PLAINTEXT, "the PROXY protocol of balancers"},
+        {"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", 36, HOSTLOCK_E_PLAINTEXT, "the PROXY protocol of balancers"},
         {"", 0, HOSTLOCK_E_TRUNCATED, "before it said anything"},
         {"\x16\x03\x01", 3, HOSTLOCK_E_TRUNCATED, "in the middle of the handshake"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         int pair[2];
         sockets(pair, 0);
-        hostlock_ctx *ctx = serving();
+        hostlock_ctx *ctx = serving_one_version();
         need(send(pair[1], rows[i].bytes, rows[i].length, 0) == (ssize_t)rows[i].length, "send");
         shutdown(pair[1], SHUT_WR);
         hostlock_conn *conn;
@@ -255,7 +248,7 @@ static void odd_clients(void)
     for (enum odd odd = 0; odd < ODDITIES; odd++) {
         int pair[2];
         sockets(pair, 0);
-        hostlock_ctx *ctx = odd == NO_CERTIFICATE_HERE ? hostlock_server_new(NULL) : serving();
+        hostlock_ctx *ctx = odd == NO_CERTIFICATE_HERE ? hostlock_server_new(NULL) : serving_one_version();
         SSL_CTX *plain = plain_context();
         SSL_CTX_set_security_level(plain, 0);
         if (odd == OLD)
@@ -293,12 +286,54 @@ static void odd_clients(void)
     }
 }
 
+static int tcp_socket(struct sockaddr_in *address)
+{
+    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    need(fd >= 0, "socket");
+    return fd;
+}
+
+/* The caller's mistake is not told as the peer's, nor the other way round. */
+static void sockets_without_a_peer(void)
+{
+    struct sockaddr_in address;
+    socklen_t length = sizeof address;
+    hostlock_ctx *ctx = serving_one_version(), *client = client_context();
+    hostlock_conn *conn;
+    int listening = tcp_socket(&address), unconnected = tcp_socket(&address);
+    need(bind(listening, (struct sockaddr *)&address, length) == 0 && listen(listening, 1) == 0 &&
+             getsockname(listening, (struct sockaddr *)&address, &length) == 0,
+         "a listening socket");
+    static const char *const words[] = {"listens for connections", "was never connected"};
+    for (int i = 0; i < 2; i++) {
+        int fd = i == 0 ? listening : unconnected;
+        claim(hostlock_accept_fd(ctx, fd, &conn) == HOSTLOCK_E_ARG && conn == NULL &&
+                  strstr(hostlock_error_message(hostlock_last_error()), words[i]) != NULL &&
+                  hostlock_connect_fd(client, fd, RIGHT_HOST, &conn) == HOSTLOCK_E_ARG && conn == NULL &&
+                  strstr(hostlock_error_message(hostlock_last_error()), words[i]) != NULL,
+              "a socket that %s", words[i]);
+    }
+    struct linger at_once = {1, 0};
+    need(connect(unconnected, (struct sockaddr *)&address, length) == 0 &&
+             setsockopt(unconnected, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0,
+         "a client");
+    int accepted = accept(listening, NULL, NULL);
+    close(unconnected);
+    int status = hostlock_accept_fd(ctx, accepted, &conn);
+    claim(accepted >= 0 && status == HOSTLOCK_E_TRUNCATED && conn == NULL, "a client that has gone is told as such");
+    if (status != HOSTLOCK_E_TRUNCATED)
+        note("%s: %s", hostlock_status_name(status), hostlock_error_message(hostlock_last_error()));
+    close(accepted), close(listening);
+    hostlock_ctx_free(ctx), hostlock_ctx_free(client);
+}
+
 static void bad_arguments(void)
 {
     int pair[2], datagrams[2], left = 7;
     sockets(pair, O_NONBLOCK);
     need(socketpair(AF_UNIX, SOCK_DGRAM, 0, datagrams) == 0, "socketpair");
-    hostlock_ctx *ctx = serving(), *client = client_context();
+    hostlock_ctx *ctx = serving_one_version(), *client = client_context();
     SSL_CTX *plain = plain_context();
     hostlock_conn *conn = (hostlock_conn *)ctx;
     claim(hostlock_accept_fd(client, pair[0], &conn) == HOSTLOCK_E_STATE && conn == NULL, "a client's context accepts nobody");
@@ -343,5 +378,6 @@ int main(void)
         odd_clients();
     }
     bad_arguments();
+    sockets_without_a_peer();
     return finish();
 }

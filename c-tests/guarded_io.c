@@ -247,6 +247,38 @@ static void end_after_failed_write(void)
     close(pair[1]);
 }
 
+/* With TLS 1.3 a server that refuses a client cuts the connection while the client writes: the write tells the alert. */
+static void alert_before_the_cut(void)
+{
+    int pair[2];
+    char buffer[16];
+    pair_of_sockets(pair, 1);
+    SSL_CTX *ctx = client_context(), *server_ctx = plain_server(identity(RIGHT));
+    only(ctx);
+    SSL *client = over(ctx, pair[0]), *server = over(server_ctx, pair[1]);
+    need(hostlock_conn_set_host(client, RIGHT_HOST) == 0 && shake(client, server), "a handshake");
+    need(write(pair[0], "\x17\x03\x03\x00\x20 no record of this connection's", 37) == 37 && SSL_read(server, buffer, 1) < 0,
+         "a server that finds fault");
+    ERR_clear_error();
+    SSL_free(server);
+    close(pair[1]);
+    int failure = (int)hostlock_write(client, "lost", 4), wanted = HOSTLOCK_E_ALERT;
+    /* OpenSSL 4.0 reads no more after a write that failed. */
+    if (OpenSSL_version_num() >= 0x40000000L)
+        wanted = HOSTLOCK_E_TRUNCATED;
+    const char *message = hostlock_error_message(hostlock_last_error());
+    claim(failure == wanted && (wanted != HOSTLOCK_E_ALERT || strstr(message, "sent the alert bad_record_mac while writing") != NULL),
+          "a write that finds the connection cut tells the alert that came before, on %s", version_name(version));
+    if (failure != wanted)
+        note("%s: %s", hostlock_status_name(failure), message);
+    claim(hostlock_read(client, buffer, sizeof buffer) == failure && hostlock_write(client, "lost", 4) == failure,
+          "  and so does each call after it");
+    SSL_free(client);
+    SSL_CTX_free(ctx);
+    SSL_CTX_free(server_ctx);
+    close(pair[0]);
+}
+
 static int swap_at;
 
 /* Gives the connection another BIO over the same socket. */
@@ -387,6 +419,7 @@ int main(void)
                 stays_failed(as_server, 1, memory);
             }
         end_after_failed_write();
+        alert_before_the_cut();
         retries(0);
         retries(1);
         swapped_inside(SSL_CB_CONNECT_LOOP);

@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #define EVERYTHING "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
@@ -195,7 +194,7 @@ static void forged_certificates(const struct carelessness *way)
 
 static void bad_protocols(const struct carelessness *way)
 {
-    struct identity with_rsa = issue(&further_ca, EVP_RSA_gen(2048), "with RSA", "DNS:" RIGHT_HOST, "serverAuth", -1, 10);
+    struct identity with_rsa = issue(&further_ca, fixed_rsa(RSA_2048), "with RSA", "DNS:" RIGHT_HOST, "serverAuth", -1, 10);
     static const struct {
         const char *name;
         int version;

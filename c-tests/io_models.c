@@ -3,6 +3,7 @@
  * of the program's, which wait or do not; with read-ahead on one side. Random portions, key updates, signals, write buffers that move, half-closed connections: every byte arrives, once and in order.
  */
 #define _DEFAULT_SOURCE
+#include "own_server.h"
 #include "support.h"
 
 #include <errno.h>
@@ -17,23 +18,6 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <openssl/pem.h>
-
-static hostlock_ctx *serving(void)
-{
-    hostlock_ctx *ctx = hostlock_server_new(NULL);
-    const struct identity *right = identity(RIGHT);
-    BIO *memory = BIO_new(BIO_s_mem());
-    char *pem;
-    need(ctx != NULL && PEM_write_bio_X509(memory, right->certificate) == 1 &&
-             PEM_write_bio_PKCS8PrivateKey(memory, right->key, NULL, NULL, 0, NULL, NULL) == 1,
-         "a server");
-    size_t length = (size_t)BIO_get_mem_data(memory, &pem);
-    need(hostlock_ctx_add_cert_mem(ctx, (uint8_t *)pem, length, NULL, 0, NULL) == 0, "hostlock_ctx_add_cert_mem");
-    BIO_free(memory);
-    return ctx;
-}
 
 enum model { BLOCKING, NONBLOCKING, MEMORY, FUNCTIONS, WAITING_FUNCTIONS, MODELS };
 static const char *const model_names[MODELS] = {"blocking", "non-blocking", "memory", "functions", "waiting functions"};
@@ -244,7 +228,7 @@ static void match(enum model client, enum model server, int ahead, int version, 
     int pair[2];
     need(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
     struct end ends[2] = {{.model = client, .fd = pair[0], .ctx = client_context(), .read_ahead = ahead == CLIENT},
-                          {.model = server, .fd = pair[1], .ctx = serving(), .serves = 1, .read_ahead = ahead == SERVER}};
+                          {.model = server, .fd = pair[1], .ctx = serving(identity(RIGHT)), .serves = 1, .read_ahead = ahead == SERVER}};
     SSL_CTX_set_max_proto_version(ends[1].ctx, version);
     pthread_t threads[2];
     for (int i = 0; i < 2; i++) {
@@ -282,7 +266,7 @@ static size_t carry(hostlock_conn *from, hostlock_conn *to, size_t portion)
 
 static struct wire wired(size_t portion)
 {
-    struct wire wire = {client_context(), serving(), NULL, NULL};
+    struct wire wire = {client_context(), serving(identity(RIGHT)), NULL, NULL};
     need(hostlock_connect_mem(wire.client_ctx, RIGHT_HOST, &wire.client) == 0 &&
              hostlock_accept_mem(wire.server_ctx, &wire.server) == 0,
          "connections in memory");
@@ -406,7 +390,7 @@ struct slow { int fd, first, drips, cut; };
 static void *drip(void *argument)
 {
     struct slow *slow = argument;
-    struct end end = {.fd = slow->fd, .serves = 1, .ctx = serving()};
+    struct end end = {.fd = slow->fd, .serves = 1, .ctx = serving(identity(RIGHT))};
     need(begin(&end) == 0 && hostlock_write_all(end.conn, "123456789", (size_t)slow->first) == slow->first, "a slow peer");
     for (int i = 0; i < slow->drips; i++) {
         usleep(40000);
@@ -470,7 +454,7 @@ static void times_of_a_connection(void)
     int pair[2], left;
     char byte;
     need(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && fcntl(pair[0], F_SETFL, O_NONBLOCK) == 0, "socketpair");
-    hostlock_ctx *ctx = serving();
+    hostlock_ctx *ctx = serving(identity(RIGHT));
     hostlock_conn *conn;
     need(hostlock_accept_fd(ctx, pair[0], &conn) == 0, "hostlock_accept_fd");
     claim(hostlock_conn_set_timeout(conn, 80) == 0 && hostlock_conn_time_left(conn, &left) == 0 && left > 0 && left <= 80,

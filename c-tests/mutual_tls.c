@@ -250,12 +250,16 @@ static void bad_words(void)
     }
     static const struct { const char *names; int status; } lists[] = {
         {"", HOSTLOCK_E_BAD_HOST}, {DEVICE ",", HOSTLOCK_E_BAD_HOST}, {DEVICE ", " OTHER_DEVICE, HOSTLOCK_E_BAD_HOST},
-        {"email:nobody", HOSTLOCK_E_BAD_HOST}, {"https://" DEVICE, HOSTLOCK_E_BAD_HOST}, {NULL, HOSTLOCK_E_ARG},
+        {"email:nobody", HOSTLOCK_E_BAD_HOST}, {"ops@example.org", HOSTLOCK_E_BAD_HOST}, {"https://" DEVICE, HOSTLOCK_E_BAD_HOST}, {NULL, HOSTLOCK_E_ARG},
     };
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         hostlock_ctx *ctx = serving();
         need(trust(ctx, ca.certificate) == 0, "trust");
-        claim(hostlock_server_set_client_names(ctx, lists[i].names) == lists[i].status && !visit(ctx, &device, version, NULL).served &&
+        int status = hostlock_server_set_client_names(ctx, lists[i].names);
+        if (lists[i].names != NULL && strchr(lists[i].names, '@') != NULL)
+            claim(strstr(hostlock_error_hint(hostlock_last_error()), "\"email:ops@example.org\"") != NULL,
+                  "a bare address is shown how it is written");
+        claim(status == lists[i].status && !visit(ctx, &device, version, NULL).served &&
                   hostlock_server_set_client_names(ctx, DEVICE) == 0,
               "\"%s\" names nobody, and poisons", lists[i].names == NULL ? "NULL" : lists[i].names);
         hostlock_ctx_free(ctx);

@@ -88,6 +88,29 @@ static struct text pkcs12_of(const struct identity *who, X509 *above, const char
     return text;
 }
 
+/* As openssl pkcs12 -export -nomac writes it. */
+static struct text pkcs12_without_mac(const struct identity *who, const char *word)
+{
+    struct text text = {.length = 0};
+    PKCS12 *container = PKCS12_create(word, "mine", who->key, who->certificate, NULL, 0, 0, 0, -1, 0);
+    BIO *memory = BIO_new(BIO_s_mem());
+    need(container != NULL && i2d_PKCS12_bio(memory, container) == 1, "PKCS#12 without a MAC");
+    take(&text, memory);
+    PKCS12_free(container);
+    return text;
+}
+
+/* OpenSSL 3.0 does not, where there is no MAC. */
+static int openssl_opens(const struct text *pkcs12, const char *word)
+{
+    const unsigned char *bytes = (const unsigned char *)pkcs12->bytes;
+    PKCS12 *container = d2i_PKCS12(NULL, &bytes, (long)pkcs12->length);
+    int opened = container != NULL && PKCS12_parse(container, word, NULL, NULL, NULL) == 1;
+    PKCS12_free(container);
+    ERR_clear_error();
+    return opened;
+}
+
 static int add(hostlock_ctx *ctx, const struct text *chain, const struct text *key, const char *word)
 {
     return hostlock_ctx_add_cert_mem(ctx, (const uint8_t *)chain->bytes, chain->length,
@@ -312,10 +335,27 @@ static void bad_input(void)
     long_word[sizeof(long_word) - 1] = 0;
     refused("a passphrase that is too long", &chain, &both, long_word, HOSTLOCK_E_PASSPHRASE, "does not open");
     both = key_of(&leaf, DER_ENCRYPTED);
-    refused("a wrong passphrase of a key in DER", &chain, &both, "guess", HOSTLOCK_E_BAD_PEM, "cannot be read");
+    refused("a wrong passphrase of a key in DER", &chain, &both, "guess", HOSTLOCK_E_PASSPHRASE, "does not open");
+    refused("a missing passphrase of a key in DER", &chain, &both, NULL, HOSTLOCK_E_PASSPHRASE, "no passphrase was given");
+    both = pkcs12_of(&leaf, NULL, WORD);
+    refused("PKCS#12 as the key", &chain, &both, WORD, HOSTLOCK_E_ARG, "is PKCS#12, which holds its own certificates");
+    both.length = (size_t)snprintf(both.bytes, sizeof(both.bytes), "no key");
+    refused("a key that is none", &chain, &both, NULL, HOSTLOCK_E_BAD_PEM, "is neither PEM nor a private key in DER");
+    BIO *der = BIO_new(BIO_s_mem());
+    both.length = 0, i2d_X509_bio(der, leaf.certificate), take(&both, der);
+    refused("a certificate in DER as the key", &chain, &both, NULL, HOSTLOCK_E_WRONG_PEM, "is a certificate in DER");
     both = pkcs12_of(&leaf, NULL, WORD);
     refused("a wrong passphrase of PKCS#12", &both, NULL, "guess", HOSTLOCK_E_PASSPHRASE, "does not open");
     refused("a missing passphrase of PKCS#12", &both, NULL, NULL, HOSTLOCK_E_PASSPHRASE, "no passphrase was given");
+    both = pkcs12_without_mac(&leaf, WORD);
+    if (openssl_opens(&both, WORD)) {
+        hostlock_ctx *ctx = hostlock_server_new(NULL);
+        claim(add(ctx, &both, NULL, WORD) == 0, "PKCS#12 without a MAC is taken, as this OpenSSL does");
+        hostlock_ctx_free(ctx);
+    } else {
+        refused("PKCS#12 without a MAC", &both, NULL, WORD, HOSTLOCK_E_UNSUPPORTED, "has no MAC");
+    }
+    both = pkcs12_of(&leaf, NULL, WORD);
     refused("PKCS#12 and a key beside it", &both, &key, WORD, HOSTLOCK_E_ARG, "holds its own key");
 
     both = certificate_of(&leaf);
@@ -350,7 +390,7 @@ static void bad_input(void)
     refused("a damaged key", &chain, &cut, NULL, HOSTLOCK_E_BAD_PEM, "cannot be read as a private key");
     struct text garbage = {"\x01\x02\x03 garbage", 11};
     refused("garbage", &garbage, &key, NULL, HOSTLOCK_E_BAD_PEM, "neither PEM");
-    refused("garbage as key", &chain, &garbage, NULL, HOSTLOCK_E_BAD_PEM, "cannot be read");
+    refused("garbage as key", &chain, &garbage, NULL, HOSTLOCK_E_BAD_PEM, "neither PEM nor");
 }
 
 static void bad_files(void)
@@ -446,7 +486,7 @@ int main(void)
     root = issue(NULL, p256(), "root of the test", NULL, NULL, -10, 100);
     middle = issue(&root, p256(), "middle", NULL, NULL, -10, 100);
     leaf = issue(&middle, p256(), "right", "DNS:" RIGHT_HOST, "serverAuth", -1, 30);
-    rsa_leaf = issue(&middle, EVP_RSA_gen(2048), "right RSA", "DNS:" RIGHT_HOST, "serverAuth", -1, 30);
+    rsa_leaf = issue(&middle, fixed_rsa(RSA_2048), "right RSA", "DNS:" RIGHT_HOST, "serverAuth", -1, 30);
     other = issue(&middle, p256(), "other", "DNS:" OTHER_HOST, "serverAuth", -1, 30);
     good_forms();
     order_and_files();

@@ -3,6 +3,7 @@
  * a call; one connection inside of another; and hostlock_conn_set_read_ahead, counted in calls of such a function.
  */
 #define _DEFAULT_SOURCE
+#include "own_server.h"
 #include "support.h"
 
 #include <fcntl.h>
@@ -11,23 +12,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <openssl/pem.h>
-
-static hostlock_ctx *serving(void)
-{
-    hostlock_ctx *ctx = hostlock_server_new(NULL);
-    const struct identity *right = identity(RIGHT);
-    BIO *memory = BIO_new(BIO_s_mem());
-    char *pem;
-    need(ctx != NULL && PEM_write_bio_X509(memory, right->certificate) == 1 &&
-             PEM_write_bio_PKCS8PrivateKey(memory, right->key, NULL, NULL, 0, NULL, NULL) == 1,
-         "a server");
-    size_t length = (size_t)BIO_get_mem_data(memory, &pem);
-    need(hostlock_ctx_add_cert_mem(ctx, (uint8_t *)pem, length, NULL, 0, NULL) == 0, "hostlock_ctx_add_cert_mem");
-    BIO_free(memory);
-    return ctx;
-}
 
 /* One direction of a way that is no descriptor. */
 struct queue { unsigned char bytes[1 << 18]; size_t from, to; };
@@ -84,7 +68,7 @@ static struct way *way_new(int version, int shaken)
 {
     struct way *way = calloc(1, sizeof(*way));
     need(way != NULL, "memory");
-    way->client_ctx = client_context(), way->server_ctx = serving();
+    way->client_ctx = client_context(), way->server_ctx = serving(identity(RIGHT));
     SSL_CTX_set_max_proto_version(way->server_ctx, version);
     way->client.out = way->server.in = &way->there, way->client.in = way->server.out = &way->back;
     need(hostlock_connect_io(way->client_ctx, RIGHT_HOST, get, put, &way->client, &way->client.conn) == 0, "hostlock_connect_io");
@@ -280,7 +264,7 @@ static void waiting(void)
     int pair[2];
     char buffer[200];
     pthread_t thread;
-    hostlock_ctx *client_ctx = client_context(), *server_ctx = serving();
+    hostlock_ctx *client_ctx = client_context(), *server_ctx = serving(identity(RIGHT));
     struct end client = {0}, server = {0};
     need(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
     need(hostlock_connect_io(client_ctx, RIGHT_HOST, get_waiting, put_waiting, &pair[0], &client.conn) == 0 &&

@@ -4,7 +4,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "files.h"
-#include "kept.h"
+#include "plain_visits.h"
 #include "support.h"
 
 #include <fcntl.h>
@@ -20,48 +20,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-static struct identity ca, other_ca, expired_rsa, first, first_rsa, second, second_rsa, named, renamed, device, stranger;
-
-struct visit {
-    int served, resumed, status, asked_names;
-    char shown[64], asked[64];  /* common names: of the server's certificate, of the first CA that it asks for */
-};
-
-/* A plain client calls. */
-static struct visit visit(hostlock_ctx *ctx, const char *name, int version, const char *signatures, const struct identity *who,
-                          SSL_SESSION *offered)
-{
-    struct visit visit = {0};
-    SSL_CTX *plain = plain_context();
-    SSL_CTX_set_min_proto_version(plain, version), SSL_CTX_set_max_proto_version(plain, version);
-    SSL_CTX_set_session_cache_mode(plain, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-    SSL_CTX_sess_set_new_cb(plain, keep);
-    if (signatures != NULL)
-        SSL_CTX_set1_sigalgs_list(plain, signatures);
-    if (who != NULL)
-        SSL_CTX_use_certificate(plain, who->certificate), SSL_CTX_use_PrivateKey(plain, who->key);
-    SSL *client = SSL_new(plain), *server = SSL_new(ctx);
-    if (name != NULL)
-        SSL_set_tlsext_host_name(client, name);
-    if (offered != NULL)
-        SSL_set_session(client, offered);  /* and so it lives on where it is `kept`, and another comes */
-    visit.served = meet_in_memory(client, server);
-    visit.resumed = visit.served && SSL_session_reused(server);
-    X509 *shown = SSL_get0_peer_certificate(client);
-    if (shown != NULL)
-        X509_NAME_get_text_by_NID(X509_get_subject_name(shown), NID_commonName, visit.shown, sizeof(visit.shown));
-    const STACK_OF(X509_NAME) *names = SSL_get0_peer_CA_list(client);
-    visit.asked_names = names == NULL ? 0 : sk_X509_NAME_num(names);
-    if (visit.asked_names > 0)
-        X509_NAME_get_text_by_NID(sk_X509_NAME_value(names, 0), NID_commonName, visit.asked, sizeof(visit.asked));
-    const hostlock_error *error = hostlock_conn_error(server);
-    visit.status = error == NULL ? 0 : hostlock_error_status(error);
-    SSL_set_shutdown(client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-    SSL_set_shutdown(server, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-    SSL_free(client), SSL_free(server), SSL_CTX_free(plain);
-    ERR_clear_error();
-    return visit;
-}
+static struct identity ca, other_ca, expired_rsa, first, first_rsa, second, second_rsa, named, renamed, device, stranger, strange_server;
 
 static int shows(hostlock_ctx *ctx, const char *name, int version, const char *signatures, const char *shown)
 {
@@ -125,6 +84,15 @@ static void certificates(int version)
     hostlock_ctx_free(ctx);
 }
 
+static int arrives(hostlock_ctx *client, hostlock_ctx *server)
+{
+    SSL *connecting = SSL_new(client), *accepting = SSL_new(server);
+    int arrived = meet_in_memory(connecting, accepting);
+    SSL_free(connecting), SSL_free(accepting);
+    ERR_clear_error();
+    return arrived;
+}
+
 /* What a client shows, and whom it trusts. */
 static void clients(int version)
 {
@@ -151,13 +119,33 @@ static void clients(int version)
     put_certificate("ca.pem", other_ca.certificate);
     server = server_of("own.pem");
     for (int turn = 0; turn < 2; turn++) {
-        SSL *connecting = SSL_new(ctx), *accepting = SSL_new(server);
-        claim(meet_in_memory(connecting, accepting) == (turn == 0), "  and trusts %s", turn == 0 ? "what it has read" : "what it reads again");
-        SSL_free(connecting), SSL_free(accepting);
-        ERR_clear_error();
+        claim(arrives(ctx, server) == (turn == 0), "  and trusts %s", turn == 0 ? "what it has read" : "what it reads again");
         need(hostlock_ctx_reload(ctx) == 0, "hostlock_ctx_reload");
     }
     hostlock_ctx_free(ctx), hostlock_ctx_free(server);
+}
+
+/* The system's roots, which a client trusts that was told of no others. */
+static void system_roots(int version)
+{
+    put_certificate("roots.pem", ca.certificate), put_identity("own.pem", &first);
+    hostlock_ctx *server = server_of("own.pem");
+    put_identity("own.pem", &strange_server);
+    hostlock_ctx *strange = server_of("own.pem");
+    setenv("SSL_CERT_FILE", path("roots.pem"), 1), setenv("SSL_CERT_DIR", path("nothing"), 1);
+    hostlock_ctx *ctx = hostlock_client_new(NULL);
+    SSL_CTX_set_min_proto_version(ctx, version), SSL_CTX_set_max_proto_version(ctx, version);
+    need(hostlock_ctx_set_host(ctx, "first.example") == 0, "a client");
+    claim(arrives(ctx, server) && !arrives(ctx, strange), "%s: a client trusts the system's roots as they were", version_name(version));
+    put_certificate("roots.pem", other_ca.certificate);
+    claim(hostlock_ctx_reload(ctx) == 0 && !arrives(ctx, server) && arrives(ctx, strange), "  and after a reload as they are");
+    put_text("roots.pem", "garbage");
+    claim(hostlock_ctx_reload(ctx) == HOSTLOCK_E_BAD_PEM && !arrives(ctx, server) && arrives(ctx, strange),
+          "  and where their file is garbage, as they were");
+    unlink(path("roots.pem"));
+    claim(hostlock_ctx_reload(ctx) == HOSTLOCK_E_NOT_FOUND && arrives(ctx, strange), "  and where it is gone");
+    unsetenv("SSL_CERT_FILE"), unsetenv("SSL_CERT_DIR");
+    hostlock_ctx_free(ctx), hostlock_ctx_free(server), hostlock_ctx_free(strange);
 }
 
 static void anchors(int version)
@@ -324,6 +312,39 @@ static void odds_and_ends(void)
 static hostlock_ctx *shared;
 static volatile int stop;
 
+static void put_chain(const struct identity *who, X509 *above)
+{
+    BIO *memory = BIO_new(BIO_s_mem());
+    need(PEM_write_bio_X509(memory, who->certificate) == 1 && (above == NULL || PEM_write_bio_X509(memory, above) == 1) &&
+             PEM_write_bio_PKCS8PrivateKey(memory, who->key, NULL, NULL, 0, NULL, NULL) == 1, "a chain");
+    put("chain.pem", memory);
+}
+
+/* A file may be read when it ends behind its first block, for it is being written. */
+static void half_of_a_chain(void)
+{
+    struct identity middle = issue(&ca, p256(), "middle of reload.c", NULL, NULL, -1, 30);
+    struct identity below = issue(&middle, p256(), "below", "DNS:first.example", "serverAuth", -1, 30);
+    struct identity renewed = issue(&middle, p256(), "renewed", "DNS:first.example", "serverAuth", -1, 30);
+    put_chain(&below, middle.certificate);
+    hostlock_ctx *ctx = server_of("chain.pem");
+    need(shows(ctx, NULL, TLS1_3_VERSION, NULL, "below"), "a server with an intermediate");
+    put_chain(&renewed, NULL);
+    int status = hostlock_ctx_reload(ctx);
+    claim(status == HOSTLOCK_E_MISSING_INTERMEDIATE && shows(ctx, NULL, TLS1_3_VERSION, NULL, "below"),
+          "a chain that has lost its intermediate is taken for half of a file");
+    if (status != HOSTLOCK_E_MISSING_INTERMEDIATE)
+        note("%s", hostlock_status_name(status));
+    put_chain(&renewed, middle.certificate);
+    claim(hostlock_ctx_reload(ctx) == 0 && shows(ctx, NULL, TLS1_3_VERSION, NULL, "renewed"), "  and the whole one is taken");
+    put_chain(&first, ca.certificate);
+    claim(hostlock_ctx_reload(ctx) == 0 && shows(ctx, NULL, TLS1_3_VERSION, NULL, "first"), "a certificate of another CA needs none");
+    put_chain(&second, NULL);
+    claim(hostlock_ctx_reload(ctx) == 0 && shows(ctx, NULL, TLS1_3_VERSION, NULL, "second"), "and a root may be left out");
+    hostlock_ctx_free(ctx);
+    identity_free(&middle), identity_free(&below), identity_free(&renewed);
+}
+
 static void *serve(void *argument)
 {
     size_t *failed = argument;
@@ -392,25 +413,28 @@ int main(void)
     ca = issue(NULL, p256(), "CA of reload.c", NULL, NULL, -1, 30);
     other_ca = issue(NULL, p256(), "other CA of reload.c", NULL, NULL, -1, 30);
     first = issue(&ca, p256(), "first", "DNS:first.example", "serverAuth", -1, 30);
-    first_rsa = issue(&ca, EVP_RSA_gen(2048), "first RSA", "DNS:first.example", "serverAuth", -1, 30);
-    expired_rsa = issue(&ca, EVP_RSA_gen(2048), "expired RSA", "DNS:first.example", "serverAuth", -9, -1);
+    first_rsa = issue(&ca, fixed_rsa(RSA_2048), "first RSA", "DNS:first.example", "serverAuth", -1, 30);
+    expired_rsa = issue(&ca, fixed_rsa(RSA_2048), "expired RSA", "DNS:first.example", "serverAuth", -9, -1);
     second = issue(&ca, p256(), "second", "DNS:first.example", "serverAuth", -1, 30);
-    second_rsa = issue(&ca, EVP_RSA_gen(2048), "second RSA", "DNS:first.example", "serverAuth", -1, 30);
+    second_rsa = issue(&ca, fixed_rsa(OTHER_RSA_2048), "second RSA", "DNS:first.example", "serverAuth", -1, 30);
     named = issue(&ca, p256(), "named", "DNS:named.example", "serverAuth", -1, 30);
     renamed = issue(&ca, p256(), "renamed", "DNS:named.example", "serverAuth", -1, 30);
     device = issue(&ca, p256(), "device", "DNS:device.example", "clientAuth", -1, 30);
     stranger = issue(&other_ca, p256(), "stranger", "DNS:device.example", "clientAuth", -1, 30);
+    strange_server = issue(&other_ca, p256(), "strange server", "DNS:first.example", "serverAuth", -1, 30);
     for (int i = 0; i < 2; i++) {
         certificates(both_versions[i]);
         clients(both_versions[i]);
+        system_roots(both_versions[i]);
         anchors(both_versions[i]);
         failures(both_versions[i]);
         of_programs(both_versions[i]);
     }
     odds_and_ends();
+    half_of_a_chain();
     under_load();
     remove_directory();
-    struct identity *all[] = {&ca, &other_ca, &expired_rsa, &first, &first_rsa, &second, &second_rsa, &named, &renamed, &device, &stranger};
+    struct identity *all[] = {&ca, &other_ca, &expired_rsa, &first, &first_rsa, &second, &second_rsa, &named, &renamed, &device, &stranger, &strange_server};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         identity_free(all[i]);
     SSL_SESSION_free(kept);

@@ -3,7 +3,8 @@
  * and names come and go while threads are served.
  */
 #define _POSIX_C_SOURCE 200809L
-#include "kept.h"
+#include "own_server.h"
+#include "plain_visits.h"
 #include "support.h"
 
 #include <pthread.h>
@@ -15,25 +16,6 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
-struct text {
-    char bytes[16384];
-    size_t length;
-};
-
-static struct text pem_of(const struct identity *who)
-{
-    struct text text = {.length = 0};
-    BIO *memory = BIO_new(BIO_s_mem());
-    char *pem;
-    need(PEM_write_bio_X509(memory, who->certificate) == 1 &&
-             PEM_write_bio_PKCS8PrivateKey(memory, who->key, NULL, NULL, 0, NULL, NULL) == 1,
-         "PEM");
-    text.length = (size_t)BIO_get_mem_data(memory, &pem);
-    memcpy(text.bytes, pem, text.length);
-    BIO_free(memory);
-    return text;
-}
-
 static int add(hostlock_ctx *ctx, const char *name, const struct identity *who)
 {
     struct text pem = pem_of(who);
@@ -42,69 +24,9 @@ static int add(hostlock_ctx *ctx, const char *name, const struct identity *who)
 
 static struct identity ca, one, other, other_rsa, wild, renewed, first, device;
 
-static hostlock_ctx *serving(void)
-{
-    hostlock_ctx *ctx = hostlock_server_new(NULL);
-    struct text pem = pem_of(&first);
-    need(ctx != NULL && hostlock_ctx_add_cert_mem(ctx, (uint8_t *)pem.bytes, pem.length, NULL, 0, NULL) == 0, "a server");
-    return ctx;
-}
-
-struct visit {
-    int served, resumed, status, alert;
-    char sni[300];
-    char shown[64];     /* the common name of the certificate that the client got */
-};
-
-static int last_alert;
-
-static void watch(const SSL *ssl, int place, int value)
-{
-    (void)ssl;
-    if ((place & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT)
-        last_alert = value & 0xff;
-}
-
-static struct visit visit(hostlock_ctx *ctx, const char *name, int version, const char *signatures, const struct identity *who,
-                          SSL_SESSION *offered)
-{
-    struct visit visit = {0};
-    SSL_CTX *plain = plain_context();
-    SSL_CTX_set_min_proto_version(plain, version), SSL_CTX_set_max_proto_version(plain, version);
-    SSL_CTX_set_session_cache_mode(plain, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-    SSL_CTX_sess_set_new_cb(plain, keep);
-    SSL_CTX_set_info_callback(plain, watch);
-    if (signatures != NULL)
-        SSL_CTX_set1_sigalgs_list(plain, signatures);
-    if (who != NULL)
-        SSL_CTX_use_certificate(plain, who->certificate), SSL_CTX_use_PrivateKey(plain, who->key);
-    SSL *client = SSL_new(plain), *server = SSL_new(ctx);
-    if (name != NULL)
-        SSL_set_tlsext_host_name(client, name);
-    if (offered != NULL)
-        SSL_set_session(client, offered);
-    last_alert = 0;
-    visit.served = meet_in_memory(client, server);
-    visit.resumed = visit.served && SSL_session_reused(server);
-    X509 *shown = SSL_get0_peer_certificate(client);
-    if (shown != NULL)
-        X509_NAME_get_text_by_NID(X509_get_subject_name(shown), NID_commonName, visit.shown, sizeof(visit.shown));
-    visit.alert = last_alert;
-    const char *sni = hostlock_conn_sni(server);
-    snprintf(visit.sni, sizeof(visit.sni), "%s", sni == NULL ? "(none)" : sni);
-    const hostlock_error *error = hostlock_conn_error(server);
-    visit.status = error == NULL ? 0 : hostlock_error_status(error);
-    need(hostlock_conn_sni(client) == NULL, "a client that is asked for no name");
-    SSL_set_shutdown(client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-    SSL_set_shutdown(server, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-    SSL_free(client), SSL_free(server), SSL_CTX_free(plain);
-    ERR_clear_error();
-    return visit;
-}
-
 static void choices(int version)
 {
-    hostlock_ctx *ctx = serving();
+    hostlock_ctx *ctx = serving(&first);
     need(add(ctx, "one.example", &one) == 0 && add(ctx, "other.example", &other) == 0 && add(ctx, "Other.Example.", &other_rsa) == 0 &&
              add(ctx, "*.wild.example", &wild) == 0 && add(ctx, "one.wild.example", &renewed) == 0,
          "names");
@@ -131,7 +53,7 @@ static void choices(int version)
 static void unknown(int version)
 {
     for (int with_names = 0; with_names < 2; with_names++) {
-        hostlock_ctx *ctx = serving();
+        hostlock_ctx *ctx = serving(&first);
         need(!with_names || add(ctx, "one.example", &one) == 0, "a name");
         need(hostlock_server_set_unknown_name(ctx, "refuse") == 0, "hostlock_server_set_unknown_name");
         struct visit seen = visit(ctx, "unknown.example", version, NULL, NULL, NULL);
@@ -151,7 +73,7 @@ static void unknown(int version)
 
 static void sessions(int version)
 {
-    hostlock_ctx *ctx = serving();
+    hostlock_ctx *ctx = serving(&first);
     need(add(ctx, "one.example", &one) == 0 && add(ctx, "other.example", &other) == 0, "names");
     static const char *const names[] = {"one.example", "other.example", "first.example"};
     for (int from = 0; from < 3; from++)
@@ -171,7 +93,7 @@ static void sessions(int version)
 /* CVE-2025-23419 and its kind: no name lets in whom another would not. */
 static void clients(int version)
 {
-    hostlock_ctx *ctx = serving();
+    hostlock_ctx *ctx = serving(&first);
     struct text pem = pem_of(&ca);
     need(add(ctx, "one.example", &one) == 0 && hostlock_ctx_trust_mem(ctx, (uint8_t *)pem.bytes, pem.length) == 0 &&
              hostlock_server_set_client_names(ctx, "device.example") == 0,
@@ -192,7 +114,7 @@ static void clients(int version)
 
 static void changes(int version)
 {
-    hostlock_ctx *ctx = serving();
+    hostlock_ctx *ctx = serving(&first);
     need(add(ctx, "one.example", &one) == 0 && visit(ctx, "one.example", version, NULL, NULL, NULL).served, "a server");
     claim(add(ctx, "other.example", &other) == 0 && strcmp(visit(ctx, "other.example", version, NULL, NULL, NULL).shown, "other") == 0,
           "%s: a name comes to a running server", version_name(version));
@@ -207,7 +129,7 @@ static void changes(int version)
           "  and hostlock_ctx_info knows");
     hostlock_string_free(info);
     hostlock_ctx_free(ctx);
-    ctx = serving();
+    ctx = serving(&first);
     need(visit(ctx, NULL, version, NULL, NULL, NULL).served, "a server");
     claim(add(ctx, "one.example", &one) == HOSTLOCK_E_FROZEN && hostlock_server_set_unknown_name(ctx, "refuse") == HOSTLOCK_E_FROZEN &&
               visit(ctx, "one.example", version, NULL, NULL, NULL).served,
@@ -224,7 +146,7 @@ static void bad_input(void)
         {"*.one.example", HOSTLOCK_E_HOST_MISMATCH},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        hostlock_ctx *ctx = serving();
+        hostlock_ctx *ctx = serving(&first);
         need(add(ctx, "other.example", &other) == 0, "a name");
         int status = add(ctx, rows[i].name, &one);
         claim(status == rows[i].status && visit(ctx, "other.example", TLS1_3_VERSION, NULL, NULL, NULL).served &&
@@ -234,7 +156,10 @@ static void bad_input(void)
             note("%s: %s", hostlock_status_name(status), hostlock_error_message(hostlock_last_error()));
         hostlock_ctx_free(ctx);
     }
-    hostlock_ctx *ctx = serving(), *client = client_context();
+    hostlock_ctx *ctx = serving(&first), *client = client_context();
+    claim(add(ctx, "another.example", &one) == HOSTLOCK_E_HOST_MISMATCH &&
+              strstr(hostlock_error_hint(hostlock_last_error()), "that were issued for \"another.example\"") != NULL,
+          "the server's own certificate for another host is not told as an impostor's");
     struct text pem = pem_of(&one);
     uint8_t *bytes = (uint8_t *)pem.bytes;
     claim(hostlock_server_add_name_mem(ctx, "one.example", bytes, pem.length - 60, NULL, 0, NULL) == HOSTLOCK_E_BAD_PEM &&
@@ -246,7 +171,7 @@ static void bad_input(void)
               hostlock_server_set_unknown_name(client, "refuse") == HOSTLOCK_E_STATE,
           "a client has no names");
     hostlock_ctx_free(ctx);
-    ctx = serving();
+    ctx = serving(&first);
     claim(hostlock_server_set_unknown_name(ctx, "no") == HOSTLOCK_E_ARG && hostlock_server_set_unknown_name(ctx, NULL) == HOSTLOCK_E_ARG &&
               hostlock_server_set_unknown_name(NULL, "refuse") == HOSTLOCK_E_ARG && add(NULL, "one.example", &one) == HOSTLOCK_E_ARG &&
               hostlock_server_remove_name(ctx, NULL) == HOSTLOCK_E_ARG && hostlock_conn_sni(NULL) == NULL &&
@@ -286,7 +211,7 @@ static void *change(void *argument)
 
 static void at_once(void)
 {
-    shared = serving();
+    shared = serving(&first);
     need(add(shared, "one.example", &one) == 0, "a name");
     pthread_t threads[5];
     size_t failed[4] = {0};
@@ -303,19 +228,38 @@ static void at_once(void)
     hostlock_ctx_free(shared);
 }
 
+static void names_only(int version)
+{
+    for (int refuses = 0; refuses < 2; refuses++) {
+        hostlock_ctx *ctx = hostlock_server_new(NULL);
+        need(add(ctx, "one.example", &one) == 0 && (!refuses || hostlock_server_set_unknown_name(ctx, "refuse") == 0), "a name");
+        struct visit seen = visit(ctx, NULL, version, NULL, NULL, NULL);
+        claim(!seen.served && seen.alert == SSL_AD_UNRECOGNIZED_NAME && seen.status == HOSTLOCK_E_NO_COMMON_CIPHER,
+              "%s: a server without a default certificate refuses who asks for no name, and its alert says so", version_name(version));
+        if (seen.served || seen.status != HOSTLOCK_E_NO_COMMON_CIPHER || seen.alert != SSL_AD_UNRECOGNIZED_NAME)
+            note("alert %d, %s", seen.alert, hostlock_status_name(seen.status));
+        seen = visit(ctx, "unknown.example", version, NULL, NULL, NULL);
+        claim(!seen.served && seen.alert == SSL_AD_UNRECOGNIZED_NAME && seen.status == HOSTLOCK_E_HOST_MISMATCH,
+              "  and who asks for an unknown one");
+        claim(visit(ctx, "one.example", version, NULL, NULL, NULL).served, "  and serves the others");
+        hostlock_ctx_free(ctx);
+    }
+}
+
 int main(void)
 {
     ca = issue(NULL, p256(), "CA of the names", NULL, NULL, -10, 100);
     first = issue(&ca, p256(), "first", "DNS:first.example", "serverAuth", -1, 30);
     one = issue(&ca, p256(), "one", "DNS:one.example", "serverAuth", -1, 30);
     other = issue(&ca, p256(), "other", "DNS:other.example", "serverAuth", -1, 30);
-    other_rsa = issue(&ca, EVP_RSA_gen(2048), "other RSA", "DNS:other.example", "serverAuth", -1, 30);
+    other_rsa = issue(&ca, fixed_rsa(RSA_2048), "other RSA", "DNS:other.example", "serverAuth", -1, 30);
     wild = issue(&ca, p256(), "wild", "DNS:*.wild.example", "serverAuth", -1, 30);
     renewed = issue(&ca, p256(), "renewed", "DNS:one.wild.example", "serverAuth", -1, 30);
     device = issue(&ca, p256(), "device", "DNS:device.example", "clientAuth", -1, 30);
     for (int i = 0; i < 2; i++) {
         choices(both_versions[i]);
         unknown(both_versions[i]);
+        names_only(both_versions[i]);
         sessions(both_versions[i]);
         clients(both_versions[i]);
         changes(both_versions[i]);

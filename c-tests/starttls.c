@@ -32,6 +32,7 @@ struct script {
 
 struct peer {
     const struct script *script;
+    SSL_CTX *tls;  /* NULL: one of its own */
     int fd, heard_more, went_under_tls;
     char heard[4096];
     pthread_t thread;
@@ -49,6 +50,13 @@ static size_t hear(struct peer *peer)
     }
     peer->heard[length] = 0;
     return length - begun;
+}
+
+static SSL_CTX *tls_of(enum who who)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    SSL_CTX_use_certificate(ctx, identity(who)->certificate), SSL_CTX_use_PrivateKey(ctx, identity(who)->key);
+    return ctx;
 }
 
 static void *serve(void *argument)
@@ -71,8 +79,7 @@ static void *serve(void *argument)
         }
     }
     if (script->tls) {
-        SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-        SSL_CTX_use_certificate(ctx, identity(script->who)->certificate), SSL_CTX_use_PrivateKey(ctx, identity(script->who)->key);
+        SSL_CTX *ctx = peer->tls == NULL ? tls_of(script->who) : peer->tls;
         SSL *ssl = SSL_new(ctx);
         SSL_set_fd(ssl, peer->fd);
         char byte;
@@ -81,7 +88,8 @@ static void *serve(void *argument)
             SSL_shutdown(ssl);
         }
         SSL_free(ssl);
-        SSL_CTX_free(ctx);
+        if (peer->tls == NULL)
+            SSL_CTX_free(ctx);
         ERR_clear_error();
     } else {
         /* Nothing may follow. */
@@ -96,6 +104,10 @@ static const struct script scripts[] = {
     {"imap", {"* OK [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n", "* CAPABILITY IMAP4rev1 STARTTLS\r\na1 OK done\r\n", "a2 OK begin\r\n"}, 1, RIGHT, 0, ""},
     {"pop3", {"+OK hi\r\n", "+OK list\r\nUSER\r\nSTLS\r\n.\r\n", "+OK begin\r\n"}, 1, RIGHT, 0, ""},
     {"ftp", {"220-hi\r\n 220 is no end\r\nnor this\r\n220 ready\r\n", "234 go\r\n"}, 1, RIGHT, 0, ""},
+    {"nntp", {"201 hi\r\n", "101 list\r\nVERSION 2\r\nstarttls\r\n.\r\n", "382 begin\r\n"}, 1, RIGHT, 0, ""},
+    {"nntp",
+     {"200 hi\r\n", "101 list\r\nIHAVE\r\nMODE-READER\r\n.\r\n", "200 reader\r\n", "101 list\r\nREADER\r\nSTARTTLS\r\n.\r\n", "382 begin\r\n"},
+     1, RIGHT, 0, ""},
     {"postgres", {"S"}, 1, RIGHT, 0, ""},
     /* The certificate counts as ever. */
     {"smtp", {"220 ready\r\n", "250-x\r\n250 STARTTLS\r\n", "220 go\r\n"}, 1, IMPOSTOR, HOSTLOCK_E_HOST_MISMATCH, OTHER_HOST},
@@ -106,6 +118,11 @@ static const struct script scripts[] = {
     {"imap", {"* PREAUTH you are in\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "PREAUTH"},
     {"pop3", {"+OK hi\r\n", "+OK\r\nUSER\r\n.\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "does not offer STLS"},
     {"pop3", {"+OK hi\r\n", "-ERR unknown\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "does not offer STLS"},
+    {"nntp", {"200 hi\r\n", "101 list\r\nREADER\r\nXSTARTTLS\r\n.\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "does not offer STARTTLS"},
+    {"nntp", {"200 hi\r\n", "500 what\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "does not offer STARTTLS"},
+    {"nntp",
+     {"200 hi\r\n", "101 list\r\nMODE-READER\r\n.\r\n", "201 reader\r\n", "101 list\r\nREADER\r\n.\r\n"},
+     0, RIGHT, HOSTLOCK_E_PLAINTEXT, "does not offer STARTTLS"},
     {"postgres", {"N"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "does not offer TLS"},
     /* It is declined. */
     {"smtp", {"220 ready\r\n", "250-x\r\n250 STARTTLS\r\n", "454 not now\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "454 not now"},
@@ -114,7 +131,11 @@ static const struct script scripts[] = {
     {"imap", {"* OK hi\r\n", "* CAPABILITY STARTTLS\r\na1 OK\r\n", "a2 BAD no\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "a2 BAD no"},
     {"imap", {"* OK hi\r\n", "* CAPABILITY STARTTLS\r\na1 NO\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "a1 NO"},
     {"pop3", {"+OK hi\r\n", "+OK\r\nSTLS\r\n.\r\n", "-ERR no\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "-ERR no"},
+    {"nntp", {"400 later\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "400 later"},
+    {"nntp", {"200 hi\r\n", "101 list\r\nSTARTTLS\r\n.\r\n", "580 no\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "580 no"},
+    {"nntp", {"200 hi\r\n", "101 list\r\nMODE-READER\r\n.\r\n", "502 no\r\n"}, 0, RIGHT, HOSTLOCK_E_PLAINTEXT, "502 no"},
     /* Somebody puts words behind the last one. */
+    {"nntp", {"200 hi\r\n", "101 list\r\nSTARTTLS\r\n.\r\n", "382 go\r\n281 evil\r\n"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "281 evil"},
     {"smtp", {"220 ready\r\n", "250-x\r\n250 STARTTLS\r\n", "220 go\r\n250 AUTH PLAIN\r\n"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "250 AUTH PLAIN"},
     {"imap", {"* OK hi\r\n", "* CAPABILITY STARTTLS\r\na1 OK\r\n", "a2 OK\r\n* LIST () \"/\" x\r\n"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "* LIST"},
     {"pop3", {"+OK hi\r\n", "+OK\r\nSTLS\r\n.\r\n", "+OK\r\n+OK evil\r\n"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "+OK evil"},
@@ -128,19 +149,33 @@ static const struct script scripts[] = {
     {"imap", {"+OK pop\r\n"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "does not speak IMAP"},
     {"imap", {"* OK hi\r\n", "* CAPABILITY STARTTLS\r\na1x OK\r\n"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "does not speak IMAP"},
     {"pop3", {"* OK imap\r\n"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "does not speak POP3"},
+    {"nntp", {"220-x\r\n"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "does not speak NNTP"},
+    {"nntp", {"200 hi\r\n", "101 list\r\nSTARTTLS\r\n.\r\n", "+OK\r\n"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "does not speak NNTP"},
     {"postgres", {"E"}, 0, RIGHT, HOSTLOCK_E_PROTOCOL, "does not speak PostgreSQL"},
 };
 
-static int bound(struct peer *peer)
+static int listening_socket(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int listening = socket(AF_INET, SOCK_STREAM, 0);
+    need(bind(listening, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(listening, 1) == 0, "a socket");
+    return listening;
+}
+
+static int called(int listening, struct peer *peer)
+{
+    struct sockaddr_in address;
     socklen_t length = sizeof(address);
-    int listening = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
-    need(bind(listening, (struct sockaddr *)&address, length) == 0 && listen(listening, 1) == 0 &&
-             getsockname(listening, (struct sockaddr *)&address, &length) == 0 &&
-             connect(fd, (struct sockaddr *)&address, length) == 0,
-         "a socket");
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    need(getsockname(listening, (struct sockaddr *)&address, &length) == 0 && connect(fd, (struct sockaddr *)&address, length) == 0,
+         "a connection");
     peer->fd = accept(listening, NULL, NULL);
+    return fd;
+}
+
+static int bound(struct peer *peer)
+{
+    int listening = listening_socket(), fd = called(listening, peer);
     close(listening);
     return fd;
 }
@@ -175,6 +210,30 @@ static void follow(const struct script *script, int flags)
         note("%s: %s; heard: %s", hostlock_status_name(status), message, peer.heard);
     close(fd), close(peer.fd);
     hostlock_ctx_free(ctx);
+}
+
+static void a_second_call_resumes(const struct script *script, int version)
+{
+    SSL_CTX *tls = tls_of(script->who);
+    SSL_CTX_set_min_proto_version(tls, version), SSL_CTX_set_max_proto_version(tls, version);
+    hostlock_ctx *ctx = client_context();
+    int listening = listening_socket();
+    for (int turn = 0; turn < 2; turn++) {
+        struct peer peer = {.script = script, .tls = tls};
+        int fd = called(listening, &peer);
+        need(pthread_create(&peer.thread, NULL, serve, &peer) == 0, "a peer");
+        hostlock_conn *conn = NULL;
+        int status = hostlock_starttls_fd(ctx, script->protocol, fd, RIGHT_HOST, &conn);
+        char byte;
+        claim(status == 0 && hostlock_write(conn, "x", 1) == 1 && hostlock_read(conn, &byte, 1) == 0 && hostlock_conn_resumed(conn) == (turn == 1),
+              "%s, %s: %s", script->protocol, version == TLS1_2_VERSION ? "TLS 1.2" : "TLS 1.3", turn == 0 ? "the first is whole" : "the second resumes");
+        hostlock_conn_free(conn);
+        shutdown(fd, SHUT_WR);
+        pthread_join(peer.thread, NULL);
+        close(fd), close(peer.fd);
+    }
+    close(listening);
+    SSL_CTX_free(tls), hostlock_ctx_free(ctx);
 }
 
 /* Without an end, or without words. */
@@ -217,7 +276,7 @@ static void bad_arguments(void)
 {
     hostlock_ctx *ctx = client_context(), *server = hostlock_server_new(NULL);
     hostlock_conn *conn = (hostlock_conn *)ctx;
-    static const char *const words[] = {"", "SMTP", "smtps", "nntp", NULL};
+    static const char *const words[] = {"", "SMTP", "smtps", "lmtp", NULL};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         claim(hostlock_starttls(ctx, words[i], RIGHT_HOST, 25, &conn) == HOSTLOCK_E_ARG && conn == NULL &&
                   hostlock_starttls_fd(ctx, words[i], 0, RIGHT_HOST, &conn) == HOSTLOCK_E_ARG,
@@ -243,6 +302,10 @@ int main(void)
     for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
         follow(&scripts[i], 0);
         follow(&scripts[i], O_NONBLOCK);
+    }
+    for (size_t i = 0; i < 5; i++) {
+        a_second_call_resumes(&scripts[i], TLS1_2_VERSION);
+        a_second_call_resumes(&scripts[i], TLS1_3_VERSION);
     }
     stalls();
     bad_arguments();

@@ -70,6 +70,9 @@ void forget_identities(void);
 struct identity issue(const struct identity *issuer, EVP_PKEY *key, const char *common_name,
                       const char *alternative_names, const char *usage, int first_day, int last_day);
 EVP_PKEY *p256(void);
+/* RSA keys that are always the same. */
+enum rsa_key { RSA_1024, RSA_2048, OTHER_RSA_2048 };
+EVP_PKEY *fixed_rsa(enum rsa_key which);
 /* Adds one more extension, and signs again. */
 void extend(struct identity *identity, const struct identity *issuer, int nid, const char *value);
 void identity_free(struct identity *identity);

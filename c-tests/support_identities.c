@@ -1,7 +1,6 @@
 /* The certificates of support.h: made in memory, when they are first asked for. */
 #include "support.h"
 
-#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 static struct identity ca, stranger_ca, cast[WHO_COUNT];
@@ -55,11 +54,6 @@ struct identity issue(const struct identity *issuer, EVP_PKEY *key, const char *
     return made;
 }
 
-EVP_PKEY *p256(void)
-{
-    return EVP_EC_gen("P-256");
-}
-
 void extend(struct identity *identity, const struct identity *issuer, int nid, const char *value)
 {
     add_extension(identity->certificate, issuer->certificate, nid, value);
@@ -82,7 +76,7 @@ static void make_identities(void)
     cast[SELF_SIGNED] = issue(NULL, p256(), RIGHT_HOST, right, server, -1, 10);
     cast[CN_ONLY] = issue(&ca, p256(), RIGHT_HOST, NULL, server, -1, 10);
     cast[WRONG_USE] = issue(&ca, p256(), "wrong use", right, "emailProtection", -1, 10);
-    cast[WEAK_KEY] = issue(&ca, EVP_RSA_gen(1024), "weak key", right, server, -1, 10);
+    cast[WEAK_KEY] = issue(&ca, fixed_rsa(RSA_1024), "weak key", right, server, -1, 10);
     cast[ADDRESS] = issue(&ca, p256(), "address", "IP:" RIGHT_ADDRESS, server, -1, 10);
     cast[THE_CLIENT] = issue(&ca, p256(), "a client", "DNS:client.example", "clientAuth", -1, 10);
 }

@@ -23,7 +23,9 @@ from server import Server, tidy
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = ROOT / "demo/clients"
-TARGET = (ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug").resolve()
+# Where hostlock is built already, if somebody says so.
+BUILT = os.environ.get("HOSTLOCK_LIB_DIR")
+TARGET = Path(BUILT or ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug").resolve()
 HOST, IMPOSTOR = "bank.example", "evil.example"
 SECRET = "password=swordfish"
 WORDS = f'the certificate is for "{IMPOSTOR}", not for "{HOST}"'
@@ -161,7 +163,9 @@ def build(directory: Path) -> None:
     """Builds hostlock and compiles what is C; cargo shows how far it is."""
     say("[1/3] building hostlock (minutes the first time, seconds later)")
     begun = time.monotonic()
-    if sys.stderr.isatty():
+    if BUILT:
+        pass
+    elif sys.stderr.isatty():
         status = subprocess.run(["cargo", "build"], cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode
         if status != 0:
             sys.exit("cargo build failed")
@@ -293,7 +297,7 @@ def main() -> int:
         bank = Server(directory / f"{HOST}.pem", "127.0.0.1", 0, "welcome to your bank")
         impostor = Server(directory / f"{IMPOSTOR}.pem", "127.0.0.2", bank.port, "thank you for your password")
         world = World(directory, ca, bank, impostor)
-        say("[3/3] the programs")
+        say("[3/3] each program meets the bank and the impostor: as it is, then unchanged as `hostlock run PROGRAM`")
         found = list(victims(directory))
         say("")
         clients = show(found, world)
@@ -317,9 +321,16 @@ def report(clients: list[Client]) -> None:
     """The impostor's log, and hostlock's words."""
     say("\nWhat the impostor's server logged:")
     for client in clients:
-        say(f"  {client.title + ':':<45} {client.met[1].logged}")
         if not client.written_with_hostlock:
-            say(f"  {'  under hostlock run:':<45} {client.met[3].logged}")
+            say(f"  {client.title + ':':<45} {client.met[1].logged}")
+    # They are mostly one and the same.
+    refused: dict[str, list[str]] = {}
+    for client in clients:
+        title = client.title if client.written_with_hostlock else f"{client.title}, under hostlock run"
+        refused.setdefault(client.met[-1].logged, []).append(title)
+    for logged, titles in refused.items():
+        name = titles[0] if len(titles) == 1 else f"with hostlock, {len(titles)} programs"
+        say(f"  {name + ':':<45} {logged}")
     say("\nWhat hostlock told the programs:")
     for line in next(
         (client.met[-1].reason for client in clients if "hint: " in client.met[-1].reason), ""

@@ -260,7 +260,8 @@ int hostlock_ctx_set_on_event(hostlock_ctx *ctx,
  * changed, and the program has put some into the context's store through OpenSSL too, which cannot be told from them.
  * Once anchors have changed so, they are named by hostlock's calls only: what the program puts into the store by OpenSSL's
  * functions refuses handshakes. HOSTLOCK_E_NOT_FOUND also: a process that has changed its root directory sees the system's
- * roots no more.
+ * roots no more. HOSTLOCK_E_MISSING_INTERMEDIATE also: a certificate stands alone now in a file where its intermediate stood
+ * behind it, as when the file is half written.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_reload(hostlock_ctx *ctx);
@@ -332,7 +333,8 @@ ssize_t hostlock_read(hostlock_conn *conn,
  * same data*. Less of it is HOSTLOCK_E_ARG, and so is data from another place unless SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
  * is set (it is after hostlock_connect): nothing is sent then, and the connection lives. HOSTLOCK_E_CLOSED comes after
  * hostlock_shutdown. Before the handshake it makes the handshake first. A cut connection never raises SIGPIPE, where
- * hostlock made the connection.
+ * hostlock made the connection; where the peer had said why, it is HOSTLOCK_E_ALERT (TLS 1.3 tells a client so that its
+ * certificate is refused), else HOSTLOCK_E_TRUNCATED.
  */
 HOSTLOCK_MUST_USE
 ssize_t hostlock_write(hostlock_conn *conn,
@@ -1280,23 +1282,23 @@ char *hostlock_ctx_info(hostlock_ctx *ctx);
  * ====================================================================================================================
  * Servers: connections that clients opened
  * ====================================================================================================================
- * A server's context comes from hostlock_server_new, and its certificate from hostlock_ctx_add_cert_file. Listening and
- * accept(2) are the program's; hostlock takes over the descriptor that accept gives. After the handshake, hostlock_read,
- * hostlock_write, hostlock_shutdown and all else are the same as on a client.
+ * A server's context comes from hostlock_server_new, and its certificate from hostlock_ctx_add_cert_file. The program
+ * listens and calls accept(2) itself, and hands the descriptor that accept gives to hostlock. After the handshake,
+ * hostlock_read, hostlock_write, hostlock_shutdown and all else are the same as on a client.
  */
 
 /**
  * Serves the client at the other end of fd, a connected stream socket of the caller's, which hostlock_conn_free leaves
  * open.
  *
- * Where fd is in blocking mode the handshake is made. Where it is in non-blocking mode nothing is read yet: 0 then
- * means that *conn is there, and hostlock_handshake makes the handshake (a read or write does it too, before anything
- * else). In both the handshake must be complete within the context's timeout, which starts with this call; a client that
- * is silent or sends a byte now and then gets HOSTLOCK_E_TIMEOUT, one that sends more than a handshake can need
+ * If fd is in blocking mode, this makes the handshake. If it is in non-blocking mode, nothing is read yet: 0 means
+ * that *conn is there, and hostlock_handshake makes the handshake (so does the first read or write). In both modes
+ * the handshake must be complete within the context's timeout, which starts with this call. A client that is silent,
+ * or sends a byte now and then, ends with HOSTLOCK_E_TIMEOUT; one that sends more than a handshake can need, with
  * HOSTLOCK_E_FLOOD. An event loop asks hostlock_conn_time_left when to look after a client that says nothing.
  *
- * HOSTLOCK_E_STATE: the context is for clients. HOSTLOCK_E_NO_COMMON_CIPHER, by the handshake: nothing in common with the
- * client; or this server has no certificate to show.
+ * HOSTLOCK_E_STATE: the context is for clients. HOSTLOCK_E_NO_COMMON_CIPHER, from the handshake: client and server
+ * have no cipher suite in common, or this server has no certificate to show.
  */
 HOSTLOCK_MUST_USE
 int hostlock_accept_fd(hostlock_ctx *ctx,
@@ -1304,9 +1306,9 @@ int hostlock_accept_fd(hostlock_ctx *ctx,
                        hostlock_conn **conn);
 
 /**
- * Writes to *milliseconds how long the handshake under way may still take, 0 where its time is over, and -1 where
- * nothing limits it or none is under way: what poll(2) and epoll_wait(2) take as their timeout. It holds on clients and
- * servers. When that time has passed, call hostlock_handshake, which then answers HOSTLOCK_E_TIMEOUT.
+ * Writes to *milliseconds how long the handshake under way may still take, as poll(2) and epoll_wait(2) take their
+ * timeout: 0 where its time is over, and -1 where nothing limits it or none is under way. For clients and servers.
+ * When that time has passed, call hostlock_handshake, which then answers HOSTLOCK_E_TIMEOUT.
  *
  * On a client's connection over a descriptor of the caller's the time starts with the first hostlock_handshake.
  */
@@ -1315,14 +1317,16 @@ int hostlock_conn_time_left(const hostlock_conn *conn,
                             int *milliseconds);
 
 /**
- * Whether this server's clients are asked for a certificate: "off"; "optional", where one that is shown must be valid, and a
- * client without any is served; "require". It holds for all names of the server alike.
+ * Whether this server asks its clients for a certificate: "off" does not. "optional" does, and serves a client that
+ * shows none; one that is shown must be valid. "require" serves only clients with a valid one. It holds for all names
+ * of the server alike.
  *
- * Without this call naming whom to trust (hostlock_ctx_trust_*, hostlock_ctx_trust_exact, hostlock_ctx_add_pin) or who a
- * client must be means "require". Names of clients demand a certificate in every mode. What a client's certificate must be
- * is said by the same functions as a server's: trust anchors, CRLs, pins, depth. The names of the trust anchors are sent
- * along, so that a client can choose its certificate by them: of those that were named before the first connection, unless
- * they are more than 100, or there are exact certificates.
+ * Without this call, a server that names whom it trusts (hostlock_ctx_trust_*, hostlock_ctx_trust_exact,
+ * hostlock_ctx_add_pin) or who its clients are behaves as with "require". A server that names its clients demands a
+ * certificate in every mode. The same functions that say what a server's certificate must be say it of a client's:
+ * trust anchors, CRLs, pins, depth. The server sends the names of its trust anchors along, by which a client can
+ * choose its certificate: those that were set before the first connection, unless they are more than 100, or there are
+ * exact certificates.
  *
  * HOSTLOCK_E_ARG: an unknown word. HOSTLOCK_E_STATE: the context is not for servers only. HOSTLOCK_E_FROZEN: connections of
  * the context were made already.
@@ -1332,22 +1336,24 @@ int hostlock_server_set_client_auth(hostlock_ctx *ctx,
                                     const char *mode);
 
 /**
- * Names who this server's clients may be: a certificate is demanded, and one of names must be in its subjectAltName.
- * names is a list between commas of DNS names, IP addresses and "email:user@example.org". It replaces what was named
- * before, also while connections are served: handshakes that begin later, and sessions that are resumed later, keep to the
- * new list. A name that hostlock_conn_set_host gives a connection must be in the certificate too.
+ * Names who this server's clients may be: each must show a certificate with one of names in its subjectAltName.
+ * names is a list of DNS names, IP addresses and "email:user@example.org", with commas between. It replaces the list
+ * of an earlier call, also while connections are served: handshakes that begin later, and sessions that are resumed
+ * later, go by the new list. If hostlock_conn_set_host gave the connection a name, that must be in the certificate
+ * too.
  *
- * HOSTLOCK_E_BAD_HOST: one of them is no name; handshakes are refused until a good list is named. HOSTLOCK_E_STATE: the
- * context is not for servers only.
+ * HOSTLOCK_E_BAD_HOST: one of them is no name. Handshakes are then refused until a call succeeds. HOSTLOCK_E_STATE:
+ * the context is not for servers only.
  */
 HOSTLOCK_MUST_USE
 int hostlock_server_set_client_names(hostlock_ctx *ctx,
                                      const char *names);
 
 /**
- * The name by which a server knows its client: the one of those that were asked for (hostlock_conn_set_host,
- * hostlock_server_set_client_names) that its certificate has, else the first name in its certificate: the DNS names and IP
- * addresses come before e-mail addresses. It was verified in this handshake, or in that of the session that was resumed.
+ * The name by which a server knows its client. Where the server named clients (hostlock_conn_set_host,
+ * hostlock_server_set_client_names), it is the one of those names that the certificate has. Otherwise it is the first
+ * name in the certificate; DNS names and IP addresses come before e-mail addresses. It was verified in this handshake,
+ * or in the one whose session was resumed.
  *
  * NULL where the client showed no certificate, or one without names; on a client; and before the handshake is complete. It
  * belongs to the connection, until its next handshake.
@@ -1355,18 +1361,20 @@ int hostlock_server_set_client_names(hostlock_ctx *ctx,
 const char *hostlock_conn_client_name(const hostlock_conn *conn);
 
 /**
- * Writes the SHA-256 of the peer's certificate (of its DER) to out, which has room for 32 bytes: to find a device in a
- * table of one's own. HOSTLOCK_E_NO_CERTIFICATE: the peer showed none. HOSTLOCK_E_STATE: the handshake is not complete.
+ * Writes the SHA-256 of the peer's certificate (of its DER) to out, which has room for 32 bytes. By it a program
+ * finds a device in a table of its own. HOSTLOCK_E_NO_CERTIFICATE: the peer showed none. HOSTLOCK_E_STATE: the
+ * handshake is not complete.
  */
 HOSTLOCK_MUST_USE
 int hostlock_conn_peer_sha256(const hostlock_conn *conn,
                               uint8_t *out);
 
 /**
- * Asks the client for its certificate after the handshake, which TLS 1.3 permits (RFC 8446 4.6.2): 0 once the question is
- * sent, else HOSTLOCK_WANT_WRITE or a negative status. The answer is met by a later hostlock_read, which fails where the
- * client shows none, or one that is refused. Until hostlock_conn_client_name or hostlock_conn_peer_sha256 tells who it is,
- * nobody has been shown: what is read meanwhile may be older than the answer.
+ * Asks the client for its certificate after the handshake, which TLS 1.3 permits (RFC 8446 4.6.2). 0 means that the
+ * question was sent; otherwise HOSTLOCK_WANT_WRITE or a negative status. The answer arrives in a later hostlock_read,
+ * which fails if the client shows no certificate, or one that is refused. What is read before that may have been sent
+ * before the answer: do not take it as this client's until hostlock_conn_client_name or hostlock_conn_peer_sha256
+ * tells who it is.
  *
  * Clients of hostlock answer where they have a certificate. HOSTLOCK_E_UNSUPPORTED: TLS 1.2, or a client that did not offer
  * to answer. HOSTLOCK_E_STATE: on a client; before the handshake is complete; a question is under way.
@@ -1375,19 +1383,21 @@ HOSTLOCK_MUST_USE
 int hostlock_conn_request_cert(hostlock_conn *conn);
 
 /**
- * Has this server's session tickets sealed with the keys in a file, so that every machine that has the same file, and is set up
- * alike, resumes the sessions of all: the policy, anchors, names and demands must be the same, and no store is shared. Each line
- * of the file is one key: 80 random bytes in base64 (16 for the name, 32 for HMAC-SHA256, 32 for AES-256-CBC), as
- * openssl rand -base64 -A 80 writes them. The last but one seals, where there are two or more, and all open: so append a new
- * key, let hostlock_ctx_reload read the file on every machine, and only the next key that is appended puts it to use. Links are
- * followed. Who reads the file reads what the sessions of TLS 1.2 have sent: hostlock_ctx_info warns where every user can.
+ * Seals this server's session tickets with the keys in a file. Machines that have the same file, and are set up alike
+ * (policy, anchors, names, demands), then resume each other's sessions without a shared store. Each line of the file
+ * is one key: 80 random bytes in base64 (16 for the name, 32 for HMAC-SHA256, 32 for AES-256-CBC), as
+ * openssl rand 80 | base64 -w0 writes them. Every key opens tickets. The last but one seals them, or the only one.
+ * So append a new key, and let hostlock_ctx_reload read the file on every machine: by the time the next key is
+ * appended, which puts this one to use, all machines know it. Links are followed. Who can read the file can decrypt
+ * recorded sessions of TLS 1.2; hostlock_ctx_info warns if every user can read it.
  *
- * Without this call a server makes its own keys, a new one each day (or as often as sessions end, where that is more seldom).
- * They are there from hostlock_server_new on, so that processes which are forked later share them. A key that a program sets by
- * SSL_CTX_set_tlsext_ticket_keys takes their place. There is no early data.
+ * Without this call a server makes its own keys: a new one each day, or once in the life of a session where that is
+ * longer. They are there from hostlock_server_new on, so processes that are forked later share them. Keys that a
+ * program sets by SSL_CTX_set_tlsext_ticket_keys take their place. There is no early data.
  *
- * A ticket also says what its client's certificate rested on. Where one of the chain has been revoked or has ended since, by
- * the CRLs, the trust and the clock of the machine that it comes to, a full handshake follows.
+ * A ticket also holds what the verification of its client's certificate rested on. The machine that it comes to checks
+ * that by its own CRLs, trust anchors and clock. If anything of the chain has been revoked or has ended since, a full
+ * handshake follows.
  *
  * HOSTLOCK_E_ARG: a line that is no key, or two keys of one name. HOSTLOCK_E_EMPTY: no key. HOSTLOCK_E_NOT_FOUND,
  * _WRONG_FILE_TYPE, _FILE_IO as for trust anchors. HOSTLOCK_E_STATE: the context is not one of hostlock_server_new.
@@ -1398,9 +1408,10 @@ int hostlock_server_set_ticket_key_file(hostlock_ctx *ctx,
                                         const char *path);
 
 /**
- * How many seconds after a full handshake this server's sessions may be resumed: 1 to 604800 (a week, RFC 8446 4.6.1), and 0 for
- * never. Without this call it is OpenSSL's number, two hours. A session in which a client showed a certificate lasts a day at the
- * most, ends with what the certificate was verified by, and is not extended by being resumed.
+ * How many seconds after a full handshake this server's sessions may be resumed: 1 to 604800 (a week, RFC 8446 4.6.1),
+ * and 0 for never. Without this call it is OpenSSL's default, two hours. A session in which a client showed a
+ * certificate lasts a day at the most, and not longer than what the certificate was verified by. Resuming it does not
+ * extend it.
  *
  * HOSTLOCK_E_ARG: another number. HOSTLOCK_E_STATE: the context is not one of hostlock_server_new. HOSTLOCK_E_FROZEN:
  * connections of the context were made already.
@@ -1413,25 +1424,27 @@ int hostlock_server_set_session_life(hostlock_ctx *ctx,
  * ====================================================================================================================
  * Names of a server: a certificate for each name that clients ask for
  * ====================================================================================================================
- * What hostlock_ctx_add_cert_file loaded is shown to clients that ask for none of these names (SNI, RFC 6066), or for no name.
- * All else is the same for every name: whom the server lets in, versions, protocols. A session that began under one name is
- * not resumed under another.
+ * Clients say by SNI (RFC 6066) which name they want. Those that ask for none of these names, or for no name, are
+ * shown the certificate of hostlock_ctx_add_cert_file. All else is the same for every name: whom the server lets in,
+ * versions, protocols. A session that began under one name is not resumed under another.
  *
- * The first name, or hostlock_server_set_unknown_name, comes before the first connection (later: HOSTLOCK_E_FROZEN); from then
- * on names may be added and removed at any time, also while other threads serve: handshakes under way keep the certificate
- * that they began with. A call that fails changes nothing and poisons nothing. A client_hello callback of the program's own
- * (SSL_CTX_set_client_hello_cb) is displaced, and displaces these names where it is set later.
+ * The first name, or hostlock_server_set_unknown_name, must come before the first connection (later:
+ * HOSTLOCK_E_FROZEN). After it, names may be added and removed at any time, also while other threads serve; handshakes
+ * under way keep the certificate that they began with. A call that fails changes nothing, and handshakes go on. These
+ * names take the place of a callback of the program's own (SSL_CTX_set_client_hello_cb); if that is set later, it
+ * takes theirs.
  *
- * A host is a DNS name in ASCII, or "*." and a name of at least two labels: it stands for one label, and an exact name comes
- * before it. HOSTLOCK_E_BAD_HOST for anything else. HOSTLOCK_E_STATE: the context is not one of hostlock_server_new.
+ * A host is a DNS name in ASCII, or "*." and a name of at least two labels. The star stands for one label; an exact
+ * name comes before one with a star. HOSTLOCK_E_BAD_HOST for anything else. HOSTLOCK_E_STATE: the context is not one
+ * of hostlock_server_new.
  */
 
 /**
  * Shows the certificate in the file chain to clients that ask for host. chain, key and password are as for
  * hostlock_ctx_add_cert_file, and so are the failures; HOSTLOCK_E_HOST_MISMATCH: the certificate is not for host.
  *
- * Called again for the same host it adds a certificate with a key of another kind, or takes the place of the one with a key of
- * the same kind: so a renewed certificate comes into a running server.
+ * Another call for the same host adds a certificate if its key is of another kind, and replaces the one with a key of
+ * the same kind. So a running server gets its renewed certificate.
  */
 HOSTLOCK_MUST_USE
 int hostlock_server_add_name(hostlock_ctx *ctx,
@@ -1453,36 +1466,40 @@ int hostlock_server_add_name_mem(hostlock_ctx *ctx,
                                  const char *password);
 
 /**
- * Removes the certificates that were added for host: from now on who asks for it is one who asks for an unknown name.
- * HOSTLOCK_E_ARG: there are none.
+ * Removes the certificates that were added for host. From now on it is an unknown name. HOSTLOCK_E_ARG: there are
+ * none.
  */
 HOSTLOCK_MUST_USE
 int hostlock_server_remove_name(hostlock_ctx *ctx,
                                 const char *host);
 
 /**
- * What becomes of a client that asks for a name of which neither an added certificate is nor one of
- * hostlock_ctx_add_cert_file: "default" shows it the latter, as if it had asked for nothing; "refuse" ends the handshake with
- * the alert unrecognized_name, and HOSTLOCK_E_HOST_MISMATCH here. Who asks for no name gets the default in both.
+ * What happens to a client that asks for an unknown name: one for which neither a certificate was added nor that of
+ * hostlock_ctx_add_cert_file is valid. "default" shows it the latter, as if it had asked for no name. "refuse" ends
+ * the handshake with the alert unrecognized_name, and HOSTLOCK_E_HOST_MISMATCH here. A client that asks for no name is
+ * shown the default in both modes. Where the server has names, and no certificate of hostlock_ctx_add_cert_file, who
+ * asks for no name (HOSTLOCK_E_NO_COMMON_CIPHER) or an unknown one is refused with that alert in both.
  */
 HOSTLOCK_MUST_USE
 int hostlock_server_set_unknown_name(hostlock_ctx *ctx,
                                      const char *mode);
 
 /**
- * Staples the OCSP response in the file path (DER, RFC 6960) to the certificate that it is about: one of those that were
- * added for host, or with NULL one of hostlock_ctx_add_cert_file. Clients that ask get it (status_request, RFC 6066
- * section 8), and certificates that demand it (RFC 7633, "must staple") can be served. A certificate has one response; another
- * takes its place. With a path of NULL nothing is stapled to the certificates of host any more.
+ * Staples the OCSP response in the file path (DER, RFC 6960) to the certificate that it is about: one that was added
+ * for host, or, where host is NULL, one of hostlock_ctx_add_cert_file. Clients that ask for it get it
+ * (status_request, RFC 6066 section 8), and certificates that demand it (RFC 7633, "must staple") can be served. A
+ * certificate has one response; the next replaces it. Where path is NULL, nothing is stapled to the certificates of
+ * host any more.
  *
- * It is held against the certificate and its issuer, which must be in the chain that was loaded, also where that is a root:
- * HOSTLOCK_E_REVOCATION_INVALID (damaged, of another certificate, not signed by who may), _REVOCATION_STALE (out of date),
- * _REVOKED, _REVOCATION_UNKNOWN, _MISSING_INTERMEDIATE (no issuer). Others: HOSTLOCK_E_ARG (no such host), and those of files.
+ * The response is checked against the certificate and its issuer. The issuer must be in the chain that was loaded,
+ * even if it is a root. Failures are HOSTLOCK_E_REVOCATION_INVALID (damaged, of another certificate, not signed by who
+ * may), _REVOCATION_STALE (out of date), _REVOKED, _REVOCATION_UNKNOWN, _MISSING_INTERMEDIATE (no issuer). Others:
+ * HOSTLOCK_E_ARG (no such host), and those of files.
  *
- * hostlock fetches no responses: have a timer do it ("openssl ocsp -respout"), move the new one to its name, and call
- * hostlock_ctx_reload, which reads it again, all or nothing with everything else. One that has run out is sent no more, and
- * hostlock_ctx_info warns. The call comes at any time; it changes nothing where it fails, and poisons nothing. A status
- * callback of the program's own (SSL_CTX_set_tlsext_status_cb) displaces it.
+ * hostlock fetches no responses. Have a timer do it ("openssl ocsp -respout"), move the new file to this name, and
+ * call hostlock_ctx_reload, which reads it again together with everything else. A response that has run out is not
+ * sent any more, and hostlock_ctx_info warns. The call may come at any time. If it fails it changes nothing, and
+ * handshakes go on. A status callback of the program's own (SSL_CTX_set_tlsext_status_cb) takes its place.
  */
 HOSTLOCK_MUST_USE
 int hostlock_server_set_staple_file(hostlock_ctx *ctx,
@@ -1490,9 +1507,9 @@ int hostlock_server_set_staple_file(hostlock_ctx *ctx,
                                     const char *path);
 
 /**
- * The name that the client of a server asked for, as it stands in its hello (what is not printable ASCII is escaped): its word,
- * and no proof of anything. NULL where it asked for none, on a client, and before its hello has come. It belongs to the
- * connection, until its next handshake.
+ * The name that the client of a server asked for, as it stands in its hello (what is not printable ASCII is escaped).
+ * It proves nothing: the client says it. NULL where it asked for none, on a client, and before its hello has come. It
+ * belongs to the connection, until its next handshake.
  */
 const char *hostlock_conn_sni(const hostlock_conn *conn);
 
@@ -1502,15 +1519,15 @@ const char *hostlock_conn_sni(const hostlock_conn *conn);
  * ====================================================================================================================
  * For event loops, tunnels and tests: hostlock touches no descriptor. What the network brings goes in by
  * hostlock_conn_feed, what is to be sent comes out by hostlock_conn_drain. The other functions are the same as over a
- * descriptor in non-blocking mode: HOSTLOCK_WANT_READ asks for more to be fed, HOSTLOCK_WANT_WRITE for some to be drained.
- * After each of them drain until HOSTLOCK_WANT_READ, and send it: also after a failure, whose alert tells the peer why, and
- * after hostlock_shutdown.
+ * descriptor in non-blocking mode: HOSTLOCK_WANT_READ asks for more to be fed, HOSTLOCK_WANT_WRITE for some to be
+ * drained. After each call, drain until HOSTLOCK_WANT_READ and send what came out. Do so after a failure too, because
+ * its alert tells the peer why, and after hostlock_shutdown.
  */
 
 /**
  * A client's connection to host whose bytes the program moves; hostlock_handshake begins it. host is as for
- * hostlock_connect. The context's timeout counts from the first hostlock_handshake, and holds whenever a function is
- * called: hostlock_conn_time_left says when to call one.
+ * hostlock_connect. The context's timeout counts from the first hostlock_handshake. It is looked at whenever a
+ * function is called; hostlock_conn_time_left says when to call one.
  */
 HOSTLOCK_MUST_USE
 int hostlock_connect_mem(hostlock_ctx *ctx,
@@ -1523,9 +1540,10 @@ int hostlock_connect_mem(hostlock_ctx *ctx,
 HOSTLOCK_MUST_USE int hostlock_accept_mem(hostlock_ctx *ctx, hostlock_conn **conn);
 
 /**
- * Gives conn the len bytes that the network brought; they are copied, and any portions will do. A len of 0 says that
- * the network ended: then hostlock_read answers what came before, and HOSTLOCK_E_TRUNCATED where the peer had not said
- * goodbye. Read before you feed more: what is fed and not read stays in memory.
+ * Gives conn the len bytes that the network brought. They are copied, and may come in portions of any size. A
+ * len of 0 says that the network has ended: hostlock_read then gives what came before, and after that
+ * HOSTLOCK_E_TRUNCATED if the peer had not said goodbye. Read before you feed more: what is fed and not read stays in
+ * memory.
  *
  * HOSTLOCK_E_STATE: the connection is not one in memory, or the network had ended before.
  */
@@ -1535,8 +1553,8 @@ int hostlock_conn_feed(hostlock_conn *conn,
                        size_t len);
 
 /**
- * Moves up to len of the bytes that are to be sent into buf: how many, at least 1; HOSTLOCK_WANT_READ where nothing is
- * to be sent now. What was drained must be sent, whole and in order.
+ * Moves up to len of the bytes that are to be sent into buf, and answers how many, at least 1; HOSTLOCK_WANT_READ
+ * where nothing is to be sent now. What was drained must be sent, whole and in order.
  *
  * HOSTLOCK_E_STATE: the connection is not one in memory. HOSTLOCK_E_ARG: len is 0.
  */
@@ -1564,21 +1582,22 @@ size_t hostlock_conn_drain_size(const hostlock_conn *conn);
  *
  * - how many bytes came, 1 to len. Fewer than len are no end.
  * - 0: the other side has ended, and nothing more will come.
- * - HOSTLOCK_WANT_READ, HOSTLOCK_WANT_WRITE: nothing now; try again when the transport can be read, or written. The call of
- *   hostlock's gives the same answer, and it is made again then. A function that waits itself never answers so.
- * - HOSTLOCK_E_TIMEOUT, HOSTLOCK_E_INTERRUPTED: the call of hostlock's ends with it, and may be made again (but not a
- *   handshake after HOSTLOCK_E_TIMEOUT).
- * - any other negative number: it failed for good. The connection's answer is HOSTLOCK_E_IO from then on, with the number in
- *   its message; HOSTLOCK_E_TRUNCATED and HOSTLOCK_E_CLOSED are HOSTLOCK_E_TRUNCATED.
+ * - HOSTLOCK_WANT_READ, HOSTLOCK_WANT_WRITE: nothing now; try again when the transport can be read, or written.
+ *   hostlock's function gives the same answer, and is called again then. A function that waits by itself never answers
+ *   so.
+ * - HOSTLOCK_E_TIMEOUT, HOSTLOCK_E_INTERRUPTED: hostlock's function ends with it too, and may be called again (but not
+ *   for a handshake after HOSTLOCK_E_TIMEOUT).
+ * - any other negative number: it failed for good. From then on the connection answers HOSTLOCK_E_IO, with the number
+ *   in its message; for HOSTLOCK_E_TRUNCATED and HOSTLOCK_E_CLOSED it answers HOSTLOCK_E_TRUNCATED.
  *
  * errno is not looked at, and -1 is HOSTLOCK_WANT_READ: do not pass on what read(2) answers.
  */
 typedef ssize_t (*hostlock_io_read)(void *argument, void *buf, size_t len);
 
 /**
- * Writes for a connection: len bytes of buf, or the first part of them. It answers as hostlock_io_read does; where it
- * moved nothing it says what to wait for, and never 0. It must not raise SIGPIPE. What it did not take it is handed again,
- * perhaps from another place and with more behind it.
+ * Writes for a connection: len bytes of buf, or the first part of them. It answers as hostlock_io_read does, but
+ * never 0: if it moved nothing, it says what to wait for. It must not raise SIGPIPE. What it did not take is handed to
+ * it again, perhaps from another place in memory and with more behind it.
  */
 typedef ssize_t (*hostlock_io_write)(void *argument, const void *buf, size_t len);
 
@@ -1586,14 +1605,15 @@ typedef ssize_t (*hostlock_io_write)(void *argument, const void *buf, size_t len
  * A client's connection to host over the program's functions; hostlock_handshake begins it. host is as for
  * hostlock_connect, and argument is handed to both functions.
  *
- * Where the functions wait, so do hostlock's, and hostlock_write_all and hostlock_read_all can be used; where they answer
- * HOSTLOCK_WANT_READ or HOSTLOCK_WANT_WRITE those two answer HOSTLOCK_E_STATE, and of how much was moved nothing is known. The
- * context's timeout counts from the first hostlock_handshake, for the handshake, and is looked at between calls of
- * the functions: how long one of them waits, and how long data is waited for, is the functions' own affair.
+ * If the functions wait, hostlock's wait too, and hostlock_write_all and hostlock_read_all can be used. If they answer
+ * HOSTLOCK_WANT_READ or HOSTLOCK_WANT_WRITE, do not use those two: they answer HOSTLOCK_E_STATE, and it is not known
+ * how much was moved. The context's timeout is for the handshake and counts from the first hostlock_handshake. It is
+ * looked at between calls of the functions; how long one of them waits, and how long data is waited for, is up to
+ * them.
  *
- * The functions may not use this connection, nor free it, and must return: no longjmp, no C++ exception. hostlock_conn_free
- * calls neither of them. One connection may run inside of another: hostlock_read and hostlock_write of the outer one are
- * functions as they are asked for here.
+ * The functions may not use this connection, nor free it, and must return: no longjmp, no C++ exception.
+ * hostlock_conn_free calls neither of them. One connection may run inside another: the functions then call
+ * hostlock_read and hostlock_write of the outer one, whose answers are already as they are wanted here.
  */
 HOSTLOCK_MUST_USE
 int hostlock_connect_io(hostlock_ctx *ctx,
@@ -1618,13 +1638,15 @@ int hostlock_accept_io(hostlock_ctx *ctx,
  * ====================================================================================================================
  * STARTTLS: connections that begin in the clear
  * ====================================================================================================================
- * protocol is "smtp" (RFC 3207), "imap" (RFC 9051), "pop3" (RFC 2595), "ftp" (RFC 4217, the control connection) or
- * "postgres". hostlock says what must be said before TLS, reads the answers byte by byte, and makes the handshake. Nothing
- * of what was said in the clear is kept or shown to be true: after the handshake ask the server anew (EHLO, CAPABILITY).
+ * protocol is "smtp" (RFC 3207), "imap" (RFC 9051), "pop3" (RFC 2595), "ftp" (RFC 4217, the control connection),
+ * "nntp" (RFC 4642) or "postgres". hostlock says what must be said before TLS, reads the answers byte by byte, and makes
+ * the handshake. What the server said in the clear may have been changed on the way, and is not kept: after the
+ * handshake ask it anew (EHLO, CAPABILITY).
  *
- * HOSTLOCK_E_PLAINTEXT: the server does not offer TLS, or declines it. HOSTLOCK_E_PROTOCOL: it speaks another protocol, or
- * says more in the clear after it has agreed to begin TLS (response injection). HOSTLOCK_E_TRUNCATED, _TIMEOUT, _FLOOD: it
- * goes away, is silent, or has no end. HOSTLOCK_E_ARG: an unknown protocol; the hint lists those that are known.
+ * HOSTLOCK_E_PLAINTEXT: the server does not offer TLS, or declines it. HOSTLOCK_E_PROTOCOL: it speaks another
+ * protocol, or says more in the clear after it has agreed to begin TLS (response injection). HOSTLOCK_E_TRUNCATED,
+ * _TIMEOUT, _FLOOD: it goes away, is silent, or does not stop talking. HOSTLOCK_E_ARG: an unknown protocol; the hint
+ * lists those that are known.
  */
 
 /**
@@ -1641,9 +1663,9 @@ int hostlock_starttls(hostlock_ctx *ctx,
 
 /**
  * The same over fd, a connected stream socket of the caller's on which nothing has been read or said yet;
- * hostlock_conn_free leaves it open. What is said before TLS is waited for in either mode of the descriptor. The handshake
- * is made where it is in blocking mode, else by hostlock_handshake, as for hostlock_connect_fd; the time that the first part
- * took counts. After a failure close fd: the server may wait for TLS, or for anything else.
+ * hostlock_conn_free leaves it open. For what is said before TLS, the call waits in either mode of the descriptor. The
+ * handshake is made at once in blocking mode, otherwise by hostlock_handshake, as for hostlock_connect_fd; its timeout
+ * includes the time that the first part took. After a failure close fd: nobody knows what the server waits for.
  */
 HOSTLOCK_MUST_USE
 int hostlock_starttls_fd(hostlock_ctx *ctx,
@@ -1656,41 +1678,44 @@ int hostlock_starttls_fd(hostlock_ctx *ctx,
  * ====================================================================================================================
  * Sessions: handshakes that go on from an earlier one
  * ====================================================================================================================
- * A session is resumed only where it was verified by the same context, under its present settings, for the same host, and
- * where nothing that its verification rests on has ended since; else the handshake is a full one. Servers resume by
- * themselves. What a program takes and offers through OpenSSL (SSL_get1_session, SSL_set_session) is held to the same.
+ * A session is resumed only where it was verified by the same context, under its present settings, for the same host,
+ * and where nothing that its verification rests on has ended since; else the handshake is a full one. Servers resume
+ * by themselves. Sessions that a program takes and offers through OpenSSL (SSL_get1_session, SSL_set_session) are held
+ * to the same rules.
  *
  * Clients resume by themselves too, where hostlock made the connection: hostlock_shutdown, the 0 of hostlock_read and
- * hostlock_conn_free keep its session in the context, and the next connection to the same host offers it. SSL_free keeps
- * none. A server of TLS 1.3 sends sessions after the handshake: a connection that never reads has none to keep. Each of TLS
- * 1.3 is offered once (RFC 8446 C.4), those of TLS 1.2 until another takes their place.
+ * hostlock_conn_free keep its session in the context, and the next connection to the same host offers it. SSL_free
+ * keeps none. A server of TLS 1.3 sends sessions after the handshake, so a connection that never reads has none to
+ * keep. A session of TLS 1.3 is offered once (RFC 8446 C.4), one of TLS 1.2 until another takes its place.
  *
- * A kept session is for one host, server name, peer address and port, certificate of this side, and for the settings as
- * they are: each setter, CRLs and reloads included, ends all. A handshake that fails after it was offered ends what is kept
- * for that peer. Nothing is kept or offered under a waiver (hostlock_insecure_...), nor where the program has a verify
- * callback, DANE records or a callback for client certificates: it would not be asked. A context keeps 256 at most, the latest
- * of each host first, in memory alone, and frees them with itself. Threads share them. A forked child begins with none, and
- * keeps none of a connection that its parent made.
+ * A kept session is for one host, one server name, one address and port of the peer, one certificate of this side, and
+ * the settings as they are: each setter, CRLs and reloads included, drops all sessions. If a handshake fails after a
+ * session was offered, all that is kept for that peer is dropped. Nothing is kept or offered under a waiver
+ * (hostlock_insecure_...), nor where the program has a verify callback, DANE records or a callback for client
+ * certificates, because a resumed handshake would not ask them. A context keeps 256 sessions at most, the latest of
+ * each host first, in memory only, and frees them with itself. Threads share them. A forked child begins with none,
+ * and keeps none of a connection that its parent made.
  */
 
 /**
- * Whether connections of ctx that hostlock makes go on from each other's sessions, as the text above says: "on" (as a new
- * context is) or "off". It may be called at any time; what was kept is given up. HOSTLOCK_E_ARG: another word; the context is
- * of no use then until the call succeeds. HOSTLOCK_E_STATE: the context is a server's.
+ * Whether connections of ctx that hostlock makes resume each other's sessions, as the text above says: "on" (the
+ * default) or "off". It may be called at any time; kept sessions are dropped. HOSTLOCK_E_ARG: another word. Handshakes
+ * are then refused until a call succeeds. HOSTLOCK_E_STATE: the context is a server's.
  */
 HOSTLOCK_MUST_USE
 int hostlock_client_set_resume(hostlock_ctx *ctx,
                                const char *mode);
 
 /**
- * Has conn offer the session of other, a connection of the same context whose handshake is complete: FTP servers demand it
- * of their data channels (RFC 4217 section 10), so open the data channel with hostlock_connect_fd on a non-blocking descriptor
- * and the control connection's host, call this, and then hostlock_handshake. The session is copied; other may be freed.
+ * Makes conn offer the session of other, a connection of the same context whose handshake is complete. FTP servers
+ * demand this of data channels (RFC 4217 section 10): open the data channel with hostlock_connect_fd, on a
+ * non-blocking descriptor and with the control connection's host; call this; then call hostlock_handshake. The session
+ * is copied, so other may be freed.
  *
- * Where conn is for another host, or the server does not want the session, the handshake is a full one:
- * hostlock_conn_resumed tells. HOSTLOCK_E_STATE: the handshake of conn has begun; that of other is not complete; their
- * contexts differ; one of them is a server's; or the server of other has sent no session yet (TLS 1.3 sends it after the
- * handshake: read first).
+ * If conn is for another host, or the server does not want the session, the handshake is a full one;
+ * hostlock_conn_resumed tells which it was. HOSTLOCK_E_STATE: the handshake of conn has begun; that of other is
+ * not complete; their contexts differ; one of them is a server's; or the server of other has sent no session yet
+ * (TLS 1.3 sends it after the handshake: read first).
  */
 HOSTLOCK_MUST_USE
 int hostlock_conn_set_session_from(hostlock_conn *conn,
@@ -1705,8 +1730,8 @@ bool hostlock_conn_resumed(const hostlock_conn *conn);
  * ====================================================================================================================
  * Channel bindings: what ties another protocol to this connection
  * ====================================================================================================================
- * For SCRAM-PLUS, token binding and their kind: both sides compute the same bytes, and somebody in the middle, who has two
- * connections, has two different ones.
+ * For SCRAM-PLUS, token binding and the like. Both sides of a connection compute the same bytes. Somebody in the
+ * middle has two connections, and so two different values.
  */
 
 /**
@@ -1715,9 +1740,9 @@ bool hostlock_conn_resumed(const hostlock_conn *conn);
 #define HOSTLOCK_BINDING_MAX 64
 
 /**
- * Fills out with out_len bytes that both sides of the connection can compute, and nobody else (RFC 5705, RFC 8446 7.5):
- * for label, which is not empty, and context of context_len bytes. NULL for the context means none, which with TLS 1.2
- * is another than an empty one.
+ * Fills out with out_len bytes that both sides of the connection can compute, and nobody else (RFC 5705, RFC 8446
+ * 7.5): for label, which is not empty, and context of context_len bytes. NULL for context means none; with TLS
+ * 1.2 that gives other bytes than an empty one.
  *
  * HOSTLOCK_E_STATE: the handshake is not complete. HOSTLOCK_E_UNSUPPORTED: TLS 1.2 with a peer that does not know the extended
  * master secret (RFC 7627). HOSTLOCK_E_ARG: a reserved label, or more bytes than there can be.
@@ -1751,8 +1776,8 @@ int hostlock_conn_channel_binding(const hostlock_conn *conn,
 
 /**
  * Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
- * before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked
- * by a current CRL of its issuer, unless hostlock_ctx_set_crl_mode says otherwise.
+ * before. Loading one turns checking on: for every certificate below the trust anchor there must then be a current CRL
+ * of its issuer on which it does not stand, unless hostlock_ctx_set_crl_mode says otherwise.
  *
  * 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not opened);
  * HOSTLOCK_E_FILE_IO (not readable, or more than 256 MiB); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER,
@@ -1769,24 +1794,24 @@ int hostlock_ctx_add_crl_file(hostlock_ctx *ctx,
 HOSTLOCK_MUST_USE int hostlock_ctx_add_crl_mem(hostlock_ctx *ctx, const uint8_t *data, size_t len);
 
 /**
- * Which certificates must be known as not revoked: "leaf" the peer's own, "chain" (the default once a CRL is loaded)
- * every one below the trust anchor. "+soft" behind it lets a certificate pass where no CRL covers it, never one that
- * is revoked, and never by a CRL that is damaged or out of date; "+expired" lets a CRL past its nextUpdate count.
- * Choosing a mode turns checking on.
+ * Which certificates a CRL must clear: "leaf", the peer's own; "chain" (the default once a CRL is loaded), every one
+ * below the trust anchor. With "+soft" behind it, a certificate passes if no CRL covers it; one that is revoked never
+ * does, nor one whose CRL is damaged or out of date. With "+expired", a CRL counts even after its nextUpdate. Choosing
+ * a mode turns checking on.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_set_crl_mode(hostlock_ctx *ctx,
                               const char *mode);
 
 /**
- * How the OCSP answer that a server staples to its certificate is used. Every client asks for one. "if-present" (the
- * default): one that is there must be signed by the CA or its responder, be current, be about this certificate and say
- * "good"; where there is none the certificate passes, unless it demands one (the TLS feature extension, RFC 7633).
- * "require": there must be one. "off": none is asked for or looked at.
+ * How the OCSP answer that a server staples to its certificate is used. With "if-present" (the default) the client
+ * asks for one. An answer must be signed by the CA or its responder, be current, be about this certificate and say
+ * "good". Without an answer the certificate passes, unless it demands one (the TLS feature extension, RFC 7633). With
+ * "require" there must be an answer. With "off" none is asked for or looked at.
  *
  * A server is refused before the client sends a certificate of its own or any data. A certificate that is a trust
- * anchor itself has no issuer to ask about it. Clients staple nothing: on a context that only serves this is
- * HOSTLOCK_E_STATE, and where a context serves either side it holds for connections that go out.
+ * anchor itself needs no answer, as no issuer stands above it. Clients staple nothing: on a context that only serves,
+ * this is HOSTLOCK_E_STATE; on one that does both, it is for connections that go out.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_set_ocsp_mode(hostlock_ctx *ctx,
@@ -1803,9 +1828,10 @@ int hostlock_ctx_set_ocsp_mode(hostlock_ctx *ctx,
  * flags and revocation lists, and by the host. A client context judges servers, a server context judges clients.
  * Only a stapled OCSP answer is missing here, as it comes with a handshake.
  *
- * chain is len bytes of PEM, the peer's own certificate first and then the intermediates in any order, or the same as
- * DER, one certificate behind the other; a private key among the PEM is passed over. host is a DNS name, an IP address, or
- * "email:user@host"; NULL is for server contexts, and for contexts that have a host of their own. 0, or the status.
+ * chain is len bytes of PEM: the peer's own certificate first, then the intermediates in any order. Or it is the
+ * same in DER, one certificate behind the other. A private key among the PEM is ignored. host is a DNS name, an IP
+ * address, or "email:user@host"; NULL is for server contexts, and for contexts that have a host of their own. 0, or
+ * the status.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_verify_chain(hostlock_ctx *ctx,
@@ -1814,24 +1840,25 @@ int hostlock_ctx_verify_chain(hostlock_ctx *ctx,
                               const char *host);
 
 /**
- * Judges a handshake that somebody else made, as one of this context's own: for programs and languages whose TLS library is
- * another one, or an OpenSSL that hostlock cannot reach. Call it when the handshake is complete and before the first byte of
- * data; where it refuses, close the connection.
+ * Judges a handshake that another TLS library made, as if it were one of this context's own. It is for programs and
+ * languages that do not use OpenSSL, or use one that hostlock cannot reach. Call it when the handshake is complete and
+ * before the first byte of data. If it refuses, close the connection.
  *
- * chain, len: the certificates in the order in which the peer sent them, as hostlock_ctx_verify_chain takes them; len 0
- * means that it showed none, which is refused. host is the one asked for, as there. version and cipher are what was
- * agreed on, by OpenSSL's names: "TLSv1.3" and "TLS_AES_256_GCM_SHA384", as SSL_get_version and SSL_get_cipher_name give
- * them, and SSLSocket.version() and cipher()[0] in Python. staple, staple_len: the OCSP response (DER, RFC 6960) that came
- * beside the server's own certificate; NULL or 0 bytes where none came.
+ * chain, len: the certificates in the order in which the peer sent them, as hostlock_ctx_verify_chain takes them;
+ * len 0 means that it showed none, which is refused. host is the one asked for, as there. version and cipher
+ * are what was agreed on, in OpenSSL's names: "TLSv1.3" and "TLS_AES_256_GCM_SHA384", as SSL_get_version and
+ * SSL_get_cipher_name give them, and SSLSocket.version() and cipher()[0] in Python. staple, staple_len: the OCSP
+ * response (DER, RFC 6960) that came beside the server's own certificate; NULL or 0 bytes where none came.
  *
- * The errors are those of connections: HOSTLOCK_E_NO_COMMON_VERSION and HOSTLOCK_E_NO_COMMON_CIPHER for what the context
- * would not have offered, then what is wrong with the certificates, last HOSTLOCK_E_REVOKED, _REVOCATION_UNKNOWN and the
- * like for the staple. A certificate that demands one (RFC 7633) is refused without: a TLS library that cannot ask for
- * staples does not reach such a server, unless hostlock_ctx_set_ocsp_mode is "off". HOSTLOCK_E_ARG: an unknown version, NULL
- * for one of the texts, or a staple for a server's context.
+ * The errors are those of connections, in this order: HOSTLOCK_E_NO_COMMON_VERSION and HOSTLOCK_E_NO_COMMON_CIPHER for
+ * what the context would not have offered; then what is wrong with the certificates; then HOSTLOCK_E_REVOKED,
+ * _REVOCATION_UNKNOWN and the like for the staple. A certificate that demands a staple (RFC 7633) is refused without
+ * one. So a TLS library that cannot ask for staples reaches such a server only if hostlock_ctx_set_ocsp_mode is "off".
+ * HOSTLOCK_E_ARG: an unknown version, NULL for one of the texts, or a staple for a server's context.
  *
- * What it cannot see stays unjudged: the signature by which the peer proved to own the key, its groups and renegotiations,
- * and whether the session was resumed, for which the chain must be that of the full handshake.
+ * It cannot see, and so does not judge, the signature by which the peer proved that it has the key, the key exchange
+ * group, and renegotiations. Nor does it see whether a session was resumed; chain must then be that of the full
+ * handshake.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_verify_peer(hostlock_ctx *ctx,
@@ -1844,7 +1871,7 @@ int hostlock_ctx_verify_peer(hostlock_ctx *ctx,
                              size_t staple_len);
 
 /**
- * The moment for which this context verifies, in seconds since 1970-01-01 UTC, in place of now.
+ * Verifies as of this moment instead of now. It is in seconds since 1970-01-01 UTC.
  */
 HOSTLOCK_MUST_USE int hostlock_ctx_set_verify_time(hostlock_ctx *ctx, int64_t unix_seconds);
 
@@ -1860,8 +1887,8 @@ int hostlock_ctx_set_verify_depth(hostlock_ctx *ctx,
  * Makes verification stricter by a comma-separated list of words, in place of those of an earlier call:
  * "explicit-policy" (some certificate policy must hold for the whole chain, RFC 5280 6.1.1), "inhibit-any-policy",
  * "inhibit-policy-mapping", "stated-purpose" (the peer's certificate must have extended key usages, CA/B Forum BR
- * 7.1.2.7.6), "crl-check" (the peer's own certificate needs a CRL), "crl-check-all" (every certificate
- * below the anchor does). The empty list takes all back. No word makes it laxer.
+ * 7.1.2.7.6), "crl-check" (the peer's own certificate needs a CRL), "crl-check-all" (every certificate below the
+ * anchor does). An empty list takes all of them back. No word makes verification laxer.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_set_verify_flags(hostlock_ctx *ctx,
@@ -1871,13 +1898,13 @@ int hostlock_ctx_set_verify_flags(hostlock_ctx *ctx,
  * ====================================================================================================================
  * Giving up a check: each with a reason, under the compiler's warning
  * ====================================================================================================================
- * Every function here takes a reason, which is kept for the audit and must say something. Nothing of it can be taken
- * back. The compiler warns of each call, unless the program defines HOSTLOCK_ALLOW_INSECURE.
+ * Every function here takes a reason, which may not be empty and is kept for the audit. No call can be taken back. The
+ * compiler warns of each one, unless the program defines HOSTLOCK_ALLOW_INSECURE.
  */
 
 /**
- * Accepts any certificate: not who issued it, nor its dates, its purpose or its revocation are looked at. Host name
- * and pinned keys are still compared; of the chain, only the peer's own certificate counts for a pin.
+ * Accepts any certificate, whatever its issuer, dates, purpose or revocation. The host name and pinned keys are still
+ * compared; for a pin, only the peer's own certificate counts then.
  */
 HOSTLOCK_MUST_USE
 HOSTLOCK_INSECURE("anyone can pose as the server; define HOSTLOCK_ALLOW_INSECURE if that is meant")
@@ -1913,9 +1940,9 @@ int hostlock_insecure_any_purpose(hostlock_ctx *ctx,
  * be read: with Wireshark or tshark (-o tls.keylog_file:PATH), and by ssldump up to TLS 1.2. Whoever has the file can read
  * all of these connections, now and later. The environment (SSLKEYLOGFILE) is never looked at.
  *
- * The file is made for the process's own user alone (mode 0600), or must be so; each secret is appended by one write. A later
- * call names another file. A callback of the program's own (SSL_CTX_set_keylog_callback before this call) is still called;
- * one that is set later takes its place.
+ * A new file is made with mode 0600. A file that exists must belong to the process's own user, and be closed to all
+ * others. Each secret is appended by one write. A later call names another file. A callback that the program set
+ * before (SSL_CTX_set_keylog_callback) is still called; one that it sets later takes the place of this.
  *
  * HOSTLOCK_E_WRONG_FILE_TYPE: a link, a file of several names, a directory, FIFO, socket or device; it is not opened.
  * HOSTLOCK_E_FILE_IO: it belongs to another user, or others may read or write it; or it cannot be written.
@@ -1950,25 +1977,27 @@ const char *hostlock_ctx_insecure_reason(hostlock_ctx *ctx, size_t index);
  */
 
 /**
- * Makes an SSL_CTX that the program made itself as safe as one of hostlock_client_new, in place: versions, options,
- * cipher suites, key exchange groups and signature algorithms become the policy's; every certificate is checked
- * against the host inside the handshake; the system's roots, as they are at this call, are trusted where the program has
- * loaded none. What the program chose stays where it is strong enough: the order of its suites, a higher level, its roots, its own host. Its
- * callbacks (verify, certificate verify, security, info, status) are called by hostlock's: they may refuse, never
- * accept.
+ * Makes an SSL_CTX that the program made itself as safe as one of hostlock_client_new, in place. Versions, options,
+ * cipher suites, key exchange groups and signature algorithms become the policy's. Every certificate is checked
+ * against the host inside the handshake. If the program has loaded no roots, the system's are trusted, as they are at
+ * this call. What the program chose stays if it is strong enough: the order of its suites, a higher level, its roots,
+ * its host. Its callbacks (verify, certificate verify, security, info, status) are still called, by hostlock's: they
+ * may refuse, but not accept.
  *
- * It works before and after the program's own set-up calls, SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL) among them,
- * and again on the same context. A context of one old version (TLSv1_method()) gets all versions of the policy. What a
- * server context asks of its clients stays; a client that shows a certificate is judged by the policy.
+ * The program's own set-up calls may come before it or after it, even SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL).
+ * It may be called again on the same context. A context of one old version (TLSv1_method()) gets all versions of the
+ * policy. Whether a server context asks its clients for certificates stays as it was; those that show one are judged
+ * by the policy.
  *
- * host is the host of connections that name none of their own; NULL leaves it to each connection:
+ * host is for connections that name no host of their own. With NULL each connection must name one, by
  * hostlock_conn_set_host, SSL_set1_host, or the SNI (SSL_set_tlsext_host_name). A connection for which nothing names a
  * host is refused with HOSTLOCK_E_NO_HOST.
  *
- * HOSTLOCK_E_UNSUPPORTED for DTLS and QUIC, or where this OpenSSL does not show whether the program has a certificate
- * verify callback of its own ("+replace" behind the policy's name takes its place all the same); HOSTLOCK_E_STATE
- * where the context keeps another policy already, or is a server's and a host is named: nothing is changed then, so do
- * not use the context. HOSTLOCK_E_BAD_HOST: hardened, and its handshakes are refused until a good host is named.
+ * HOSTLOCK_E_UNSUPPORTED for DTLS and QUIC, and where this OpenSSL does not show whether the program has a certificate
+ * verify callback of its own ("+replace" behind the policy's name replaces it without asking). HOSTLOCK_E_STATE where
+ * the context has another policy already, or is a server's and host is not NULL. After these two nothing was
+ * changed, so do not use the context. HOSTLOCK_E_BAD_HOST: the context is hardened, but its handshakes are refused
+ * until a good host is named.
  */
 HOSTLOCK_MUST_USE
 int hostlock_harden(hostlock_ctx *ctx,
@@ -1976,9 +2005,9 @@ int hostlock_harden(hostlock_ctx *ctx,
                     const char *host);
 
 /**
- * As hostlock_harden with NULL as the host, for code that knows nothing of hostlock: where it fails the reason is on
- * OpenSSL's error queue too, where such code looks. It is what code calls that was built with hostlock-cc or with
- * hostlock/openssl.h.
+ * As hostlock_harden with NULL as the host, for code that knows nothing of hostlock. If it fails, the reason is on
+ * OpenSSL's error queue too, where such code looks. Code that was built with hostlock-cc or with hostlock/openssl.h
+ * calls it.
  */
 HOSTLOCK_MUST_USE
 int hostlock_harden_or_raise(hostlock_ctx *ctx,
@@ -1987,10 +2016,10 @@ int hostlock_harden_or_raise(hostlock_ctx *ctx,
 /**
  * Says whether a context of hostlock_client_new, hostlock_server_new, hostlock_harden or a sealed process is still as
  * hostlock left it, and what the program undid since: a lower version, level or weak suite, an option, verification
- * switched off, a callback in the place of hostlock's. Its hooks keep nearly all of that from counting, so the
- * findings are of "low" severity; "hooks-removed" (high) is a certificate verify callback that replaces hostlock's on
- * a context of its own, whose handshakes are then refused. Callbacks that a program sets on connections are not looked
- * at.
+ * switched off, a callback in the place of hostlock's. hostlock's hooks keep nearly all of that from having an effect,
+ * so these findings are of "low" severity. "hooks-removed" (high) means that the program replaced hostlock's
+ * certificate verify callback on a context of hostlock_client_new or hostlock_server_new; its handshakes are then
+ * refused. Callbacks that a program sets on connections are not looked at.
  *
  * Where nothing was undone the report has no findings; free it with hostlock_report_free. HOSTLOCK_E_STATE for a
  * context that hostlock does not guard, or only watches.
@@ -2003,18 +2032,18 @@ int hostlock_ctx_check_intact(hostlock_ctx *ctx,
  * ====================================================================================================================
  * Audit: what is weak in a context or a connection, whoever made it
  * ====================================================================================================================
- * A report is to be freed with hostlock_report_free, and the texts that it lends go with it. It is made also where
- * nothing is wrong.
+ * Free a report with hostlock_report_free; the texts that it lends go with it. There is a report even if nothing is
+ * wrong.
  */
 
 /**
- * Compares ctx, an SSL_CTX that anyone made, with the newest policy (one of hostlock's own with the policy that it
- * keeps), and names each weakness: what it is, how bad, why it matters, and the call that fixes it.
+ * Compares ctx, an SSL_CTX that anyone made, with the newest policy, or a context of hostlock's with its own policy.
+ * The report names each weakness: what it is, how bad it is, why it matters, and the call that fixes it.
  *
  * It only reads: nothing in the context changes, no function of the program's runs, and OpenSSL's error queue stays as
- * it was. What a program checks after the handshake, and what it sets on single connections, cannot be seen here; of
- * several own certificates the current one is looked at. Key exchange groups and signature algorithms are known to
- * hostlock_audit_probe only.
+ * it was. It cannot see what a program checks after the handshake, nor what it sets on single connections. Of several
+ * own certificates it looks at the current one. It does not know key exchange groups and signature algorithms;
+ * hostlock_audit_probe does.
  *
  * HOSTLOCK_E_UNSUPPORTED for a context for QUIC, or of a method that is not known. No other thread may change the context
  * meanwhile; connections on it may go on.
@@ -2034,7 +2063,7 @@ int hostlock_audit_conn(const hostlock_conn *conn,
 
 /**
  * As hostlock_audit, with a trial hello: a connection of ctx writes its first message into memory and is thrown
- * away, and what it offers is compared too (suites, key exchange groups, signature algorithms, pre-shared keys).
+ * away. What that message offers is compared too (suites, key exchange groups, signature algorithms, pre-shared keys).
  * Nothing is sent.
  *
  * The program's info, message, security, pre-shared key and ex_data callbacks may run, as for any connection, and the
@@ -2046,8 +2075,8 @@ int hostlock_audit_probe(hostlock_ctx *ctx,
                          hostlock_report **report);
 
 /**
- * The report as a table for a person, in several lines of UTF-8: how many findings of which severity, and of each what
- * was found, what was seen, why it matters (a CVE or an RFC) and the call that fixes it. "" for NULL.
+ * The report as a table for people, in several lines of UTF-8: how many findings there are of each severity, and for
+ * each one what was found, what was seen, why it matters (a CVE or an RFC) and the call that fixes it. "" for NULL.
  */
 const char *hostlock_report_text(const hostlock_report *report);
 
@@ -2076,18 +2105,19 @@ void hostlock_report_free(hostlock_report *report);
  * ====================================================================================================================
  * Sealing a process: every context of it, whoever makes one
  * ====================================================================================================================
- * A seal cannot be taken off. Exceptions and the mode that only reports give up a check: they take a reason, which
- * is kept for the report and must say something, and the compiler warns of them as in "Giving up a check".
+ * A seal cannot be taken off. Exceptions, and the mode that only reports, give up a check: they take a reason, which
+ * may not be empty and is kept for the report, and the compiler warns of them as in "Giving up a check".
  */
 
 /**
- * Answers which hosts a connection of a sealed context is meant for, where its program names none to OpenSSL. fd is
- * the descriptor that it writes to, -1 where it has none; client_random are the 32 bytes of the random in the hello
- * that was sent, NULL before there is one. names has room for room bytes, all of them 0.
+ * Answers for which hosts a connection of a sealed context is meant, if its program names none to OpenSSL. fd is the
+ * descriptor that the connection writes to, -1 if it has none. client_random is the random of the hello that was
+ * sent, 32 bytes; NULL before there is one. names has room for room bytes, all of them 0.
  *
- * It writes the names, each with its NUL, and answers how many: at most 8, for each of which the certificate must be; 0
- * where it knows none, -1 where it cannot tell which are meant. Behind the names two more texts may stand, each with its
- * NUL: how they are known, or why not; and where the connection leads, as ADDRESS:PORT. Any other answer counts as -1.
+ * The function writes the names, each with its NUL, and answers how many there are: at most 8, and the certificate
+ * must be valid for each of them. 0 means that it knows none, -1 that it cannot tell which are meant; any other answer
+ * counts as -1. After the names it may write two more texts, each with its NUL: how the names are known, or why they
+ * are not; and where the connection leads, as ADDRESS:PORT.
  */
 typedef int (*hostlock_seal_ask_host)(int fd,
                                       const uint8_t *client_random,
@@ -2105,31 +2135,30 @@ typedef void (*hostlock_seal_host_refused)(int fd, const uint8_t *client_random,
  * Seals the process: every context that any code of it makes from now on with the libssl that hostlock uses is guarded
  * as hostlock_harden guards one, whatever that code then sets on it. Client connections verify the certificate and the
  * host; no host named means HOSTLOCK_E_NO_HOST. The host is that of SSL_set1_host (or the connection's
- * X509_VERIFY_PARAM), else the SNI that the program sends, else what the source of hostlock_seal_set_host_source knows.
- * Servers go on as they were set up, with the policy's versions, suites and keys; what they ask of their clients stays
- * theirs.
+ * X509_VERIFY_PARAM), else the SNI that the program sends, else what the source of hostlock_seal_set_host_source
+ * knows. Servers go on as they were set up, with the policy's versions, suites and keys. Whether they ask their
+ * clients for certificates stays as it was.
  *
- * 0, also where the process is sealed so already; HOSTLOCK_E_STATE where it is sealed with another policy or mode.
- * Contexts that exist already are sealed by hostlock_seal_ctx, those of other TLS libraries not at all; a context for
- * DTLS or QUIC refuses every handshake. Call it early, from any thread.
+ * 0, also if the process is sealed in this way already. HOSTLOCK_E_STATE if it is sealed with another policy or mode.
+ * Call it early, from any thread: contexts that exist already must be sealed one by one, with hostlock_seal_ctx.
+ * Contexts of other TLS libraries are not sealed. A context for DTLS or QUIC refuses every handshake.
  */
 HOSTLOCK_MUST_USE
 int hostlock_seal_process(const char *policy);
 
 /**
- * Seals a context that was made before hostlock_seal_process was called; connections that it has made already keep
- * what they have. HOSTLOCK_E_STATE where the process is not sealed. A context that hostlock guards already stays as it
- * is.
+ * Seals a context that was made before hostlock_seal_process was called. Connections that it has made already stay as
+ * they are, and so does a context that hostlock guards already. HOSTLOCK_E_STATE where the process is not sealed.
  */
 HOSTLOCK_MUST_USE
 int hostlock_seal_ctx(hostlock_ctx *ctx);
 
 /**
- * What the seal has seen, as one JSON object: mode and policy; contexts and connections, counted; entries,
- * each with outcome, host, status, code, message, hint, peer (the address, where there is a socket),
- * count, first and last, and learned and hosts where the program named none (how they are known, and which, where
- * there are several); left_out, how many connections found no place among at most 256 entries; allowed,
- * the exceptions with their reasons and uses; other_tls, the other TLS libraries in the process, which are not
+ * What the seal has seen, as one JSON object. "mode" and "policy"; "contexts" and "connections", counted. "entries",
+ * 256 at most, each with "outcome", "host", "status", "code", "message", "hint", "peer" (the address, if there is a
+ * socket), "count", "first" and "last"; if the program named no host, also "learned" (how the host is known) and
+ * "hosts" (which, if there are several). "left_out": how many connections found no place among the entries. "allowed":
+ * the exceptions, with their reasons and uses. "other_tls": the other TLS libraries in the process, which are not
  * sealed.
  *
  * Free it with hostlock_string_free. NULL on failure: HOSTLOCK_E_STATE where the process is not sealed. The child of a
@@ -2139,21 +2168,22 @@ HOSTLOCK_MUST_USE
 char *hostlock_seal_report(void);
 
 /**
- * Appends one line of JSON to the file path for every event of the seal, as it happens and by one write, so that
- * several processes can share the file. Each line has event, pid and time; connections have what an entry of
- * hostlock_seal_report has. The file is opened for each line and made with mode 0600 where it is not there. A second
- * file is HOSTLOCK_E_STATE.
+ * Appends one line of JSON to the file path for every event of the seal, as it happens. Each line is one write, so
+ * several processes can share the file. A line has "event", "pid" and "time"; that of a connection also has what an
+ * entry of hostlock_seal_report has. The file is opened for each line, and made with mode 0600 if it is not there. A
+ * second file is HOSTLOCK_E_STATE.
  */
 HOSTLOCK_MUST_USE
 int hostlock_seal_log(const char *path);
 
 /**
- * Registers, once and for the life of the process, who knows the hosts of connections whose program names none: for code
- * that watches what the program asks of the system. What the program told OpenSSL always comes first. A single name is
- * sent as SNI, unless the seal only reports; sessions are bound to the names. refused may be NULL.
+ * Registers a function that knows the hosts of connections whose program names none, once and for the life of the
+ * process. It is for code that watches what the program asks of the system. What the program told OpenSSL always comes
+ * first. A single name is sent as SNI, unless the seal only reports; sessions are bound to the names. refused may be
+ * NULL.
  *
- * Both are called inside of handshakes, in the thread of each, and may call no function of libssl or hostlock on the
- * connection. HOSTLOCK_E_STATE where one was registered before. It may be called before the process is sealed.
+ * Both functions are called inside handshakes, in the thread of each, and may call no function of libssl or hostlock
+ * on the connection. HOSTLOCK_E_STATE where one was registered before. It may be called before the process is sealed.
  */
 HOSTLOCK_MUST_USE
 int hostlock_seal_set_host_source(hostlock_seal_ask_host ask,
@@ -2172,12 +2202,13 @@ int hostlock_insecure_seal_report_only(const char *policy,
                                        const char *reason);
 
 /**
- * Makes an exception in a sealed process. Where hostlock would refuse the certificate, or knows no host, a connection that
- * fits what is judged as the program itself set it up. Versions, suites and keys keep the policy's floor.
+ * Makes an exception in a sealed process for the connections that what describes. If hostlock would refuse the
+ * certificate of one, or knows no host for it, only the program's own settings decide. Versions, suites and keys keep
+ * the policy's floor.
  *
  * what is "host:NAME" (the host that the program asks for), "address:IP" (where the socket leads) or "sha256:HEX"
- * (of the peer's own certificate in DER). Anything else is HOSTLOCK_E_ARG. Each use is in the report. It may be called
- * before the process is sealed.
+ * (of the peer's own certificate in DER). Anything else is HOSTLOCK_E_ARG. The report counts each use. It may be
+ * called before the process is sealed.
  */
 HOSTLOCK_MUST_USE
 HOSTLOCK_INSECURE("anyone can pose as what is named; define HOSTLOCK_ALLOW_INSECURE if that is meant")
@@ -2188,13 +2219,13 @@ int hostlock_insecure_seal_allow(const char *what,
  * ====================================================================================================================
  * Handles inside of other objects: for front ends in other languages
  * ====================================================================================================================
- * An object of a language's own (a Python SSLSocket, a wrapper of SWIG or cffi) holds its SSL_CTX * or SSL * in one
- * of its words, at a place that differs between versions. These functions look at each aligned word of the object, read
- * what it leads to without faulting, and answer the one that proves to be such a handle of the libssl that hostlock uses.
- * HOSTLOCK_E_FOREIGN_LIBSSL where there is none (the language has another copy of libssl), HOSTLOCK_E_STATE where there
- * is more than one, HOSTLOCK_E_UNSUPPORTED where this libssl was built so that nothing proves it. The handle stays the
- * object's: nothing is counted, so use it only while the object lives and keeps it. In the build with a libssl of its
- * own inside they are HOSTLOCK_E_UNSUPPORTED.
+ * An object of a language's own (a Python SSLSocket, a wrapper of SWIG or cffi) holds its SSL_CTX * or SSL * in
+ * one of its words, at a place that differs between versions. These functions look at each aligned word of the object,
+ * read what it leads to without faulting, and give the one that proves to be such a handle of the libssl that hostlock
+ * uses. HOSTLOCK_E_FOREIGN_LIBSSL: there is none (the language has another copy of libssl). HOSTLOCK_E_STATE: there is
+ * more than one. HOSTLOCK_E_UNSUPPORTED: this libssl was built in a way that allows no proof, or hostlock has a libssl
+ * of its own inside. The handle stays the object's, and no reference is counted: use it only while the object lives
+ * and keeps it.
  */
 
 /**
@@ -2226,9 +2257,9 @@ int hostlock_conn_find(const void *object,
 const char *hostlock_version(void);
 
 /**
- * The version of the interface that the library that runs has, to be compared with HOSTLOCK_ABI_VERSION, which is that
- * of the header: MAJOR * 1000 + MINOR of the version. A library serves every program whose header has the same MAJOR
- * and no higher number; while MAJOR is 0, the same number.
+ * The version of the running library's interface: MAJOR * 1000 + MINOR. Compare it with HOSTLOCK_ABI_VERSION, which is
+ * that of the header. A library serves every program whose header has the same MAJOR and no higher number; while MAJOR
+ * is 0, the numbers must be equal.
  */
 uint32_t hostlock_abi_version(void);
 
@@ -2239,7 +2270,7 @@ void hostlock_string_free(char *string);
 
 /**
  * Whether the program and hostlock use the same copy of libssl. Two copies in one process fail silently before they
- * crash, so a program that mixes OpenSSL calls with hostlock's asks once, at its start:
+ * crash. A program that mixes OpenSSL calls with hostlock's asks once, at its start:
  * hostlock_check_libssl(TLS_method()).
  *
  * method is what the caller's own TLS_method() (or TLS_client_method()) gives.

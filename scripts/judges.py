@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,12 +22,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/python"))
+import other_pythons
 from package import SOURCE, interpreters
-from support import ROOT, interpreter_of, library
+from rebuild_packages import UnavailableError
+from support import ROOT, interpreter_of, library, must
 
 LIST = ROOT / "tests/data/judges.json"
 DRIVER = ROOT / "python/tests/judge_driver.py"
 LEAST_SHARE = 0.95
+PEM = "-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----"
 # What a refusal says of the test: for judges, connecting to such a server is right.
 REASONS = {
     "HOSTLOCK_E_UNKNOWN_ISSUER": "its client loads no roots for the test's authority, and wants the server believed",
@@ -63,13 +67,25 @@ class Judge:
     source: str = ""
     folders: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    #: The authorities of its servers, which the run with the policy trusts as the system's: files of the folder, or of
+    #: the folder of the tests that come with Python, as far as they are there.
+    roots: tuple[str, ...] = ()
+    #: A file whose certificate lists no name for its server, and the authority's certificate and key. For the run with
+    #: the policy it is issued anew with a name.
+    nameless: tuple[str, str, str] | None = None
 
 
 PYTEST = ("pytest", "pretend", "flaky")
 JUDGES = (
     *(
-        Judge(f"test_ssl-{version}", version, "unittest", ("test.test_ssl",))
-        for version in ("3.8", "3.11", "3.12", "3.13")
+        Judge(
+            f"test_ssl-{version}",
+            version,
+            "unittest",
+            ("test.test_ssl",),
+            roots=tuple(f"{part}{name}" for part in ("", "certdata/") for name in ("pycacert.pem", "keycert.pem")),
+        )
+        for version in ("3.8", "3.11", "3.12", "3.13", "3.14")
     ),
     Judge(
         "pyOpenSSL-system",
@@ -88,6 +104,8 @@ JUDGES = (
         ("tests.test_ssl", "tests.test_bio_ssl", "tests.test_ssl_offline"),
         "M2Crypto==0.38.0",
         ("tests",),
+        roots=("tests/ca.pem",),
+        nameless=("tests/server.pem", "tests/ca.pem", "tests/ca_key.pem"),
     ),
     Judge(
         "urllib3",
@@ -115,6 +133,7 @@ JUDGES = (
             "PySocks",
             "pyOpenSSL",
         ),
+        ("dummyserver/certs/cacert.pem",),
     ),
     Judge(
         "requests",
@@ -129,7 +148,13 @@ JUDGES = (
 
 
 def interpreter(version: str) -> Path | None:
-    return interpreters().get(version) or interpreter_of(version)
+    found = interpreters().get(version) or interpreter_of(version)
+    if found is None and version == other_pythons.NEWEST:
+        try:
+            return other_pythons.newest()
+        except UnavailableError as error:
+            print(error)
+    return found
 
 
 def ground(judge: Judge, python: Path) -> tuple[Path, list[str]]:
@@ -157,10 +182,66 @@ def ground(judge: Judge, python: Path) -> tuple[Path, list[str]]:
     return folder, [str(site)] if judge.packages else []
 
 
+def roots(judge: Judge, folder: Path, python: Path) -> Path:
+    """One file of what the suite's servers rest on."""
+    if not judge.source:
+        told = subprocess.run(
+            [str(python), "-c", "import test; print(test.__path__[0])"], capture_output=True, check=True
+        )
+        folder = Path(os.fsdecode(told.stdout.strip()))
+    found = [file for file in (folder / name for name in judge.roots) if file.exists()]
+    if not found:
+        raise RuntimeError(f"{judge.name}: none of {judge.roots} is in {folder}")
+    bundle = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "judges" / f"{judge.name}-roots.pem"
+    certificates = [re.findall(PEM, file.read_text(), re.DOTALL) for file in found]
+    bundle.write_text("\n".join(word for words in certificates for word in words) + "\n")
+    return bundle
+
+
+def renamed(judge: Judge, folder: Path) -> Path:
+    """A copy of the suite whose certificate for `localhost` lists that name."""
+    assert judge.nameless is not None
+    copy = folder.with_name(f"{judge.name}-renamed")
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(folder, copy)
+    pem, authority, key = [copy / name for name in judge.nameless]
+    extensions = copy / "extensions.cnf"
+    extensions.write_text("subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\n")
+    public, issued = copy / "public.pem", copy / "issued.pem"
+    must(["openssl", "x509", "-in", pem, "-noout", "-pubkey", "-out", public])
+    subject = must(["openssl", "x509", "-in", pem, "-noout", "-subject", "-nameopt", "RFC2253,dn_rev"]).strip()
+    named: list[str | Path] = [
+        "-subj",
+        "/" + subject.removeprefix("subject=").replace(",", "/"),
+        "-force_pubkey",
+        public,
+    ]
+    signed: list[str | Path] = [
+        "-CA",
+        authority,
+        "-CAkey",
+        key,
+        "-set_serial",
+        "4711",
+        "-days",
+        "30",
+        "-extfile",
+        extensions,
+    ]
+    must(["openssl", "x509", "-new", *named, *signed, "-out", issued])
+    pem.write_text(re.sub(PEM, issued.read_text().strip(), pem.read_text(), flags=re.DOTALL))
+    return copy
+
+
 def outcomes(judge: Judge, python: Path, how: str) -> dict[str, str]:
     """What became of each test."""
     folder, sites = ground(judge, python)
     env = {**os.environ, "HOSTLOCK_LIBRARY": str(library()), "PYTHONWARNINGS": "ignore"}
+    if how == "policy" and judge.nameless:
+        folder = renamed(judge, folder)
+    if how == "policy" and judge.roots:
+        env["SSL_CERT_FILE"] = str(roots(judge, folder, python))
+        env.pop("SSL_CERT_DIR", None)
     env["PYTHONPATH"] = os.pathsep.join([*sites, str(folder), str(SOURCE)])
     command = [str(python), str(DRIVER), how, judge.kind, *judge.arguments]
     ran = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=1500, check=False)

@@ -1,31 +1,46 @@
 """Runs every suite, goes on after a failure, says how each went and how long it took, and how to repeat each failure
 alone, and ends with one line of totals: N passed, N failed, N skipped.
 
+Suites wait much, for their peers and for the linker: so they run in two lanes, side by side, and all test one build.
+What they print does not mix: the first that has not ended is shown as it goes, the others when it is their turn.
+
 usage: run_tests.py [--long] [SUITE ...]
 """
 
 from __future__ import annotations
 
 import os
+import queue
 import re
+import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 SUITES = {
     "rust": ["cargo", "test", "--workspace", "--no-fail-fast"],
-    "c": ["sh", "-c", "cargo build --quiet && c-tests/run"],
-    "drop-in": ["sh", "-c", "cargo build --quiet && c-tests/dropin/run"],
-    "textbook": ["sh", "-c", "cargo build --quiet && c-tests/textbook/run"],
+    "c": ["c-tests/run"],
+    "drop-in": ["c-tests/dropin/run"],
+    "textbook": ["c-tests/textbook/run"],
     "python": [sys.executable, "scripts/python_tests.py", "tests/python"],
 }
-# These take minutes. Whether they ended well is the one claim of those that are no test runners.
+# In the second lane, behind the build of what `make install` installs, which Python's tests need.
+BESIDE = ("python", "drop-in", "textbook")
+# As the tests in Rust need the library. One that is closed would be compiled for the others alone.
+BUILD = ["cargo", "build", "--features", "hostlock/internals"]
+# Who starts this in the background has a shell ignore signals, which is inherited, and tests send them.
+UNDISTURBED = ["env", "--default-signal=HUP,INT,QUIT"]
+# These take minutes, and run one after the other in the end. Of those that are no test runners, whether they ended well
+# is the one claim.
 LONG_SUITES = {
     "fuzz": ["sh", "-c", "fuzz/run && echo 'ok - every fuzz target ran for its time and found nothing'"],
+    "judges-tls": ["sh", "-c", "cargo build --quiet && python3 scripts/judges_tls.py"],
     "rebuild": [sys.executable, "scripts/rebuild_test.py"],
     "deb": ["sh", "-c", "scripts/deb && scripts/deb-test"],
     "private-rust": ["scripts/private", "test", "--no-fail-fast"],
@@ -100,59 +115,133 @@ def spell(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
-def run(name: str, command: list[str]) -> tuple[Tally, list[str]]:
-    """One suite: shows what it prints. Ending badly, or without a single test, is a failure of its own. With the tally
-    come the commands that repeat what failed."""
-    print(f"\n== {name}: {' '.join(command)}", flush=True)
-    lines: list[str] = []
-    try:
-        with subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process:
+class Suite:
+    """One suite: what it printed, how it went, the commands that repeat what failed, and how long it took: by the
+    clock, and of the processors' time, which says more on a machine that is busy."""
+
+    def __init__(self, name: str, command: list[str]) -> None:
+        self.name, self.command = name, command
+        self.printed: queue.Queue[str | None] = queue.Queue()
+        self.tally, self.again, self.seconds, self.processor = Tally(), list[str](), 0.0, 0.0
+
+    def run(self) -> None:
+        """Runs it to its end. Ending badly, or without a single test, is a failure of its own."""
+        begun = time.monotonic()
+        lines: list[str] = []
+        try:
+            process = subprocess.Popen(
+                [*UNDISTURBED, *self.command],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            )
             assert process.stdout is not None
-            for line in process.stdout:
-                print(line, end="", flush=True)
-                lines.append(line)
-        ended = process.returncode
-    except OSError as error:
-        print(error)
-        ended = 127
-    tally = count(lines)
-    if tally.failed == 0 and (ended != 0 or tally.passed == 0):
-        print(f"the {name} suite ended with status {ended} after {tally.passed} tests")
-        tally.failed = 1
-    return tally, repeat(lines) if tally.failed else []
+            with process.stdout:
+                for line in process.stdout:
+                    self.printed.put(line)
+                    lines.append(line)
+            _, status, usage = os.wait4(process.pid, 0)
+            ended = process.returncode = os.waitstatus_to_exitcode(status)
+            self.processor = usage.ru_utime + usage.ru_stime
+        except OSError as error:
+            self.printed.put(f"{error}\n")
+            ended = 127
+        self.tally = count(lines)
+        if self.tally.failed == 0 and (ended != 0 or self.tally.passed == 0):
+            words = f"the {self.name} suite ended with status {ended} after {self.tally.passed} tests\n"
+            self.printed.put(words)
+            self.tally.failed = 1
+        if self.tally.failed:
+            self.again = repeat(lines) or [f"python3 scripts/run_tests.py {self.name}"]
+        self.seconds = time.monotonic() - begun
+        self.printed.put(None)
+
+    def show(self) -> None:
+        """Prints what it prints, until it has ended."""
+        print(f"\n== {self.name}: {' '.join(self.command)}", flush=True)
+        while (line := self.printed.get()) is not None:
+            print(line, end="", flush=True)
+        print(f"\n{self}", flush=True)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.tally}, in {spell(self.seconds)} ({self.processor:.0f} s of processor time)"
+
+
+def built() -> Path | None:
+    """The directory of a build of the library that stays as it is, whatever cargo builds meanwhile."""
+    if subprocess.run(BUILD, cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode != 0:
+        return None
+    place = TARGET / "under-test"
+    place.mkdir(exist_ok=True)
+    for name in ("libhostlock.so", "libhostlock_preload.so", "hostlock"):
+        # A new file each time: what runs may have the old one open.
+        shutil.copy2(TARGET / "debug" / name, place / f"{name}.new")
+        (place / f"{name}.new").replace(place / name)
+    return place
+
+
+def release() -> None:
+    """Builds what `make install` installs. Where it fails, Python's tests will say so."""
+    command = ["make", "--no-print-directory", "release"]
+    subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 
 def main(arguments: list[str]) -> int:
     """Runs the suites named in `arguments`, or all; 0 when nothing failed."""
-    os.environ["HOSTLOCK_LIB_DIR"] = str(ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug")
-    suites = {name: list(command) for name, command in {**SUITES, **LONG_SUITES}.items()}
+    commands = {name: list(command) for name, command in {**SUITES, **LONG_SUITES}.items()}
     usual = list(SUITES)
     if "--long" in arguments:
         os.environ["HOSTLOCK_LONG"] = "1"
-        suites["rust"] += ["--", "--include-ignored"]
-        usual = list(suites)
+        commands["rust"] += ["--", "--include-ignored"]
+        usual = list(commands)
     chosen = [name for name in arguments if name != "--long"] or usual
-    if unknown := [name for name in chosen if name not in suites]:
-        print(f"unknown suite {unknown[0]!r}: the suites are {', '.join(suites)}", file=sys.stderr)
+    if unknown := [name for name in chosen if name not in commands]:
+        print(f"unknown suite {unknown[0]!r}: the suites are {', '.join(commands)}", file=sys.stderr)
         return 2
-    total = Tally()
-    parts = []
-    commands = []
     begun = time.monotonic()
-    for name in chosen:
-        before = time.monotonic()
-        tally, again = run(name, suites[name])
-        parts.append(f"{name}: {tally}, in {spell(time.monotonic() - before)}")
-        print(f"\n{parts[-1]}", flush=True)
-        total += tally
-        commands += again
-    if commands:
-        print("\nto repeat what failed:\n    " + "\n    ".join(commands))
-    print("\n" + "\n".join([*parts, f"in all {spell(time.monotonic() - begun)}"]) if len(parts) > 1 else "")
+    print(f"building, then: {', '.join(chosen)}", flush=True)
+    if (place := built()) is None:
+        print("the library does not build\n0 passed, 1 failed")
+        return 1
+    os.environ["HOSTLOCK_LIB_DIR"] = str(place)
+    print(f"built in {spell(time.monotonic() - begun)}", flush=True)
+
+    suites = [Suite(name, commands[name]) for name in chosen]
+    first: list[Callable[[], None]] = [
+        suite.run for suite in suites if suite.name in SUITES and suite.name not in BESIDE
+    ]
+    beside: list[Callable[[], None]] = [suite.run for suite in suites if suite.name in BESIDE]
+    if "python" in chosen:
+        beside.insert(0, release)
+    lanes = [threading.Thread(target=drive, args=[lane], daemon=True) for lane in (first, beside)]
+    last = threading.Thread(
+        target=drive, args=[[suite.run for suite in suites if suite.name in LONG_SUITES], lanes], daemon=True
+    )
+    for lane in [*lanes, last]:
+        lane.start()
+    for suite in suites:
+        suite.show()
+
+    total = sum((suite.tally for suite in suites), Tally())
+    if again := [command for suite in suites for command in suite.again]:
+        print("\nto repeat what failed:\n    " + "\n    ".join(again))
+    parts = [str(suite) for suite in suites]
+    spent = sum(os.times()[:4])
+    parts.append(f"in all {spell(time.monotonic() - begun)} ({spent:.0f} s of processor time)")
+    print("\n" + "\n".join(parts) if len(suites) > 1 else "")
     print(total)
     return 1 if total.failed else 0
+
+
+def drive(lane: Iterable[Callable[[], None]], after: Iterable[threading.Thread] = ()) -> None:
+    """Does what stands in a lane, one after the other, when those before it have ended."""
+    for other in after:
+        other.join()
+    for step in lane:
+        step()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::ptr;
 
 use foreign_types::ForeignType;
+use openssl::error::ErrorStack;
 use openssl::ssl::{SslContext, SslMethod, SslVersion};
 use openssl::x509::X509;
 use openssl_sys as ffi;
@@ -259,8 +260,12 @@ fn careful_raw_context(ca: &X509) -> SslContext {
     builder.set_min_proto_version(Some(SslVersion::TLS1_2)).unwrap();
     builder.set_cipher_list(&hostlock::policy::suite_list(policy.suites_tls12)).unwrap();
     builder.set_ciphersuites(&hostlock::policy::suite_list(policy.suites_tls13)).unwrap();
-    builder.set_groups_list(policy.groups.to_str().unwrap()).unwrap();
-    builder.set_sigalgs_list(policy.signature_algorithms.to_str().unwrap()).unwrap();
+    // The newer list first, as hostlock does, where this OpenSSL knows what is in it.
+    let set = |set: &mut dyn FnMut(&str) -> Result<(), ErrorStack>, lists: [&CStr; 2]| {
+        assert!(lists.into_iter().any(|list| set(list.to_str().unwrap()).is_ok()));
+    };
+    set(&mut |list| builder.set_groups_list(list), [policy.groups_hybrid, policy.groups]);
+    set(&mut |list| builder.set_sigalgs_list(list), [policy.signature_algorithms_mldsa, policy.signature_algorithms]);
     builder.build()
 }
 

@@ -1,4 +1,4 @@
-//! Who vouches for the server: a CA alone, or a CA and an intermediate, of three kinds.
+//! Who vouches for the server: a CA alone, or a CA and an intermediate, of four kinds.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,17 +26,20 @@ pub enum Kind {
     Ec,
     /// RSA of 2048 bits throughout.
     Rsa,
+    /// RSA with a root of 4096 bits, an intermediate and a leaf of 2048, as under ISRG Root X1.
+    LargeRsa,
     /// As on the public web: a root with RSA of 4096 bits, an intermediate with P-384, a leaf with P-256.
     Web,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 3] = [Kind::Ec, Kind::Rsa, Kind::Web];
+    pub const ALL: [Kind; 4] = [Kind::Ec, Kind::Rsa, Kind::LargeRsa, Kind::Web];
 
     pub fn name(self) -> &'static str {
         match self {
             Kind::Ec => "ec",
             Kind::Rsa => "rsa",
+            Kind::LargeRsa => "largersa",
             Kind::Web => "web",
         }
     }
@@ -46,6 +49,7 @@ impl Kind {
         match self {
             Kind::Ec => [ec(p256), ec(p256), ec(p256), ec(p256)],
             Kind::Rsa => [rsa(2048), rsa(2048), rsa(2048), rsa(2048)],
+            Kind::LargeRsa => [rsa(4096), rsa(2048), rsa(2048), rsa(2048)],
             Kind::Web => [rsa(4096), ec(p384), ec(p256), ec(p256)],
         }
     }

@@ -20,7 +20,8 @@ use commands::{
 
 const EXIT_CODES: &str = "Exit codes:
   0  all is well
-  1  something was found: a difference (diff), a root that expires (expiring), a server that is refused (audit)
+  1  something was found: a difference (diff), a root that expires (expiring), a server that is refused or a program
+     with findings (audit), something to mend (doctor)
   2  the command was not understood
   3  something could not be read or written, or no server of TLS answered";
 

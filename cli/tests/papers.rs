@@ -42,8 +42,10 @@ fn bash_can_read_its_completions() {
     let file = scratch.path().join("completions/hostlock.bash");
     let bash = Command::new("bash").args(["-c", script]).arg(file).output().unwrap();
     assert!(bash.status.success(), "{}", String::from_utf8_lossy(&bash.stderr));
-    for name in ["_hostlock", "hostlock.fish"] {
-        assert!(fs::read_to_string(scratch.path().join("completions").join(name)).unwrap().contains("audit"));
+    for name in ["hostlock.bash", "_hostlock", "hostlock.fish"] {
+        let words = fs::read_to_string(scratch.path().join("completions").join(name)).unwrap();
+        assert!(words.contains("audit"), "{name}");
+        assert!(!words.contains("papers"), "{name}: it is for those who install only");
     }
 }
 

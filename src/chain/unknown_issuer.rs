@@ -143,7 +143,7 @@ impl Words<'_> {
             Role::Client => "this may be an impostor",
             Role::Server => "the client is a stranger",
         };
-        format!("if {what} is yours, load its certificate with hostlock_ctx_trust_file; else {else_what}")
+        format!("if {what} is yours, load its certificate with hostlock_ctx_trust_file, or {PROGRAMS}; else {else_what}")
     }
 
     fn chain(&self) -> &'static str {
@@ -247,12 +247,15 @@ impl Words<'_> {
     fn unknown(&self) -> Error {
         let what = if self.depth == 0 { "was not sent and is not" } else { "is not" };
         self.stops(Status::EUnknownIssuer, &format!("{what} one of the trust anchors")).with_hint(format!(
-            "if the issuer is a CA of yours, load its certificate with hostlock_ctx_trust_file; if it is an intermediate, the {} \
-             should send it too (the full chain)",
+            "if the issuer is a CA of yours, load its certificate with hostlock_ctx_trust_file, or {PROGRAMS}; if it is an \
+             intermediate, the {} should send it too (the full chain)",
             self.peer()
         ))
     }
 }
+
+/// For who runs a program, and reads the words in a summary, an audit or a log.
+const PROGRAMS: &str = "where a program takes its roots from (often SSL_CERT_FILE)";
 
 /// Whoever has the name of a trusted CA and not its key is not to be trusted on the spot.
 const NAMESAKE: &str = "somebody else may use that CA's name; if the CA has changed its key, its owner can confirm the new certificate";

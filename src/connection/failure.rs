@@ -4,7 +4,7 @@
 use std::ffi::c_int;
 use std::io;
 
-use crate::connection::head::{self, begins_like_tls, chosen, not_tls, offered};
+use crate::connection::head::{begins_like_tls, chosen, not_tls, offered};
 use crate::error::{Error, Status};
 use crate::handshake::alert;
 use crate::handshake::reasons::{self, Cause, Common};
@@ -81,6 +81,8 @@ pub struct Facts<'a> {
     pub offer: Offer,
     /// Whether a server has no certificate to show.
     pub lacks_certificate: bool,
+    /// Whether a server's client has shown one.
+    pub has_shown_certificate: bool,
 }
 
 /// The error for `facts`.
@@ -97,7 +99,7 @@ pub fn explain(facts: &Facts<'_>) -> Error {
         Some(libc::ECONNRESET | libc::EPIPE | libc::ECONNABORTED) => return cut(facts, "reset"),
         Some(errno) => {
             let why = words::of(&io::Error::from_raw_os_error(errno));
-            return Error::new(Status::EIo, format!("{} {}: {why}", facts.peer, facts.phase.words()));
+            return Error::new(Status::EIo, format!("the connection with {} failed {}: {why}", facts.peer, facts.phase.words()));
         }
         None => {}
     }
@@ -120,57 +122,11 @@ pub fn explain(facts: &Facts<'_>) -> Error {
     }
 }
 
-/// A peer that took too long.
-pub struct Silence<'a> {
-    /// What was being done.
-    pub phase: Phase,
-    /// The side that waited.
-    pub role: Role,
-    /// The peer's address.
-    pub peer: &'a str,
-    /// How long it had.
-    pub allowed_ms: u32,
-    /// How many bytes of a client's hello were sent to a peer that has not said anything, 0 where it has.
-    pub hello: usize,
-    /// What it said so far, where that is known.
-    pub head: Option<&'a [u8]>,
+/// The error for a process that can open nothing more.
+pub fn no_socket(error: &io::Error) -> Error {
+    Error::new(Status::EIo, format!("no socket could be opened here: {}", words::of(error)))
+        .with_hint("the peer is not to blame: close what is not needed any more, or permit more open files (ulimit -n)")
 }
-
-/// The error for a limit of time.
-pub fn timed_out(silence: &Silence<'_>) -> Error {
-    let Silence { phase, role, peer, allowed_ms, hello, head } = silence;
-    let message = format!("{peer} kept us waiting {}: {allowed_ms} ms are over", phase.words());
-    let error = Error::new(Status::ETimeout, message);
-    if *hello > ONE_PACKET {
-        return error.with_hint(format!(
-            "nothing came back for a hello of {hello} bytes, which takes two packets on many networks, and some \
-             middleboxes and old servers drop those; SSL_CTX_set1_groups_list(ctx, \"X25519:P-256\") makes it fit one, \
-             without the key share of ML-KEM"
-        ));
-    }
-    const MORE: &str = "hostlock_ctx_set_timeout allows more time";
-    match (phase, head, role) {
-        (Phase::Handshake, Some(head), _) if !begins_like_tls(*role, head) => error.with_hint(format!(
-            "what it sent is not TLS (it begins with {}): check the port",
-            head::hex(head)
-        )),
-        (Phase::Handshake, None | Some([]), Role::Client) => {
-            error.with_hint(format!("the peer may be overloaded or not speak TLS; {MORE}"))
-        }
-        (Phase::Handshake, None | Some([]), Role::Server) => {
-            error.with_hint(format!("the client may wait for us to speak first, as plain protocols do; {MORE}"))
-        }
-        (Phase::Handshake, Some(_), _) => {
-            error.with_hint(format!("it began to speak TLS and stopped: it may be overloaded, or cut off on the way; {MORE}"))
-        }
-        (Phase::Read, ..) => error.with_hint(format!("it may have nothing to say yet, or be overloaded; {MORE}")),
-        (Phase::Write, ..) => error.with_hint(format!("it does not take what we send: it may be overloaded; {MORE}")),
-        (Phase::Shutdown, ..) => error.with_hint(format!("it does not take our goodbye; {MORE}")),
-    }
-}
-
-/// What fits into one packet of every network that carries IPv6 without loss: 1,280 bytes less the headers of IP and TCP.
-const ONE_PACKET: usize = 1220;
 
 /// The error for a connection that libssl had given up before, for a reason that is not known any more.
 pub fn failed_earlier() -> Error {
@@ -212,6 +168,8 @@ fn from_libssl(facts: &Facts<'_>, reason: &Reason) -> Option<Error> {
     }
     let cause = reasons::of(facts.role, reason.code)?;
     match cause {
+        // Then it is the client's signature, and not the server's.
+        Cause::Common(Common::Signature) if facts.has_shown_certificate => None,
         Cause::Alert(description) => Some(alerted(facts, cause, description)),
         _ if facts.phase != Phase::Handshake => None,
         _ if facts.lacks_certificate && reasons::may_lack_own_certificate(cause) => {
@@ -336,7 +294,10 @@ fn cut(facts: &Facts<'_>, how: &str) -> Error {
             Status::ETruncated,
             format!("the connection was {how} by {peer} {} without TLS's close_notify", phase.words()),
         )
-        .with_hint("what was read so far may be incomplete: do not use it unless its own format says where it ends"),
+        .with_hint(match phase {
+            Phase::Write => "it is not known how much of what was written the peer got: make a new connection",
+            _ => "what was read so far may be incomplete: do not use it unless its own format says where it ends",
+        }),
     }
 }
 
@@ -380,6 +341,7 @@ mod tests {
             heard: !head.is_empty(),
             before_hello: true,
             lacks_certificate: false,
+            has_shown_certificate: false,
             offer: Offer { versions: vec![0x0303, 0x0304], suites: vec!["A".to_owned(), "B".to_owned()] },
         }
     }
@@ -390,20 +352,6 @@ mod tests {
 
     fn libssl_says(code: c_int, text: &str) -> Option<Reason> {
         Some(Reason { from_libssl: true, code, text: text.to_owned() })
-    }
-
-    #[test]
-    fn silence_after_a_hello_of_two_packets_is_explained_and_no_other() {
-        let hint = |phase, hello| {
-            let silence =
-                Silence { phase, role: Role::Client, peer: "192.0.2.1:443", allowed_ms: 300, hello, head: Some(&[]) };
-            timed_out(&silence).hint().to_owned()
-        };
-        let large = hint(Phase::Handshake, 1475);
-        assert!(large.contains("a hello of 1475 bytes") && large.contains("SSL_CTX_set1_groups_list"), "{large}");
-        for hello in [0, 320, ONE_PACKET] {
-            assert!(hint(Phase::Handshake, hello).contains("hostlock_ctx_set_timeout"));
-        }
     }
 
     #[test]
@@ -452,6 +400,18 @@ mod tests {
         assert!(late.message().contains("handshake_failure"), "{late}");
         let unknown = explain(&Facts { reason: libssl(1255), ..facts(&[21, 3]) });
         assert!(unknown.message().contains("255"), "{unknown}");
+    }
+
+    #[test]
+    fn a_signature_of_a_clients_certificate_is_not_taken_for_the_servers_own() {
+        let said = |has_shown_certificate| {
+            let reason = libssl_says(370, "wrong signature type");
+            let facts = Facts { role: Role::Server, before_hello: false, reason, has_shown_certificate, ..facts(&[22, 3]) };
+            explain(&facts)
+        };
+        assert_eq!(said(false).status(), Status::ENoCommonCipher);
+        assert_eq!(said(true).status(), Status::EProtocol);
+        assert!(said(true).message().contains("broke the TLS protocol during the handshake: wrong signature"));
     }
 
     #[test]

@@ -74,6 +74,7 @@ pub fn failure(
             before_hello,
             offer: offer(conn),
             lacks_certificate: role == Role::Server && conn.own_certificate().is_none(),
+            has_shown_certificate: role == Role::Server && has_shown_certificate(conn),
         })
     };
     match transport {
@@ -94,6 +95,10 @@ fn waiting_for_server_hello() -> c_int {
     if openssl::version::number() < OPENSSL_3_2 { sys::TLS_ST_CW_CLNT_HELLO } else { sys::TLS_ST_CW_CLNT_HELLO_3_2 }
 }
 
+fn has_shown_certificate(conn: Conn<'_>) -> bool {
+    conn.session().is_some_and(|session| session.has_peer_certificate())
+}
+
 /// The newest entry of this thread's error queue.
 fn newest_reason(conn: Conn<'_>) -> Option<Reason> {
     let code = queue::newest();
@@ -106,6 +111,9 @@ fn newest_reason(conn: Conn<'_>) -> Option<Reason> {
     }
     // Alerts that nobody registered have no words.
     let mut text = reason_text(code).unwrap_or_else(|| format!("reason {}", ffi::ERR_GET_REASON(code)));
+    if let Some(behind) = queue::behind_internal_error() {
+        text = reason_text(behind).unwrap_or(text);
+    }
     let (from_libssl, code) = (ffi::ERR_GET_LIB(code) == ERR_LIB_SSL, ffi::ERR_GET_REASON(code));
     if from_libssl && code == RECORD_LAYER_FAILURE {
         // What was wrong with the record stands below this entry, where nothing can look; the alert says it too.

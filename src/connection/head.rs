@@ -41,6 +41,12 @@ pub fn not_tls(role: Role, peer: &str, head: &[u8]) -> Error {
     match role {
         Role::Server if is_http_request(head) => plain("plain HTTP").with_hint("the client must use the https:// form of the address"),
         Role::Server if starts(b"SSH-") => plain("SSH").with_hint("this is not the port of an SSH server"),
+        Role::Server if starts(b"PROXY ") || starts(b"\r\n\r\n\0\r\nQUIT\n") => {
+            let what = "tells first, in the PROXY protocol of balancers, for whom it comes";
+            Error::new(Status::EPlaintext, format!("{peer} {what}: it began with {}", hex(head))).with_hint(
+                "read that from the descriptor before hostlock_accept_fd takes it, or have the balancer leave it out",
+            )
+        }
         Role::Server if is_text => plain("plain text")
             .with_hint("the client must begin with TLS on this port, and not with a command such as STARTTLS before it"),
         Role::Client if starts(b"HTTP/") || starts(b"<html") || starts(b"<!doctype") => {

@@ -27,5 +27,6 @@ pub mod owned;
 pub mod race;
 pub mod resolve;
 pub mod session_from;
+pub mod silence;
 pub mod starttls;
 pub mod transport;

@@ -21,7 +21,7 @@ use crate::handshake::{resumption, set_host};
 use crate::host::Reference;
 use crate::libssl::queue::{self, Quiet};
 use crate::libssl::{Conn, Ctx};
-use crate::os::socket;
+use crate::os::socket::{self, Unconnected};
 use crate::os::words;
 use crate::role::Role;
 
@@ -159,10 +159,24 @@ pub(super) fn check_client(guard: &Guard) -> Result<()> {
 /// Refuses what TLS cannot go over.
 pub fn check_stream_socket(fd: c_int) -> Result<()> {
     let is_stream = socket::is_stream(fd)
-        .map_err(|error| Error::new(Status::EArg, format!("descriptor {fd} is not a socket: {}", words::of(&error))))?;
+        .map_err(|error| {
+            let what = Error::new(Status::EArg, format!("descriptor {fd} is not a socket: {}", words::of(&error)));
+            match error.raw_os_error() {
+                Some(libc::ENOTSOCK) => what.with_hint("hostlock_connect_io and hostlock_accept_io take pipes and any other transport"),
+                _ => what,
+            }
+        })?;
     if !is_stream {
         return Err(Error::new(Status::EArg, format!("descriptor {fd} is a socket, but not a stream"))
             .with_hint("TLS needs a stream socket such as TCP's; DTLS is not offered"));
     }
-    Ok(())
+    match socket::was_never_connected(fd) {
+        None => Ok(()),
+        Some(Unconnected::Listens) => {
+            Err(Error::new(Status::EArg, format!("descriptor {fd} listens for connections, and is none itself"))
+                .with_hint("pass the descriptor that accept(2) answers"))
+        }
+        Some(Unconnected::New) => Err(Error::new(Status::EArg, format!("descriptor {fd} was never connected"))
+            .with_hint("call connect(2) before, or hostlock_connect, which does it")),
+    }
 }

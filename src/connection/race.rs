@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use crate::connection::deadline::{self, Deadline, wait};
+use crate::connection::failure;
 use crate::connection::resolve::show;
 use crate::error::{Error, Result, Status};
 use crate::os::poll::Wish;
@@ -32,6 +33,7 @@ pub fn connect(addresses: &[SocketAddr], deadline: &Deadline) -> Result<OwnedFd>
             match socket::begin_to_connect(address) {
                 Ok((socket, true)) => return Ok(socket),
                 Ok((socket, false)) => waiting.push(Attempt { address: *address, socket }),
+                Err(error) if waiting.is_empty() && socket::is_want_of_descriptors(&error) => return Err(failure::no_socket(&error)),
                 Err(error) => {
                     failures.push(format!("{}: {}", show(address), words::of(&error)));
                     continue;

@@ -12,10 +12,11 @@ use std::thread;
 use std::time::Duration;
 
 use crate::connection::deadline::{self, Deadline, wait};
+use crate::connection::failure;
 use crate::error::{Error, Result, Status};
 use crate::host::Reference;
 use crate::os::poll::Wish;
-use crate::os::{signals, words};
+use crate::os::{signals, socket, words};
 
 /// The addresses of `host`, in the order to try them.
 pub fn addresses(host: &Reference, port: u16, deadline: &Deadline) -> Result<Vec<SocketAddr>> {
@@ -61,7 +62,11 @@ pub fn look_up(
     match answer {
         Ok(Ok(found)) if found.is_empty() => Err(failed(name, "it has no address")),
         Ok(Ok(found)) => Ok(found),
-        Ok(Err(error)) => Err(failed(name, reason(&error).as_str())),
+        // The system's resolver says "unknown" where it could open neither its files nor a socket.
+        Ok(Err(error)) => Err(match socket::want_of_descriptors() {
+            Some(want) => failure::no_socket(&want),
+            None => failed(name, reason(&error).as_str()),
+        }),
         Err(RecvTimeoutError::Timeout) => Err(out_of_time(name, deadline)),
         Err(RecvTimeoutError::Disconnected) => Err(failed(name, "the resolver's thread ended without an answer")),
     }

@@ -46,6 +46,15 @@ pub fn chain(leaf: &X509, others: Vec<X509>, origin: &str) -> Result<Vec<X509>> 
     }
 }
 
+/// A certificate that stands alone where its intermediate stood behind it `before` is half of a file.
+pub fn not_cut(leaf: &X509Ref, others: &[X509], before: &[X509], origin: &str) -> Result<()> {
+    let lost = before.iter().find(|one| others.is_empty() && issued(one, leaf) && !is_self_issued(one));
+    let Some(lost) = lost else { return Ok(()) };
+    let (lost, who) = (subject_text(lost), subject_text(leaf));
+    Err(Error::new(Status::EMissingIntermediate, format!("{origin} holds {who} alone, and no more that of {lost}, which issued it"))
+        .with_hint("it may be half written: write the whole chain aside and rename it; a new context takes it as it is"))
+}
+
 fn same(one: &X509Ref, other: &X509Ref) -> bool {
     one.to_der().ok().is_some_and(|der| other.to_der().is_ok_and(|other| other == der))
 }

@@ -66,7 +66,10 @@ impl Credential {
 
     /// What its files hold now; `None` where it came from memory.
     pub fn read_again(&self, policy: &Policy) -> Result<Option<Credential>> {
-        self.files.as_ref().map(|files| Credential::load(&files.input(), policy)).transpose()
+        let Some(files) = &self.files else { return Ok(None) };
+        let again = Credential::load(&files.input(), policy)?;
+        check::not_cut(&again.shown.leaf, &again.shown.others, &self.shown.others, &again.shown.origin)?;
+        Ok(Some(again))
     }
 
     /// Whether peers get to see the same.

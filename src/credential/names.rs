@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::credential::Credential;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
 use crate::host::{MatchRules, Reference};
 use crate::libssl::certificate;
 use crate::policy::Policy;
@@ -97,11 +97,14 @@ pub fn check(credential: &Credential, name: &str) -> Result<()> {
     let one = name.strip_prefix("*.").map(|rest| format!("any-name.{rest}"));
     let reference = Reference::parse(one.as_deref().unwrap_or(name))?;
     let rules = MatchRules { wildcards: true, ..MatchRules::default() };
-    certificate::check_host(&credential.shown.leaf, &reference, rules)
+    certificate::check_host(&credential.shown.leaf, &reference, rules).map_err(|error| match error.status() {
+        // It is this side's own, and no impostor's.
+        Status::EHostMismatch => error.with_hint(format!("name the certificate and the key that were issued for \"{name}\"")),
+        _ => error,
+    })
 }
 
 fn no_name(name: &[u8]) -> Error {
-    use crate::error::Status;
     let what = format!("\"{}\" is no name that a client asks a server for", name.escape_ascii());
     Error::new(Status::EBadHost, what).with_hint("give a DNS name such as www.example.com, or *.example.com; clients send no addresses")
 }

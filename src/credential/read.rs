@@ -186,6 +186,10 @@ fn no_certificate(text: &[u8], origin: &str) -> Error {
         .with_hint("name the certificates first, and then the key")
 }
 
+/// What makes PEM with an encrypted key of PKCS#12 by old algorithms. A pipe into openssl pkcs12 -export does not work: that
+/// reads its input twice.
+const CONVERTS: &str = "openssl pkcs12 -legacy -in old.p12 -out new.pem";
+
 fn from_pkcs12(container: &Pkcs12, password: Option<&[u8]>, origin: String) -> Result<Found> {
     let word = std::str::from_utf8(password.unwrap_or_default())
         .map_err(|_| Error::new(Status::EArg, "the passphrase of a PKCS#12 file must be UTF-8"))?;
@@ -193,7 +197,11 @@ fn from_pkcs12(container: &Pkcs12, password: Option<&[u8]>, origin: String) -> R
         let reasons: Vec<&str> = stack.errors().iter().filter_map(|error| error.reason()).collect();
         if reasons.contains(&"unsupported") {
             return Error::new(Status::EUnsupported, format!("{origin} is encrypted by an algorithm that this OpenSSL does not offer"))
-                .with_hint("old tools used RC2; convert it: openssl pkcs12 -legacy -in old.p12 -nodes | openssl pkcs12 -export -out new.p12");
+                .with_hint(format!("old tools used RC2; name the PEM that this makes of it: {CONVERTS}"));
+        }
+        if reasons.contains(&"mac absent") {
+            return Error::new(Status::EUnsupported, format!("{origin} is encrypted but has no MAC, and this OpenSSL opens no such PKCS#12"))
+                .with_hint("make it anew with one: openssl pkcs12 -export without -nomac");
         }
         key::passphrase(&origin, password.is_some())
     })?;
@@ -202,4 +210,31 @@ fn from_pkcs12(container: &Pkcs12, password: Option<&[u8]>, origin: String) -> R
     let leaf = parsed.cert.ok_or_else(|| missing("certificate for its private key"))?;
     let others = parsed.ca.into_iter().flatten().collect();
     Ok(Found { leaf, others, keys: vec![key], origin, open_key_file: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    fn openssl(directory: &Path, line: &str) {
+        let output = Command::new("sh").current_dir(directory).args(["-c", line]).output().unwrap();
+        assert!(output.status.success(), "{line}: {output:?}");
+    }
+
+    #[test]
+    fn the_command_of_the_hint_makes_of_an_old_container_what_is_taken() {
+        let directory = std::env::temp_dir().join(format!("hostlock-old-{}", std::process::id()));
+        std::fs::create_dir(&directory).unwrap();
+        openssl(&directory, "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=old -keyout key -out pem");
+        openssl(&directory, "openssl pkcs12 -export -legacy -in pem -inkey key -passout pass:word -out old.p12");
+        let input = |name: &str| read((&std::fs::read(directory.join(name)).unwrap(), name), None, Some(b"word"));
+        let error = input("old.p12").err().unwrap();
+        assert_eq!(error.status(), Status::EUnsupported, "{error}");
+        assert!(error.hint().ends_with(CONVERTS), "{}", error.hint());
+        openssl(&directory, &format!("{CONVERTS} -passin pass:word -passout pass:word"));
+        let found = input("new.pem");
+        std::fs::remove_dir_all(&directory).unwrap();
+        assert_eq!(found.unwrap().keys.len(), 1);
+    }
 }

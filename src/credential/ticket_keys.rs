@@ -20,6 +20,9 @@ use crate::trust::{named, one_file};
 /// A file with one key takes 109 bytes.
 const LARGEST: usize = 64 << 10;
 
+/// What a shell does for a key, without the line's end.
+const WRITES_ONE: &str = "openssl rand 80 | base64 -w0";
+
 /// The keys in a file: one base64 line of 80 bytes a key.
 pub struct KeyFile {
     path: PathBuf,
@@ -38,7 +41,7 @@ impl KeyFile {
     /// Reads the file at `path`.
     pub fn read(path: &Path) -> Result<KeyFile> {
         let origin = format!("the ticket key file {path:?}");
-        let Some(text) = one_file::read_regular(path, &origin, LARGEST)?.map(Secret) else {
+        let Some(text) = one_file::read_regular(path, &format!("{path:?}"), LARGEST)?.map(Secret) else {
             return Err(Error::new(Status::EFileIo, format!("{origin} is larger than ticket keys can be"))
                 .with_hint("it may take up to 64 KiB, which is some six hundred keys"));
         };
@@ -82,7 +85,7 @@ fn parse(text: &[u8], origin: &str) -> Result<Vec<Arc<TicketKey>>> {
         }
         let wrong = |what: String| {
             Error::new(Status::EArg, format!("line {number} of {origin} {what}"))
-                .with_hint("each line is one key: 80 random bytes in base64, as `openssl rand -base64 -A 80` writes them")
+                .with_hint(format!("each line is one key: 80 random bytes in base64, as `{WRITES_ONE}` writes them"))
         };
         let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
         let decoded = std::str::from_utf8(line).ok().filter(|line| line.bytes().all(|byte| is_base64(&byte)));
@@ -99,7 +102,7 @@ fn parse(text: &[u8], origin: &str) -> Result<Vec<Arc<TicketKey>>> {
     }
     if keys.is_empty() {
         return Err(Error::new(Status::EEmpty, format!("{origin} holds no key"))
-            .with_hint("openssl rand -base64 -A 80 writes one"));
+            .with_hint(format!("`{WRITES_ONE}` writes one")));
     }
     Ok(keys)
 }
@@ -261,6 +264,20 @@ mod tests {
             assert_eq!(keys.sealing().unwrap().name(), [sealing; 16], "{count}");
             assert!((1..=count).all(|byte| keys.named(&[byte; 16]).is_some()) && keys.named(&[9; 16]).is_none());
         }
+    }
+
+    #[test]
+    fn the_command_of_the_hints_and_of_the_guide_writes_a_key() {
+        let output = std::process::Command::new("sh").args(["-c", WRITES_ONE]).output().unwrap();
+        assert_eq!(parse(&output.stdout, "it").unwrap().len(), 1, "{output:?}");
+        let guide = include_str!("../../docs/guide.md");
+        assert!(guide.contains(&format!("`{WRITES_ONE}`")));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named_once() {
+        let error = KeyFile::read(Path::new("/nowhere/keys")).unwrap_err();
+        assert_eq!((error.status(), error.message()), (Status::ENotFound, "there is no file \"/nowhere/keys\""));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::connection::starttls::{Line, Protocol};
 use crate::door::context::milliseconds;
 use crate::error::{Error, Result};
 
-/// Such a protocol: "smtp", "imap", "pop3", "ftp" or "postgres".
+/// Such a protocol: "smtp", "imap", "pop3", "ftp", "nntp" or "postgres".
 /// [`Context::connect_by_starttls`](crate::Context::connect_by_starttls) connects by it.
 ///
 /// ```

@@ -1,7 +1,7 @@
 //! Section "Audit" of the header: what is weak in a context or a connection, whoever made it
 //!
-//! A report is to be freed with hostlock_report_free, and the texts that it lends go with it. It is made also where
-//! nothing is wrong.
+//! Free a report with hostlock_report_free; the texts that it lends go with it. There is a report even if nothing is
+//! wrong.
 
 use std::ffi::{c_char, c_int};
 
@@ -12,13 +12,13 @@ use crate::audit::report::{Report, Severity};
 use crate::error::{Error, Result, Status};
 use crate::libssl::ours;
 
-/// Compares `ctx`, an `SSL_CTX` that anyone made, with the newest policy (one of hostlock's own with the policy that it
-/// keeps), and names each weakness: what it is, how bad, why it matters, and the call that fixes it.
+/// Compares `ctx`, an SSL_CTX that anyone made, with the newest policy, or a context of hostlock's with its own policy.
+/// The report names each weakness: what it is, how bad it is, why it matters, and the call that fixes it.
 ///
 /// It only reads: nothing in the context changes, no function of the program's runs, and OpenSSL's error queue stays as
-/// it was. What a program checks after the handshake, and what it sets on single connections, cannot be seen here; of
-/// several own certificates the current one is looked at. Key exchange groups and signature algorithms are known to
-/// hostlock_audit_probe only.
+/// it was. It cannot see what a program checks after the handshake, nor what it sets on single connections. Of several
+/// own certificates it looks at the current one. It does not know key exchange groups and signature algorithms;
+/// hostlock_audit_probe does.
 ///
 /// HOSTLOCK_E_UNSUPPORTED for a context for QUIC, or of a method that is not known. No other thread may change the context
 /// meanwhile; connections on it may go on.
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn hostlock_audit_conn(conn: *const hostlock_conn, report:
 }
 
 /// As hostlock_audit, with a trial hello: a connection of `ctx` writes its first message into memory and is thrown
-/// away, and what it offers is compared too (suites, key exchange groups, signature algorithms, pre-shared keys).
+/// away. What that message offers is compared too (suites, key exchange groups, signature algorithms, pre-shared keys).
 /// Nothing is sent.
 ///
 /// The program's info, message, security, pre-shared key and ex_data callbacks may run, as for any connection, and the
@@ -62,8 +62,8 @@ pub unsafe extern "C" fn hostlock_audit_probe(ctx: *mut hostlock_ctx, report: *m
     unsafe { answer(report, || audit::with_probe(ours::ctx(ctx)?)) }
 }
 
-/// The report as a table for a person, in several lines of UTF-8: how many findings of which severity, and of each what
-/// was found, what was seen, why it matters (a CVE or an RFC) and the call that fixes it. "" for NULL.
+/// The report as a table for people, in several lines of UTF-8: how many findings there are of each severity, and for
+/// each one what was found, what was seen, why it matters (a CVE or an RFC) and the call that fixes it. "" for NULL.
 ///
 /// # Safety
 /// `report` is NULL or a live report.

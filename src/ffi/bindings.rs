@@ -1,7 +1,7 @@
 //! Section "Channel bindings" of the header: what ties another protocol to this connection
 //!
-//! For SCRAM-PLUS, token binding and their kind: both sides compute the same bytes, and somebody in the middle, who has two
-//! connections, has two different ones.
+//! For SCRAM-PLUS, token binding and the like. Both sides of a connection compute the same bytes. Somebody in the
+//! middle has two connections, and so two different values.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::{ptr, slice};
@@ -11,9 +11,9 @@ use super::{conn_of, hostlock_conn};
 use crate::connection::exporter;
 use crate::error::{Error, Status};
 
-/// Fills `out` with `out_len` bytes that both sides of the connection can compute, and nobody else (RFC 5705, RFC 8446 7.5):
-/// for `label`, which is not empty, and `context` of `context_len` bytes. NULL for the context means none, which with TLS 1.2
-/// is another than an empty one.
+/// Fills `out` with `out_len` bytes that both sides of the connection can compute, and nobody else (RFC 5705, RFC 8446
+/// 7.5): for `label`, which is not empty, and `context` of `context_len` bytes. NULL for `context` means none; with TLS
+/// 1.2 that gives other bytes than an empty one.
 ///
 /// HOSTLOCK_E_STATE: the handshake is not complete. HOSTLOCK_E_UNSUPPORTED: TLS 1.2 with a peer that does not know the extended
 /// master secret (RFC 7627). HOSTLOCK_E_ARG: a reserved label, or more bytes than there can be.

@@ -9,27 +9,24 @@
 //! moves: HOSTLOCK_E_STATE.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::mem::MaybeUninit;
 use std::{ptr, slice};
 
 use libc::ssize_t;
 
-use super::boundary::{accessor, clear, fail, io, not_null, pointer, status, string_for_c, text_bytes};
-use super::{check_conn, conn_of, guarded, hostlock_conn, hostlock_ctx};
+use super::boundary::{accessor, fail, io, not_null, pointer, status, string_for_c};
+use super::{conn_of, hostlock_conn, hostlock_ctx, making, ways};
 use crate::connection::accept;
 use crate::connection::drive::{Drive, Patience, Progress};
 use crate::connection::exchange;
 use crate::connection::facts::Agreed;
 use crate::connection::failure::Phase;
-use crate::connection::gate::{self, Way};
+use crate::connection::gate;
 use crate::connection::key_update;
-use crate::connection::lend::{self, Lent};
 use crate::connection::open::Connection;
 use crate::error::{Error, Result, Status};
 use crate::handshake::connection_state::ConnectionState;
 use crate::handshake::open_connections::knows;
 use crate::handshake::resumption;
-use crate::host::Reference;
 use crate::libssl::Conn;
 
 /// Connects to `port` of `host` and makes the handshake: with 0 the certificate is valid and belongs to `host`.
@@ -49,19 +46,8 @@ pub unsafe extern "C" fn hostlock_connect(
     port: u16,
     conn: *mut *mut hostlock_conn,
 ) -> c_int {
-    status(|| {
-        // SAFETY: the caller promises that `conn` is NULL or writable.
-        unsafe { clear(conn) };
-        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
-        let (ctx, guard) = unsafe { guarded(ctx)? };
-        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
-        let host = Reference::parse_bytes(unsafe { text_bytes(host, "host")? })?;
-        not_null(conn, "conn")?;
-        let made = Connection::to_host(ctx, guard, host, port)?;
-        // SAFETY: it is not NULL, and the caller promises that it is writable.
-        unsafe { *conn = made.into_raw() };
-        Ok(())
-    })
+    // SAFETY: the caller promises what this asks for: a live context, a text that ends and a writable place, or NULL.
+    unsafe { making::to_host(ctx, host, conn, |ctx, guard, host| Connection::to_host(ctx, guard, host, port)) }
 }
 
 /// The same over `fd`, a connected stream socket of the caller's, which hostlock_conn_free leaves open.
@@ -81,19 +67,8 @@ pub unsafe extern "C" fn hostlock_connect_fd(
     host: *const c_char,
     conn: *mut *mut hostlock_conn,
 ) -> c_int {
-    status(|| {
-        // SAFETY: the caller promises that `conn` is NULL or writable.
-        unsafe { clear(conn) };
-        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
-        let (ctx, guard) = unsafe { guarded(ctx)? };
-        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
-        let host = Reference::parse_bytes(unsafe { text_bytes(host, "host")? })?;
-        not_null(conn, "conn")?;
-        let made = Connection::over_descriptor(ctx, guard, fd, host)?;
-        // SAFETY: it is not NULL, and the caller promises that it is writable.
-        unsafe { *conn = made.into_raw() };
-        Ok(())
-    })
+    // SAFETY: the caller promises what this asks for: a live context, a text that ends and a writable place, or NULL.
+    unsafe { making::to_host(ctx, host, conn, |ctx, guard, host| Connection::over_descriptor(ctx, guard, fd, host)) }
 }
 
 /// Makes the handshake of `conn`, or goes on with it. 0 once it is complete and the certificate verified; else
@@ -128,10 +103,10 @@ pub unsafe extern "C" fn hostlock_read(conn: *mut hostlock_conn, buf: *mut c_voi
     if !buf.is_null() && len.wrapping_sub(1) < c_int::MAX as usize && knows(conn.addr()) {
         // SAFETY: neither is NULL, and the caller promises a live connection and so many writable bytes.
         let (conn, room) = unsafe { (Conn::live(conn), slice::from_raw_parts_mut(buf.cast(), len)) };
-        return read_open(conn, room);
+        return ways::read_open(conn, room);
     }
     // SAFETY: what it asks for is what the caller promises.
-    unsafe { read_oddly(conn, buf, len) }
+    unsafe { ways::read_oddly(conn, buf, len) }
 }
 
 /// Writes `buf`, or the first part of it: the answer is how many bytes were taken, at least 1 where `len` is not 0.
@@ -139,7 +114,8 @@ pub unsafe extern "C" fn hostlock_read(conn: *mut hostlock_conn, buf: *mut c_voi
 /// same data*. Less of it is HOSTLOCK_E_ARG, and so is data from another place unless SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
 /// is set (it is after hostlock_connect): nothing is sent then, and the connection lives. HOSTLOCK_E_CLOSED comes after
 /// hostlock_shutdown. Before the handshake it makes the handshake first. A cut connection never raises SIGPIPE, where
-/// hostlock made the connection.
+/// hostlock made the connection; where the peer had said why, it is HOSTLOCK_E_ALERT (TLS 1.3 tells a client so that its
+/// certificate is refused), else HOSTLOCK_E_TRUNCATED.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` that no other thread uses now; `buf` is NULL or `len` readable bytes.
@@ -149,10 +125,10 @@ pub unsafe extern "C" fn hostlock_write(conn: *mut hostlock_conn, buf: *const c_
     if !buf.is_null() && len.wrapping_sub(1) < c_int::MAX as usize && knows(conn.addr()) {
         // SAFETY: neither is NULL, and the caller promises a live connection and so many bytes.
         let (conn, bytes) = unsafe { (Conn::live(conn), slice::from_raw_parts(buf.cast(), len)) };
-        return write_open(conn, bytes, Patience::Transport);
+        return ways::write_open(conn, bytes, Patience::Transport);
     }
     // SAFETY: what it asks for is what the caller promises.
-    unsafe { write_oddly(conn, buf, len) }
+    unsafe { ways::write_oddly(conn, buf, len) }
 }
 
 /// Writes all of `buf`: `len`, or a negative status. It waits also on a descriptor in non-blocking mode, up to the
@@ -169,10 +145,10 @@ pub unsafe extern "C" fn hostlock_write_all(conn: *mut hostlock_conn, buf: *cons
         // SAFETY: neither is NULL, and the caller promises a live connection and `len` bytes, of which `done` are behind us.
         let (conn, bytes) = unsafe { (Conn::live(conn), slice::from_raw_parts(buf.cast::<u8>().add(done), part)) };
         // SAFETY: the caller promises a live connection of any libssl.
-        let is_open = knows(conn.as_ptr().addr()) || unsafe { recalled(conn.as_ptr()) }.is_some();
+        let is_open = knows(conn.as_ptr().addr()) || unsafe { ways::recalled(conn.as_ptr()) }.is_some();
         let sent = match is_open {
-            true => write_open(conn, bytes, Patience::Wait),
-            false => write_slowly(conn, bytes, None, Patience::Wait, None),
+            true => ways::write_open(conn, bytes, Patience::Wait),
+            false => ways::write_slowly(conn, bytes, None, Patience::Wait, None),
         };
         match usize::try_from(sent) {
             Ok(sent @ 1..) => done += sent,
@@ -406,144 +382,6 @@ pub unsafe extern "C" fn hostlock_conn_peer_chain(conn: *const hostlock_conn) ->
 pub unsafe extern "C" fn hostlock_conn_info(conn: *const hostlock_conn) -> *mut c_char {
     // SAFETY: the caller promises NULL or a live connection of any libssl that no other thread uses.
     pointer(|| string_for_c(unsafe { completed(conn)? }.to_json()))
-}
-
-/// Reads from a connection that is known to be open. No Rust code runs here that could panic.
-#[inline(always)]
-fn read_open(conn: Conn<'_>, room: &mut [MaybeUninit<u8>]) -> ssize_t {
-    match gate::way(conn) {
-        Way::Direct => match conn.read(room) {
-            got @ 1.. => got as ssize_t,
-            got => read_slowly(conn, room, Some(got), None),
-        },
-        Way::Socket => read_over_socket(conn, room),
-        Way::Ask => read_slowly(conn, room, None, None),
-    }
-}
-
-// What follows stands apart from the short way, which would else save registers for it.
-
-/// The connection, where it is open though nobody remembers it.
-///
-/// # Safety
-/// `conn` is NULL or a live `SSL` of any libssl that no other thread uses.
-unsafe fn recalled<'a>(conn: *mut hostlock_conn) -> Option<Conn<'a>> {
-    // SAFETY: the caller's promise is the same.
-    let conn = accessor(None, || unsafe { conn_of(conn) }.ok())?;
-    accessor(false, || gate::recall(conn)).then_some(conn)
-}
-
-/// For hostlock_read, where nobody remembers the connection, or an argument is NULL, 0 or huge.
-///
-/// # Safety
-/// As for hostlock_read.
-#[cold]
-#[inline(never)]
-unsafe fn read_oddly(conn: *mut hostlock_conn, buf: *mut c_void, len: usize) -> ssize_t {
-    // SAFETY: the caller promises NULL or a live connection of any libssl.
-    if let Some(conn) = unsafe { recalled(conn) }.filter(|_| !buf.is_null() && len > 0) {
-        // SAFETY: it is not NULL, and the caller promises so many writable bytes; libssl takes no more at once.
-        return read_open(conn, unsafe { slice::from_raw_parts_mut(buf.cast(), len.min(c_int::MAX as usize)) });
-    }
-    io(|| {
-        // SAFETY: the caller promises NULL or a live connection of any libssl.
-        let conn = unsafe { conn_of(conn)? };
-        not_null(buf, "buf")?;
-        if len == 0 {
-            return Err(Error::new(Status::EArg, "len is 0, so nothing can be read"));
-        }
-        let len = len.min(c_int::MAX as usize);
-        // SAFETY: it is not NULL, and the caller promises so many writable bytes.
-        let room = unsafe { slice::from_raw_parts_mut(buf.cast(), len) };
-        exchange::read(conn, |conn| conn.read(room), None, None)
-    })
-}
-
-/// For hostlock_write, where nobody remembers the connection, or an argument is NULL, 0 or huge.
-///
-/// # Safety
-/// As for hostlock_write.
-#[cold]
-#[inline(never)]
-unsafe fn write_oddly(conn: *mut hostlock_conn, buf: *const c_void, len: usize) -> ssize_t {
-    // SAFETY: the caller promises NULL or a live connection of any libssl.
-    if let Some(conn) = unsafe { recalled(conn) }.filter(|_| !buf.is_null() && len > 0) {
-        // SAFETY: it is not NULL, and the caller promises so many bytes; libssl takes no more at once.
-        let bytes = unsafe { slice::from_raw_parts(buf.cast(), len.min(c_int::MAX as usize)) };
-        return write_open(conn, bytes, Patience::Transport);
-    }
-    io(|| {
-        // SAFETY: the caller promises NULL or a live connection of any libssl.
-        let conn = unsafe { conn_of(conn)? };
-        let len = len.min(c_int::MAX as usize);
-        if len == 0 {
-            return Ok(Progress::Done(0));
-        }
-        not_null(buf, "buf")?;
-        // SAFETY: it is not NULL, and the caller promises so many bytes.
-        exchange::write(conn, unsafe { slice::from_raw_parts(buf.cast(), len) }, None, Patience::Transport, None)
-    })
-}
-
-/// For hostlock_read, where the program's socket might make it wait.
-#[inline(never)]
-fn read_over_socket(conn: Conn<'_>, room: &mut [MaybeUninit<u8>]) -> ssize_t {
-    let lent = lend::take(conn);
-    match conn.read(room) {
-        got @ 1.. => got as ssize_t,
-        got => read_slowly(conn, room, Some(got), lent),
-    }
-}
-
-/// For hostlock_read, where the first attempt could not be made at once, or did not succeed.
-#[cold]
-#[inline(never)]
-fn read_slowly(conn: Conn<'_>, room: &mut [MaybeUninit<u8>], first: Option<c_int>, lent: Option<Lent<'_>>) -> ssize_t {
-    io(|| {
-        // SAFETY: the view is of a live object of any libssl.
-        unsafe { check_conn(conn.as_ptr())? };
-        exchange::read(conn, |conn| conn.read(room), first, lent)
-    })
-}
-
-/// Writes to a connection that is known to be open. No Rust code runs here that could panic.
-#[inline(always)]
-fn write_open(conn: Conn<'_>, bytes: &[u8], patience: Patience) -> ssize_t {
-    match gate::way(conn) {
-        Way::Direct => match conn.write(bytes) {
-            sent @ 1.. => sent as ssize_t,
-            sent => write_slowly(conn, bytes, Some(sent), patience, None),
-        },
-        Way::Socket => write_over_socket(conn, bytes, patience),
-        Way::Ask => write_slowly(conn, bytes, None, patience, None),
-    }
-}
-
-/// For hostlock_write, where the program's socket might make it wait.
-#[inline(never)]
-fn write_over_socket(conn: Conn<'_>, bytes: &[u8], patience: Patience) -> ssize_t {
-    let lent = lend::take(conn);
-    match conn.write(bytes) {
-        sent @ 1.. => sent as ssize_t,
-        sent => write_slowly(conn, bytes, Some(sent), patience, lent),
-    }
-}
-
-/// For hostlock_write, where the first attempt could not be made at once, or did not succeed.
-#[cold]
-#[inline(never)]
-fn write_slowly(
-    conn: Conn<'_>,
-    bytes: &[u8],
-    first: Option<c_int>,
-    patience: Patience,
-    lent: Option<Lent<'_>>,
-) -> ssize_t {
-    io(|| {
-        // SAFETY: the view is of a live object of any libssl.
-        unsafe { check_conn(conn.as_ptr())? };
-        exchange::write(conn, bytes, first, patience, lent)
-    })
 }
 
 /// # Safety

@@ -189,7 +189,8 @@ pub unsafe extern "C" fn hostlock_ctx_set_on_event(
 /// changed, and the program has put some into the context's store through OpenSSL too, which cannot be told from them.
 /// Once anchors have changed so, they are named by hostlock's calls only: what the program puts into the store by OpenSSL's
 /// functions refuses handshakes. HOSTLOCK_E_NOT_FOUND also: a process that has changed its root directory sees the system's
-/// roots no more.
+/// roots no more. HOSTLOCK_E_MISSING_INTERMEDIATE also: a certificate stands alone now in a file where its intermediate stood
+/// behind it, as when the file is half written.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`.

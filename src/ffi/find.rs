@@ -1,12 +1,12 @@
 //! Section "Handles inside of other objects" of the header: for front ends in other languages
 //!
-//! An object of a language's own (a Python SSLSocket, a wrapper of SWIG or cffi) holds its `SSL_CTX *` or `SSL *` in one
-//! of its words, at a place that differs between versions. These functions look at each aligned word of the object, read
-//! what it leads to without faulting, and answer the one that proves to be such a handle of the libssl that hostlock uses.
-//! HOSTLOCK_E_FOREIGN_LIBSSL where there is none (the language has another copy of libssl), HOSTLOCK_E_STATE where there
-//! is more than one, HOSTLOCK_E_UNSUPPORTED where this libssl was built so that nothing proves it. The handle stays the
-//! object's: nothing is counted, so use it only while the object lives and keeps it. In the build with a libssl of its
-//! own inside they are HOSTLOCK_E_UNSUPPORTED.
+//! An object of a language's own (a Python SSLSocket, a wrapper of SWIG or cffi) holds its `SSL_CTX *` or `SSL *` in
+//! one of its words, at a place that differs between versions. These functions look at each aligned word of the object,
+//! read what it leads to without faulting, and give the one that proves to be such a handle of the libssl that hostlock
+//! uses. HOSTLOCK_E_FOREIGN_LIBSSL: there is none (the language has another copy of libssl). HOSTLOCK_E_STATE: there is
+//! more than one. HOSTLOCK_E_UNSUPPORTED: this libssl was built in a way that allows no proof, or hostlock has a libssl
+//! of its own inside. The handle stays the object's, and no reference is counted: use it only while the object lives
+//! and keeps it.
 
 use std::ffi::{c_int, c_void};
 

@@ -11,25 +11,27 @@ use crate::error::Result;
 use crate::host::Reference;
 use crate::libssl::{ours, queue};
 
-/// Makes an `SSL_CTX` that the program made itself as safe as one of hostlock_client_new, in place: versions, options,
-/// cipher suites, key exchange groups and signature algorithms become the policy's; every certificate is checked
-/// against the host inside the handshake; the system's roots, as they are at this call, are trusted where the program has
-/// loaded none. What the program chose stays where it is strong enough: the order of its suites, a higher level, its roots, its own host. Its
-/// callbacks (verify, certificate verify, security, info, status) are called by hostlock's: they may refuse, never
-/// accept.
+/// Makes an SSL_CTX that the program made itself as safe as one of hostlock_client_new, in place. Versions, options,
+/// cipher suites, key exchange groups and signature algorithms become the policy's. Every certificate is checked
+/// against the host inside the handshake. If the program has loaded no roots, the system's are trusted, as they are at
+/// this call. What the program chose stays if it is strong enough: the order of its suites, a higher level, its roots,
+/// its host. Its callbacks (verify, certificate verify, security, info, status) are still called, by hostlock's: they
+/// may refuse, but not accept.
 ///
-/// It works before and after the program's own set-up calls, SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL) among them,
-/// and again on the same context. A context of one old version (TLSv1_method()) gets all versions of the policy. What a
-/// server context asks of its clients stays; a client that shows a certificate is judged by the policy.
+/// The program's own set-up calls may come before it or after it, even SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL).
+/// It may be called again on the same context. A context of one old version (TLSv1_method()) gets all versions of the
+/// policy. Whether a server context asks its clients for certificates stays as it was; those that show one are judged
+/// by the policy.
 ///
-/// `host` is the host of connections that name none of their own; NULL leaves it to each connection:
+/// `host` is for connections that name no host of their own. With NULL each connection must name one, by
 /// hostlock_conn_set_host, SSL_set1_host, or the SNI (SSL_set_tlsext_host_name). A connection for which nothing names a
 /// host is refused with HOSTLOCK_E_NO_HOST.
 ///
-/// HOSTLOCK_E_UNSUPPORTED for DTLS and QUIC, or where this OpenSSL does not show whether the program has a certificate
-/// verify callback of its own ("+replace" behind the policy's name takes its place all the same); HOSTLOCK_E_STATE
-/// where the context keeps another policy already, or is a server's and a host is named: nothing is changed then, so do
-/// not use the context. HOSTLOCK_E_BAD_HOST: hardened, and its handshakes are refused until a good host is named.
+/// HOSTLOCK_E_UNSUPPORTED for DTLS and QUIC, and where this OpenSSL does not show whether the program has a certificate
+/// verify callback of its own ("+replace" behind the policy's name replaces it without asking). HOSTLOCK_E_STATE where
+/// the context has another policy already, or is a server's and `host` is not NULL. After these two nothing was
+/// changed, so do not use the context. HOSTLOCK_E_BAD_HOST: the context is hardened, but its handshakes are refused
+/// until a good host is named.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX` that no other thread uses now; `policy` and `host` are NULL or NUL-terminated.
@@ -46,9 +48,9 @@ pub unsafe extern "C" fn hostlock_harden(ctx: *mut hostlock_ctx, policy: *const 
     })
 }
 
-/// As hostlock_harden with NULL as the host, for code that knows nothing of hostlock: where it fails the reason is on
-/// OpenSSL's error queue too, where such code looks. It is what code calls that was built with hostlock-cc or with
-/// hostlock/openssl.h.
+/// As hostlock_harden with NULL as the host, for code that knows nothing of hostlock. If it fails, the reason is on
+/// OpenSSL's error queue too, where such code looks. Code that was built with hostlock-cc or with hostlock/openssl.h
+/// calls it.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX` that no other thread uses now; `policy` is NULL or NUL-terminated.
@@ -68,10 +70,10 @@ const NO_HOST: Option<fn() -> Result<Reference>> = None;
 
 /// Says whether a context of hostlock_client_new, hostlock_server_new, hostlock_harden or a sealed process is still as
 /// hostlock left it, and what the program undid since: a lower version, level or weak suite, an option, verification
-/// switched off, a callback in the place of hostlock's. Its hooks keep nearly all of that from counting, so the
-/// findings are of "low" severity; "hooks-removed" (high) is a certificate verify callback that replaces hostlock's on
-/// a context of its own, whose handshakes are then refused. Callbacks that a program sets on connections are not looked
-/// at.
+/// switched off, a callback in the place of hostlock's. hostlock's hooks keep nearly all of that from having an effect,
+/// so these findings are of "low" severity. "hooks-removed" (high) means that the program replaced hostlock's
+/// certificate verify callback on a context of hostlock_client_new or hostlock_server_new; its handshakes are then
+/// refused. Callbacks that a program sets on connections are not looked at.
 ///
 /// Where nothing was undone the report has no findings; free it with hostlock_report_free. HOSTLOCK_E_STATE for a
 /// context that hostlock does not guard, or only watches.

@@ -1,7 +1,7 @@
 //! Section "Giving up a check" of the header: each with a reason, under the compiler's warning
 //!
-//! Every function here takes a `reason`, which is kept for the audit and must say something. Nothing of it can be taken
-//! back. The compiler warns of each call, unless the program defines HOSTLOCK_ALLOW_INSECURE.
+//! Every function here takes a reason, which may not be empty and is kept for the audit. No call can be taken back. The
+//! compiler warns of each one, unless the program defines HOSTLOCK_ALLOW_INSECURE.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
@@ -13,8 +13,8 @@ use crate::chain::waivers::{self, Waiver};
 use crate::guard::{Family, Guard};
 use crate::handshake::key_log;
 
-/// Accepts any certificate: not who issued it, nor its dates, its purpose or its revocation are looked at. Host name
-/// and pinned keys are still compared; of the chain, only the peer's own certificate counts for a pin.
+/// Accepts any certificate, whatever its issuer, dates, purpose or revocation. The host name and pinned keys are still
+/// compared; for a pin, only the peer's own certificate counts then.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `reason` is NULL or NUL-terminated.
@@ -68,9 +68,9 @@ pub unsafe extern "C" fn hostlock_insecure_any_purpose(ctx: *mut hostlock_ctx, r
 /// be read: with Wireshark or tshark (-o tls.keylog_file:PATH), and by ssldump up to TLS 1.2. Whoever has the file can read
 /// all of these connections, now and later. The environment (SSLKEYLOGFILE) is never looked at.
 ///
-/// The file is made for the process's own user alone (mode 0600), or must be so; each secret is appended by one write. A later
-/// call names another file. A callback of the program's own (SSL_CTX_set_keylog_callback before this call) is still called;
-/// one that is set later takes its place.
+/// A new file is made with mode 0600. A file that exists must belong to the process's own user, and be closed to all
+/// others. Each secret is appended by one write. A later call names another file. A callback that the program set
+/// before (SSL_CTX_set_keylog_callback) is still called; one that it sets later takes the place of this.
 ///
 /// HOSTLOCK_E_WRONG_FILE_TYPE: a link, a file of several names, a directory, FIFO, socket or device; it is not opened.
 /// HOSTLOCK_E_FILE_IO: it belongs to another user, or others may read or write it; or it cannot be written.

@@ -13,9 +13,9 @@ pub extern "C" fn hostlock_version() -> *const c_char {
     VERSION.as_ptr().cast()
 }
 
-/// The version of the interface that the library that runs has, to be compared with HOSTLOCK_ABI_VERSION, which is that
-/// of the header: MAJOR * 1000 + MINOR of the version. A library serves every program whose header has the same MAJOR
-/// and no higher number; while MAJOR is 0, the same number.
+/// The version of the running library's interface: MAJOR * 1000 + MINOR. Compare it with HOSTLOCK_ABI_VERSION, which is
+/// that of the header. A library serves every program whose header has the same MAJOR and no higher number; while MAJOR
+/// is 0, the numbers must be equal.
 #[unsafe(no_mangle)]
 pub extern "C" fn hostlock_abi_version() -> u32 {
     const VERSION: u32 = number(env!("CARGO_PKG_VERSION_MAJOR")) * 1000 + number(env!("CARGO_PKG_VERSION_MINOR"));
@@ -37,8 +37,8 @@ pub unsafe extern "C" fn hostlock_string_free(string: *mut c_char) {
 }
 
 /// Whether the program and hostlock use the same copy of libssl. Two copies in one process fail silently before they
-/// crash, so a program that mixes OpenSSL calls with hostlock's asks once, at its start:
-/// `hostlock_check_libssl(TLS_method())`.
+/// crash. A program that mixes OpenSSL calls with hostlock's asks once, at its start:
+/// hostlock_check_libssl(TLS_method()).
 ///
 /// `method` is what the caller's own `TLS_method()` (or `TLS_client_method()`) gives.
 ///

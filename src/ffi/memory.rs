@@ -2,9 +2,9 @@
 //!
 //! For event loops, tunnels and tests: hostlock touches no descriptor. What the network brings goes in by
 //! hostlock_conn_feed, what is to be sent comes out by hostlock_conn_drain. The other functions are the same as over a
-//! descriptor in non-blocking mode: HOSTLOCK_WANT_READ asks for more to be fed, HOSTLOCK_WANT_WRITE for some to be drained.
-//! After each of them drain until HOSTLOCK_WANT_READ, and send it: also after a failure, whose alert tells the peer why, and
-//! after hostlock_shutdown.
+//! descriptor in non-blocking mode: HOSTLOCK_WANT_READ asks for more to be fed, HOSTLOCK_WANT_WRITE for some to be
+//! drained. After each call, drain until HOSTLOCK_WANT_READ and send what came out. Do so after a failure too, because
+//! its alert tells the peer why, and after hostlock_shutdown.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::MaybeUninit;
@@ -12,18 +12,17 @@ use std::slice;
 
 use libc::ssize_t;
 
-use super::boundary::{accessor, bytes, clear, io, not_null, status, text_bytes};
-use super::{conn_of, guarded, hostlock_conn, hostlock_ctx};
+use super::boundary::{accessor, bytes, io, not_null, status};
+use super::{conn_of, hostlock_conn, hostlock_ctx, making};
 use crate::connection::accept;
 use crate::connection::drive::Progress;
 use crate::connection::memory::Memory;
 use crate::connection::open::Connection;
 use crate::error::{Error, Status};
-use crate::host::Reference;
 
 /// A client's connection to `host` whose bytes the program moves; hostlock_handshake begins it. `host` is as for
-/// hostlock_connect. The context's timeout counts from the first hostlock_handshake, and holds whenever a function is
-/// called: hostlock_conn_time_left says when to call one.
+/// hostlock_connect. The context's timeout counts from the first hostlock_handshake. It is looked at whenever a
+/// function is called; hostlock_conn_time_left says when to call one.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `host` is NULL or NUL-terminated; `conn` is NULL or writable.
@@ -34,19 +33,8 @@ pub unsafe extern "C" fn hostlock_connect_mem(
     host: *const c_char,
     conn: *mut *mut hostlock_conn,
 ) -> c_int {
-    status(|| {
-        // SAFETY: the caller promises that `conn` is NULL or writable.
-        unsafe { clear(conn) };
-        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
-        let (ctx, guard) = unsafe { guarded(ctx)? };
-        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
-        let host = Reference::parse_bytes(unsafe { text_bytes(host, "host")? })?;
-        not_null(conn, "conn")?;
-        let made = Connection::in_memory(ctx, guard, host)?;
-        // SAFETY: it is not NULL, and the caller promises that it is writable.
-        unsafe { *conn = made.into_raw() };
-        Ok(())
-    })
+    // SAFETY: the caller promises what this asks for: a live context, a text that ends and a writable place, or NULL.
+    unsafe { making::to_host(ctx, host, conn, Connection::in_memory) }
 }
 
 /// A server's connection whose bytes the program moves. The time of its handshake counts from this call.
@@ -56,22 +44,14 @@ pub unsafe extern "C" fn hostlock_connect_mem(
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn hostlock_accept_mem(ctx: *mut hostlock_ctx, conn: *mut *mut hostlock_conn) -> c_int {
-    status(|| {
-        // SAFETY: the caller promises that `conn` is NULL or writable.
-        unsafe { clear(conn) };
-        // SAFETY: the caller promises NULL or a live context of any libssl, for the length of this call.
-        let (ctx, guard) = unsafe { guarded(ctx)? };
-        not_null(conn, "conn")?;
-        let made = Connection::accepted_in_memory(ctx, guard)?;
-        // SAFETY: it is not NULL, and the caller promises that it is writable.
-        unsafe { *conn = made.into_raw() };
-        Ok(())
-    })
+    // SAFETY: the caller promises what this asks for: a live context and a writable place, or NULL.
+    unsafe { making::make(ctx, conn, Connection::accepted_in_memory) }
 }
 
-/// Gives `conn` the `len` bytes that the network brought; they are copied, and any portions will do. A `len` of 0 says that
-/// the network ended: then hostlock_read answers what came before, and HOSTLOCK_E_TRUNCATED where the peer had not said
-/// goodbye. Read before you feed more: what is fed and not read stays in memory.
+/// Gives `conn` the `len` bytes that the network brought. They are copied, and may come in portions of any size. A
+/// `len` of 0 says that the network has ended: hostlock_read then gives what came before, and after that
+/// HOSTLOCK_E_TRUNCATED if the peer had not said goodbye. Read before you feed more: what is fed and not read stays in
+/// memory.
 ///
 /// HOSTLOCK_E_STATE: the connection is not one in memory, or the network had ended before.
 ///
@@ -97,8 +77,8 @@ pub unsafe extern "C" fn hostlock_conn_feed(conn: *mut hostlock_conn, data: *con
     })
 }
 
-/// Moves up to `len` of the bytes that are to be sent into `buf`: how many, at least 1; HOSTLOCK_WANT_READ where nothing is
-/// to be sent now. What was drained must be sent, whole and in order.
+/// Moves up to `len` of the bytes that are to be sent into `buf`, and answers how many, at least 1; HOSTLOCK_WANT_READ
+/// where nothing is to be sent now. What was drained must be sent, whole and in order.
 ///
 /// HOSTLOCK_E_STATE: the connection is not one in memory. HOSTLOCK_E_ARG: `len` is 0.
 ///

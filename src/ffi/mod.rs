@@ -14,6 +14,7 @@ pub mod harden;
 pub mod host;
 pub mod insecure;
 pub mod library;
+mod making;
 pub mod memory;
 pub mod names;
 pub mod own_side;
@@ -26,6 +27,7 @@ pub mod starttls;
 pub mod statuses;
 pub mod trust;
 pub mod verify;
+mod ways;
 
 /// A context: OpenSSL's own `SSL_CTX`.
 pub type hostlock_ctx = openssl_sys::SSL_CTX;

@@ -1,16 +1,18 @@
 //! Section "Names of a server" of the header: a certificate for each name that clients ask for
 //!
-//! What hostlock_ctx_add_cert_file loaded is shown to clients that ask for none of these names (SNI, RFC 6066), or for no name.
-//! All else is the same for every name: whom the server lets in, versions, protocols. A session that began under one name is
-//! not resumed under another.
+//! Clients say by SNI (RFC 6066) which name they want. Those that ask for none of these names, or for no name, are
+//! shown the certificate of hostlock_ctx_add_cert_file. All else is the same for every name: whom the server lets in,
+//! versions, protocols. A session that began under one name is not resumed under another.
 //!
-//! The first name, or hostlock_server_set_unknown_name, comes before the first connection (later: HOSTLOCK_E_FROZEN); from then
-//! on names may be added and removed at any time, also while other threads serve: handshakes under way keep the certificate
-//! that they began with. A call that fails changes nothing and poisons nothing. A client_hello callback of the program's own
-//! (SSL_CTX_set_client_hello_cb) is displaced, and displaces these names where it is set later.
+//! The first name, or hostlock_server_set_unknown_name, must come before the first connection (later:
+//! HOSTLOCK_E_FROZEN). After it, names may be added and removed at any time, also while other threads serve; handshakes
+//! under way keep the certificate that they began with. A call that fails changes nothing, and handshakes go on. These
+//! names take the place of a callback of the program's own (SSL_CTX_set_client_hello_cb); if that is set later, it
+//! takes theirs.
 //!
-//! A `host` is a DNS name in ASCII, or "*." and a name of at least two labels: it stands for one label, and an exact name comes
-//! before it. HOSTLOCK_E_BAD_HOST for anything else. HOSTLOCK_E_STATE: the context is not one of hostlock_server_new.
+//! A `host` is a DNS name in ASCII, or "*." and a name of at least two labels. The star stands for one label; an exact
+//! name comes before one with a star. HOSTLOCK_E_BAD_HOST for anything else. HOSTLOCK_E_STATE: the context is not one
+//! of hostlock_server_new.
 
 use std::ffi::{c_char, c_int};
 use std::ptr;
@@ -26,8 +28,8 @@ use crate::credential::Input;
 /// Shows the certificate in the file `chain` to clients that ask for `host`. `chain`, `key` and `password` are as for
 /// hostlock_ctx_add_cert_file, and so are the failures; HOSTLOCK_E_HOST_MISMATCH: the certificate is not for `host`.
 ///
-/// Called again for the same host it adds a certificate with a key of another kind, or takes the place of the one with a key of
-/// the same kind: so a renewed certificate comes into a running server.
+/// Another call for the same host adds a certificate if its key is of another kind, and replaces the one with a key of
+/// the same kind. So a running server gets its renewed certificate.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; the others are NULL or NUL-terminated.
@@ -83,8 +85,8 @@ pub unsafe extern "C" fn hostlock_server_add_name_mem(
     })
 }
 
-/// Removes the certificates that were added for `host`: from now on who asks for it is one who asks for an unknown name.
-/// HOSTLOCK_E_ARG: there are none.
+/// Removes the certificates that were added for `host`. From now on it is an unknown name. HOSTLOCK_E_ARG: there are
+/// none.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `host` is NULL or NUL-terminated.
@@ -99,9 +101,11 @@ pub unsafe extern "C" fn hostlock_server_remove_name(ctx: *mut hostlock_ctx, hos
     })
 }
 
-/// What becomes of a client that asks for a name of which neither an added certificate is nor one of
-/// hostlock_ctx_add_cert_file: "default" shows it the latter, as if it had asked for nothing; "refuse" ends the handshake with
-/// the alert unrecognized_name, and HOSTLOCK_E_HOST_MISMATCH here. Who asks for no name gets the default in both.
+/// What happens to a client that asks for an unknown name: one for which neither a certificate was added nor that of
+/// hostlock_ctx_add_cert_file is valid. "default" shows it the latter, as if it had asked for no name. "refuse" ends
+/// the handshake with the alert unrecognized_name, and HOSTLOCK_E_HOST_MISMATCH here. A client that asks for no name is
+/// shown the default in both modes. Where the server has names, and no certificate of hostlock_ctx_add_cert_file, who
+/// asks for no name (HOSTLOCK_E_NO_COMMON_CIPHER) or an unknown one is refused with that alert in both.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `mode` is NULL or NUL-terminated.
@@ -116,19 +120,21 @@ pub unsafe extern "C" fn hostlock_server_set_unknown_name(ctx: *mut hostlock_ctx
     })
 }
 
-/// Staples the OCSP response in the file `path` (DER, RFC 6960) to the certificate that it is about: one of those that were
-/// added for `host`, or with NULL one of hostlock_ctx_add_cert_file. Clients that ask get it (status_request, RFC 6066
-/// section 8), and certificates that demand it (RFC 7633, "must staple") can be served. A certificate has one response; another
-/// takes its place. With a `path` of NULL nothing is stapled to the certificates of `host` any more.
+/// Staples the OCSP response in the file `path` (DER, RFC 6960) to the certificate that it is about: one that was added
+/// for `host`, or, where `host` is NULL, one of hostlock_ctx_add_cert_file. Clients that ask for it get it
+/// (status_request, RFC 6066 section 8), and certificates that demand it (RFC 7633, "must staple") can be served. A
+/// certificate has one response; the next replaces it. Where `path` is NULL, nothing is stapled to the certificates of
+/// `host` any more.
 ///
-/// It is held against the certificate and its issuer, which must be in the chain that was loaded, also where that is a root:
-/// HOSTLOCK_E_REVOCATION_INVALID (damaged, of another certificate, not signed by who may), _REVOCATION_STALE (out of date),
-/// _REVOKED, _REVOCATION_UNKNOWN, _MISSING_INTERMEDIATE (no issuer). Others: HOSTLOCK_E_ARG (no such host), and those of files.
+/// The response is checked against the certificate and its issuer. The issuer must be in the chain that was loaded,
+/// even if it is a root. Failures are HOSTLOCK_E_REVOCATION_INVALID (damaged, of another certificate, not signed by who
+/// may), _REVOCATION_STALE (out of date), _REVOKED, _REVOCATION_UNKNOWN, _MISSING_INTERMEDIATE (no issuer). Others:
+/// HOSTLOCK_E_ARG (no such host), and those of files.
 ///
-/// hostlock fetches no responses: have a timer do it ("openssl ocsp -respout"), move the new one to its name, and call
-/// hostlock_ctx_reload, which reads it again, all or nothing with everything else. One that has run out is sent no more, and
-/// hostlock_ctx_info warns. The call comes at any time; it changes nothing where it fails, and poisons nothing. A status
-/// callback of the program's own (SSL_CTX_set_tlsext_status_cb) displaces it.
+/// hostlock fetches no responses. Have a timer do it ("openssl ocsp -respout"), move the new file to this name, and
+/// call hostlock_ctx_reload, which reads it again together with everything else. A response that has run out is not
+/// sent any more, and hostlock_ctx_info warns. The call may come at any time. If it fails it changes nothing, and
+/// handshakes go on. A status callback of the program's own (SSL_CTX_set_tlsext_status_cb) takes its place.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `host` and `path` are NULL or NUL-terminated.
@@ -150,9 +156,9 @@ pub unsafe extern "C" fn hostlock_server_set_staple_file(
     })
 }
 
-/// The name that the client of a server asked for, as it stands in its hello (what is not printable ASCII is escaped): its word,
-/// and no proof of anything. NULL where it asked for none, on a client, and before its hello has come. It belongs to the
-/// connection, until its next handshake.
+/// The name that the client of a server asked for, as it stands in its hello (what is not printable ASCII is escaped).
+/// It proves nothing: the client says it. NULL where it asked for none, on a client, and before its hello has come. It
+/// belongs to the connection, until its next handshake.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` that no other thread uses now.

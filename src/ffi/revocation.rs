@@ -13,8 +13,8 @@ use crate::revocation::{Mode, ocsp};
 use crate::role::Role;
 
 /// Loads the certificate revocation lists in a file (PEM, any number of them, or one in DER), besides those loaded
-/// before. Loading one turns checking on: every certificate below the trust anchor must then be listed as not revoked
-/// by a current CRL of its issuer, unless hostlock_ctx_set_crl_mode says otherwise.
+/// before. Loading one turns checking on: for every certificate below the trust anchor there must then be a current CRL
+/// of its issuer on which it does not stand, unless hostlock_ctx_set_crl_mode says otherwise.
 ///
 /// 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not opened);
 /// HOSTLOCK_E_FILE_IO (not readable, or more than 256 MiB); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER,
@@ -53,10 +53,10 @@ pub unsafe extern "C" fn hostlock_ctx_add_crl_mem(ctx: *mut hostlock_ctx, data: 
     })
 }
 
-/// Which certificates must be known as not revoked: "leaf" the peer's own, "chain" (the default once a CRL is loaded)
-/// every one below the trust anchor. "+soft" behind it lets a certificate pass where no CRL covers it, never one that
-/// is revoked, and never by a CRL that is damaged or out of date; "+expired" lets a CRL past its nextUpdate count.
-/// Choosing a mode turns checking on.
+/// Which certificates a CRL must clear: "leaf", the peer's own; "chain" (the default once a CRL is loaded), every one
+/// below the trust anchor. With "+soft" behind it, a certificate passes if no CRL covers it; one that is revoked never
+/// does, nor one whose CRL is damaged or out of date. With "+expired", a CRL counts even after its nextUpdate. Choosing
+/// a mode turns checking on.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `mode` is NULL or NUL-terminated.
@@ -74,14 +74,14 @@ pub unsafe extern "C" fn hostlock_ctx_set_crl_mode(ctx: *mut hostlock_ctx, mode:
     })
 }
 
-/// How the OCSP answer that a server staples to its certificate is used. Every client asks for one. "if-present" (the
-/// default): one that is there must be signed by the CA or its responder, be current, be about this certificate and say
-/// "good"; where there is none the certificate passes, unless it demands one (the TLS feature extension, RFC 7633).
-/// "require": there must be one. "off": none is asked for or looked at.
+/// How the OCSP answer that a server staples to its certificate is used. With "if-present" (the default) the client
+/// asks for one. An answer must be signed by the CA or its responder, be current, be about this certificate and say
+/// "good". Without an answer the certificate passes, unless it demands one (the TLS feature extension, RFC 7633). With
+/// "require" there must be an answer. With "off" none is asked for or looked at.
 ///
 /// A server is refused before the client sends a certificate of its own or any data. A certificate that is a trust
-/// anchor itself has no issuer to ask about it. Clients staple nothing: on a context that only serves this is
-/// HOSTLOCK_E_STATE, and where a context serves either side it holds for connections that go out.
+/// anchor itself needs no answer, as no issuer stands above it. Clients staple nothing: on a context that only serves,
+/// this is HOSTLOCK_E_STATE; on one that does both, it is for connections that go out.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `mode` is NULL or NUL-terminated.

@@ -1,7 +1,7 @@
 //! Section "Sealing a process" of the header: every context of it, whoever makes one
 //!
-//! A seal cannot be taken off. Exceptions and the mode that only reports give up a check: they take a `reason`, which
-//! is kept for the report and must say something, and the compiler warns of them as in "Giving up a check".
+//! A seal cannot be taken off. Exceptions, and the mode that only reports, give up a check: they take a reason, which
+//! may not be empty and is kept for the report, and the compiler warns of them as in "Giving up a check".
 
 use std::ffi::{OsStr, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
@@ -20,13 +20,13 @@ use crate::seal::{self, allow};
 /// Seals the process: every context that any code of it makes from now on with the libssl that hostlock uses is guarded
 /// as hostlock_harden guards one, whatever that code then sets on it. Client connections verify the certificate and the
 /// host; no host named means HOSTLOCK_E_NO_HOST. The host is that of SSL_set1_host (or the connection's
-/// X509_VERIFY_PARAM), else the SNI that the program sends, else what the source of hostlock_seal_set_host_source knows.
-/// Servers go on as they were set up, with the policy's versions, suites and keys; what they ask of their clients stays
-/// theirs.
+/// X509_VERIFY_PARAM), else the SNI that the program sends, else what the source of hostlock_seal_set_host_source
+/// knows. Servers go on as they were set up, with the policy's versions, suites and keys. Whether they ask their
+/// clients for certificates stays as it was.
 ///
-/// 0, also where the process is sealed so already; HOSTLOCK_E_STATE where it is sealed with another policy or mode.
-/// Contexts that exist already are sealed by hostlock_seal_ctx, those of other TLS libraries not at all; a context for
-/// DTLS or QUIC refuses every handshake. Call it early, from any thread.
+/// 0, also if the process is sealed in this way already. HOSTLOCK_E_STATE if it is sealed with another policy or mode.
+/// Call it early, from any thread: contexts that exist already must be sealed one by one, with hostlock_seal_ctx.
+/// Contexts of other TLS libraries are not sealed. A context for DTLS or QUIC refuses every handshake.
 ///
 /// # Safety
 /// `policy` is NULL or NUL-terminated.
@@ -37,9 +37,8 @@ pub unsafe extern "C" fn hostlock_seal_process(policy: *const c_char) -> c_int {
     status(|| seal::process(unsafe { policy_of(policy)? }, Mode::Enforce))
 }
 
-/// Seals a context that was made before hostlock_seal_process was called; connections that it has made already keep
-/// what they have. HOSTLOCK_E_STATE where the process is not sealed. A context that hostlock guards already stays as it
-/// is.
+/// Seals a context that was made before hostlock_seal_process was called. Connections that it has made already stay as
+/// they are, and so does a context that hostlock guards already. HOSTLOCK_E_STATE where the process is not sealed.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX` that no other thread uses now.
@@ -50,11 +49,11 @@ pub unsafe extern "C" fn hostlock_seal_ctx(ctx: *mut hostlock_ctx) -> c_int {
     status(|| seal::context(unsafe { ours::ctx(ctx)? }))
 }
 
-/// What the seal has seen, as one JSON object: `mode` and `policy`; `contexts` and `connections`, counted; `entries`,
-/// each with `outcome`, `host`, `status`, `code`, `message`, `hint`, `peer` (the address, where there is a socket),
-/// `count`, `first` and `last`, and `learned` and `hosts` where the program named none (how they are known, and which, where
-/// there are several); `left_out`, how many connections found no place among at most 256 entries; `allowed`,
-/// the exceptions with their reasons and uses; `other_tls`, the other TLS libraries in the process, which are not
+/// What the seal has seen, as one JSON object. "mode" and "policy"; "contexts" and "connections", counted. "entries",
+/// 256 at most, each with "outcome", "host", "status", "code", "message", "hint", "peer" (the address, if there is a
+/// socket), "count", "first" and "last"; if the program named no host, also "learned" (how the host is known) and
+/// "hosts" (which, if there are several). "left_out": how many connections found no place among the entries. "allowed":
+/// the exceptions, with their reasons and uses. "other_tls": the other TLS libraries in the process, which are not
 /// sealed.
 ///
 /// Free it with hostlock_string_free. NULL on failure: HOSTLOCK_E_STATE where the process is not sealed. The child of a
@@ -65,10 +64,10 @@ pub extern "C" fn hostlock_seal_report() -> *mut c_char {
     pointer(|| string_for_c(seal::report()?))
 }
 
-/// Appends one line of JSON to the file `path` for every event of the seal, as it happens and by one write, so that
-/// several processes can share the file. Each line has `event`, `pid` and `time`; connections have what an entry of
-/// hostlock_seal_report has. The file is opened for each line and made with mode 0600 where it is not there. A second
-/// file is HOSTLOCK_E_STATE.
+/// Appends one line of JSON to the file `path` for every event of the seal, as it happens. Each line is one write, so
+/// several processes can share the file. A line has "event", "pid" and "time"; that of a connection also has what an
+/// entry of hostlock_seal_report has. The file is opened for each line, and made with mode 0600 if it is not there. A
+/// second file is HOSTLOCK_E_STATE.
 ///
 /// # Safety
 /// `path` is NULL or NUL-terminated.
@@ -82,13 +81,14 @@ pub unsafe extern "C" fn hostlock_seal_log(path: *const c_char) -> c_int {
     })
 }
 
-/// Answers which hosts a connection of a sealed context is meant for, where its program names none to OpenSSL. `fd` is
-/// the descriptor that it writes to, -1 where it has none; `client_random` are the 32 bytes of the random in the hello
-/// that was sent, NULL before there is one. `names` has room for `room` bytes, all of them 0.
+/// Answers for which hosts a connection of a sealed context is meant, if its program names none to OpenSSL. `fd` is the
+/// descriptor that the connection writes to, -1 if it has none. `client_random` is the random of the hello that was
+/// sent, 32 bytes; NULL before there is one. `names` has room for `room` bytes, all of them 0.
 ///
-/// It writes the names, each with its NUL, and answers how many: at most 8, for each of which the certificate must be; 0
-/// where it knows none, -1 where it cannot tell which are meant. Behind the names two more texts may stand, each with its
-/// NUL: how they are known, or why not; and where the connection leads, as ADDRESS:PORT. Any other answer counts as -1.
+/// The function writes the names, each with its NUL, and answers how many there are: at most 8, and the certificate
+/// must be valid for each of them. 0 means that it knows none, -1 that it cannot tell which are meant; any other answer
+/// counts as -1. After the names it may write two more texts, each with its NUL: how the names are known, or why they
+/// are not; and where the connection leads, as ADDRESS:PORT.
 pub type hostlock_seal_ask_host =
     Option<unsafe extern "C" fn(fd: c_int, client_random: *const u8, names: *mut c_char, room: usize, arg: *mut c_void) -> c_int>;
 
@@ -97,12 +97,13 @@ pub type hostlock_seal_ask_host =
 pub type hostlock_seal_host_refused =
     Option<unsafe extern "C" fn(fd: c_int, client_random: *const u8, arg: *mut c_void)>;
 
-/// Registers, once and for the life of the process, who knows the hosts of connections whose program names none: for code
-/// that watches what the program asks of the system. What the program told OpenSSL always comes first. A single name is
-/// sent as SNI, unless the seal only reports; sessions are bound to the names. `refused` may be NULL.
+/// Registers a function that knows the hosts of connections whose program names none, once and for the life of the
+/// process. It is for code that watches what the program asks of the system. What the program told OpenSSL always comes
+/// first. A single name is sent as SNI, unless the seal only reports; sessions are bound to the names. `refused` may be
+/// NULL.
 ///
-/// Both are called inside of handshakes, in the thread of each, and may call no function of libssl or hostlock on the
-/// connection. HOSTLOCK_E_STATE where one was registered before. It may be called before the process is sealed.
+/// Both functions are called inside handshakes, in the thread of each, and may call no function of libssl or hostlock
+/// on the connection. HOSTLOCK_E_STATE where one was registered before. It may be called before the process is sealed.
 ///
 /// # Safety
 /// The functions can be called with `arg` from any thread, for the life of the process.
@@ -182,12 +183,13 @@ pub unsafe extern "C" fn hostlock_insecure_seal_report_only(policy: *const c_cha
     })
 }
 
-/// Makes an exception in a sealed process. Where hostlock would refuse the certificate, or knows no host, a connection that
-/// fits `what` is judged as the program itself set it up. Versions, suites and keys keep the policy's floor.
+/// Makes an exception in a sealed process for the connections that `what` describes. If hostlock would refuse the
+/// certificate of one, or knows no host for it, only the program's own settings decide. Versions, suites and keys keep
+/// the policy's floor.
 ///
 /// `what` is "host:NAME" (the host that the program asks for), "address:IP" (where the socket leads) or "sha256:HEX"
-/// (of the peer's own certificate in DER). Anything else is HOSTLOCK_E_ARG. Each use is in the report. It may be called
-/// before the process is sealed.
+/// (of the peer's own certificate in DER). Anything else is HOSTLOCK_E_ARG. The report counts each use. It may be
+/// called before the process is sealed.
 ///
 /// # Safety
 /// `what` is NULL or NUL-terminated; `reason` is NULL or NUL-terminated.

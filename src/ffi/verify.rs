@@ -15,9 +15,10 @@ use crate::host::Reference;
 /// flags and revocation lists, and by the host. A client context judges servers, a server context judges clients.
 /// Only a stapled OCSP answer is missing here, as it comes with a handshake.
 ///
-/// `chain` is `len` bytes of PEM, the peer's own certificate first and then the intermediates in any order, or the same as
-/// DER, one certificate behind the other; a private key among the PEM is passed over. `host` is a DNS name, an IP address, or
-/// "email:user@host"; NULL is for server contexts, and for contexts that have a host of their own. 0, or the status.
+/// `chain` is `len` bytes of PEM: the peer's own certificate first, then the intermediates in any order. Or it is the
+/// same in DER, one certificate behind the other. A private key among the PEM is ignored. `host` is a DNS name, an IP
+/// address, or "email:user@host"; NULL is for server contexts, and for contexts that have a host of their own. 0, or
+/// the status.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `chain` is NULL or `len` readable bytes; `host` is NULL or NUL-terminated.
@@ -40,24 +41,25 @@ pub unsafe extern "C" fn hostlock_ctx_verify_chain(
     })
 }
 
-/// Judges a handshake that somebody else made, as one of this context's own: for programs and languages whose TLS library is
-/// another one, or an OpenSSL that hostlock cannot reach. Call it when the handshake is complete and before the first byte of
-/// data; where it refuses, close the connection.
+/// Judges a handshake that another TLS library made, as if it were one of this context's own. It is for programs and
+/// languages that do not use OpenSSL, or use one that hostlock cannot reach. Call it when the handshake is complete and
+/// before the first byte of data. If it refuses, close the connection.
 ///
-/// `chain`, `len`: the certificates in the order in which the peer sent them, as hostlock_ctx_verify_chain takes them; `len` 0
-/// means that it showed none, which is refused. `host` is the one asked for, as there. `version` and `cipher` are what was
-/// agreed on, by OpenSSL's names: "TLSv1.3" and "TLS_AES_256_GCM_SHA384", as SSL_get_version and SSL_get_cipher_name give
-/// them, and SSLSocket.version() and cipher()[0] in Python. `staple`, `staple_len`: the OCSP response (DER, RFC 6960) that came
-/// beside the server's own certificate; NULL or 0 bytes where none came.
+/// `chain`, `len`: the certificates in the order in which the peer sent them, as hostlock_ctx_verify_chain takes them;
+/// `len` 0 means that it showed none, which is refused. `host` is the one asked for, as there. `version` and `cipher`
+/// are what was agreed on, in OpenSSL's names: "TLSv1.3" and "TLS_AES_256_GCM_SHA384", as SSL_get_version and
+/// SSL_get_cipher_name give them, and SSLSocket.version() and cipher()[0] in Python. `staple`, `staple_len`: the OCSP
+/// response (DER, RFC 6960) that came beside the server's own certificate; NULL or 0 bytes where none came.
 ///
-/// The errors are those of connections: HOSTLOCK_E_NO_COMMON_VERSION and HOSTLOCK_E_NO_COMMON_CIPHER for what the context
-/// would not have offered, then what is wrong with the certificates, last HOSTLOCK_E_REVOKED, _REVOCATION_UNKNOWN and the
-/// like for the staple. A certificate that demands one (RFC 7633) is refused without: a TLS library that cannot ask for
-/// staples does not reach such a server, unless hostlock_ctx_set_ocsp_mode is "off". HOSTLOCK_E_ARG: an unknown version, NULL
-/// for one of the texts, or a staple for a server's context.
+/// The errors are those of connections, in this order: HOSTLOCK_E_NO_COMMON_VERSION and HOSTLOCK_E_NO_COMMON_CIPHER for
+/// what the context would not have offered; then what is wrong with the certificates; then HOSTLOCK_E_REVOKED,
+/// _REVOCATION_UNKNOWN and the like for the staple. A certificate that demands a staple (RFC 7633) is refused without
+/// one. So a TLS library that cannot ask for staples reaches such a server only if hostlock_ctx_set_ocsp_mode is "off".
+/// HOSTLOCK_E_ARG: an unknown version, NULL for one of the texts, or a staple for a server's context.
 ///
-/// What it cannot see stays unjudged: the signature by which the peer proved to own the key, its groups and renegotiations,
-/// and whether the session was resumed, for which the chain must be that of the full handshake.
+/// It cannot see, and so does not judge, the signature by which the peer proved that it has the key, the key exchange
+/// group, and renegotiations. Nor does it see whether a session was resumed; `chain` must then be that of the full
+/// handshake.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `chain` is NULL or `len` readable bytes, and `staple` NULL or `staple_len`; `host` is NULL
@@ -102,7 +104,7 @@ unsafe fn host_of(host: *const c_char) -> Result<Option<Reference>> {
     Ok(Some(Reference::parse_any_bytes(unsafe { text_bytes(host, "host")? })?))
 }
 
-/// The moment for which this context verifies, in seconds since 1970-01-01 UTC, in place of now.
+/// Verifies as of this moment instead of now. It is in seconds since 1970-01-01 UTC.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`.
@@ -150,8 +152,8 @@ pub unsafe extern "C" fn hostlock_ctx_set_verify_depth(ctx: *mut hostlock_ctx, i
 /// Makes verification stricter by a comma-separated list of words, in place of those of an earlier call:
 /// "explicit-policy" (some certificate policy must hold for the whole chain, RFC 5280 6.1.1), "inhibit-any-policy",
 /// "inhibit-policy-mapping", "stated-purpose" (the peer's certificate must have extended key usages, CA/B Forum BR
-/// 7.1.2.7.6), "crl-check" (the peer's own certificate needs a CRL), "crl-check-all" (every certificate
-/// below the anchor does). The empty list takes all back. No word makes it laxer.
+/// 7.1.2.7.6), "crl-check" (the peer's own certificate needs a CRL), "crl-check-all" (every certificate below the
+/// anchor does). An empty list takes all of them back. No word makes verification laxer.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `words` is NULL or NUL-terminated.

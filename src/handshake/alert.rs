@@ -46,7 +46,7 @@ const ALERTS: &[(u8, &str, Meaning)] = &[
         42,
         "bad_certificate",
         By(
-            "the server refuses the client certificate: it is damaged or its signature is wrong",
+            "the server refuses the client certificate: it finds it damaged, wrongly signed, or for a client that it does not serve",
             "the client refuses this server's certificate: it finds it damaged, wrongly signed, or for another host",
         ),
     ),

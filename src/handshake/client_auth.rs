@@ -34,10 +34,17 @@ pub fn set_mode(ctx: Ctx<'_>, guard: &Guard, call: &'static str, word: impl FnOn
 /// Sets whom clients must be: one of the names in `list`, between commas.
 pub fn set_names(ctx: Ctx<'_>, guard: &Guard, call: &'static str, list: impl FnOnce() -> Result<Vec<u8>>) -> Result<()> {
     check_server(guard)?;
-    let prepare = || list()?.split(|byte| *byte == b',').map(Reference::parse_any_bytes).collect();
+    let prepare = || list()?.split(|byte| *byte == b',').map(client_name).collect();
     guard.configure(Family::Host, call, prepare, |settings, names: Vec<Reference>| settings.client_names = names)?;
     client_certificate::require(ctx, guard);
     Ok(())
+}
+
+fn client_name(name: &[u8]) -> Result<Reference> {
+    Reference::parse_any_bytes(name).map_err(|error| match name.contains(&b'@') && !name.starts_with(b"email:") {
+        true => error.with_hint(format!("an e-mail address is written \"email:{}\"", name.escape_ascii())),
+        false => error,
+    })
 }
 
 fn check_server(guard: &Guard) -> Result<()> {

@@ -38,7 +38,12 @@ pub fn of_handshake(conn: Conn<'_>) -> Option<Found> {
     }
     let role = if conn.is_server() { Role::Server } else { Role::Client };
     let has_certificate = role == Role::Client || conn.own_certificate().is_some();
-    explain(role, has_certificate, ffi::ERR_GET_REASON(code))
+    let found = explain(role, has_certificate, ffi::ERR_GET_REASON(code));
+    // Where the client has shown a certificate its own signature is of a kind that nobody asked for.
+    let is_own = ffi::ERR_GET_REASON(code) != reasons::WRONG_SIGNATURE_TYPE
+        || role == Role::Client
+        || !conn.session().is_some_and(|session| session.has_peer_certificate());
+    found.filter(|_| is_own)
 }
 
 /// Why the handshake of `conn` has just ended, where neither a verdict nor [`of_handshake`] says it; `None` where it only

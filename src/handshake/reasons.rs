@@ -74,7 +74,8 @@ const SESSION_ID_HAS_BAD_LENGTH: c_int = 303;
 const OCSP_CALLBACK_FAILURE: c_int = 305;
 const UNSUPPORTED_ELLIPTIC_CURVE: c_int = 315;
 const INVALID_STATUS_RESPONSE: c_int = 328;
-const WRONG_SIGNATURE_TYPE: c_int = 370;
+/// The signature of this side, or of the peer, is of a kind that was not agreed on.
+pub const WRONG_SIGNATURE_TYPE: c_int = 370;
 const INAPPROPRIATE_FALLBACK: c_int = 373;
 const NO_SHARED_SIGNATURE_ALGORITHMS: c_int = 376;
 const CERT_CB_ERROR: c_int = 377;
@@ -188,7 +189,8 @@ impl Cause {
             (Cause::Application(_), _) => "the peer is not to blame: look into what the program's callback wants",
             (Cause::NoCertificate, _) => {
                 "give the client a certificate of a CA that is trusted here, with its key; or ask for one without \
-                 demanding it: SSL_VERIFY_PEER without SSL_VERIFY_FAIL_IF_NO_PEER_CERT"
+                 demanding it: hostlock_server_set_client_auth with \"optional\", or SSL_VERIFY_PEER without \
+                 SSL_VERIFY_FAIL_IF_NO_PEER_CERT"
             }
             (Cause::Version, Role::Client) => {
                 "the server must be brought to TLS 1.2 or newer: older versions are broken and never offered"

@@ -36,7 +36,11 @@ impl Callback for Choose {
             Err(error) => error,
         };
         queue::raise(&error);
-        let alert = if error.status() == Status::EHostMismatch { UNRECOGNIZED_NAME } else { INTERNAL_ERROR };
+        let alert = match error.status() {
+            // RFC 8446 9.2 has missing_extension for a name that was not asked for; libssl sends no alert of TLS 1.3 so early.
+            Status::EHostMismatch | Status::ENoCommonCipher => UNRECOGNIZED_NAME,
+            _ => INTERNAL_ERROR,
+        };
         state.known().verdict = Verdict::Refused(error);
         Answer::Refuse(alert)
     }
@@ -47,7 +51,12 @@ fn choose(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) -> Result<()> 
         let settings = guard.settings();
         (settings.names.clone(), settings.refuses_unknown_names)
     };
-    let Some(asked) = conn.extension_of_hello(SERVER_NAME).and_then(host_name) else { return Ok(()) };
+    // A server without a certificate of its own has nothing to show but those of its names.
+    let has_default = names.is_empty() || conn.own_certificate().is_some();
+    let Some(asked) = conn.extension_of_hello(SERVER_NAME).and_then(host_name) else {
+        return if has_default { Ok(()) } else { Err(nameless()) };
+    };
+    let refuses = refuses || !has_default;
     state.known().asked_name = Some(asked.to_vec());
     let host = match Reference::parse_bytes(asked) {
         Ok(Reference::Dns(host)) => host,
@@ -77,6 +86,11 @@ fn is_own(guard: &Guard, host: &Reference) -> bool {
     let settings = guard.settings();
     let rules = settings.match_rules;
     settings.own.iter().any(|own| certificate::check_host(&own.shown.leaf, host, rules).is_ok())
+}
+
+fn nameless() -> Error {
+    Error::new(Status::ENoCommonCipher, "the client asked for no name (SNI), and this server has certificates for its names only")
+        .with_hint("clients ask for none where they connect to an IP address; hostlock_ctx_add_cert_file sets the certificate for them")
 }
 
 fn unknown(asked: &[u8]) -> Error {

@@ -16,7 +16,7 @@ use openssl_sys as ffi;
 use crate::error::{Error, Result, Status};
 use crate::libssl::method::Side;
 use crate::libssl::queue::Quiet;
-use crate::libssl::{Ctx, new_context, ours, sys};
+use crate::libssl::{Ctx, library_span, new_context, sys};
 use crate::os::memory;
 
 /// The most words of a foreign object that are looked at.
@@ -131,7 +131,7 @@ impl Contexts {
 impl Proof for Contexts {
     fn holds(&self, address: usize) -> bool {
         let Some(words) = memory::words::<WORDS_OF_CONTEXT>(address) else { return false };
-        ours::is_ours(words[self.method]) && self.same.iter().all(|(at, value)| words[*at] == *value)
+        library_span::is_ours(words[self.method]) && self.same.iter().all(|(at, value)| words[*at] == *value)
     }
 }
 
@@ -193,7 +193,7 @@ impl Proof for Connections {
         let [contexts, methods, selves] = &self.places;
         contexts.iter().any(|at| words[*at] == self.ctx)
             && contexts.iter().all(|at| words[*at] == self.ctx || self.contexts.holds(words[*at]))
-            && methods.iter().all(|at| ours::is_ours(words[*at]))
+            && methods.iter().all(|at| library_span::is_ours(words[*at]))
             && selves.iter().all(|at| refers(address, *at, address))
     }
 }

@@ -1,13 +1,14 @@
 //! Which function gave a context its method: that says the side, and for old methods the one version that is spoken.
 //! OpenSSL tells neither.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_int};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::libssl::library::Library;
+use crate::libssl::library_span::is_ours;
 use crate::libssl::{Ctx, sys};
 
 /// The side that a method or a connection is for.
@@ -161,30 +162,18 @@ impl Method {
 
 /// Whether `callback` is the one that libssl gives to every context; `false` where that cannot be told.
 pub fn is_libssls_security_callback(callback: sys::SecurityCallback) -> bool {
-    // Found once per process: the loader takes microseconds to answer.
+    // Found once per process, as the loader is asked.
     static FOUND: AtomicUsize = AtomicUsize::new(0);
     let address = callback as usize;
     if address == FOUND.load(Ordering::Relaxed) {
         return true;
     }
-    // SAFETY: no arguments; gives a pointer into libssl's data.
-    let libssl = image(unsafe { ffi::TLS_method() }.cast());
-    let lies_in_libssl = libssl.is_some() && libssl == image(address as *const c_void);
     // Where libssl is linked into the program, its functions cannot be told from those of others.
-    if lies_in_libssl && libssl != image(is_libssls_security_callback as *const c_void) {
+    let is_libssls = is_ours(address) && !is_ours(is_libssls_security_callback as *const () as usize);
+    if is_libssls {
         FOUND.store(address, Ordering::Relaxed);
-        return true;
     }
-    false
-}
-
-/// Where the shared object begins that `address` lies in.
-fn image(address: *const c_void) -> Option<usize> {
-    let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
-    // SAFETY: dladdr only compares the address with the ranges of the loaded objects.
-    let found = unsafe { libc::dladdr(address, info.as_mut_ptr()) } != 0;
-    // SAFETY: all zero is a valid Dl_info.
-    found.then(|| unsafe { info.assume_init() }.dli_fbase.addr())
+    is_libssls
 }
 
 /// Whether our libssl speaks SSL 3.0; most are built without.

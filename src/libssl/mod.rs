@@ -19,6 +19,7 @@ pub mod find;
 mod input_validation;
 pub mod issuing;
 pub mod layout;
+mod library_span;
 pub mod listener;
 pub mod key_log;
 pub(crate) mod library;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
+use crate::libssl::library_span::{is_known, is_ours, our_method};
 use crate::libssl::new_context;
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, Ctx};
@@ -185,52 +186,8 @@ fn foreign(what: String) -> Error {
         .with_hint("build hostlock against the libssl that the program loads; objects of two copies cannot be mixed")
 }
 
-/// The lowest and the highest address that was found in our libssl. A loaded object is one span of addresses and ours
-/// is never unloaded, so what lies between the two is known without asking the loader, which takes microseconds.
-static LOWEST: AtomicUsize = AtomicUsize::new(usize::MAX);
-static HIGHEST: AtomicUsize = AtomicUsize::new(0);
-
-#[inline]
-fn is_known(address: usize) -> bool {
-    LOWEST.load(Ordering::Relaxed) <= address && address <= HIGHEST.load(Ordering::Relaxed)
-}
-
-/// Whether `address` lies in the libssl that hostlock uses.
-pub(super) fn is_ours(address: usize) -> bool {
-    if is_known(address) {
-        return true;
-    }
-    let is_ours = match Image::of(our_method()) {
-        Some(own) => Image::of(address).is_some_and(|image| image.base == own.base),
-        // A program that is linked as a whole has no loader that could know.
-        None => is_beside(address, our_method()),
-    };
-    if !is_ours {
-        return false;
-    }
-    LOWEST.fetch_min(address, Ordering::Relaxed);
-    HIGHEST.fetch_max(address, Ordering::Relaxed);
-    true
-}
-
-/// Whether `address` lies so near to a method of ours that it is one, too. libssl defines all of its methods in one file,
-/// those without a name for programs among them (a connection of TLS 1.3 has one), as constants that follow one another. What
-/// another copy has, and any other constant or memory, lies elsewhere; so this is stricter than to take every handle for
-/// ours where the loader knows nothing.
-fn is_beside(address: usize, method: usize) -> bool {
-    /// Some thirty methods, of less than 512 bytes each.
-    const ALL_METHODS: usize = 16 * 1024;
-    address.abs_diff(method) < ALL_METHODS
-}
-
-fn our_method() -> usize {
-    // SAFETY: no arguments; gives a pointer into libssl's data.
-    unsafe { ffi::TLS_method() }.addr()
-}
-
-/// A shared object, or the program itself, as the loader knows it.
+/// A shared object, or the program itself, as the loader knows it. For words alone.
 struct Image {
-    base: usize,
     path: String,
 }
 
@@ -250,13 +207,14 @@ impl Image {
         }
         // SAFETY: dladdr answered with a NUL-terminated path that lives as long as the object is loaded.
         let path = unsafe { CStr::from_ptr(info.dli_fname) }.to_string_lossy().into_owned();
-        Some(Image { base: info.dli_fbase.addr(), path })
+        Some(Image { path })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::libssl::library_span::is_beside;
 
     #[test]
     fn an_object_without_a_method_in_sight_is_foreign_only_where_our_own_libssl_would_show_one() {

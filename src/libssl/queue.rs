@@ -121,7 +121,26 @@ pub fn tells_of_no_memory() -> bool {
 /// Whether any entry tells of a failure on this side that no peer can bring about: of memory, mostly without saying so, or of
 /// what provides the cryptography. Marks on the queue are lost.
 pub fn tells_of_failure_here() -> bool {
-    newest() != 0 && Kept::take().0.iter().any(|entry| is_no_memory(entry.code) || is_failure_here(entry.code))
+    if newest() == 0 {
+        return false;
+    }
+    let kept = Kept::take();
+    let mut before = 0;
+    kept.0.iter().map(|entry| entry.code).any(|code| {
+        let is_peers = is_internal_error(code) && is_brought_about(before);
+        before = code;
+        is_no_memory(code) || is_failure_here(code) && !is_peers
+    })
+}
+
+/// What the peer sent that libssl calls an internal error, where that is the newest entry. Marks on the queue are lost.
+pub fn behind_internal_error() -> Option<c_ulong> {
+    if !is_internal_error(newest()) {
+        return None;
+    }
+    let kept = Kept::take();
+    let before = kept.0.iter().rev().nth(1)?.code;
+    is_brought_about(before).then_some(before)
 }
 
 fn is_no_memory(code: c_ulong) -> bool {
@@ -132,17 +151,31 @@ fn is_no_memory(code: c_ulong) -> bool {
 
 fn is_failure_here(code: c_ulong) -> bool {
     const ERR_LIB_EVP: c_int = 6;
-    const INTERNAL_ERROR: c_int = 259 | 0xc0000;
     const COPY_PARAMETERS_FAILED: c_int = 296;
     const INITIALIZATION_ERROR: c_int = 134;
     const NOT_ABLE_TO_COPY_CTX: c_int = 190;
     let found = (ffi::ERR_GET_LIB(code), ffi::ERR_GET_REASON(code));
-    matches!(
-        found,
-        (_, INTERNAL_ERROR)
-            | (sys::ERR_LIB_SSL, COPY_PARAMETERS_FAILED)
-            | (ERR_LIB_EVP, INITIALIZATION_ERROR | NOT_ABLE_TO_COPY_CTX)
-    )
+    is_internal_error(code)
+        || matches!(
+            found,
+            (sys::ERR_LIB_SSL, COPY_PARAMETERS_FAILED) | (ERR_LIB_EVP, INITIALIZATION_ERROR | NOT_ABLE_TO_COPY_CTX)
+        )
+}
+
+fn is_internal_error(code: c_ulong) -> bool {
+    const INTERNAL_ERROR: c_int = 259 | 0xc0000;
+    ffi::ERR_GET_REASON(code) == INTERNAL_ERROR
+}
+
+/// Whether a peer can bring this about: by a record of TLS 1.2 that is too short to be sealed, by a point that is none.
+fn is_brought_about(code: c_ulong) -> bool {
+    const ERR_LIB_EC: c_int = 16;
+    const ERR_LIB_PROV: c_int = 57;
+    const POINT_AT_INFINITY: c_int = 106;
+    const INVALID_AAD: c_int = 108;
+    const INVALID_DATA: c_int = 115;
+    let found = (ffi::ERR_GET_LIB(code), ffi::ERR_GET_REASON(code));
+    matches!(found, (ERR_LIB_EC, POINT_AT_INFINITY) | (ERR_LIB_PROV, INVALID_AAD | INVALID_DATA))
 }
 
 /// The newest entry on this thread's queue, in OpenSSL's words.

@@ -61,6 +61,14 @@ impl<'a> Conn<'a> {
         unsafe { ffi::SSL_read(self.as_ptr(), room.as_mut_ptr().cast(), len) }
     }
 
+    /// Takes in one record, and leaves its data to be read: whether there are any, or what SSL_peek answers otherwise.
+    #[doc(alias = "SSL_peek")]
+    pub fn peek(self) -> c_int {
+        let mut byte = 0_u8;
+        // SAFETY: the view promises the connection; the byte may be written to.
+        unsafe { ffi::SSL_peek(self.as_ptr(), (&raw mut byte).cast(), 1) }
+    }
+
     /// Writes: how many bytes, or what SSL_write answers otherwise.
     #[doc(alias = "SSL_write")]
     #[inline(always)]

@@ -30,6 +30,39 @@ pub fn outcome(socket: &OwnedFd) -> io::Result<()> {
     SockRef::from(socket).take_error()?.map_or(Ok(()), Err)
 }
 
+/// Whether an error says that this process, or the system, has no descriptor left.
+pub fn is_want_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+/// That error, where no socket can be opened now.
+pub fn want_of_descriptors() -> Option<io::Error> {
+    Socket::new(Domain::UNIX, Type::STREAM, None).err().filter(is_want_of_descriptors)
+}
+
+/// Whether an Internet socket was never connected, nor has begun to be: it listens, or has no address of its own.
+pub fn was_never_connected(descriptor: c_int) -> Option<Unconnected> {
+    let socket = borrowed(descriptor).ok()?;
+    let socket = SockRef::from(&socket);
+    if socket.peer_addr().is_ok() {
+        return None;
+    }
+    if socket.is_listener().unwrap_or(false) {
+        return Some(Unconnected::Listens);
+    }
+    // One that was connected keeps its port, also when the peer has cut it.
+    (socket.local_addr().ok()?.as_socket()?.port() == 0).then_some(Unconnected::New)
+}
+
+/// What a socket is that is no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unconnected {
+    /// It waits for connections.
+    Listens,
+    /// Nothing was done with it yet.
+    New,
+}
+
 /// The address of the other end, where it is an Internet socket. One of IPv4 that stands in IPv6 is told as what it is.
 pub fn peer(descriptor: c_int) -> Option<SocketAddr> {
     let address = SockRef::from(&borrowed(descriptor).ok()?).peer_addr().ok()?.as_socket()?;

@@ -16,7 +16,12 @@ VERSIONS = ("2.7", "3.8", "3.11", "3.13")
 
 @functools.cache
 def interpreters() -> dict[str, Path]:
-    """Those that are installed and have an ssl module of the system's libssl."""
+    """Those that are installed and have an ssl module of the system's libssl; or those that HOSTLOCK_PYTHONS names
+    ("3.11,3.14=/its/path")."""
+    if named := os.environ.get("HOSTLOCK_PYTHONS"):
+        pairs = [word.partition("=") for word in named.split(",")]
+        paths = {version: Path(path) if path else interpreter_of(version) for version, _, path in pairs}
+        return {version: path for version, path in paths.items() if path}
     found = {version: interpreter_of(version) for version in VERSIONS}
     # The distribution's has the distribution's M2Crypto and pyOpenSSL.
     found["Debian's"] = Path("/usr/bin/python3")
@@ -37,7 +42,10 @@ def python(
 @functools.cache
 def foreign(version: str) -> dict[str, str]:
     """What makes Python `version` one with an OpenSSL of its own inside, as standalone builds are: an `_ssl` whose
-    libssl and libcrypto are copies under other names, which the loader and hostlock take for others."""
+    libssl and libcrypto are copies under other names, which the loader and hostlock take for others. The folder that
+    HOSTLOCK_STANDALONE names has a true one."""
+    if standalone := os.environ.get("HOSTLOCK_STANDALONE"):
+        return {"PYTHONPATH": f"{standalone}{os.pathsep}{SOURCE}"}
     folder = scratch() / f"foreign-{version}"
     folder.mkdir()
     where = (

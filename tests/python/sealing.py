@@ -12,16 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from support import LONG_ENOUGH, ROOT, Authority, must, scratch
+from support import LONG_ENOUGH, Authority, built, scratch
 
 Event = dict[str, Any]
-
-
-@functools.cache
-def built() -> Path:
-    """The directory of libhostlock, the initialiser and the command as this source tree builds them."""
-    must(["cargo", "build", "--quiet"])
-    return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug"
 
 
 @functools.cache

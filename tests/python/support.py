@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import functools
 import os
 import re
@@ -52,19 +53,33 @@ def scratch() -> Path:
 
 
 @functools.cache
-def library() -> Path:
-    """The shared library as this source tree builds it, or the one that HOSTLOCK_LIBRARY names."""
-    if named := os.environ.get("HOSTLOCK_LIBRARY"):
+def built() -> Path:
+    """The directory of the library, the initialiser and the command as this source tree builds them. `make test` has
+    built them, and names the place."""
+    if named := os.environ.get("HOSTLOCK_LIB_DIR"):
         return Path(named)
     must(["cargo", "build", "--quiet"])
-    return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug/libhostlock.so"
+    return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug"
+
+
+@functools.cache
+def library() -> Path:
+    """The shared library of `built`, or the one that HOSTLOCK_LIBRARY names."""
+    named = os.environ.get("HOSTLOCK_LIBRARY")
+    return Path(named) if named else built() / "libhostlock.so"
 
 
 @functools.cache
 def installed() -> Path:
-    """The prefix of a copy that `make install` put into an empty directory."""
-    prefix = scratch() / "installed"
-    must(["make", "install", f"PREFIX={prefix}", "DESTDIR="])
+    """The prefix of a copy that `make install` put into an empty directory. Nobody writes there: the files of one run
+    of scripts/python_tests.py, which names the place, share it."""
+    place = Path(os.environ.get("HOSTLOCK_TESTS_SHARE") or scratch())
+    prefix, complete = place / "installed", place / "installed.complete"
+    with (place / "installed.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not complete.exists():
+            must(["make", "install", f"PREFIX={prefix}", "DESTDIR="])
+            complete.touch()
     return prefix
 
 

@@ -9,8 +9,7 @@ import unittest
 from html.parser import HTMLParser
 from pathlib import Path
 
-from sealing import built
-from support import LONG_ENOUGH, Authority, Server, must, run, scratch
+from support import LONG_ENOUGH, Authority, Server, built, must, run, scratch
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TRAP = "document.title='owned'"

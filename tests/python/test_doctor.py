@@ -8,8 +8,7 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from sealing import built
-from support import ROOT, installed, interpreter_of, library, run
+from support import ROOT, built, installed, interpreter_of, library, run
 
 VERSIONS = ("2.7", "3.8", "3.11", "3.13")
 

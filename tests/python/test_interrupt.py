@@ -18,7 +18,7 @@ lib.hostlock_client_new.restype = ctypes.c_void_p
 ctx = ctypes.c_void_p(lib.hostlock_client_new(None))
 if sys.argv[3] == "told":
     assert lib.hostlock_ctx_set_on_interrupt(ctx, None, None) == 0
-assert lib.hostlock_ctx_set_timeout(ctx, 5000) == 0
+assert lib.hostlock_ctx_set_timeout(ctx, int(sys.argv[4])) == 0
 connection = ctypes.c_void_p()
 print("waits", flush=True)
 try:
@@ -30,11 +30,11 @@ except KeyboardInterrupt:
 
 
 class Interrupt(unittest.TestCase):
-    def take(self, told: bool) -> float:
-        """How long the program takes to end after Ctrl-C, against a server that says nothing."""
+    def take(self, told: bool, timeout: int) -> float:
+        """How long the program, whose timeout is in milliseconds, takes to end after Ctrl-C: the server is silent."""
         with socket.create_server(("127.0.0.1", 0)) as silent:
             port = str(silent.getsockname()[1])
-            command = [sys.executable, "-c", PROGRAM, str(library()), port, "told" if told else "not"]
+            command = [sys.executable, "-c", PROGRAM, str(library()), port, "told" if told else "not", str(timeout)]
             with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as program:
                 assert program.stdout is not None
                 self.assertEqual(program.stdout.readline(), "waits\n")
@@ -49,5 +49,5 @@ class Interrupt(unittest.TestCase):
         return took
 
     def test_it_ends_the_call_where_the_context_was_told_and_not_before_its_time_otherwise(self) -> None:
-        self.assertLess(self.take(told=True), 2.5)
-        self.assertGreater(self.take(told=False), 2.5)
+        self.assertLess(self.take(told=True, timeout=30000), 15)
+        self.assertGreater(self.take(told=False, timeout=4000), 1.5)

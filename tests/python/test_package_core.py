@@ -155,6 +155,79 @@ print(" ".join(rows))
             said = self.says(version, script, str(cast().right), str(cast().roots))
             self.assertEqual(said, expected, version)
 
+    def test_with_read_ahead_a_read_takes_all_that_has_come_and_the_next_tells_how_it_ended(self) -> None:
+        script = """
+import hostlock, socket, ssl, sys, threading
+context = hostlock.Context()
+context.trust_file(sys.argv[2])
+server_side = ssl.SSLContext(getattr(ssl, "PROTOCOL_TLS_SERVER", ssl.PROTOCOL_SSLv23))
+server_side.load_cert_chain(sys.argv[1])
+def serve(sock, is_cut, done):
+    server = server_side.wrap_socket(sock, server_side=True)
+    for _ in range(50):
+        server.sendall(b"x" * 100)
+    if is_cut:
+        server.shutdown(socket.SHUT_RDWR)
+    else:
+        server.settimeout(0.05)
+        try:
+            server.unwrap()
+        except socket.error:
+            pass  # Its goodbye is sent, and ours did not come.
+    done.set()
+    lasting.append(server)
+lasting = []
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen(2)
+for is_cut in (False, True):
+    one = socket.create_connection(listener.getsockname())
+    other = listener.accept()[0]
+    done = threading.Event()
+    threading.Thread(target=serve, args=(other, is_cut, done)).start()
+    connection = context.wrap(one, "localhost")
+    connection.set_read_ahead()
+    done.wait()
+    some = connection.recv(250)
+    rest = connection.recv_into(bytearray(10000))
+    print(len(some), rest)
+    try:
+        print(connection.recv())
+    except hostlock.TruncatedError as error:
+        print(error.hostlock.status)
+    connection.close()
+"""
+        for version in interpreters():
+            lines = self.says(version, script, str(cast().right), str(cast().roots)).splitlines()
+            ends = ["(250, 4750)", "", "(250, 4750)"] if version == "2.7" else ["250 4750", "b''", "250 4750"]
+            self.assertEqual(lines, [*ends, "HOSTLOCK_E_TRUNCATED"], version)
+
+    def test_no_more_is_imported_than_a_context_needs(self) -> None:
+        script = """
+import _ssl, ctypes, sys
+before = set(sys.modules)
+import hostlock
+context = hostlock.Context()
+print(hostlock.mode, *sorted(set(sys.modules) - before - set(sys.builtin_module_names)))
+assert "inject" in dir(hostlock) and hostlock.inject and not hasattr(hostlock, "eject")
+"""
+        dear = {
+            "collections",
+            "dataclasses",
+            "inspect",
+            "json",
+            "re",
+            "socket",
+            "ssl",
+            "subprocess",
+            "threading",
+            "typing",
+        }
+        for version in sorted({*interpreters()} - {"2.7"}):
+            ran = python(version, script, PYTHONNOUSERSITE="1")
+            self.assertEqual(ran.returncode, 0, ran.stderr)
+            self.assertEqual(dear & set(ran.stdout.split()), set(), version)
+
     def test_bad_arguments_are_errors_and_never_cut_short(self) -> None:
         script = """
 import hostlock

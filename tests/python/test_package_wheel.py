@@ -52,6 +52,7 @@ def ran(*command: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@unittest.skipUnless(os.environ.get("HOSTLOCK_LONG"), "compiles the library anew: make test-long")
 class Wheel(unittest.TestCase):
     def test_one_wheel_for_all_pythons_holds_the_library_and_the_types_and_no_libssl(self) -> None:
         self.assertRegex(wheel().name, r"^hostlock-[\d.]+-py2\.py3-none-manylinux_2_\d+_\w+\.whl$")
@@ -84,6 +85,10 @@ class Wheel(unittest.TestCase):
             outcome = ran(path, "-m", "hostlock", *arguments)
             self.assertEqual(outcome.returncode, 2)
             self.assertIn("usage: ", outcome.stderr)
+        for flag in ("-h", "--help"):
+            outcome = ran(path, "-m", "hostlock", flag)
+            self.assertEqual((outcome.returncode, outcome.stderr), (0, ""))
+            self.assertIn("pth install", outcome.stdout)
         self.assertIn("Linux", ran(path, "-m", "hostlock", "run", "-m", "platform").stdout)
         missing = ran(path, "-m", "hostlock", "run", "/nowhere/at/all.py")
         self.assertNotEqual(missing.returncode, 0)

@@ -14,8 +14,8 @@ import unittest
 from collections.abc import Iterator
 from pathlib import Path
 
-from sealing import built, environment, impostor, new_log, right, sealed
-from support import LONG_ENOUGH, Authority, Server
+from sealing import environment, impostor, new_log, right, sealed
+from support import LONG_ENOUGH, Authority, Server, built
 
 HTTP = """
 require "net/http"

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from careless import ANSWER, CURL, DEBIAN_PYTHON
-from sealing import built, environment, impostor, new_log, right
-from support import LONG_ENOUGH, Server, must, scratch
+from sealing import environment, impostor, new_log, right
+from support import LONG_ENOUGH, Server, built, must, scratch
 
 VERIFIES = """
 import socket, ssl
@@ -54,6 +54,16 @@ def run_json(*arguments: str | Path) -> tuple[subprocess.CompletedProcess[str], 
 
 
 class Run(unittest.TestCase):
+    def test_where_the_log_has_no_place_the_hint_names_the_variable(self) -> None:
+        ran = hostlock("run", "--", "echo", "it ran", TMPDIR="/nowhere/at/all")
+        self.assertEqual((ran.returncode, ran.stdout), (125, ""))
+        self.assertIn("TMPDIR", ran.stderr)
+
+    def test_where_the_summary_has_no_place_the_program_is_not_run(self) -> None:
+        ran = hostlock("run", "--output", "/nowhere/at/all", "--", "echo", "it ran")
+        self.assertEqual((ran.returncode, ran.stdout), (125, ""))
+        self.assertIn('"/nowhere/at/all" could not be written', ran.stderr)
+
     def test_the_programs_own_status_and_output_are_passed_on(self) -> None:
         ran = hostlock("run", "--", "sh", "-c", "echo out; echo err >&2; exit 7")
         self.assertEqual((ran.returncode, ran.stdout), (7, "out\n"))

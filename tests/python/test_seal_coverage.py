@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from sealing import right
+from sealing import impostor, right
 from support import Server, must, run, scratch
 from test_seal_command import curl, hostlock, run_json
 
@@ -83,6 +83,38 @@ class NoFalseAllClear(unittest.TestCase):
         for end in ("", "; import os, time; time.sleep(0.3); os.kill(os.getpid(), 9)"):
             [found] = self.not_covered(sys.executable, "-c", load.replace("'", '"') + end)
             self.assertIn(f"{library} holds an OpenSSL of its own", found)
+
+    def test_a_program_that_holds_openssl_and_exports_it_as_node_does_is_watched(self) -> None:
+        source = r"""
+#include <netdb.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+int main(int count, char **words)
+{
+    struct addrinfo *found;
+    SSL *ssl = SSL_new(SSL_CTX_new(TLS_client_method()));
+    if (count < 2 || getaddrinfo("localhost", words[1], NULL, &found) != 0)
+        return 2;
+    for (; found; found = found->ai_next) {
+        int fd = socket(found->ai_family, SOCK_STREAM, 0);
+        if (connect(fd, found->ai_addr, found->ai_addrlen) == 0 && SSL_set_fd(ssl, fd))
+            break;
+    }
+    SSL_set_tlsext_host_name(ssl, "localhost");
+    puts(SSL_connect(ssl) == 1 ? "connected" : "refused");
+    return 0;
+}
+"""
+        whole = "-Wl,--whole-archive,-Bstatic,-lssl,-lcrypto,-Bdynamic,--no-whole-archive"
+        program = compiled("as-node", source, whole, "-Wl,--export-dynamic", "-ldl", "-lpthread")
+        for pem, expected in ((right(), "connected"), (impostor(), "refused")):
+            with Server(pem) as port:
+                ran, summary = run_json("--", program, str(port))
+            self.assertEqual(ran.stdout, f"{expected}\n", ran)
+            self.assertEqual([one["outcome"] for one in summary["connections"]], [expected])
+            about_it = [line for line in summary["not_covered"] if line.startswith(str(program))]
+            self.assertEqual(about_it, [], "what is watched is not named as not covered")
 
     def test_a_wheel_with_openssl_inside_is_named(self) -> None:
         wheel = wheel_with_openssl()

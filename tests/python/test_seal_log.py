@@ -14,8 +14,8 @@ import unittest
 from pathlib import Path
 
 from careless import DEBIAN_PYTHON
-from sealing import Event, built, environment, events, new_log, right
-from support import LONG_ENOUGH, Server, scratch
+from sealing import Event, environment, events, new_log, right
+from support import LONG_ENOUGH, Server, built, scratch
 from test_seal_modes import fetch
 
 IS_ROOT = os.geteuid() == 0

@@ -84,6 +84,11 @@ class Psql(unittest.TestCase):
             ran = hostlock("run", mode, "--", "sh", "-c", "echo ${PGSSLMODE-unset}", **more)
             self.assertEqual(ran.stdout, expected, ran)
 
+    def test_a_program_without_libpq_is_not_told_of_postgresql(self) -> None:
+        ran = hostlock("run", "--", "sh", "-c", "echo $PGSSLMODE")
+        self.assertEqual(ran.stdout, "require\n")
+        self.assertNotIn("PGSSLMODE", ran.stderr)
+
     def test_the_summary_in_json_says_what_was_set(self) -> None:
         summary = new_log()
         hostlock("run", "--json", "--output", summary, "--", "true")

@@ -16,8 +16,8 @@ import unittest
 from collections.abc import Callable
 from pathlib import Path
 
-from sealing import built, environment, new_log, right
-from support import LONG_ENOUGH, scratch
+from sealing import environment, new_log, right
+from support import LONG_ENOUGH, built, scratch
 
 PASSED_ON = ("TERM", "HUP", "INT", "QUIT", "USR1", "USR2", "WINCH", "ALRM", "TTIN", "TTOU")
 

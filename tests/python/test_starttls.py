@@ -1,10 +1,10 @@
-"""hostlock_starttls against the servers that people run: exim, dovecot, vsftpd and PostgreSQL, where they are there."""
+"""hostlock_starttls against the servers that people run: exim, dovecot, vsftpd, InterNetNews and PostgreSQL, where they
+are there."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
 import os
 import shutil
 import socket
@@ -15,7 +15,7 @@ import unittest
 from collections.abc import Iterator
 from pathlib import Path
 
-from support import LONG_ENOUGH, ROOT, Authority, example, library, must, run
+from support import LONG_ENOUGH, Authority, built, example, library, run
 
 POINTER = ctypes.c_void_p
 IS_ROOT = os.geteuid() == 0
@@ -37,11 +37,9 @@ def load() -> ctypes.CDLL:
     return lib
 
 
-@functools.cache
 def command() -> Path:
     """The command `hostlock`."""
-    must(["cargo", "build", "--quiet", "--package", "hostlock-cli"])
-    return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug/hostlock"
+    return built() / "hostlock"
 
 
 def free_port() -> int:
@@ -51,7 +49,7 @@ def free_port() -> int:
 
 def find(*names: str) -> str | None:
     """The first of these commands that is there, also where only an administrator looks."""
-    places = os.environ["PATH"] + ":/usr/sbin:/usr/lib/postgresql/15/bin"
+    places = os.environ["PATH"] + ":/usr/sbin:/usr/lib/postgresql/15/bin:/usr/lib/news/bin"
     return next((found for name in names if (found := shutil.which(name, path=places))), None)
 
 
@@ -249,6 +247,48 @@ class Starttls(unittest.TestCase):
         lib.hostlock_conn_free(control)
         lib.hostlock_ctx_free(ctx)
         return resumed, end
+
+    def test_internetnews_is_met_by_nntp(self) -> None:
+        nnrpd = self.need("nnrpd")
+        port, home = free_port(), self.directory / "news"
+        for part in (home, home / "db", home / "overview"):
+            part.mkdir()
+        shutil.copy(self.certificate, home / "server.pem")
+        (home / "server.pem").chmod(0o600)
+        for name in ("active", "newsgroups", "active.times"):
+            (home / "db" / name).touch()
+        settings = {
+            **{"mta": "/bin/false", "hismethod": "hisv6", "ovmethod": "tradindexed", "domain": "example"},
+            **{
+                "pathhost": "news.example",
+                "pathnews": Path(nnrpd).parent.parent,
+                "pathetc": home,
+                "pathdb": home / "db",
+            },
+            **{"pathlog": home, "pathrun": home, "pathtmp": home, "pathspool": home, "pathoverview": home / "overview"},
+            **{"tlscertfile": home / "server.pem", "tlskeyfile": home / "server.pem", "nnrpdloadlimit": 0},
+        }
+        (home / "inn.conf").write_text("".join(f"{name}: {value}\n" for name, value in settings.items()))
+        (home / "storage.conf").write_text("method tradspool {\n newsgroups: *\n class: 0\n}\n")
+        (home / "tradspool.map").touch()
+        everybody = 'auth "a" {\n hosts: "*"\n default: "<a>"\n}\naccess "a" {\n users: "<a>"\n newsgroups: "*"\n}\n'
+        (home / "readers.conf").write_text(everybody)
+        for place in (home, *home.rglob("*")):
+            shutil.chown(place, "news", "news")
+        # The group counts, too.
+        configured = ["setpriv", "--reuid=news", "--regid=news", "--clear-groups", "env", f"INNCONF={home}/inn.conf"]
+        overview = [*configured, str(Path(nnrpd).parent / "makehistory"), "-O", "-x", "-a", "-T", "1"]
+        subprocess.run(overview, cwd="/", check=True, capture_output=True, timeout=LONG_ENOUGH)
+        daemon = [nnrpd, "-D", "-f", "-4", "127.0.0.1", "-p", str(port), "-c", str(home / "readers.conf")]
+        with self.running([*configured, *daemon], port):
+            self.meet("nntp", port, b"DATE\r\n", b"111 ")
+        (home / "inn.conf").write_text("".join(f"{n}: {v}\n" for n, v in settings.items() if not n.startswith("tls")))
+        with self.running([*configured, *daemon], port):
+            lib, connection = load(), POINTER()
+            ctx = POINTER(lib.hostlock_client_new(None))
+            status = lib.hostlock_starttls(ctx, b"nntp", b"localhost", port, ctypes.byref(connection))
+            self.assertEqual(lib.hostlock_status_name(status), b"HOSTLOCK_E_PLAINTEXT")
+            lib.hostlock_ctx_free(ctx)
 
     def test_postgresql_is_met_by_its_own_request(self) -> None:
         postgres, initdb = find("postgres"), find("initdb")

@@ -208,9 +208,16 @@ fn broken(world: &World) -> Vec<Row> {
         let _ = stream.get_mut().write_all(&[&[23, 3, 3, 0, 64][..], &[9; 64]].concat());
         linger(stream.get_ref().try_clone().unwrap());
     });
+    let mut of_12 = peer::acceptor(&world.leaf());
+    of_12.set_max_proto_version(Some(SslVersion::TLS1_2)).unwrap();
+    let short = peer::tls(of_12, |mut stream| {
+        let _ = stream.get_mut().write_all(&[23, 3, 3, 0, 1, 9]);
+        linger(stream.get_ref().try_clone().unwrap());
+    });
     vec![
         Row::new("a certificate message of more than 100 KiB", large(world)),
         Row::new("a record that was altered", world.ctx.connect(HOST, forged).unwrap().read_failure()),
+        Row::new("a record too short to be sealed, on TLS 1.2", world.ctx.connect(HOST, short).unwrap().read_failure()),
         Row::new("a message out of turn", world.answered(&[22, 3, 3, 0, 4, 20, 0, 0, 0])),
         Row::new("a record that is too long", world.answered(&[22, 3, 3, 0xff, 0xff, 2, 0, 0, 0])),
     ]

@@ -37,7 +37,7 @@ struct Repeated {
     goals: &'static [Goal],
 }
 
-const REPEATED: [Repeated; 3] = [
+const REPEATED: [Repeated; 4] = [
     Repeated {
         what: "handshake TLS 1.3 with a server met before, EC chain",
         piece: "ec-tls1.3",
@@ -49,9 +49,14 @@ const REPEATED: [Repeated; 3] = [
         goals: &[Goal::of(RAW, 0.42), Goal::of(RUSTLS, 0.5)],
     },
     Repeated {
-        what: "handshake TLS 1.3 with a server met before, RSA chain",
+        what: "handshake TLS 1.3 with a server met before, RSA, root of 4096 bits",
+        piece: "largersa-tls1.3",
+        goals: &[Goal::of(RAW, 0.84)],
+    },
+    Repeated {
+        what: "handshake TLS 1.3 with a server met before, RSA of 2048 bits",
         piece: "rsa-tls1.3",
-        // 0.84 is not reached: docs/benchmarks.md says why.
+        // docs/benchmarks.md says why it is not less.
         goals: &[Goal::of(RAW, 0.91)],
     },
 ];

@@ -7,6 +7,7 @@ mod epoll;
 mod handshake;
 mod learned;
 mod process;
+mod python;
 mod roots;
 mod server;
 mod transfer;
@@ -40,6 +41,7 @@ pub const ALL: &[Subject] = &[
     epoll::SUBJECT,
     bridge::SUBJECT,
     learned::SUBJECT,
+    python::SUBJECT,
 ];
 
 /// The subject of a name.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use hostlock::{Host, Starttls};
+use hostlock::{Error, Host, Starttls};
 
 const HTTPS: u16 = 443;
 
@@ -33,6 +33,10 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Target, String> {
+        if text.contains("//") {
+            // The host's own words, in place of a complaint of what would be its port.
+            Host::parse(text).map_err(words)?;
+        }
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => {
                 let (address, rest) = rest.split_once(']').ok_or("the bracket is not closed")?;
@@ -49,11 +53,15 @@ impl FromStr for Target {
             None => HTTPS,
             Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or("a port is a number from 1 to 65535")?,
         };
-        let host = Host::parse(host).map_err(|error| match error.hint() {
-            "" => error.message().to_owned(),
-            hint => format!("{}; {hint}", error.message()),
-        })?;
+        let host = Host::parse(host).map_err(words)?;
         Ok(Target { host, port, is_port_given, starttls: None })
+    }
+}
+
+fn words(error: Error) -> String {
+    match error.hint() {
+        "" => error.message().to_owned(),
+        hint => format!("{}; {hint}", error.message()),
     }
 }
 
@@ -90,6 +98,10 @@ mod tests {
             ["", ":443", "host:", "host:0", "host:65536", "host:https", "[::1", "[::1]443", "https://host/", "a..b"]
         {
             assert!(wrong.parse::<Target>().is_err(), "{wrong}");
+        }
+        for url in ["https://host/", "https://host:8443/path"] {
+            let words = url.parse::<Target>().unwrap_err();
+            assert!(words.contains("is a URL") && words.contains(r#"pass only "host""#), "{words}");
         }
     }
 }

@@ -29,7 +29,7 @@ pub struct Arguments {
     /// Run this shell command line instead, refuse nothing, and say what its TLS contexts are like
     #[arg(long, value_name = "COMMAND", conflicts_with_all = ["ca", "timeout", "starttls", "html"])]
     command: Option<String>,
-    /// Ask the server in the clear to begin TLS: smtp, imap, pop3, ftp or postgres
+    /// Ask the server in the clear to begin TLS: smtp, imap, pop3, ftp, nntp or postgres
     #[arg(long, value_name = "PROTOCOL", value_parser = starttls)]
     starttls: Option<Starttls>,
     /// Trust the certificates in this file (PEM or DER) in place of the system's

@@ -163,7 +163,10 @@ impl Seen {
         if self.pythons.is_empty() {
             let _ = writeln!(text, "python       none on the PATH");
         }
-        let _ = write!(text, "\n{}", table.without_empty_last().text(coloured));
+        if !self.pythons.is_empty() {
+            text.push('\n');
+        }
+        let _ = write!(text, "{}", table.without_empty_last().text(coloured));
         for (why, names) in silent {
             let _ = writeln!(text, "{}: {}", names.join(", "), printable(why));
         }

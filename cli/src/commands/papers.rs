@@ -20,11 +20,21 @@ pub struct Arguments {
 }
 
 /// Writes the pages and completions of `command`.
-pub fn run(arguments: &Arguments, mut command: Command) -> Result<Outcome> {
+pub fn run(arguments: &Arguments, command: Command) -> Result<Outcome> {
     let directory = &arguments.directory;
-    write(directory, &mut command)
+    write(directory, &mut without_hidden(&command))
         .map_err(|error| Error::new(Status::EFileIo, format!("{directory:?} could not be written: {error}")))?;
     Ok(Outcome::Fine)
+}
+
+/// The shells' completions would offer what the help keeps back.
+fn without_hidden(command: &Command) -> Command {
+    Command::new("hostlock")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(command.get_about().cloned().unwrap_or_default())
+        .after_help(command.get_after_help().cloned().unwrap_or_default())
+        .subcommand_required(true)
+        .subcommands(command.get_subcommands().filter(|noun| !noun.is_hide_set()).cloned())
 }
 
 fn write(directory: &Path, command: &mut Command) -> io::Result<()> {

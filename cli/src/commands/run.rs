@@ -1,10 +1,12 @@
 //! `hostlock run`
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::ValueHint;
 use hostlock::{Error, Result, Status};
 
 use crate::output::{complain, is_coloured, note};
@@ -45,7 +47,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// The program, and its arguments: all that follows it is its own. "--" may stand before it
-    #[arg(trailing_var_arg = true, allow_hyphen_values = false, required = true, value_name = "PROGRAM")]
+    #[arg(trailing_var_arg = true, allow_hyphen_values = false, required = true, value_name = "PROGRAM",
+          value_hint = ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
 }
 
@@ -74,14 +77,22 @@ fn attempt(arguments: &Arguments) -> Result<u8> {
         host: &arguments.host,
         keep_pgsslmode: arguments.keep_pgsslmode,
     };
+    // Before the program runs: its work is not to be lost behind a status that says it was not run.
+    let output = arguments.output.as_deref().map(|path| File::create(path).map_err(|error| unwritable(path, &error)));
+    let output = output.transpose()?;
     let ended = launch.run()?;
     let name = arguments.command.first().map(Path::new).unwrap_or(Path::new(""));
     let summary = Summary::of(&ended, name, mode);
     let text = if arguments.json { format!("{:#}\n", summary.to_json()) } else { summary.text(is_coloured()) };
-    match &arguments.output {
-        Some(path) => fs::write(path, text)
-            .map_err(|error| Error::new(Status::EFileIo, format!("{path:?} could not be written: {error}")))?,
-        None => note(text.trim_end()),
+    match (output, &arguments.output) {
+        (Some(mut file), Some(path)) => {
+            file.write_all(text.as_bytes()).map_err(|error| unwritable(path, &error))?;
+        }
+        _ => note(text.trim_end()),
     }
     Ok(exit_code(ended.status))
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Error {
+    Error::new(Status::EFileIo, format!("{path:?} could not be written: {error}"))
 }

@@ -110,7 +110,7 @@ impl Judge<'_> {
         let blind = running.files.is_none() && bar.is_none() && !program.is_file();
         if !signs.is_empty() {
             self.found.not_covered.push(format!("{shown} {why}; {}", signs.join(", ")));
-        } else if blind || running.files.is_none() && privileged.is_some() {
+        } else if blind || running.files.is_none() && (privileged.is_some() || program::is_set_uid(program)) {
             self.found.not_covered.push(format!("{shown} {why}; what it executed may not be read"));
         } else if bar.is_some() || privileged.is_some() {
             self.found.not_covered.push(format!("{shown} {why}; no TLS was recognised in it"));
@@ -202,4 +202,24 @@ fn is_this_command(program: &Path) -> bool {
 /// The path without symbolic links, as /proc gives it.
 fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn of_a_set_uid_program_whose_libraries_may_not_be_read_nothing_is_said_that_was_not_seen() {
+        let program = env::temp_dir().join(format!("hostlock-{}-set-uid", std::process::id()));
+        fs::copy("/bin/true", &program).unwrap();
+        fs::set_permissions(&program, Permissions::from_mode(0o4755)).unwrap();
+        let seen = Seen::from([((7, program.clone()), Running::default())]);
+        let found = judge(&Events::default(), &seen, 1, Path::new("/bin/true"));
+        fs::remove_file(&program).unwrap();
+        let line = found.not_covered.iter().find(|line| line.contains("set-uid or set-gid")).unwrap();
+        assert!(line.ends_with("what it executed may not be read"), "{line}");
+    }
 }

@@ -179,6 +179,7 @@ impl Log {
 
 fn not_made(path: &Path, error: &std::io::Error) -> Error {
     Error::new(Status::EFileIo, format!("{path:?} could not be made: {error}"))
+        .with_hint("the run is logged in the directory for temporary files; TMPDIR names another")
 }
 
 impl Drop for Log {

@@ -19,7 +19,7 @@ pub fn find(name: &OsStr) -> Option<PathBuf> {
 
 /// Why nothing could be preloaded into the program of a file, where the file says so.
 pub fn bar(file: &Path) -> Option<&'static str> {
-    if fs::metadata(file).is_ok_and(|facts| facts.mode() & 0o6000 != 0) {
+    if is_set_uid(file) {
         return Some("runs with more rights than its caller (set-uid or set-gid): nothing is preloaded");
     }
     match Kind::of(&start_of(file)?) {
@@ -29,10 +29,18 @@ pub fn bar(file: &Path) -> Option<&'static str> {
     }
 }
 
+/// Whether the file runs as its owner or group. What it then executes is hidden from who may not be that.
+pub fn is_set_uid(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|facts| facts.mode() & 0o6000 != 0)
+}
+
 /// What speaks TLS inside of a file, in words that follow its name; `None` where nothing was found, or it cannot be read.
 pub fn tls_inside(file: &Path) -> Option<&'static str> {
     if file.file_name().is_some_and(|name| name == "libjvm.so") {
         return Some("is the Java VM, whose TLS is Java's own");
+    }
+    if file.file_name().is_some_and(|name| name.as_bytes().starts_with(b"libssl.so")) {
+        return Some("is an OpenSSL that is not watched");
     }
     let bytes = read(file).ok()?;
     if contains(&bytes, b"\xff Go buildinf:") {
@@ -62,7 +70,8 @@ const MAKERS: &[(&[u8], &str)] = &[
     (b"mbedtls", "holds Mbed TLS"),
     (b"wolfSSL", "holds wolfSSL"),
     (b"NSS_", "is NSS, or holds it"),
-    (b"s2n_", "holds s2n-tls"),
+    // Not the beginning alone, which mangled names of Rust have in them.
+    (b"s2n_connection_new", "holds s2n-tls"),
     (b"SSL_CTX_new", "holds an OpenSSL of its own"),
     (b"OpenSSL", "holds an OpenSSL of its own"),
 ];
@@ -163,8 +172,17 @@ mod tests {
         let maps = fs::read_to_string("/proc/self/maps").unwrap();
         let of = |name: &str| maps.split_whitespace().find(|word| word.contains(name)).map(Path::new);
         let (Some(libssl), Some(libcrypto)) = (of("/libssl.so"), of("/libcrypto.so")) else { return };
-        assert_eq!(tls_inside(libssl), Some("holds an OpenSSL of its own"));
+        assert_eq!(tls_inside(libssl), Some("is an OpenSSL that is not watched"));
         assert_eq!(tls_inside(libcrypto), None);
+    }
+
+    #[test]
+    fn names_of_rust_that_look_like_another_library_s_do_not_mislead() {
+        let file = env::temp_dir().join(format!("hostlock-{}-wheel.so", std::process::id()));
+        fs::write(&file, b"client finished\0SSL_CTX_new\0_RNvXs2n_NtCsbt7wNemBi9E_17cryptography_x509").unwrap();
+        let found = tls_inside(&file);
+        fs::remove_file(&file).unwrap();
+        assert_eq!(found, Some("holds an OpenSSL of its own"));
     }
 
     #[test]

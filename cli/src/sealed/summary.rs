@@ -20,8 +20,10 @@ pub struct Summary {
     pub events: Events,
     /// What was not seen, and why.
     pub coverage: Coverage,
-    /// What was set in its environment.
+    /// What was set in its environment, for PostgreSQL's clients.
     pub environment: Vec<(&'static str, &'static str)>,
+    /// Whether one of them was seen: nobody else heeds the variable, and then it is not worth a line.
+    is_postgres: bool,
     code: u8,
 }
 
@@ -31,7 +33,10 @@ impl Summary {
         let events = Events::read(&ended.log);
         let coverage = coverage::judge(&events, &ended.seen, ended.pid, name);
         let (program, environment) = (name.display().to_string(), ended.environment.clone());
-        Summary { program, mode, events, coverage, environment, code: exit_code(ended.status) }
+        let seen = ended.seen.values().filter_map(|running| running.files.as_ref()).flatten();
+        let loaded = events.processes.values().flat_map(|process| process.loaded.iter().map(Path::new));
+        let is_postgres = loaded.chain(seen.map(AsRef::as_ref)).any(is_libpq);
+        Summary { program, mode, events, coverage, environment, is_postgres, code: exit_code(ended.status) }
     }
 
     /// For a person.
@@ -65,7 +70,7 @@ impl Summary {
         for hint in hints {
             text += &format!("hint: {hint}\n");
         }
-        for (name, value) in &self.environment {
+        for (name, value) in self.environment.iter().filter(|_| self.is_postgres) {
             text += &format!("set: {name}={value}, which was unset: no plain text for it where TLS is refused\n");
         }
         for what in &self.coverage.not_covered {
@@ -91,6 +96,10 @@ impl Summary {
         object["not_seen"] = json!(self.coverage.not_seen);
         object
     }
+}
+
+fn is_libpq(file: &Path) -> bool {
+    file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"libpq"))
 }
 
 fn row(some: &Connections) -> Vec<String> {

@@ -10,10 +10,43 @@ or one connection at a time:
         page = connection.read()
 """
 
-from ._core import Connection, Context, certdata_to_pem, connect, verify_chain
-from ._errors import CertificateError, ConnectError, Error, Facts, TimeoutError, TruncatedError
-from ._inject import inject, report
+import sys
+
 from ._library import mode
+
+MYPY = False
+if MYPY:
+    from typing import Any, List
+
+# Modules that are imported when something of them is asked for: with `ssl`, which one of them needs, they cost more
+# than all the rest at the start of a program.
+_PLACES = {
+    "_core": ("Connection", "Context", "certdata_to_pem", "connect", "verify_chain"),
+    "_errors": ("CertificateError", "ConnectError", "Error", "Facts", "TimeoutError", "TruncatedError"),
+    "_inject": ("inject", "report"),
+}
+
+if MYPY or sys.version_info < (3, 7):
+    from ._core import Connection, Context, certdata_to_pem, connect, verify_chain
+    from ._errors import CertificateError, ConnectError, Error, Facts, TimeoutError, TruncatedError
+    from ._inject import inject, report
+else:
+
+    def __getattr__(name):
+        # type: (str) -> Any
+        from importlib import import_module
+
+        for module, names in _PLACES.items():
+            if name in names:
+                found = import_module("hostlock." + module)
+                globals().update((each, getattr(found, each)) for each in names)
+                return globals()[name]
+        raise AttributeError("module 'hostlock' has no attribute {!r}".format(name))
+
+    def __dir__():
+        # type: () -> List[str]
+        return sorted(set(globals()) | set(__all__))
+
 
 __all__ = [
     "CertificateError",

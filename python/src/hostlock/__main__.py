@@ -79,6 +79,9 @@ def main(arguments):
         return _run(arguments[1:])
     if arguments in (["pth", "install"], ["pth", "remove"]):
         return _pth(arguments[1])
+    if arguments in (["-h"], ["--help"]):
+        sys.stdout.write(__doc__ or "")
+        return 0
     return _usage()
 
 

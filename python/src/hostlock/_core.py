@@ -2,18 +2,17 @@
 
 from __future__ import absolute_import
 
+import _ssl
 import ctypes
-import select
-import socket
-import ssl
 import sys
 import time
 
-from ._errors import ConnectError, Error, Facts, check, exception, raise_last
+from ._errors import ConnectError, Error, Facts, check, exception, facts_of_last, raise_last
 from ._library import lib, place, taken
 
 MYPY = False
 if MYPY:
+    import socket
     from types import TracebackType
     from typing import Any, Dict, List, Optional, Text, Tuple, Type, Union
 
@@ -118,6 +117,8 @@ class Context(object):
         # type: (Name, int, Optional[float]) -> Connection
         """A connection to `port` of `host`: it is verified, or this raises. Resolving, connecting and the handshake
         take no longer than `timeout` seconds; None waits for ever."""
+        import socket
+
         check_host(host)
         deadline = None if timeout is None else time.time() + timeout
         name = host.decode("ascii") if isinstance(host, bytes) else host
@@ -186,6 +187,9 @@ class Connection(object):
     def __init__(self, context, sock, host, timeout=_DEFAULT_TIMEOUT):
         # type: (Context, socket.socket, Name, Optional[float]) -> None
         self._conn = None  # type: Any
+        self._room = None  # type: Any
+        # With read-ahead: how the last read ended, where that is for the next one to tell.
+        self._ahead = None  # type: Optional[List[Optional[Error]]]
         #: How many seconds a read or write waits; None for ever; 0 not at all (then `ssl.SSLWantReadError` is raised).
         self.timeout = timeout
         self._sock = sock
@@ -239,11 +243,13 @@ class Connection(object):
         # type: (int, Optional[float]) -> None
         left = None if deadline is None else deadline - time.time()
         if self.timeout == 0:
-            raise ssl.SSLWantReadError() if wanted == _WANT_READ else ssl.SSLWantWriteError()
+            raise _ssl.SSLWantReadError() if wanted == _WANT_READ else _ssl.SSLWantWriteError()
         if left is not None and left <= 0:
             raise exception(
                 Facts({"status": "HOSTLOCK_E_TIMEOUT", "code": -62, "message": "nothing came in time from the peer"})
             )
+        import select
+
         poll = select.poll()
         poll.register(self._sock.fileno(), select.POLLIN if wanted == _WANT_READ else select.POLLOUT)
         poll.poll(None if left is None else int(left * 1000) + 1)
@@ -254,15 +260,46 @@ class Connection(object):
         was cut."""
         if size <= 0:
             raise ValueError("a read of {} bytes".format(size))
-        room = ctypes.create_string_buffer(size)
-        got = self._until_done(lib.hostlock_read, room, size)
-        return room.raw[:got]
+        room = self._room
+        if room is None or len(room) != size:
+            room = (ctypes.c_char * size)()
+            self._room = room if size <= _AT_ONCE else None
+        return room[: self._read_into(room, size)]  # type: ignore[no-any-return]
 
     def recv_into(self, buffer):
         # type: (Union[bytearray, memoryview]) -> int
         """Reads into a buffer, and answers how many bytes came."""
         room = (ctypes.c_char * len(buffer)).from_buffer(buffer)
-        return self._until_done(lib.hostlock_read, room, len(buffer)) if len(buffer) else 0
+        return self._read_into(room, len(buffer)) if len(buffer) else 0
+
+    def _read_into(self, room, size):
+        # type: (Any, int) -> int
+        if self._ahead is None:
+            return self._until_done(lib.hostlock_read, room, size)
+        if self._ahead:
+            # What came behind the bytes of the last call.
+            outcome = self._ahead.pop()
+            if outcome is not None:
+                raise outcome
+            return 0
+        got = more = self._until_done(lib.hostlock_read, room, size)
+        read, conn, start = lib.hostlock_read, self._conn, ctypes.addressof(room)
+        while more > 0 and got < size:
+            more = read(conn, start + got, size - got)
+            if more > 0:
+                got += more
+        if got and more <= 0 and more not in (_WANT_READ, _WANT_WRITE):
+            self._ahead.append(exception(facts_of_last()) if more else None)
+        return got
+
+    def set_read_ahead(self, on=True):
+        # type: (bool) -> None
+        """Whether a read takes all records that have arrived, as far as there is room for them. Many small ones then
+        cost little. Who waits with poll or select, and not by these methods, must then read until
+        `ssl.SSLWantReadError` comes before: what was taken from the descriptor, no poll tells of."""
+        check(lib.hostlock_conn_set_read_ahead(self._live(), bool(on)))
+        if on and self._ahead is None:
+            self._ahead = []
 
     def read(self, size=-1):
         # type: (int) -> bytes
@@ -286,8 +323,9 @@ class Connection(object):
         # type: (Bytes) -> None
         """Sends all of `data`."""
         data = bytes(data)
-        while data:
-            data = data[self.send(data) :]
+        start, done = ctypes.cast(data, ctypes.c_void_p).value or 0, 0  # type: ignore[arg-type]
+        while done < len(data):
+            done += self._until_done(lib.hostlock_write, start + done, len(data) - done)
 
     def pending(self):
         # type: () -> int

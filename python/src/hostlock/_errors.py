@@ -1,10 +1,11 @@
 """Refusals as exceptions that programs catch already: each is an `ssl.SSLError`, those about certificates are what
-`ssl` raises for them, and all carry `.hostlock`."""
+`ssl` raises for them, and all carry `.hostlock`. They come from the module in C, which `ssl` and `socket` have them
+from: these cost more than all that hostlock does at its start."""
 
 from __future__ import absolute_import
 
-import socket
-import ssl
+import _socket
+import _ssl
 
 from ._library import lib
 
@@ -40,7 +41,7 @@ class Facts(object):
         return "<hostlock.Facts {}: {}>".format(self.status, self.message)
 
 
-class Error(ssl.SSLError):
+class Error(_ssl.SSLError):
     """A failure of hostlock."""
 
     hostlock = Facts({})  # type: Facts
@@ -50,22 +51,23 @@ class Error(ssl.SSLError):
         return native(self.hostlock.message) or super(Error, self).__str__()
 
 
-class TimeoutError(Error, socket.timeout):
+class TimeoutError(Error, _socket.timeout):
     """Nothing came in time."""
 
 
-if hasattr(ssl, "SSLCertVerificationError"):
+if hasattr(_ssl, "SSLCertVerificationError"):
 
-    class CertificateError(Error, ssl.SSLCertVerificationError):
+    class CertificateError(Error, _ssl.SSLCertVerificationError):
         """The certificate is not valid, or not for the host."""
 
 else:
+    import ssl
 
     class CertificateError(Error, ssl.CertificateError):  # type: ignore[no-redef]
         """The certificate is not valid, or not for the host."""
 
 
-class TruncatedError(Error, ssl.SSLEOFError):
+class TruncatedError(Error, _ssl.SSLEOFError):
     """The connection was cut."""
 
 
@@ -129,10 +131,16 @@ def explain(error, conn):
         error.args = ("certificate verify failed: " + native(facts.message),)
 
 
+def facts_of_last():
+    # type: () -> Facts
+    """This thread's last failure."""
+    return facts_at(lib.hostlock_last_error()) or Facts({"message": "a failure without a reason"})
+
+
 def raise_last():
     # type: () -> NoReturn
-    """Raises this thread's last failure."""
-    raise exception(facts_at(lib.hostlock_last_error()) or Facts({"message": "a failure without a reason"}))
+    """Raises it."""
+    raise exception(facts_of_last())
 
 
 def check(status):

@@ -8,12 +8,11 @@ compared with what Python's own methods sent, and those must end with the comman
 from __future__ import absolute_import
 
 import collections
-import fcntl
 import os
-import re
 import socket
 import struct
-import threading
+
+from ._locks import RLock
 
 MYPY = False
 if MYPY:
@@ -27,18 +26,16 @@ _MOST = 10000
 _HEAD, _TAIL = 16, 64
 
 # "a1 STARTTLS", "STLS", "AUTH TLS" (FTP): what the last line in the clear says.
-_BEGINS_TLS = re.compile(
-    b"(?:^|\n)(?:[!-~]{1,20} )?(?:STARTTLS|STLS|AUTH (?:TLS|SSL|TLS-C|TLS-P))\r?\n$", re.IGNORECASE
-)
+_BEGINS_TLS = b"(?i)(?:^|\n)(?:[!-~]{1,20} )?(?:STARTTLS|STLS|AUTH (?:TLS|SSL|TLS-C|TLS-P))\r?\n$"
 # HTTP's CONNECT, and the versions with which SOCKS begins.
-_NAMES_A_TARGET = re.compile(b"CONNECT |[\x04\x05]", re.IGNORECASE)
+_NAMES_A_TARGET = b"(?i)CONNECT |[\x04\x05]"
 
 
 def _after_fork():
     # type: () -> None
     """Another thread of the parent may have held the lock."""
     global _lock  # noqa: PLW0603
-    _lock = threading.RLock()
+    _lock = RLock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -60,7 +57,7 @@ class Plain(object):
 
 _known = collections.OrderedDict()  # type: collections.OrderedDict[bytes, Plain]
 # A signal handler may connect while the lock is held.
-_lock = threading.RLock()
+_lock = RLock()
 
 
 def _cookie(sock):
@@ -75,6 +72,8 @@ def _cookie(sock):
 def _passed(sock):
     # type: (Any) -> Optional[int]
     """How many bytes were given to the kernel to be sent; None where it does not say."""
+    import fcntl
+
     try:
         # In this order an acknowledgement between the two makes the sum too large, and never too small.
         queued = struct.unpack("i", fcntl.ioctl(sock.fileno(), _SIOCOUTQ, b"\0\0\0\0"))[0]
@@ -145,4 +144,6 @@ def of(sock):
         return None
     if passed == 0:
         return plain.host
-    return None if _NAMES_A_TARGET.match(plain.head) or not _BEGINS_TLS.search(plain.tail) else plain.host
+    import re
+
+    return None if re.match(_NAMES_A_TARGET, plain.head) or not re.search(_BEGINS_TLS, plain.tail) else plain.host

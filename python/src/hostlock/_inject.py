@@ -10,21 +10,20 @@ import _ssl
 import gc
 import socket
 import ssl
-import threading
 import warnings
 
-from . import _hosts, _imports
+from . import _children, _hosts, _imports
 from ._core import Context
 from ._errors import Facts, add_facts, check, exception, facts_at, raise_last
 from ._library import IN_PLACE, find_conn, find_ctx, lib, mode, taken
-from ._verdict import WARNING
+from ._locks import Lock
 
 MYPY = False
 if MYPY:
     from typing import Any, Callable, Iterable, Optional, Tuple, Union
 
 _E_UNSUPPORTED = -7
-_lock = threading.Lock()
+_lock = Lock()
 _done = []  # type: list[str]
 
 # The class whose base is the one in C, whatever `ssl.SSLContext` has become by now.
@@ -34,12 +33,14 @@ Standard = next((kind for kind in _ssl._SSLContext.__subclasses__() if kind.__mo
 def inject(policy=None, report_only=None, allow=()):
     # type: (Optional[str], Optional[str], Iterable[Tuple[str, str]]) -> None
     """Makes every TLS connection of this process safe, for good: certificates must be valid, and for the host that was
-    asked for. Call it first; contexts that exist already are sealed too.
+    asked for. Call it first; contexts that exist already are sealed too. Processes that `multiprocessing` starts are
+    injected likewise; other programs are not.
 
     `report_only` is the reason why nothing is refused and everything reported (`hostlock.report()`). `allow` are
     exceptions, each a pair of what ("host:NAME", "address:IP", "sha256:HEX") and why. Raises where the process cannot
     be sealed."""
     with _lock:
+        allow = list(allow)
         exceptions = [(_bytes(what), _bytes(reason)) for what, reason in allow]
         if mode != IN_PLACE:
             _prepare_afterwards(policy, report_only, exceptions)
@@ -65,6 +66,7 @@ def inject(policy=None, report_only=None, allow=()):
                 _afterwards.judge(Standard, _ssl._SSLContext, is_sealed=True)
             for module, prepare in _OTHERS.items():
                 _imports.when_imported(module, prepare)
+        _children.calls.append({"policy": policy, "report_only": report_only, "allow": allow})
 
 
 def _sealed(status):
@@ -92,6 +94,8 @@ def _prepare_afterwards(policy, report_only, exceptions):
     _afterwards.tally.refuses = report_only is None or "enforce" in _done
     if "warned" not in _done:
         _done.append("warned")
+        from ._verdict import WARNING
+
         words = "this interpreter has an OpenSSL of its own inside ({}): {}".format(ssl.OPENSSL_VERSION, WARNING)
         warnings.warn(words, RuntimeWarning, stacklevel=3)
 
@@ -156,6 +160,8 @@ def _prepare_pyopenssl(module):
     if not pyopenssl.is_within_reach():
         words = "pyOpenSSL has an OpenSSL of its own inside, which the seal does not reach: "
         if "enforce" in _done:
+            from ._verdict import WARNING
+
             pyopenssl.judge_everything()
             words += WARNING
         else:
@@ -170,11 +176,12 @@ def _prepare_twisted(module):
     pyopenssl.name_clients_of_twisted(module.ClientTLSOptions)
 
 
-# The libraries beside `ssl`, and what names the hosts of their connections.
+# The libraries beside `ssl`, and what names the hosts of their connections or takes them to other processes.
 _OTHERS = {
     "M2Crypto.httpslib": _prepare_m2crypto,
     "M2Crypto.SSL.Connection": _prepare_m2crypto,
     "OpenSSL.SSL": _prepare_pyopenssl,
+    "multiprocessing.spawn": _children.prepare,
     "twisted.internet._sslverify": _prepare_twisted,
 }
 

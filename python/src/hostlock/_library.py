@@ -49,6 +49,7 @@ FUNCTIONS = {
     "hostlock_handshake": (_I, (_P,)),
     "hostlock_read": (ctypes.c_ssize_t, (_P, _P, _Z)),
     "hostlock_write": (ctypes.c_ssize_t, (_P, _P, _Z)),
+    "hostlock_conn_set_read_ahead": (_I, (_P, _I)),
     "hostlock_pending": (_Z, (_P,)),
     "hostlock_shutdown": (_I, (_P,)),
     "hostlock_conn_free": (None, (_P,)),
@@ -79,7 +80,7 @@ FUNCTIONS = {
 
 
 def _load():
-    # type: () -> Any
+    # type: () -> _Functions
     folder = os.path.dirname(os.path.abspath(__file__))
     beside = os.path.join(folder, SONAME)
     named = None if sys.flags.ignore_environment else os.environ.get("HOSTLOCK_LIBRARY")
@@ -94,16 +95,37 @@ def _load():
             raise ImportError("hostlock: cannot load {}: {}".format(path, error))
         path = private
         library = ctypes.CDLL(path)
+    functions = _Functions(library)
     try:
-        for name, (answer, takes) in FUNCTIONS.items():
-            function = getattr(library, name)
-            function.restype, function.argtypes = answer, takes
+        for name in FUNCTIONS:
+            # One that is missing is found now; it is declared when it is used.
+            getattr(library, name)
+        version = functions.hostlock_abi_version()
     except AttributeError as error:
         raise ImportError("hostlock: {} is of another version: {}".format(path, error))
-    version = library.hostlock_abi_version()
     if version != ABI_VERSION:
         raise ImportError("hostlock: {} has interface {}, this package needs {}".format(path, version, ABI_VERSION))
-    return library
+    return functions
+
+
+class _Functions(object):
+    """The library's functions, each declared at its first use: a program needs few."""
+
+    def __init__(self, library):
+        # type: (Any) -> None
+        self._library = library
+        # At the end of the interpreter the module's own name may be gone.
+        self._declared = FUNCTIONS
+
+    def __getattr__(self, name):
+        # type: (str) -> Any
+        if name not in self._declared:
+            raise AttributeError(name)
+        answer, takes = self._declared[name]
+        function = getattr(self._library, name)
+        function.restype, function.argtypes = answer, takes
+        setattr(self, name, function)
+        return function
 
 
 lib = _load()

@@ -22,7 +22,6 @@ from ._library import IN_PLACE as _IN_PLACE
 from ._library import find_ctx as _find_ctx
 from ._library import lib as _lib
 from ._library import mode as _mode
-from ._verdict import WARNING as _WARNING
 
 MYPY = False
 if MYPY:
@@ -31,6 +30,8 @@ if MYPY:
 _inject.watch()
 _in_place = _mode == _IN_PLACE
 if not _in_place:
+    from ._verdict import WARNING as _WARNING
+
     _words = "this interpreter has an OpenSSL of its own inside ({}): {}".format(_standard.OPENSSL_VERSION, _WARNING)
     _warnings.warn(_words, RuntimeWarning, stacklevel=2)
 

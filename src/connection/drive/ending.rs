@@ -7,7 +7,7 @@ use crate::connection::transport::Transport;
 use crate::error::{Error, Status};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::events;
-use crate::libssl::queue;
+use crate::libssl::queue::{self, Quiet};
 
 impl Drive<'_> {
     /// The error after which this connection cannot go on, where there was one.
@@ -41,7 +41,32 @@ impl Drive<'_> {
     pub(super) fn failure(&self) -> Error {
         let state = ConnectionState::of(self.conn);
         let first = state.is_some_and(|state| !std::mem::replace(&mut state.known().end_reported, true));
-        gather::failure(self.conn, self.phase, self.transport(), self.errno, first)
+        let error = gather::failure(self.conn, self.phase, self.transport(), self.errno, first);
+        self.alert_before(&error).unwrap_or(error)
+    }
+
+    /// What the peer had said before it cut the connection that a write found cut: with TLS 1.3 a server refuses a client's
+    /// certificate when the client has begun to write. What can be read stays there.
+    fn alert_before(&self, error: &Error) -> Option<Error> {
+        const MOST_RECORDS: usize = 8;
+        let transport = self.transport().filter(|transport| transport.fd() >= 0)?;
+        if self.phase != Phase::Write || error.status() != Status::ETruncated || !self.conn.is_init_finished() {
+            return None;
+        }
+        for _ in 0..MOST_RECORDS {
+            let _quiet = Quiet::begin();
+            if self.conn.peek() > 0 {
+                return None;
+            }
+            if self.conn.wish().is_none() {
+                let said = gather::failure(self.conn, self.phase, Some(transport), None, false);
+                return (said.status() == Status::EAlert).then_some(said);
+            }
+            if transport.drained.get() {
+                return None;
+            }
+        }
+        None
     }
 
     pub(super) fn peer(&self) -> String {

@@ -3,7 +3,7 @@
 //! What a call of libssl means is decided from its return value, from what the `SSL` wants and from its state; the error
 //! queue, which may hold stale entries of the program, is only asked for words once it is certain that the call failed.
 //! Nothing is added to the queue but the reason of a failure. (libssl itself empties it whenever a handshake goes on.)
-//! A read or write that succeeds at once never comes here: see `ffi::connection` for the short way in front.
+//! A read or write that succeeds at once never comes here: see `ffi::ways` for the short way in front.
 
 mod ending;
 mod waiting;

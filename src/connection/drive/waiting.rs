@@ -7,9 +7,10 @@ use openssl_sys as ffi;
 
 use super::{Drive, Patience, Progress, deadline_of};
 use crate::connection::deadline::{self, Deadline, wait};
-use crate::connection::failure::{self, Phase, Silence};
+use crate::connection::failure::Phase;
 use crate::connection::memory::Memory;
 use crate::connection::functions::CallersFunctions;
+use crate::connection::silence::{self, Silence};
 use crate::connection::transport::{Limits, Transport, Tripped};
 use crate::error::{Error, Result, Status};
 use crate::libssl::bio::Want;
@@ -131,7 +132,7 @@ impl Drive<'_> {
         let role = if client { Role::Client } else { Role::Server };
         let peer = self.peer();
         let words = |head: Option<&[u8]>| {
-            failure::timed_out(&Silence { phase, role, peer: &peer, allowed_ms, hello, head })
+            silence::timed_out(&Silence { phase, role, peer: &peer, allowed_ms, hello, head })
         };
         match self.transport() {
             Some(transport) => transport.with_head(|head| words(Some(head))),

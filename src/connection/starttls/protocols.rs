@@ -14,15 +14,18 @@ pub enum Protocol {
     Pop3,
     /// RFC 4217.
     Ftp,
+    /// RFC 4642.
+    Nntp,
     /// PostgreSQL's SSLRequest (its manual, "Frontend/Backend Protocol").
     Postgres,
 }
 
-const NAMES: [(&str, Protocol); 5] = [
+const NAMES: [(&str, Protocol); 6] = [
     ("smtp", Protocol::Smtp),
     ("imap", Protocol::Imap),
     ("pop3", Protocol::Pop3),
     ("ftp", Protocol::Ftp),
+    ("nntp", Protocol::Nntp),
     ("postgres", Protocol::Postgres),
 ];
 
@@ -49,6 +52,7 @@ impl Protocol {
             Protocol::Imap => 143,
             Protocol::Pop3 => 110,
             Protocol::Ftp => 21,
+            Protocol::Nntp => 119,
             Protocol::Postgres => 5432,
         }
     }
@@ -59,6 +63,7 @@ impl Protocol {
             Protocol::Imap => "IMAP",
             Protocol::Pop3 => "POP3",
             Protocol::Ftp => "FTP",
+            Protocol::Nntp => "NNTP",
             Protocol::Postgres => "PostgreSQL",
         }
     }
@@ -70,6 +75,7 @@ impl Protocol {
             Protocol::Imap => self.imap(line),
             Protocol::Pop3 => self.pop3(line),
             Protocol::Ftp => self.ftp(line),
+            Protocol::Nntp => self.nntp(line),
             Protocol::Postgres => self.postgres(line),
         }?;
         line.check_nothing_follows()
@@ -203,6 +209,55 @@ impl Protocol {
         }
     }
 
+    fn nntp(self, line: &mut Line) -> Result<()> {
+        self.welcome(line)?;
+        let mut offers = self.capabilities(line)?;
+        // A server of servers: its readers' side may have it (RFC 3977 5.3).
+        if !has(&offers, b"STARTTLS") && has(&offers, b"MODE-READER") {
+            line.say(b"MODE READER\r\n")?;
+            self.welcome(line)?;
+            offers = self.capabilities(line)?;
+        }
+        if !has(&offers, b"STARTTLS") {
+            return Err(self.not_offered(line, "STARTTLS"));
+        }
+        line.say(b"STARTTLS\r\n")?;
+        let (code, text) = self.status(line)?;
+        if code == *b"382" { Ok(()) } else { Err(self.refused(line, &text)) }
+    }
+
+    fn welcome(self, line: &mut Line) -> Result<()> {
+        let (code, text) = self.status(line)?;
+        if matches!(&code, b"200" | b"201") { Ok(()) } else { Err(self.refused(line, &text)) }
+    }
+
+    /// What the server says it can do (RFC 3977 5.2); nothing where it does not know the question.
+    fn capabilities(self, line: &mut Line) -> Result<Vec<Vec<u8>>> {
+        line.say(b"CAPABILITIES\r\n")?;
+        let (code, text) = self.status(line)?;
+        match &code {
+            b"101" => {}
+            b"500" | b"502" => return Ok(Vec::new()),
+            _ => return Err(self.refused(line, &text)),
+        }
+        let mut offers = Vec::new();
+        loop {
+            match line.read()? {
+                end if end == b"." => return Ok(offers),
+                offer => offers.push(offer),
+            }
+        }
+    }
+
+    /// A status line of NNTP (RFC 3977 3.2): its code, and the whole.
+    fn status(self, line: &mut Line) -> Result<([u8; 3], Vec<u8>)> {
+        let text = line.read()?;
+        match text.split_first_chunk::<3>() {
+            Some((code, [] | [b' ', ..])) if code.iter().all(u8::is_ascii_digit) => Ok((*code, text.clone())),
+            _ => Err(self.not_spoken(line, &text)),
+        }
+    }
+
     fn postgres(self, line: &mut Line) -> Result<()> {
         // Its length, and the number of the request.
         line.say(&[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f])?;
@@ -229,6 +284,11 @@ impl Protocol {
         let what = format!("{} does not speak {}: it said \"{}\"", line.peer(), self.name(), shown(words));
         Error::new(Status::EProtocol, what).with_hint("is it the right port?")
     }
+}
+
+/// Whether one of the capabilities begins with this word.
+fn has(offers: &[Vec<u8>], word: &[u8]) -> bool {
+    offers.iter().any(|offer| offer.split(|byte| *byte == b' ').next().is_some_and(|first| first.eq_ignore_ascii_case(word)))
 }
 
 fn shown(words: &[u8]) -> String {

@@ -42,59 +42,36 @@ pub(crate) fn key_of_rdns(
 }
 
 fn attribute_key(oid: &[u8], tag: u8, value: &[u8]) -> u64 {
-    let mut hash = Hash(0xcbf2_9ce4_8422_2325);
-    for &byte in oid {
-        hash.add(byte);
-    }
-    match tag {
-        BMP_STRING => {
-            value.as_chunks::<2>().0.iter().for_each(|&unit| hash.add_character(u16::from_be_bytes(unit).into()))
-        }
-        UNIVERSAL_STRING => {
-            value.as_chunks::<4>().0.iter().for_each(|&unit| hash.add_character(u32::from_be_bytes(unit)))
-        }
+    let of_type = oid.iter().fold(0u64, |all, &byte| all << 8 | u64::from(byte));
+    let of_value = match tag {
+        BMP_STRING => sum(value.as_chunks::<2>().0.iter().map(|&unit| u16::from_be_bytes(unit).into())),
+        UNIVERSAL_STRING => sum(value.as_chunks::<4>().0.iter().map(|&unit| u32::from_be_bytes(unit))),
         // One byte a character, or UTF-8: either way the ASCII characters are the bytes below 128, and only they count.
-        _ => value.iter().for_each(|&byte| hash.add_byte(byte)),
-    }
-    hash.finish()
+        _ => value.iter().fold(0u64, |sum, &byte| sum.wrapping_add(WORTH[usize::from(byte)])),
+    };
+    spread(of_value ^ spread(of_type))
 }
 
-struct Hash(u64);
-
-impl Hash {
-    #[inline(always)]
-    fn add(&mut self, byte: u8) {
-        self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    }
-
-    /// Only visible ASCII counts, in lower case: white space is compressed in the canonical form, and the rest is coded
-    /// differently from type to type.
-    #[inline(always)]
-    fn add_byte(&mut self, byte: u8) {
-        let folded = FOLDED[usize::from(byte)];
-        if folded != 0 {
-            self.add(folded);
-        }
-    }
-
-    fn add_character(&mut self, character: u32) {
-        if let Ok(byte) = u8::try_from(character) {
-            self.add_byte(byte);
-        }
-    }
-
-    /// Spreads the last characters over all bits, so that the sum over attributes keeps them apart.
-    fn finish(self) -> u64 {
-        let mixed = (self.0 ^ self.0 >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        mixed ^ mixed >> 29
-    }
+fn sum(characters: impl Iterator<Item = u32>) -> u64 {
+    let worth = |character: u32| u8::try_from(character).map_or(0, |byte| WORTH[usize::from(byte)]);
+    characters.fold(0u64, |sum, character| sum.wrapping_add(worth(character)))
 }
 
-static FOLDED: [u8; 256] = {
+/// Brings each bit's worth to many others, so that sums tell apart what was summed.
+const fn spread(number: u64) -> u64 {
+    let mixed = (number ^ number >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ mixed >> 29
+}
+
+/// What a character adds to the key. Only visible ASCII counts, in lower case: white space is compressed in the canonical
+/// form, and the rest is coded differently from type to type. Where a character stands does not count, which hardly two
+/// roots' names need.
+static WORTH: [u64; 256] = {
     let mut table = [0; 256];
     let mut byte = 0x21;
     while byte < 0x7f {
-        table[byte] = (byte as u8).to_ascii_lowercase();
+        // Twice, as the first result is nearly a multiple of the number.
+        table[byte] = spread(spread((byte as u8).to_ascii_lowercase() as u64));
         byte += 1;
     }
     table

@@ -106,6 +106,8 @@ fn algorithm(contents: &[u8]) -> Result<(), Malformed> {
 /// of an arc would be right, and is rare enough to be in doubt.
 fn oid(contents: &[u8]) -> Result<(), Malformed> {
     match contents {
+        // The types of names and of extensions: 2.5.4.x and 2.5.29.x.
+        [0x55, 0x04 | 0x1d, 0..0x80] => Ok(()),
         [.., 0..0x80] if contents.iter().all(|&octet| octet != 0x80) => Ok(()),
         _ => Err(Malformed),
     }
