@@ -166,6 +166,15 @@ impl LaidOut {
         laid_out
     }
 
+    /// The file `roots`, and the CA of a kind behind them.
+    pub fn bundle(&self, roots: &Path, kind: Kind) -> PathBuf {
+        let bundle = self.0.join("roots.pem");
+        let ca = fs::read(self.0.join(kind.name()).join("ca")).expect("it was laid out");
+        let all = [fs::read(roots).expect("the system has roots"), ca].concat();
+        fs::write(&bundle, all).expect("it can be written");
+        bundle
+    }
+
     /// What tells a child of it.
     pub fn variable(&self) -> (&'static str, &Path) {
         (DIRECTORY_VARIABLE, &self.0)

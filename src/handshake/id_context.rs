@@ -7,6 +7,8 @@
 //!
 //! Where OpenSSL does not show what the program set, no session is resumed that rests on more than that.
 
+use std::fmt::Write;
+
 use crate::error::Result;
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{GivenId, ConnectionState};
@@ -115,8 +117,10 @@ fn compute(conn: Conn<'_>, guard: &Guard, wanted: Option<&ExpectedHost>, of_prog
         pins.sort_unstable();
         pins.iter().for_each(|pin| part(pin.as_bytes()));
         let stricter = (settings.verify_depth, settings.verify_flags, &settings.verify_checks, &settings.waivers);
-        part(format!("{stricter:?}").as_bytes());
-        part(format!("{:?}", (settings.verify_time, settings.revocation.mode)).as_bytes());
+        let mut words = String::with_capacity(256);
+        // Text has room for all that is written to it.
+        let _ = write!(words, "{stricter:?} {:?}", (settings.verify_time, settings.revocation.mode));
+        part(words.as_bytes());
     }
     let mut names = Vec::new();
     if let Some(wanted) = wanted {

@@ -8,12 +8,11 @@ use hostlock::trust::Anchors;
 use openssl::ssl::{SslContext, SslVersion};
 use openssl_sys as ffi;
 
-use super::process::World;
 use super::{Bench, Subject};
 use crate::goal::Goal;
 use crate::measure::{bytes, instructions_of_steps};
 use crate::pair::{self, Pair};
-use crate::peers::{self, CONNECTOR, HOSTLOCK, Made, RAW, RUSTLS_MOZILLA, RUSTLS_NATIVE};
+use crate::peers::{self, CONNECTOR, HOSTLOCK, Made, RAW, ROOTS_VARIABLE, RUSTLS_MOZILLA, RUSTLS_NATIVE};
 use crate::pki::{Kind, Pki};
 use crate::row::{Row, Unit};
 use crate::step::{counted, counted_part, takes_bytes};
@@ -48,9 +47,10 @@ fn rows(bench: &Bench) -> Vec<Row> {
     let memory = |peer, count| bytes(&bench.child("context", "memory", peer, count));
     let kept = Row::new("memory of a context", Unit::Bytes, memory(HOSTLOCK, 200)).beside(RAW, memory(RAW, 4));
     rows.push(kept.goal(Goal::absolute(16.0 * 1024.0)));
-    let world = World::new(&bench.roots);
+    let bundle = bench.pki.bundle(&bench.roots, Kind::Ec);
     let each = [(HOSTLOCK, 20), (RAW, 3)].map(|(peer, count)| {
-        let child = world.child(bench.child("context", "and-handshake", peer, count));
+        let child = bench.child("context", "and-handshake", peer, count);
+        let child = child.env("SSL_CERT_FILE", &bundle).env(ROOTS_VARIABLE, &bundle);
         instructions_of_steps(&child) / count as f64
     });
     rows.push(
