@@ -96,7 +96,7 @@ fn waiting_for_server_hello() -> c_int {
 }
 
 fn has_shown_certificate(conn: Conn<'_>) -> bool {
-    conn.session().is_some_and(|session| session.has_peer_certificate())
+    conn.session().is_some_and(|session| session.peer_certificate().is_some())
 }
 
 /// The newest entry of this thread's error queue.

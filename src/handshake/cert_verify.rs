@@ -129,7 +129,7 @@ fn verify(store_ctx: StoreCtx<'_>) -> Result<Answer> {
     let end = match judged.answer {
         Ok(chain) => {
             if role == Role::Server && guard.regime() == Regime::Own {
-                tickets::note(conn, &chain);
+                tickets::note(conn, guard, &chain);
             }
             session_end::of(store_ctx, guard, &chain)
         }
@@ -142,8 +142,11 @@ fn verify(store_ctx: StoreCtx<'_>) -> Result<Answer> {
         session::put(conn, &session::with_end(&session::compute(conn, guard, generation, wanted), end));
     }
     if role == Role::Server && !matches!(guard.regime(), Regime::Sealed | Regime::ReportOnly) {
-        // A ticket of TLS 1.2 is written before the handshake is complete.
-        client_certificate::mark_session(conn, guard);
+        // A ticket of TLS 1.2 is written before the handshake is complete. In TLS 1.3 a client may also show its certificate
+        // afterwards.
+        if conn.version() < ffi::TLS1_3_VERSION || conn.verify_mode() & ffi::SSL_VERIFY_POST_HANDSHAKE != 0 {
+            client_certificate::mark_session(conn, guard);
+        }
     }
     if role == Role::Server {
         // After the mark: where nothing is left, the session's is nobody's.

@@ -7,10 +7,8 @@
 //!
 //! Where OpenSSL does not show what the program set, no session is resumed that rests on more than that.
 
-use std::fmt::Write;
-
 use crate::error::Result;
-use crate::guard::{Guard, Regime};
+use crate::guard::{Guard, Regime, Settings};
 use crate::handshake::connection_state::{GivenId, ConnectionState};
 use crate::handshake::{expected_host, session};
 use crate::host::ExpectedHost;
@@ -100,28 +98,11 @@ fn compute(conn: Conn<'_>, guard: &Guard, wanted: Option<&ExpectedHost>, of_prog
     }
     let anchors = guard.anchors.digest(conn.effective_store());
     let mut text = Vec::with_capacity(512);
-    // Each part has its length before it, so that no two sets of parts read alike.
-    let mut part = |bytes: &[u8]| {
-        text.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
-        text.extend_from_slice(bytes);
-    };
+    let mut part = |bytes: &[u8]| append(&mut text, bytes);
     part(guard.policy.name.as_bytes());
     // Where the anchors cannot be told no client's certificate is accepted.
     part(&anchors.unwrap_or_default());
-    {
-        let settings = guard.settings();
-        let mut exact = settings.exact.digests();
-        exact.sort_unstable();
-        exact.iter().for_each(|digest| part(digest));
-        let mut pins: Vec<String> = settings.pins.iter().map(|pin| format!("{pin:?}")).collect();
-        pins.sort_unstable();
-        pins.iter().for_each(|pin| part(pin.as_bytes()));
-        let stricter = (settings.verify_depth, settings.verify_flags, &settings.verify_checks, &settings.waivers);
-        let mut words = String::with_capacity(256);
-        // Text has room for all that is written to it.
-        let _ = write!(words, "{stricter:?} {:?}", (settings.verify_time, settings.revocation.mode));
-        part(words.as_bytes());
-    }
+    part(guard.settings().words(words));
     let mut names = Vec::new();
     if let Some(wanted) = wanted {
         wanted.describe(|bytes| names.extend_from_slice(bytes));
@@ -135,4 +116,24 @@ fn compute(conn: Conn<'_>, guard: &Guard, wanted: Option<&ExpectedHost>, of_prog
     part(of_program);
     // A thread that ends has no place for it any more.
     LAST.try_with(|last| last.of(&text)).unwrap_or_else(|_| openssl::sha::sha256(&text))
+}
+
+/// What a session rests on of the settings.
+fn words(settings: &Settings) -> Vec<u8> {
+    let mut text = Vec::with_capacity(256);
+    let mut exact = settings.exact.digests();
+    exact.sort_unstable();
+    exact.iter().for_each(|digest| append(&mut text, digest));
+    let mut pins: Vec<String> = settings.pins.iter().map(|pin| format!("{pin:?}")).collect();
+    pins.sort_unstable();
+    pins.iter().for_each(|pin| append(&mut text, pin.as_bytes()));
+    let stricter = (settings.verify_depth, settings.verify_flags, &settings.verify_checks, &settings.waivers);
+    append(&mut text, format!("{stricter:?} {:?}", (settings.verify_time, settings.revocation.mode)).as_bytes());
+    text
+}
+
+/// Each part has its length before it, so that no two sets of parts read alike.
+fn append(text: &mut Vec<u8>, part: &[u8]) {
+    text.extend_from_slice(&(part.len() as u64).to_be_bytes());
+    text.extend_from_slice(part);
 }

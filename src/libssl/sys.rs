@@ -175,6 +175,9 @@ unsafe extern "C" {
     pub fn SSL_CTX_get_security_callback(ctx: *const SSL_CTX) -> Option<SecurityCallback>;
     pub fn SSL_set_security_callback(ssl: *mut SSL, cb: Option<SecurityCallback>);
     pub fn SSL_set_security_level(ssl: *mut SSL, level: c_int);
+    pub fn SSL_CTX_dane_enable(ctx: *mut SSL_CTX) -> c_int;
+    pub fn SSL_dane_enable(ssl: *mut SSL, base_domain: *const c_char) -> c_int;
+    pub fn SSL_get0_dane(ssl: *mut SSL) -> *mut c_void;
     pub fn SSL_dane_tlsa_add(
         ssl: *mut SSL,
         usage: u8,
