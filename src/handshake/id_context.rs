@@ -98,22 +98,19 @@ fn compute(conn: Conn<'_>, guard: &Guard, wanted: Option<&ExpectedHost>, of_prog
     }
     let anchors = guard.anchors.digest(conn.effective_store());
     let mut text = Vec::with_capacity(512);
-    let mut part = |bytes: &[u8]| append(&mut text, bytes);
-    part(guard.policy.name.as_bytes());
+    append(&mut text, guard.policy.name.as_bytes());
     // Where the anchors cannot be told no client's certificate is accepted.
-    part(&anchors.unwrap_or_default());
-    part(guard.settings().words(words));
-    let mut names = Vec::new();
-    if let Some(wanted) = wanted {
-        wanted.describe(|bytes| names.extend_from_slice(bytes));
-    }
-    part(&names);
+    append(&mut text, &anchors.unwrap_or_default());
+    append(&mut text, guard.settings().words(words));
+    append_all(&mut text, |sink| {
+        if let Some(wanted) = wanted {
+            wanted.describe(sink);
+        }
+    });
     let served_name = ConnectionState::of(conn).and_then(|state| state.known().served_name.clone());
-    part(served_name.unwrap_or_default().as_bytes());
-    let mut wishes = Vec::with_capacity(32);
-    session::describe_wishes(conn, guard, |bytes| wishes.extend_from_slice(bytes));
-    part(&wishes);
-    part(of_program);
+    append(&mut text, served_name.unwrap_or_default().as_bytes());
+    append_all(&mut text, |sink| session::describe_wishes(conn, guard, sink));
+    append(&mut text, of_program);
     // A thread that ends has no place for it any more.
     LAST.try_with(|last| last.of(&text)).unwrap_or_else(|_| openssl::sha::sha256(&text))
 }
@@ -134,6 +131,15 @@ fn words(settings: &Settings) -> Vec<u8> {
 
 /// Each part has its length before it, so that no two sets of parts read alike.
 fn append(text: &mut Vec<u8>, part: &[u8]) {
-    text.extend_from_slice(&(part.len() as u64).to_be_bytes());
-    text.extend_from_slice(part);
+    append_all(text, |sink| sink(part));
+}
+
+/// The same for a part that comes in pieces.
+fn append_all(text: &mut Vec<u8>, feed: impl FnOnce(&mut dyn FnMut(&[u8]))) {
+    let start = text.len();
+    text.extend_from_slice(&[0; size_of::<u64>()]);
+    let contents = text.len();
+    feed(&mut |piece| text.extend_from_slice(piece));
+    let length = (text.len() - contents) as u64;
+    text[start..contents].copy_from_slice(&length.to_be_bytes());
 }
