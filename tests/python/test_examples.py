@@ -155,6 +155,12 @@ class Examples(unittest.TestCase):
             self.refused(listener.getsockname()[1])
             thread.join()
 
+    def test_a_port_that_is_none_is_not_taken_for_another(self) -> None:
+        with Server(self.authority.issue("localhost")) as port:
+            for wrong in (port + 65536, 0, -1):
+                outcome = run([example("client"), "localhost", str(wrong), self.authority.certificate])
+                self.assertEqual((outcome.returncode, outcome.stderr), (1, "usage: client HOST [PORT [CA-FILE]]\n"))
+
     def test_the_c_examples_leak_nothing_and_leave_no_descriptor_open(self) -> None:
         for program in (example("client"), example("poll_client"), example("legacy_client", "openssl")):
             for name, status in (("localhost", 0), ("impostor.example", 1)):
