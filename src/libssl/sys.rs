@@ -92,6 +92,8 @@ pub const TLS_ST_OK: c_int = 1;
 pub const TLS_ST_CW_CLNT_HELLO: c_int = 12;
 /// The same since OpenSSL 3.2, which has compressed certificates before it.
 pub const TLS_ST_CW_CLNT_HELLO_3_2: c_int = 13;
+/// As `OpenSSL_version_num` has it.
+pub const OPENSSL_3_2: i64 = 0x3020_0000;
 
 pub const SSL_NOTHING: c_int = 1;
 pub const SSL_WRITING: c_int = 2;
@@ -399,6 +401,7 @@ unsafe extern "C" {
     pub fn ERR_pop_to_mark() -> c_int;
 
     pub fn BIO_get_new_index() -> c_int;
+    pub fn BIO_push(bio: *mut BIO, append: *mut BIO) -> *mut BIO;
     pub fn BIO_find_type(bio: *mut BIO, kind: c_int) -> *mut BIO;
     pub fn BIO_test_flags(bio: *const BIO, flags: c_int) -> c_int;
     pub fn BIO_method_type(bio: *const BIO) -> c_int;
