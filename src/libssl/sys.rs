@@ -272,6 +272,8 @@ unsafe extern "C" {
     pub fn SSL_get_ciphers(ssl: *const SSL) -> *mut stack_st_SSL_CIPHER;
     pub fn SSL_get_rfd(ssl: *const SSL) -> c_int;
     pub fn SSL_get_wfd(ssl: *const SSL) -> c_int;
+    pub fn SSL_get_read_ahead(ssl: *const SSL) -> c_int;
+    pub fn SSL_has_pending(ssl: *const SSL) -> c_int;
     pub fn SSL_set_read_ahead(ssl: *mut SSL, on: c_int);
     pub fn SSL_group_to_name(ssl: *mut SSL, id: c_int) -> *const c_char;
 
