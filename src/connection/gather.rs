@@ -73,7 +73,7 @@ pub fn failure(
             heard: if transport.is_some() { !head.is_empty() } else { !before_hello },
             before_hello,
             offer: offer(conn),
-            lacks_certificate: role == Role::Server && conn.own_certificate().is_none(),
+            lacks_certificate: conn.own_certificate().is_none(),
             has_shown_certificate: role == Role::Server && has_shown_certificate(conn),
         })
     };
@@ -95,7 +95,7 @@ fn waiting_for_server_hello() -> c_int {
 }
 
 fn has_shown_certificate(conn: Conn<'_>) -> bool {
-    conn.session().is_some_and(|session| session.has_peer_certificate())
+    conn.session().is_some_and(|session| session.peer_certificate().is_some())
 }
 
 /// The newest entry of this thread's error queue.

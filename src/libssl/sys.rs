@@ -177,6 +177,9 @@ unsafe extern "C" {
     pub fn SSL_CTX_get_security_callback(ctx: *const SSL_CTX) -> Option<SecurityCallback>;
     pub fn SSL_set_security_callback(ssl: *mut SSL, cb: Option<SecurityCallback>);
     pub fn SSL_set_security_level(ssl: *mut SSL, level: c_int);
+    pub fn SSL_CTX_dane_enable(ctx: *mut SSL_CTX) -> c_int;
+    pub fn SSL_dane_enable(ssl: *mut SSL, base_domain: *const c_char) -> c_int;
+    pub fn SSL_get0_dane(ssl: *mut SSL) -> *mut c_void;
     pub fn SSL_dane_tlsa_add(
         ssl: *mut SSL,
         usage: u8,
@@ -269,6 +272,8 @@ unsafe extern "C" {
     pub fn SSL_get_ciphers(ssl: *const SSL) -> *mut stack_st_SSL_CIPHER;
     pub fn SSL_get_rfd(ssl: *const SSL) -> c_int;
     pub fn SSL_get_wfd(ssl: *const SSL) -> c_int;
+    pub fn SSL_get_read_ahead(ssl: *const SSL) -> c_int;
+    pub fn SSL_has_pending(ssl: *const SSL) -> c_int;
     pub fn SSL_set_read_ahead(ssl: *mut SSL, on: c_int);
     pub fn SSL_group_to_name(ssl: *mut SSL, id: c_int) -> *const c_char;
 

@@ -103,6 +103,19 @@ impl<'a> Conn<'a> {
         call!(self, sys::SSL_set_read_ahead, c_int::from(on));
     }
 
+    /// Whether it does.
+    #[doc(alias = "SSL_get_read_ahead")]
+    #[inline]
+    pub fn reads_ahead(self) -> bool {
+        call!(self, sys::SSL_get_read_ahead) != 0
+    }
+
+    /// Whether it holds bytes of the peer's that were not read yet, be they a whole record or a part of one.
+    #[doc(alias = "SSL_has_pending")]
+    pub fn holds_more(self) -> bool {
+        call!(self, sys::SSL_has_pending) == 1
+    }
+
     /// `SSL_NOTHING`, or what it waits for as libssl has it.
     #[doc(alias = "SSL_want")]
     pub fn want(self) -> c_int {
