@@ -132,7 +132,8 @@ def by_pytest():
                 OUTCOMES[report.nodeid] = words.get(report.outcome) or getattr(report, "words", "failed")
 
     sys.stdout = sys.stderr
-    pytest.main(["-q", "-p", "no:cacheprovider", *ARGUMENTS], plugins=[Plugin()])
+    # Python 3.11 fails now and then where pytest parses a test's source for its own kind of traceback (gh-106905).
+    pytest.main(["-q", "--tb=native", "-p", "no:cacheprovider", *ARGUMENTS], plugins=[Plugin()])
 
 
 try:
