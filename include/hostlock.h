@@ -377,6 +377,12 @@ int hostlock_conn_set_timeout(hostlock_conn *conn,
  * record (0, as it begins). Many small records then need fewer system calls. It holds from the next read on, and may be
  * changed at any time.
  *
+ * On a connection that hostlock made (hostlock_connect, _connect_fd, _connect_mem, _connect_io, and the hostlock_accept of
+ * each) one hostlock_read then also gives as many records as have been taken from the network and buf has room for; it
+ * looks at the network once, and waits for none of the others. What came behind their data is told by the next call: the
+ * peer's goodbye, a cut, an alert, a record that is wrong. hostlock_ctx_set_on_event's function may hear of it by this one.
+ * Over a BIO of the program's, SSL_set_fd's included, each call gives one record.
+ *
  * The rule that comes with it: *read until HOSTLOCK_WANT_READ before you poll*. Whole records, and the peer's goodbye, may
  * have been taken from the descriptor that neither poll nor hostlock_pending knows of: who reads once and then polls may
  * wait for ever. Calls that wait themselves keep the rule. Leave it off where bytes that follow the peer's goodbye
@@ -1508,8 +1514,9 @@ int hostlock_server_set_staple_file(hostlock_ctx *ctx,
 
 /**
  * The name that the client of a server asked for, as it stands in its hello (what is not printable ASCII is escaped).
- * It proves nothing: the client says it. NULL where it asked for none, on a client, and before its hello has come. It
- * belongs to the connection, until its next handshake.
+ * It proves nothing: the client says it. NULL where it asked for none, on a client, and before its hello has come; also
+ * where a session of TLS 1.2 is resumed and the server has no names (hostlock_server_add_name), as OpenSSL then does not
+ * tell it. It belongs to the connection, until its next handshake.
  */
 const char *hostlock_conn_sni(const hostlock_conn *conn);
 

@@ -84,6 +84,8 @@ class Result(unittest.TestResult):
 
     def addError(self, test, error):  # noqa: N802
         OUTCOMES[re.sub(r" \(.*", "", test.id())] = words_of(error[1])
+        print("=" * 30, test.id(), file=sys.stderr)
+        traceback.print_exception(*error)
 
     addFailure = addError  # noqa: N815
 

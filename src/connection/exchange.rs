@@ -1,14 +1,17 @@
 //! Read, write and goodbye, for when the first attempt did not succeed. What a connection of ours needs for them to keep
 //! their deadlines is set in [`prepare`].
 
+use std::cell::Cell;
 use std::ffi::{c_int, c_long};
+use std::mem::MaybeUninit;
 
 use openssl_sys as ffi;
 
 use crate::connection::drive::{Drive, Patience, Progress};
 use crate::connection::failure::Phase;
 use crate::connection::lend::Lent;
-use crate::error::{Error, Result, Status};
+use crate::connection::transport::Transport;
+use crate::error::{self, Error, Result, Status};
 use crate::handshake::connection_state::ConnectionState;
 use crate::handshake::resumption;
 use crate::libssl::queue::Quiet;
@@ -46,6 +49,37 @@ pub fn read(
         resumption::end(conn);
     }
     outcome
+}
+
+/// Reads into `room` the records that have arrived behind the one that was read just now, and counts the bytes in `done`. The
+/// network is not looked at. What else was found behind them is for the next call to tell, and leaves no trace before.
+pub fn read_on(conn: Conn<'_>, room: &mut [MaybeUninit<u8>], done: &Cell<usize>) {
+    // Owned: a callback may give the connection another BIO meanwhile.
+    let Some(bio) = conn.share_wire::<Transport>() else { return };
+    let Some(transport) = bio.wire() else { return };
+    let told = error::last(Error::clone);
+    let _held = transport.hold();
+    let _quiet = Quiet::begin();
+    while let Some(rest) = room.get_mut(done.get()..).filter(|rest| !rest.is_empty()) {
+        if !conn.holds_more() {
+            break;
+        }
+        let Ok(got @ 1..) = usize::try_from(conn.read(rest)) else {
+            if conn.is_given_up() {
+                note_end(conn);
+            }
+            error::put_back(told);
+            break;
+        };
+        done.set(done.get() + got);
+    }
+}
+
+/// Keeps the reason why libssl gave the connection up, for the next call.
+fn note_end(conn: Conn<'_>) {
+    let Some(state) = ConnectionState::of(conn) else { return };
+    let Ok(drive) = Drive::new(conn, Phase::Read, Patience::Transport) else { return };
+    state.known().found_ahead = Some(drive.why_it_ended());
 }
 
 /// Fills `room`: how many bytes came before the peer said goodbye. It waits on any descriptor, and all of it has the time of

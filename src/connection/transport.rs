@@ -66,6 +66,8 @@ pub struct Transport {
     pub errno: Cell<Option<c_int>>,
     /// Whether a handshake was completed.
     pub established: Cell<bool>,
+    /// Whether libssl is to make do with what it has: nothing is asked of the network.
+    is_held: Cell<bool>,
     /// How often the call that runs has read.
     reads: Cell<u32>,
     /// How long one call may take, where libssl itself reads on and on inside of it.
@@ -89,6 +91,7 @@ impl Transport {
             ended: Cell::new(false),
             errno: Cell::new(None),
             established: Cell::new(false),
+            is_held: Cell::new(false),
             reads: Cell::new(0),
             patience_ms: Cell::new(None),
             sent: Cell::new(0),
@@ -196,6 +199,17 @@ impl Transport {
         self.sent.get()
     }
 
+    /// Until the result is dropped libssl gets nothing that has not arrived yet.
+    pub fn hold(&self) -> Held<'_> {
+        self.is_held.set(true);
+        Held(self)
+    }
+
+    /// Whether a read would have to look at the network, and is not to.
+    fn is_held_back(&self) -> bool {
+        self.is_held.get() && !self.memory().is_some_and(Memory::has_more)
+    }
+
     /// A call begins: its reads are counted from nothing.
     pub fn begin_call(&self) {
         self.reads.set(0);
@@ -258,6 +272,15 @@ impl Transport {
     }
 }
 
+/// See [`Transport::hold`].
+pub struct Held<'a>(&'a Transport);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.is_held.set(false);
+    }
+}
+
 /// What libssl is told of an attempt that moved nothing: an error of the system's is noted. `pause` is the wish of one who
 /// wants to end the call, which is not asked for.
 #[cold]
@@ -289,6 +312,9 @@ impl Wire for Transport {
     #[inline(always)]
     fn read(&self, room: &mut [MaybeUninit<u8>]) -> Moved {
         crate::nets::here!("transport read");
+        if self.is_held_back() {
+            return Moved::Again(Want::Read);
+        }
         self.count_read();
         if let Some(limit) = self.limit() {
             self.tripped.set(Some(limit));

@@ -17,6 +17,14 @@ pub fn remember(error: Error) {
     });
 }
 
+/// Makes `error` the thread's last one again, as [`last`] found it; `None` where there was none.
+pub fn put_back(error: Option<Error>) {
+    let _ = LAST.try_with(|last| {
+        let newer = last.replace(error);
+        drop(newer);
+    });
+}
+
 /// What `look` makes of the thread's last error; `None` where nothing has failed yet.
 pub fn last<T>(look: impl FnOnce(&Error) -> T) -> Option<T> {
     LAST.try_with(|last| last.borrow().as_ref().map(look)).ok().flatten()

@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::json::Object;
 
-pub(crate) use last::{last, remember};
+pub(crate) use last::{last, put_back, remember};
 pub use status::Status;
 
 /// The result of everything in this crate that can fail.

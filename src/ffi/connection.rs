@@ -219,6 +219,12 @@ pub unsafe extern "C" fn hostlock_conn_set_timeout(conn: *mut hostlock_conn, mil
 /// record (0, as it begins). Many small records then need fewer system calls. It holds from the next read on, and may be
 /// changed at any time.
 ///
+/// On a connection that hostlock made (hostlock_connect, _connect_fd, _connect_mem, _connect_io, and the hostlock_accept of
+/// each) one hostlock_read then also gives as many records as have been taken from the network and `buf` has room for; it
+/// looks at the network once, and waits for none of the others. What came behind their data is told by the next call: the
+/// peer's goodbye, a cut, an alert, a record that is wrong. hostlock_ctx_set_on_event's function may hear of it by this one.
+/// Over a BIO of the program's, SSL_set_fd's included, each call gives one record.
+///
 /// The rule that comes with it: *read until HOSTLOCK_WANT_READ before you poll*. Whole records, and the peer's goodbye, may
 /// have been taken from the descriptor that neither poll nor hostlock_pending knows of: who reads once and then polls may
 /// wait for ever. Calls that wait themselves keep the rule. Leave it off where bytes that follow the peer's goodbye

@@ -1,6 +1,7 @@
 //! How hostlock_read and hostlock_write go: the short way, by which a connection that is open has its bytes moved at once,
 //! and the others, which ask who it is, wait, or say what is wrong.
 
+use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::slice;
@@ -21,7 +22,8 @@ use crate::libssl::Conn;
 pub(super) fn read_open(conn: Conn<'_>, room: &mut [MaybeUninit<u8>]) -> ssize_t {
     match gate::way(conn) {
         Way::Direct => match conn.read(room) {
-            got @ 1.. => got as ssize_t,
+            got @ 1.. if got as usize == room.len() || !conn.reads_ahead() => got as ssize_t,
+            got @ 1.. => read_on(conn, room, got),
             got => read_slowly(conn, room, Some(got), None),
         },
         Way::Socket => read_over_socket(conn, room),
@@ -101,6 +103,16 @@ fn read_over_socket(conn: Conn<'_>, room: &mut [MaybeUninit<u8>]) -> ssize_t {
         got @ 1.. => got as ssize_t,
         got => read_slowly(conn, room, Some(got), lent),
     }
+}
+
+/// For hostlock_read with read-ahead, after `got` bytes: what else has arrived.
+#[inline(never)]
+fn read_on(conn: Conn<'_>, room: &mut [MaybeUninit<u8>], got: c_int) -> ssize_t {
+    let rest = room.get_mut(got as usize..).unwrap_or_default();
+    // Counted out here: whatever happens in there, no byte that was read is lost.
+    let more = Cell::new(0);
+    accessor((), || exchange::read_on(conn, rest, &more));
+    got as ssize_t + more.get() as ssize_t
 }
 
 /// For hostlock_read, where the first attempt could not be made at once, or did not succeed.

@@ -109,6 +109,8 @@ pub struct Known {
     pub end_reported: bool,
     /// The error after which no call of ours goes on; until SSL_clear each gives the same.
     pub ended: Option<Error>,
+    /// Why the connection ended, found behind data that a read gave; the next call tells it.
+    pub found_ahead: Option<Error>,
     /// The address and the length of a write that libssl has begun and not finished.
     pub unfinished: Option<(usize, usize)>,
     /// What its session may be kept for, on a connection that hostlock opened.
@@ -230,7 +232,7 @@ fn for_a_copy(original: &ConnectionState) -> ConnectionState {
     known.told_events = Told::default();
     (known.sent_alert, known.end_reported) = (None, false);
     (known.in_app_info, known.in_app_security) = (false, false);
-    (known.ended, known.unfinished, known.resumption) = (None, None, None);
+    (known.ended, known.found_ahead, known.unfinished, known.resumption) = (None, None, None, None);
     let copy = ConnectionState::default();
     *copy.known() = known;
     copy

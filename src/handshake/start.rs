@@ -45,7 +45,7 @@ fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
         (known.sent_alert, known.end_reported) = (None, false);
         // A renegotiation must not forget them.
         if conn.is_in_before() {
-            (known.ended, known.unfinished) = (None, None);
+            (known.ended, known.found_ahead, known.unfinished) = (None, None, None);
             (known.asked_name, known.served_name) = (None, None);
         }
         state.set_open(conn, false);

@@ -103,6 +103,19 @@ impl<'a> Conn<'a> {
         call!(self, sys::SSL_set_read_ahead, c_int::from(on));
     }
 
+    /// Whether it does.
+    #[doc(alias = "SSL_get_read_ahead")]
+    #[inline]
+    pub fn reads_ahead(self) -> bool {
+        call!(self, sys::SSL_get_read_ahead) != 0
+    }
+
+    /// Whether it holds bytes of the peer's that were not read yet, be they a whole record or a part of one.
+    #[doc(alias = "SSL_has_pending")]
+    pub fn holds_more(self) -> bool {
+        call!(self, sys::SSL_has_pending) == 1
+    }
+
     /// `SSL_NOTHING`, or what it waits for as libssl has it.
     #[doc(alias = "SSL_want")]
     pub fn want(self) -> c_int {
@@ -304,7 +317,7 @@ impl<'a> Conn<'a> {
 
 /// A connection's own BIOs, while another stands in for them. When this is dropped they are there again, and say what the
 /// other last said about trying again.
-pub struct Lent<'a, W> {
+pub struct Lent<'a, W: Wire> {
     conn: Conn<'a>,
     reader: *mut ffi::BIO,
     writer: *mut ffi::BIO,
@@ -312,10 +325,49 @@ pub struct Lent<'a, W> {
     slot: &'a BioSlot,
 }
 
-impl<W> Drop for Lent<'_, W> {
-    fn drop(&mut self) {
+impl<W: Wire> Lent<'_, W> {
+    /// Whether libssl may have lost what reads and writes records: since 3.2 it has none where there was no memory to make
+    /// them anew as a handshake began, and SSL_set0_rbio and SSL_set0_wbio would follow NULL. It then gave up before it
+    /// moved a byte.
+    fn may_be_without_records(&self) -> bool {
+        if !self.conn.is_given_up()
+            || self.conn.state() != sys::TLS_ST_BEFORE
+            || openssl::version::number() < sys::OPENSSL_3_2
+        {
+            return false;
+        }
         // SAFETY: we hold a reference.
-        let flags = unsafe { sys::BIO_test_flags(self.courier.as_ptr(), RETRY) };
+        let moved = unsafe { bytes_of(self.courier.as_ptr()) };
+        moved == (0, 0) && !self.courier.wire().is_some_and(W::is_at_end)
+    }
+
+    /// Leaves the courier to the connection for good, with the connection's own BIOs behind it, which then live as long.
+    #[cold]
+    #[doc(alias = "BIO_push")]
+    fn stay(&self) {
+        // SAFETY: our two references go to the chain, but for the second one to the same BIO.
+        unsafe {
+            sys::BIO_push(self.courier.as_ptr(), self.reader);
+            if self.writer == self.reader {
+                ffi::BIO_free_all(self.writer);
+            } else {
+                sys::BIO_push(self.courier.as_ptr(), self.writer);
+            }
+        }
+    }
+}
+
+impl<W: Wire> Drop for Lent<'_, W> {
+    fn drop(&mut self) {
+        let courier = self.courier.as_ptr();
+        if self.conn.reader() == courier && self.conn.writer() == courier && self.may_be_without_records() {
+            self.stay();
+            // SAFETY: it is given up once, here.
+            unsafe { ManuallyDrop::drop(&mut self.courier) };
+            return;
+        }
+        // SAFETY: we hold a reference.
+        let flags = unsafe { sys::BIO_test_flags(courier, RETRY) };
         for bio in [self.reader, self.writer] {
             // SAFETY: we hold a reference.
             unsafe {

@@ -26,6 +26,16 @@ impl Drive<'_> {
         known.ended.clone().or_else(of_libssl).or_else(|| self.dead.then(failure::failed_earlier))
     }
 
+    /// Why libssl gave the connection up just now, before anybody is told.
+    pub(in crate::connection) fn why_it_ended(&self) -> Error {
+        self.refused().unwrap_or_else(|| self.failure())
+    }
+
+    /// What a read found behind the data that it gave, where nobody was told yet.
+    pub(super) fn found_ahead(&self) -> Option<Error> {
+        ConnectionState::of(self.conn)?.known().found_ahead.take().filter(|_| !self.conn.is_in_before())
+    }
+
     /// The verdict, where it is a refusal: it says more than libssl can. One from before SSL_clear counts no more.
     pub(super) fn refused(&self) -> Option<Error> {
         if self.conn.is_in_before() {

@@ -131,6 +131,9 @@ impl<'a> Drive<'a> {
                 return Err(self.last_word(error));
             }
         } else {
+            if let Some(error) = self.found_ahead() {
+                return Err(self.report(error));
+            }
             if let Some(error) = self.ended_by() {
                 return Err(self.last_word(error));
             }
