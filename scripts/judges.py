@@ -7,8 +7,8 @@ its reason. A test has 20 s.
 
 usage: judges.py [--write] [JUDGE ...]      (--write: adds what fails to the list, to be read by a person)
 
-The suites come with Python, or from the package index as source distributions, into TARGET/judges. What a run said, with
-the traceback of each test that failed, is then in TARGET/judges/JUDGE-HOW.log."""
+The suites come with Python, or from the package index as source distributions, into TARGET/judges. What a run said,
+with the traceback of each test that failed, is then in TARGET/judges/JUDGE-HOW.log."""
 
 from __future__ import annotations
 

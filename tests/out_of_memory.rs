@@ -161,10 +161,10 @@ const AMBIGUOUS: &[&str] = &[
     "takes no signature algorithm that fits this server's certificate",
     // Our callback stands before the program's, and libssl does not say which it was.
     "the program's own client hello or servername callback",
-    // OpenSSL 4.0 sends a hello that lacks what it had no memory for, or goes on with an SSL that was not set up whole.
+    // OpenSSL 4.0 sends a hello that lacks what it had no memory for.
     #[cfg(ossl400)]
     "sent the alert illegal_parameter",
-    #[cfg(ossl400)]
+    // Since 3.2 it goes on with an SSL that was not set up whole.
     "the handshake of this connection has begun",
 ];
 

@@ -291,10 +291,11 @@ impl<'a> Conn<'a> {
     }
 
     /// Puts `courier` in the place of its BIOs, until the result is dropped, and into `slot` then. `None` where it has none.
+    /// `is_afresh`: no handshake has begun yet.
     #[doc(alias = "BIO_up_ref")]
     #[doc(alias = "SSL_set0_rbio")]
     #[doc(alias = "SSL_set0_wbio")]
-    pub fn lend<W: Wire>(self, courier: Bio<W>, slot: &'a BioSlot) -> Option<Lent<'a, W>> {
+    pub fn lend<W: Wire>(self, courier: Bio<W>, slot: &'a BioSlot, is_afresh: bool) -> Option<Lent<'a, W>> {
         let (reader, writer) = (self.reader(), self.writer());
         if reader.is_null() || writer.is_null() {
             return None;
@@ -311,7 +312,7 @@ impl<'a> Conn<'a> {
             sys::SSL_set0_rbio(self.as_ptr(), courier.as_ptr());
             sys::SSL_set0_wbio(self.as_ptr(), courier.as_ptr());
         }
-        Some(Lent { conn: self, reader, writer, courier: ManuallyDrop::new(courier), slot })
+        Some(Lent { conn: self, reader, writer, courier: ManuallyDrop::new(courier), slot, is_afresh })
     }
 }
 
@@ -323,6 +324,7 @@ pub struct Lent<'a, W: Wire> {
     writer: *mut ffi::BIO,
     courier: ManuallyDrop<Bio<W>>,
     slot: &'a BioSlot,
+    is_afresh: bool,
 }
 
 impl<W: Wire> Lent<'_, W> {
@@ -330,7 +332,8 @@ impl<W: Wire> Lent<'_, W> {
     /// them anew as a handshake began, and SSL_set0_rbio and SSL_set0_wbio would follow NULL. It then gave up before it
     /// moved a byte.
     fn may_be_without_records(&self) -> bool {
-        if !self.conn.is_given_up()
+        if !self.is_afresh
+            || !self.conn.is_given_up()
             || self.conn.state() != sys::TLS_ST_BEFORE
             || openssl::version::number() < sys::OPENSSL_3_2
         {
