@@ -109,7 +109,8 @@ pub fn times(children: &[Child]) -> Vec<f64> {
 /// The microseconds that a step of each of two takes which take turns in one process: of the runs, the one in which the
 /// first had the median lead.
 pub fn times_by_turns(child: &Child) -> [f64; 2] {
-    let mut runs: Vec<[f64; 2]> = (0..RUNS).map(|_| step::read(&child.output()).by_turns.map(|time| time / 1e3)).collect();
+    let mut runs: Vec<[f64; 2]> =
+        (0..RUNS).map(|_| step::read(&child.output()).by_turns.map(|time| time / 1e3)).collect();
     runs.sort_by(|one, other| (one[0] / one[1]).total_cmp(&(other[0] / other[1])));
     runs[RUNS / 2]
 }

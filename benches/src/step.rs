@@ -97,7 +97,8 @@ pub fn takes_bytes(bytes: u64) {
 
 /// Tells the parent what was measured here.
 pub fn print() {
-    let all = [&LEAST, &BYTES, &LEAST_CPU, &BY_TURNS[0], &BY_TURNS[1]].map(|number| number.load(Ordering::Relaxed).to_string());
+    let all = [&LEAST, &BYTES, &LEAST_CPU, &BY_TURNS[0], &BY_TURNS[1]]
+        .map(|number| number.load(Ordering::Relaxed).to_string());
     println!("{}", all.join(" "));
 }
 

@@ -91,7 +91,9 @@ fn rows(bench: &Bench) -> Vec<Row> {
             ("by turns: TLS 1.3, the memory not asked", "turns-tls1.3"),
         ] {
             let took = times_by_turns(&bench.child("bridge", piece, HARDENED, 2000));
-            rows.push(Row::of_all(what, Unit::Microseconds, &[HARDENED, RAW], &took).goal(Goal::of(RAW, OWN_TIME)).note(SAME));
+            rows.push(
+                Row::of_all(what, Unit::Microseconds, &[HARDENED, RAW], &took).goal(Goal::of(RAW, OWN_TIME)).note(SAME),
+            );
         }
         let contexts = |peer| [(peer, 300), (RAW, 300)];
         let hardened = bench.timed("context", piece, &contexts(HARDENED));
