@@ -163,8 +163,10 @@ class Examples(unittest.TestCase):
                 told = python_client(Path(sys.executable))("localhost", wrong, self.authority.certificate)
                 self.assertEqual(told, (1, "", "usage: client.py HOST [PORT [CA-FILE]]\n"))
                 outcome = run([example("mail_client"), "localhost", str(wrong), "a@b.example", "c@d.example"])
-                self.assertEqual((outcome.returncode, outcome.stderr), (2, "usage: mail_client SERVER PORT FROM TO [CA-FILE]\n"))
-        outcome = run([example("echo_server"), "65536", *"HOST CHAIN-FILE KEY-FILE CLIENT-CA-FILE".split()])
+                self.assertEqual(
+                    (outcome.returncode, outcome.stderr), (2, "usage: mail_client SERVER PORT FROM TO [CA-FILE]\n")
+                )
+        outcome = run([example("echo_server"), "65536", *["HOST", "CHAIN-FILE", "KEY-FILE", "CLIENT-CA-FILE"]])
         self.assertEqual((outcome.returncode, outcome.stderr[:18]), (2, "usage: echo_server"))
 
     def test_the_c_examples_leak_nothing_and_leave_no_descriptor_open(self) -> None:
