@@ -86,7 +86,7 @@ static hostlock_ctx *server_ctx(enum who who, int asks)
          "a server");
     size_t length = (size_t)BIO_get_mem_data(memory, &pem);
     need(hostlock_ctx_add_cert_mem(ctx, (uint8_t *)pem, length, NULL, 0, NULL) == 0, "a server's certificate");
-    BIO_reset(memory);
+    (void)BIO_reset(memory);
     need(PEM_write_bio_X509(memory, trusted_ca()) == 1, "PEM");
     length = (size_t)BIO_get_mem_data(memory, &pem);
     if (asks)

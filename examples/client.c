@@ -28,15 +28,16 @@ int main(int argc, char **argv)
 {
     hostlock_ctx *ctx = hostlock_client_new(NULL);
     hostlock_conn *conn = NULL;
+    int port = argc > 2 ? atoi(argv[2]) : 443;
     int result = EXIT_FAILURE;
 
-    if (argc < 2)
+    if (argc < 2 || port < 1 || port > 65535) /* a larger one would lose its upper bits, and be another */
         fprintf(stderr, "usage: client HOST [PORT [CA-FILE]]\n");
     else if (ctx == NULL)
         fail("hostlock_client_new");
     else if (argc > 3 && hostlock_ctx_trust_file(ctx, argv[3]) != 0)
         fail("hostlock_ctx_trust_file");
-    else if (hostlock_connect(ctx, argv[1], argc > 2 ? atoi(argv[2]) : 443, &conn) != 0)
+    else if (hostlock_connect(ctx, argv[1], (uint16_t)port, &conn) != 0)
         fail("hostlock_connect");
     else
         result = fetch(conn, argv[1]); /* only now is there someone to talk to, and it is that host */

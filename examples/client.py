@@ -57,10 +57,11 @@ def fetch(host, port=443, ca_file=None):
 
 
 if __name__ == "__main__":
-    if not 2 <= len(sys.argv) <= 4:
+    port = int(sys.argv[2]) if len(sys.argv) > 2 else 443
+    if not (2 <= len(sys.argv) <= 4 and 0 < port < 65536):  # ctypes would cut a larger one
         sys.exit("usage: client.py HOST [PORT [CA-FILE]]")
     try:
-        page = fetch(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 443, *sys.argv[3:])
+        page = fetch(sys.argv[1], port, *sys.argv[3:])
     except IOError as error:
         sys.exit(str(error))
     getattr(sys.stdout, "buffer", sys.stdout).write(page)

@@ -85,7 +85,7 @@ static int look_after_the_silent(void)
 
 int main(int count, char **words)
 {
-    if (count != 6 && count != 7) { fprintf(stderr, "usage: echo_server PORT HOST CHAIN-FILE KEY-FILE CLIENT-CA-FILE [TICKET-KEY-FILE]\n"); return 2; }
+    if ((count != 6 && count != 7) || atoi(words[1]) < 0 || atoi(words[1]) > 65535) { fprintf(stderr, "usage: echo_server PORT HOST CHAIN-FILE KEY-FILE CLIENT-CA-FILE [TICKET-KEY-FILE]\n"); return 2; }
     hostlock_ctx *ctx = hostlock_server_new(NULL);
     if (ctx == NULL || hostlock_server_add_name(ctx, words[2], words[3], words[4], NULL) != 0 || hostlock_ctx_trust_file(ctx, words[5]) != 0 ||
         (count == 7 && hostlock_server_set_ticket_key_file(ctx, words[6]) != 0) ||

@@ -90,7 +90,8 @@ static int mail(hostlock_conn *conn, const char *from, const char *to)
 
 int main(int count, char **words)
 {
-    if (count < 5 || count > 6 || strpbrk(words[3], "<>\r\n") != NULL || strpbrk(words[4], "<>\r\n") != NULL) {
+    int port = count > 2 ? atoi(words[2]) : 0;
+    if (count < 5 || count > 6 || port < 1 || port > 65535 || strpbrk(words[3], "<>\r\n") != NULL || strpbrk(words[4], "<>\r\n") != NULL) {
         fprintf(stderr, "usage: mail_client SERVER PORT FROM TO [CA-FILE]\n");
         return 2;
     }
@@ -98,7 +99,7 @@ int main(int count, char **words)
     hostlock_conn *conn = NULL;
     hostlock_ctx *ctx = hostlock_client_new(NULL);
     if (ctx == NULL || (count == 6 && hostlock_ctx_trust_file(ctx, words[5]) != 0) ||
-        hostlock_starttls(ctx, "smtp", words[1], (uint16_t)atoi(words[2]), &conn) != 0)
+        hostlock_starttls(ctx, "smtp", words[1], (uint16_t)port, &conn) != 0)
         why();
     else if ((status = mail(conn, words[3], words[4])) == 0) {
         (void)command(conn, "QUIT", "", "", '2'); /* the mail is the server's by now, whatever it says */

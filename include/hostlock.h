@@ -1514,8 +1514,9 @@ int hostlock_server_set_staple_file(hostlock_ctx *ctx,
 
 /**
  * The name that the client of a server asked for, as it stands in its hello (what is not printable ASCII is escaped).
- * It proves nothing: the client says it. NULL where it asked for none, on a client, and before its hello has come. It
- * belongs to the connection, until its next handshake.
+ * It proves nothing: the client says it. NULL where it asked for none, on a client, and before its hello has come; also
+ * where a session of TLS 1.2 is resumed and the server has no names (hostlock_server_add_name), as OpenSSL then does not
+ * tell it. It belongs to the connection, until its next handshake.
  */
 const char *hostlock_conn_sni(const hostlock_conn *conn);
 

@@ -7,7 +7,8 @@ its reason. A test has 20 s.
 
 usage: judges.py [--write] [JUDGE ...]      (--write: adds what fails to the list, to be read by a person)
 
-The suites come with Python, or from the package index as source distributions, into TARGET/judges."""
+The suites come with Python, or from the package index as source distributions, into TARGET/judges. What a run said,
+with the traceback of each test that failed, is then in TARGET/judges/JUDGE-HOW.log."""
 
 from __future__ import annotations
 
@@ -245,6 +246,8 @@ def outcomes(judge: Judge, python: Path, how: str) -> dict[str, str]:
     env["PYTHONPATH"] = os.pathsep.join([*sites, str(folder), str(SOURCE)])
     command = [str(python), str(DRIVER), how, judge.kind, *judge.arguments]
     ran = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=1500, check=False)
+    # Why a test failed is read here.
+    (folder.parent / f"{judge.name}-{how}.log").write_text(ran.stderr)
     try:
         found: dict[str, str] = json.loads(ran.stdout.splitlines()[-1])
     except (ValueError, IndexError):

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,8 @@ COLUMNS = {
     "ours": "in one place",
 }
 MUST_ACCEPT, MUST_REFUSE = "accepted", "refused"
+# Side by side: where a server is refused, much of the time goes into waiting.
+AT_ONCE = (os.cpu_count() or 1) + 2
 
 
 @dataclass
@@ -155,12 +158,19 @@ def measure(version: str, column: str, client: Client, world: World, folder: Pat
 def table(version: str, world: World, wrong: list[str]) -> list[str]:
     """The part of the page for one Python."""
     folder = site(version)
+    foreign(version)  # made once, before several ask for it
     lines = [f"## Python {full_version(version)}", ""]
     lines += ["| client | " + " | ".join(COLUMNS.values()) + " |", "| --- |" + " --- |" * len(COLUMNS)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        measured = {
+            (client.name, column): pool.submit(measure, version, column, client, world, folder)
+            for client in CLIENTS
+            for column in client.columns
+        }
     for client in CLIENTS:
         cells = []
         for column in COLUMNS:
-            outcome = measure(version, column, client, world, folder) if column in client.columns else None
+            outcome = measured[client.name, column].result() if column in client.columns else None
             cells.append("" if outcome is None else str(outcome))
             if outcome is not None and column != "plainly":
                 where = f"{version}, {client.name}, {column}"

@@ -40,7 +40,7 @@ pub fn parse(text: &str) -> Option<i64> {
 }
 
 /// The moment of an ASN.1 time in the form that certificates and CRLs must have (RFC 5280 4.1.2.5), read at little cost.
-/// `None` for any other form; it is for OpenSSL to say whether such a day exists.
+/// `None` for any other form, and for a day or second that the calendar does not have.
 pub fn of_digits(time: &[u8]) -> Option<i64> {
     let (digits, pairs) = match time {
         [digits @ .., b'Z'] if matches!(digits.len(), 12 | 14) => (digits, digits.len() / 2),
@@ -60,7 +60,20 @@ pub fn of_digits(time: &[u8]) -> Option<i64> {
         _ if year < 50 => 20,
         _ => 19,
     };
-    Some(days(century * 100 + year, month, day) * DAY + hour * 3600 + minute * 60 + second)
+    let year = century * 100 + year;
+    let is_real = (1..=last_day(year, month)).contains(&day) && hour < 24 && minute < 60 && second < 60;
+    is_real.then(|| days(year, month, day) * DAY + hour * 3600 + minute * 60 + second)
+}
+
+/// The last day of a month; 0 where there is no such month.
+fn last_day(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    }
 }
 
 /// The days from 1970-01-01 to a date of the Gregorian calendar.
@@ -135,10 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn no_other_form_of_a_time_is_read_by_its_digits() {
-        for wrong in
-            ["", "Z", "240101000000", "240101000000+0000", "24010100000Z", "20240101000000.5Z", "2401010000x0Z"]
-        {
+    fn no_other_form_of_a_time_is_read_by_its_digits_and_no_day_that_does_not_exist() {
+        assert_eq!(of_digits(b"240229235959Z"), Some(1_709_251_199));
+        assert_eq!(of_digits(b"20241231235959Z"), Some(1_735_689_599));
+        for wrong in [
+            "", "Z", "240101000000", "240101000000+0000", "24010100000Z", "20240101000000.5Z", "2401010000x0Z",
+            "230229000000Z", "240001000000Z", "241301000000Z", "240100000000Z", "240431000000Z", "241232000000Z",
+            "240101240000Z", "240101006000Z", "240101000060Z",
+        ] {
             assert_eq!(of_digits(wrong.as_bytes()), None, "{wrong:?}");
         }
     }

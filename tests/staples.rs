@@ -180,7 +180,8 @@ fn serve(server: &Client, stream: &TcpStream) {
 }
 
 fn output(command: &mut Command) -> (bool, String) {
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    // The command has the libssl that it was built for.
+    let output = command.env_remove("LD_LIBRARY_PATH").stdin(Stdio::null()).output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }

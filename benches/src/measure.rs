@@ -109,11 +109,13 @@ pub fn times(children: &[Child]) -> Vec<f64> {
 /// The microseconds that each process takes, by the clock and of the processor's time, where all take turns: of the last the
 /// medians, and of the others that times the median of their ratios to it in the same turn.
 pub fn paired(children: &[Child], turns: usize) -> [Vec<f64>; 2] {
-    let turn = || children.iter().map(|child| {
-        let (start, before) = (Instant::now(), cpu_of_children());
-        child.output();
-        [start.elapsed().as_secs_f64() * 1e6, cpu_of_children() - before]
-    });
+    let turn = || {
+        children.iter().map(|child| {
+            let (start, before) = (Instant::now(), cpu_of_children());
+            child.output();
+            [start.elapsed().as_secs_f64() * 1e6, cpu_of_children() - before]
+        })
+    };
     // The first finds nothing in the system's caches.
     let taken: Vec<Vec<[f64; 2]>> = (0..=turns).map(|_| turn().collect()).skip(1).collect();
     [0, 1].map(|which| {
@@ -140,6 +142,15 @@ fn cpu_of_children() -> f64 {
     };
     let microseconds = |time: libc::timeval| time.tv_sec as f64 * 1e6 + time.tv_usec as f64;
     microseconds(usage.ru_utime) + microseconds(usage.ru_stime)
+}
+
+/// The microseconds that a step of each of two takes which take turns in one process: of the runs, the one in which the
+/// first had the median lead.
+pub fn times_by_turns(child: &Child) -> [f64; 2] {
+    let mut runs: Vec<[f64; 2]> =
+        (0..RUNS).map(|_| step::read(&child.output()).by_turns.map(|time| time / 1e3)).collect();
+    runs.sort_by(|one, other| (one[0] / one[1]).total_cmp(&(other[0] / other[1])));
+    runs[RUNS / 2]
 }
 
 /// The bytes that a piece of work said it takes.

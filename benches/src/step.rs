@@ -10,6 +10,8 @@ static LEAST: AtomicU64 = AtomicU64::new(u64::MAX);
 static CPU: AtomicU64 = AtomicU64::new(0);
 static LEAST_CPU: AtomicU64 = AtomicU64::new(u64::MAX);
 static BYTES: AtomicU64 = AtomicU64::new(0);
+/// What two that take turns have taken, and not a step.
+static BY_TURNS: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 
 /// Does `work`, a whole step, and counts it.
 pub fn counted<T>(work: impl FnOnce() -> T) -> T {
@@ -38,10 +40,27 @@ fn counted_step(work: &mut dyn FnMut()) {
     work();
 }
 
-/// Here ends a step that was done in parts.
-pub fn end_step() {
-    LEAST.fetch_min(NANOSECONDS.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+/// Here ends a step that was done in parts. Answers its nanoseconds by the clock.
+pub fn end_step() -> u64 {
+    let took = NANOSECONDS.swap(0, Ordering::Relaxed);
+    LEAST.fetch_min(took, Ordering::Relaxed);
     LEAST_CPU.fetch_min(CPU.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+    took
+}
+
+/// Does steps of two kinds by turns, so that whatever else the machine does disturbs both alike. What is told of each is the
+/// median of its nanoseconds.
+pub fn by_turns(count: usize, step: impl Fn(usize) -> u64) {
+    let mut took = [Vec::with_capacity(count), Vec::with_capacity(count)];
+    for turn in 0..count {
+        for which in [turn % 2, 1 - turn % 2] {
+            took[which].push(step(which));
+        }
+    }
+    for (of_kind, told) in took.iter_mut().zip(&BY_TURNS) {
+        of_kind.sort_unstable();
+        told.store(of_kind[count / 2], Ordering::Relaxed);
+    }
 }
 
 /// The nanoseconds that processors have worked for this process, in the kernel too.
@@ -78,7 +97,8 @@ pub fn takes_bytes(bytes: u64) {
 
 /// Tells the parent what was measured here.
 pub fn print() {
-    let all = [&LEAST, &BYTES, &LEAST_CPU].map(|number| number.load(Ordering::Relaxed).to_string());
+    let all = [&LEAST, &BYTES, &LEAST_CPU, &BY_TURNS[0], &BY_TURNS[1]]
+        .map(|number| number.load(Ordering::Relaxed).to_string());
     println!("{}", all.join(" "));
 }
 
@@ -89,11 +109,13 @@ pub struct Told {
     pub bytes: f64,
     /// Nanoseconds of the processor's, of the step that took the fewest.
     pub cpu: f64,
+    /// Nanoseconds of each of two that took turns, the median.
+    pub by_turns: [f64; 2],
 }
 
 /// What [`print()`] told.
 pub fn read(text: &str) -> Told {
     let mut numbers = text.split_whitespace().map(|word| word.parse().expect("a child prints numbers"));
-    let mut next = || numbers.next().expect("it prints three");
-    Told { nanoseconds: next(), bytes: next(), cpu: next() }
+    let mut next = || numbers.next().expect("it prints five");
+    Told { nanoseconds: next(), bytes: next(), cpu: next(), by_turns: [next(), next()] }
 }

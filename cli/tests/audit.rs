@@ -12,7 +12,7 @@ use std::process::Command;
 use std::thread;
 
 use openssl::hash::MessageDigest;
-use openssl::ssl::{SslAcceptor, SslMethod, SslOptions, SslVersion};
+use openssl::ssl::{SslAcceptor, SslMethod, SslOptions, SslVerifyMode, SslVersion};
 use pki::{DAY, Identity, Recipe};
 use ran::{BINARY, Ran};
 use scratch::Scratch;
@@ -231,7 +231,7 @@ fn each_bad_server_is_refused_for_its_fault_and_careless_clients_are_judged() {
     assert_eq!(ran.code, 1);
     for wanted in [
         "verdict  refused: self-signed certificate: ",
-        "\nhint     ",
+        "\nhint     if the server is yours, name its certificate with --ca",
         "\nchain, as judged:\n  \"CN=localhost\" ",
         "nothing                         would have let it through\n",
         "the chain, and no host          refuses: self-signed certificate\n",
@@ -265,8 +265,26 @@ fn what_is_no_server_of_tls_ends_with_3_and_says_why() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().port()
     };
-    for (port, wanted) in [(http, "plain"), (stalls, "--timeout allows more time"), (closed, "connection refused")] {
-        let ran = world.audit(&format!("127.0.0.1:{port}"), &["--timeout", "1"]);
+    // What a server of TLS 1.2 says to a client that has no certificate to show.
+    let demands = {
+        let identity = good().issued_by(&world.ca);
+        let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
+        acceptor.set_certificate(&identity.certificate).unwrap();
+        acceptor.set_private_key(&identity.key).unwrap();
+        acceptor.set_max_proto_version(Some(SslVersion::TLS1_2)).unwrap();
+        acceptor.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+        let acceptor = acceptor.build();
+        listen(move |stream| drop(acceptor.accept(stream)))
+    };
+    let starttls: &[&str] = &["--starttls", "smtp"];
+    for (port, more, wanted) in [
+        (http, &[][..], "plain"),
+        (stalls, &[], "--timeout allows more time"),
+        (stalls, starttls, "leave --starttls out"),
+        (closed, &[], "connection refused"),
+        (demands, &[], "which an audit has none of"),
+    ] {
+        let ran = world.audit(&format!("localhost:{port}"), &[more, &["--timeout", "1"]].concat());
         assert_eq!((ran.code, ran.stdout.as_str()), (3, ""), "{wanted}");
         assert!(ran.stderr.starts_with("hostlock: ") && ran.stderr.contains(wanted), "{}", ran.stderr);
     }
@@ -276,6 +294,8 @@ fn what_is_no_server_of_tls_ends_with_3_and_says_why() {
     let ran = run(&["localhost", "--ca", "/nonexistent/ca.pem"]);
     assert_eq!(ran.code, 3);
     assert!(ran.stderr.contains("/nonexistent/ca.pem"), "{}", ran.stderr);
+    let ran = run(&["localhost", "--ca", "/"]);
+    assert!(ran.stderr.contains("--ca takes a file"), "{}", ran.stderr);
 }
 
 #[test]

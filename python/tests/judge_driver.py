@@ -84,6 +84,8 @@ class Result(unittest.TestResult):
 
     def addError(self, test, error):  # noqa: N802
         OUTCOMES[re.sub(r" \(.*", "", test.id())] = words_of(error[1])
+        print("=" * 30, test.id(), file=sys.stderr)
+        traceback.print_exception(*error)
 
     addFailure = addError  # noqa: N815
 
@@ -130,7 +132,8 @@ def by_pytest():
                 OUTCOMES[report.nodeid] = words.get(report.outcome) or getattr(report, "words", "failed")
 
     sys.stdout = sys.stderr
-    pytest.main(["-q", "-p", "no:cacheprovider", *ARGUMENTS], plugins=[Plugin()])
+    # Python 3.11 fails now and then where pytest parses a test's source for its own kind of traceback (gh-106905).
+    pytest.main(["-q", "--tb=native", "-p", "no:cacheprovider", *ARGUMENTS], plugins=[Plugin()])
 
 
 try:

@@ -79,7 +79,7 @@ pub struct Facts<'a> {
     pub before_hello: bool,
     /// What is offered, or taken.
     pub offer: Offer,
-    /// Whether a server has no certificate to show.
+    /// Whether this side has no certificate to show.
     pub lacks_certificate: bool,
     /// Whether a server's client has shown one.
     pub has_shown_certificate: bool,
@@ -172,7 +172,7 @@ fn from_libssl(facts: &Facts<'_>, reason: &Reason) -> Option<Error> {
         Cause::Common(Common::Signature) if facts.has_shown_certificate => None,
         Cause::Alert(description) => Some(alerted(facts, cause, description)),
         _ if facts.phase != Phase::Handshake => None,
-        _ if facts.lacks_certificate && reasons::may_lack_own_certificate(cause) => {
+        _ if facts.role == Role::Server && facts.lacks_certificate && reasons::may_lack_own_certificate(cause) => {
             Some(reasons::no_own_certificate(facts.peer))
         }
         // What begins like TLS speaks it, in a version that is not known.
@@ -256,7 +256,10 @@ fn alerted(facts: &Facts<'_>, cause: Cause, description: u8) -> Error {
         }
     }
     Error::new(Status::EAlert, format!("{} sent the alert {name} {}", facts.peer, facts.phase.words()))
-        .with_hint(alert::meaning(facts.role, description))
+        .with_hint(match facts.role {
+            Role::Client if facts.lacks_certificate => alert::meaning_without_certificate(description),
+            role => alert::meaning(role, description),
+        })
 }
 
 fn cut(facts: &Facts<'_>, how: &str) -> Error {
@@ -389,6 +392,18 @@ mod tests {
         let suite = explain(&Facts { reason: libssl_says(261, "wrong cipher returned"), ..facts(&hello) });
         assert_eq!(suite.status(), Status::ENoCommonCipher);
         assert!(suite.message().contains("0x0005, which was not offered; offered were A and B"), "{suite}");
+    }
+
+    #[test]
+    fn an_alert_about_certificates_is_not_about_one_that_was_not_shown() {
+        for number in [40, 42, 43, 46, 48, 50, 116] {
+            let of = |lacks_certificate| {
+                let facts = Facts { reason: libssl(1000 + number), before_hello: false, lacks_certificate, ..facts(&[22, 3]) };
+                explain(&facts).hint().to_owned()
+            };
+            assert!(of(true).contains("hostlock_ctx_add_cert_file"), "{number}: {}", of(true));
+            assert!(!of(false).contains("hostlock_ctx_add_cert_file"), "{number}: {}", of(false));
+        }
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub fn failure(
             heard: if transport.is_some() { !head.is_empty() } else { !before_hello },
             before_hello,
             offer: offer(conn),
-            lacks_certificate: role == Role::Server && conn.own_certificate().is_none(),
+            lacks_certificate: conn.own_certificate().is_none(),
             has_shown_certificate: role == Role::Server && has_shown_certificate(conn),
         })
     };
@@ -91,12 +91,11 @@ pub fn failure(
 /// The number of the state in which a client's hello was sent, in the libssl that runs. In words, as SSL_state_string
 /// gives it, it cannot be asked for once the handshake has failed.
 fn waiting_for_server_hello() -> c_int {
-    const OPENSSL_3_2: i64 = 0x3020_0000;
-    if openssl::version::number() < OPENSSL_3_2 { sys::TLS_ST_CW_CLNT_HELLO } else { sys::TLS_ST_CW_CLNT_HELLO_3_2 }
+    if openssl::version::number() < sys::OPENSSL_3_2 { sys::TLS_ST_CW_CLNT_HELLO } else { sys::TLS_ST_CW_CLNT_HELLO_3_2 }
 }
 
 fn has_shown_certificate(conn: Conn<'_>) -> bool {
-    conn.session().is_some_and(|session| session.has_peer_certificate())
+    conn.session().is_some_and(|session| session.peer_certificate().is_some())
 }
 
 /// The newest entry of this thread's error queue.

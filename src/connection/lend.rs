@@ -33,5 +33,5 @@ pub fn take(conn: Conn<'_>) -> Option<Lent<'_>> {
         transport.settle();
     }
     transport.begin_call();
-    conn.lend(courier, &state.courier)
+    conn.lend(courier, &state.courier, is_afresh)
 }

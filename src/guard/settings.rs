@@ -2,7 +2,7 @@
 //! poisons the context, so that its handshakes are refused until a call of the same family succeeds.
 
 use std::ffi::{c_int, c_ulong};
-use std::sync::{Arc, MutexGuard, PoisonError, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, MutexGuard, OnceLock, PoisonError, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::chain::exact::ExactCertificates;
 use crate::chain::pins::Pin;
@@ -103,6 +103,8 @@ pub struct Settings {
     pub resumes: bool,
     /// Counts the changes, so that a session from before a change is not resumed after it.
     generation: u64,
+    /// What was last [said](Settings::words) of them.
+    words: OnceLock<Arc<[u8]>>,
     poison: Vec<(Family, Error)>,
 }
 
@@ -139,9 +141,19 @@ impl Settings {
             alpn: Arc::new([]),
             resumes: true,
             generation: 0,
+            words: OnceLock::new(),
             poison: Vec::new(),
-
         }
+    }
+
+    /// What `say` says of these settings. It is asked once after each change, as each handshake wants to know.
+    pub fn words(&self, say: impl FnOnce(&Settings) -> Vec<u8>) -> &[u8] {
+        self.words.get_or_init(|| say(self).into())
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Settings)) {
+        self.words = OnceLock::new();
+        change(self);
     }
 }
 
@@ -170,7 +182,7 @@ impl Guard {
         match prepared {
             Ok(value) => {
                 let mut settings = self.settings_mut();
-                commit(&mut settings, value);
+                settings.change(|settings| commit(settings, value));
                 settings.generation += 1;
                 settings.poison.retain(|(poisoned, _)| *poisoned != family);
                 Ok(())
@@ -191,14 +203,14 @@ impl Guard {
     /// Changes the settings by something other than a set-up call: it neither poisons nor cures.
     pub fn update(&self, change: impl FnOnce(&mut Settings)) {
         let mut settings = self.settings_mut();
-        change(&mut settings);
+        settings.change(change);
         settings.generation += 1;
     }
 
     /// The same for a reload; `is_another` says whether what peers are judged by has changed.
     pub fn reload(&self, is_another: bool, change: impl FnOnce(&mut Settings)) {
         let mut settings = self.settings_mut();
-        change(&mut settings);
+        settings.change(change);
         settings.generation += u64::from(is_another);
     }
 

@@ -5,6 +5,7 @@
 //!
 //! Only here a session gets the mark that lets it be resumed.
 
+use std::cell::Cell;
 use std::ffi::c_int;
 
 use openssl::x509::X509;
@@ -86,8 +87,30 @@ fn arm(store_ctx: StoreCtx<'_>) {
     }
 }
 
+thread_local! {
+    /// What the program's certificate verify callback is being asked about in this thread, and whether it was judged good.
+    static ASKED: Cell<Option<(*mut ffi::X509_STORE_CTX, bool)>> = const { Cell::new(None) };
+}
+
+/// Asks the program's callback. It may be that of another libhostlock in the process, which takes ours for its program's.
+fn ask_own(store_ctx: StoreCtx<'_>, own: CertVerify, is_good: bool) -> c_int {
+    let outer = ASKED.replace(Some((store_ctx.as_ptr(), is_good)));
+    let answer = store_ctx.ask(own);
+    ASKED.set(outer);
+    answer
+}
+
+/// The answer to the callback that is asked just now, where it asks back: what it would have been told had it stood alone.
+fn asked_back(store_ctx: StoreCtx<'_>) -> Option<c_int> {
+    let (asked, is_good) = ASKED.get()?;
+    (asked == store_ctx.as_ptr()).then(|| if is_good { 1 } else { store_ctx.verify() })
+}
+
 fn verify(store_ctx: StoreCtx<'_>) -> Result<Answer> {
     crate::nets::here!("cert_verify");
+    if let Some(answer) = asked_back(store_ctx) {
+        return Ok(Answer::Programs(answer));
+    }
     let conn = store_ctx.conn().ok_or_else(|| {
         Error::new(Status::EState, "the certificate verify callback was called outside of a connection")
     })?;
@@ -129,7 +152,7 @@ fn verify(store_ctx: StoreCtx<'_>) -> Result<Answer> {
     let end = match judged.answer {
         Ok(chain) => {
             if role == Role::Server && guard.regime() == Regime::Own {
-                tickets::note(conn, &chain);
+                tickets::note(conn, guard, &chain);
             }
             session_end::of(store_ctx, guard, &chain)
         }
@@ -142,8 +165,11 @@ fn verify(store_ctx: StoreCtx<'_>) -> Result<Answer> {
         session::put(conn, &session::with_end(&session::compute(conn, guard, generation, wanted), end));
     }
     if role == Role::Server && !matches!(guard.regime(), Regime::Sealed | Regime::ReportOnly) {
-        // A ticket of TLS 1.2 is written before the handshake is complete.
-        client_certificate::mark_session(conn, guard);
+        // A ticket of TLS 1.2 is written before the handshake is complete. In TLS 1.3 a client may also show its certificate
+        // afterwards.
+        if conn.version() < ffi::TLS1_3_VERSION || conn.verify_mode() & ffi::SSL_VERIFY_POST_HANDSHAKE != 0 {
+            client_certificate::mark_session(conn, guard);
+        }
     }
     if role == Role::Server {
         // After the mark: where nothing is left, the session's is nobody's.
@@ -157,7 +183,7 @@ fn verify(store_ctx: StoreCtx<'_>) -> Result<Answer> {
 fn as_program(store_ctx: StoreCtx<'_>, guard: &Guard) -> c_int {
     let own = *guard.app_cert_verify();
     match own {
-        Some(own) => store_ctx.ask(own),
+        Some(own) => ask_own(store_ctx, own, false),
         None => store_ctx.verify(),
     }
 }
@@ -276,7 +302,7 @@ fn ask_cert_verify(
 ) -> Result<()> {
     let Ok(chain) = answer else { return Ok(()) };
     store_ctx.take_chain();
-    let accepted = store_ctx.ask(own) > 0;
+    let accepted = ask_own(store_ctx, own, true) > 0;
     give_chain(store_ctx, chain);
     if accepted {
         return Ok(());

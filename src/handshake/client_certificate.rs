@@ -108,7 +108,6 @@ fn shows_who_it_is(conn: Conn<'_>) -> bool {
         || conn.has_raw_key()
 }
 
-
 /// Gives the session of an own server the id context of the context in force, before its ticket is written: OpenSSL leaves
 /// that of the first one on it where a servername callback has exchanged the context. Another name's session then leads to
 /// a full handshake.
@@ -119,17 +118,17 @@ pub fn mark_session(conn: Conn<'_>, guard: &Guard) {
     }
 }
 
-/// A certificate in a resumed session was verified by the context that the session is marked for, which must be the one in
-/// force.
-pub fn review_mark(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionState>) -> Result<()> {
-    let has_certificate = conn.peer_certificate().is_some();
-    let (true, true, Some(state)) = (conn.is_resumed(), has_certificate, state) else { return Ok(()) };
+/// The same at the end of a handshake, after a look at the mark that the session bears: a certificate in a resumed session
+/// was verified by the context that the session is marked for, which must be the one in force.
+pub fn review_mark(conn: Conn<'_>, guard: &Guard) -> Result<()> {
+    let Some(state) = ConnectionState::of(conn) else { return Ok(()) };
     let Some(mark) = id_context::in_force(conn, guard, state) else { return Ok(()) };
-    match session::session_bears(conn, &mark) {
-        Some(true) => Ok(()),
-        _ => Err(refusals::unverified("the client's session was verified for another of this server's names")
-            .with_hint("it must connect anew, with its certificate")),
+    if conn.is_resumed() && conn.peer_certificate().is_some() && session::session_bears(conn, &mark) != Some(true) {
+        return Err(refusals::unverified("the client's session was verified for another of this server's names")
+            .with_hint("it must connect anew, with its certificate"));
     }
+    session::put(conn, &mark);
+    Ok(())
 }
 
 /// A resumed client shows no certificate: the one in its session must be for the names that are asked for now.

@@ -17,7 +17,11 @@ pub fn install(ctx: Ctx<'_>) -> Result<()> {
     if callback::on_client_hello::<Review>(ctx, EXTENSION) {
         return Ok(());
     }
-    Err(Error::new(Status::EInternal, "OpenSSL does not take the ClientHello hook"))
+    // libssl takes each number once.
+    let what = "this context has the hook of another libhostlock already, and OpenSSL takes no second one";
+    Err(Error::new(Status::EUnsupported, what).with_hint(
+        "the program has a libhostlock of its own inside (libhostlock.a, or a copy): run it without hostlock run, or link libhostlock.so",
+    ))
 }
 
 struct Review;

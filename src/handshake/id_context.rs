@@ -7,10 +7,8 @@
 //!
 //! Where OpenSSL does not show what the program set, no session is resumed that rests on more than that.
 
-use std::fmt::Write;
-
 use crate::error::Result;
-use crate::guard::{Guard, Regime};
+use crate::guard::{Guard, Regime, Settings};
 use crate::handshake::connection_state::{GivenId, ConnectionState};
 use crate::handshake::{expected_host, session};
 use crate::host::ExpectedHost;
@@ -100,39 +98,48 @@ fn compute(conn: Conn<'_>, guard: &Guard, wanted: Option<&ExpectedHost>, of_prog
     }
     let anchors = guard.anchors.digest(conn.effective_store());
     let mut text = Vec::with_capacity(512);
-    // Each part has its length before it, so that no two sets of parts read alike.
-    let mut part = |bytes: &[u8]| {
-        text.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
-        text.extend_from_slice(bytes);
-    };
-    part(guard.policy.name.as_bytes());
+    append(&mut text, guard.policy.name.as_bytes());
     // Where the anchors cannot be told no client's certificate is accepted.
-    part(&anchors.unwrap_or_default());
-    {
-        let settings = guard.settings();
-        let mut exact = settings.exact.digests();
-        exact.sort_unstable();
-        exact.iter().for_each(|digest| part(digest));
-        let mut pins: Vec<String> = settings.pins.iter().map(|pin| format!("{pin:?}")).collect();
-        pins.sort_unstable();
-        pins.iter().for_each(|pin| part(pin.as_bytes()));
-        let stricter = (settings.verify_depth, settings.verify_flags, &settings.verify_checks, &settings.waivers);
-        let mut words = String::with_capacity(256);
-        // Text has room for all that is written to it.
-        let _ = write!(words, "{stricter:?} {:?}", (settings.verify_time, settings.revocation.mode));
-        part(words.as_bytes());
-    }
-    let mut names = Vec::new();
-    if let Some(wanted) = wanted {
-        wanted.describe(|bytes| names.extend_from_slice(bytes));
-    }
-    part(&names);
+    append(&mut text, &anchors.unwrap_or_default());
+    append(&mut text, guard.settings().words(words));
+    append_all(&mut text, |sink| {
+        if let Some(wanted) = wanted {
+            wanted.describe(sink);
+        }
+    });
     let served_name = ConnectionState::of(conn).and_then(|state| state.known().served_name.clone());
-    part(served_name.unwrap_or_default().as_bytes());
-    let mut wishes = Vec::with_capacity(32);
-    session::describe_wishes(conn, guard, |bytes| wishes.extend_from_slice(bytes));
-    part(&wishes);
-    part(of_program);
+    append(&mut text, served_name.unwrap_or_default().as_bytes());
+    append_all(&mut text, |sink| session::describe_wishes(conn, guard, sink));
+    append(&mut text, of_program);
     // A thread that ends has no place for it any more.
     LAST.try_with(|last| last.of(&text)).unwrap_or_else(|_| openssl::sha::sha256(&text))
+}
+
+/// What a session rests on of the settings.
+fn words(settings: &Settings) -> Vec<u8> {
+    let mut text = Vec::with_capacity(256);
+    let mut exact = settings.exact.digests();
+    exact.sort_unstable();
+    exact.iter().for_each(|digest| append(&mut text, digest));
+    let mut pins: Vec<String> = settings.pins.iter().map(|pin| format!("{pin:?}")).collect();
+    pins.sort_unstable();
+    pins.iter().for_each(|pin| append(&mut text, pin.as_bytes()));
+    let stricter = (settings.verify_depth, settings.verify_flags, &settings.verify_checks, &settings.waivers);
+    append(&mut text, format!("{stricter:?} {:?}", (settings.verify_time, settings.revocation.mode)).as_bytes());
+    text
+}
+
+/// Each part has its length before it, so that no two sets of parts read alike.
+fn append(text: &mut Vec<u8>, part: &[u8]) {
+    append_all(text, |sink| sink(part));
+}
+
+/// The same for a part that comes in pieces.
+fn append_all(text: &mut Vec<u8>, feed: impl FnOnce(&mut dyn FnMut(&[u8]))) {
+    let start = text.len();
+    text.extend_from_slice(&[0; size_of::<u64>()]);
+    let contents = text.len();
+    feed(&mut |piece| text.extend_from_slice(piece));
+    let length = (text.len() - contents) as u64;
+    text[start..contents].copy_from_slice(&length.to_be_bytes());
 }

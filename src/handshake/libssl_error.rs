@@ -42,7 +42,7 @@ pub fn of_handshake(conn: Conn<'_>) -> Option<Found> {
     // Where the client has shown a certificate its own signature is of a kind that nobody asked for.
     let is_own = ffi::ERR_GET_REASON(code) != reasons::WRONG_SIGNATURE_TYPE
         || role == Role::Client
-        || !conn.session().is_some_and(|session| session.has_peer_certificate());
+        || conn.session().is_none_or(|session| session.peer_certificate().is_none());
     found.filter(|_| is_own)
 }
 

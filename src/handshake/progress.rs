@@ -163,8 +163,7 @@ fn review_client(conn: Conn<'_>) {
     let reviewed = reviewed.and_then(|()| {
         if guard.regime() != Regime::Sealed {
             session_end::check_still_good(conn, guard)?;
-            client_certificate::review_mark(conn, guard, ConnectionState::of(conn))?;
-            client_certificate::mark_session(conn, guard);
+            client_certificate::review_mark(conn, guard)?;
         }
         session_end::keep(conn, guard);
         Ok(())

@@ -1,5 +1,6 @@
 //! How a type becomes a callback of libssl's: C's pointers become views, and a panic becomes the answer that fails closed.
 
+use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_uint, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -137,6 +138,12 @@ pub enum Status {
     Ask(sys::StatusCallback),
 }
 
+thread_local! {
+    /// The connection about which the program's status callback is asked now. One that calls the callback it replaced, which
+    /// is ours, must not be called by it again.
+    static IN_APP_STATUS: Cell<*mut ffi::SSL> = const { Cell::new(ptr::null_mut()) };
+}
+
 /// A status callback (`SSL_CTX_set_tlsext_status_cb`): clients are asked about the stapled answer, servers for one.
 ///
 /// # Safety
@@ -151,14 +158,24 @@ where
     const SSL_TLSEXT_ERR_NOACK: c_int = 3;
     // SAFETY: libssl hands a live connection, in its own thread.
     let conn = unsafe { Conn::new(ssl) };
-    match conn.map_or(C::CLOSED, answered::<C>) {
+    let answer = match conn {
+        Some(conn) if IN_APP_STATUS.get() == ssl && conn.is_server() => Status::Nothing,
+        Some(_) if IN_APP_STATUS.get() == ssl => Status::GoOn,
+        _ => conn.map_or(C::CLOSED, answered::<C>),
+    };
+    match answer {
         Status::GoOn => 1,
         Status::Refuse if conn.is_some_and(Conn::is_server) => SSL_TLSEXT_ERR_ALERT_FATAL,
         Status::Refuse => 0,
         Status::Stapled => SSL_TLSEXT_ERR_OK,
         Status::Nothing => SSL_TLSEXT_ERR_NOACK,
-        // SAFETY: the program set it for such questions, with this argument.
-        Status::Ask(own) => unsafe { own(ssl, argument) },
+        Status::Ask(own) => {
+            let outer = IN_APP_STATUS.replace(ssl);
+            // SAFETY: the program set it for such questions, with this argument.
+            let answer = unsafe { own(ssl, argument) };
+            IN_APP_STATUS.set(outer);
+            answer
+        }
     }
 }
 

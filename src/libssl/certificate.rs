@@ -12,6 +12,7 @@ use crate::error::{Error, Result, Status};
 use crate::host::{MatchRules, Reference, check};
 use crate::libssl::queue::Quiet;
 use crate::libssl::sys;
+use crate::moment;
 use crate::x509::Presented;
 
 /// The certificate in `bytes`, PEM or DER.
@@ -40,12 +41,25 @@ pub fn signature_bits(certificate: &X509Ref) -> Option<c_int> {
 }
 
 /// The digits of a time as they stand in a certificate or CRL.
-pub fn digits(time: &Asn1TimeRef) -> Option<&[u8]> {
+fn digits(time: &Asn1TimeRef) -> Option<&[u8]> {
     let time = time.as_ptr().cast();
     // SAFETY: the time is live, and a string of OpenSSL's.
     let (data, length) = unsafe { (ffi::ASN1_STRING_get0_data(time), ffi::ASN1_STRING_length(time)) };
     // SAFETY: OpenSSL says that so many bytes are there.
     unsafe { slice(data, length) }
+}
+
+/// Unix seconds, read at little cost. `None` where the time has not the form that certificates must have (RFC 5280 4.1.2.5),
+/// or is no time: then OpenSSL's own functions say what it is.
+pub fn seconds(time: &Asn1TimeRef) -> Option<i64> {
+    // SAFETY: the time is live, and a string of OpenSSL's.
+    let kind = unsafe { ffi::ASN1_STRING_type(time.as_ptr().cast()) };
+    let length = match kind {
+        ffi::V_ASN1_UTCTIME => "YYMMDDHHMMSSZ".len(),
+        ffi::V_ASN1_GENERALIZEDTIME => "YYYYMMDDHHMMSSZ".len(),
+        _ => return None,
+    };
+    moment::of_digits(digits(time).filter(|digits| digits.len() == length)?)
 }
 
 /// Whether `certificate` belongs to `reference`, by its names alone.

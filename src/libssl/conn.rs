@@ -16,7 +16,6 @@ use crate::libssl::ctx::Ctx;
 use crate::libssl::library::Library;
 use crate::libssl::own_certificate::OwnCertificate;
 use crate::libssl::param::Param;
-use crate::libssl::queue::Quiet;
 use crate::libssl::session::Session;
 use crate::libssl::store;
 use crate::libssl::suite::Suite;
@@ -207,14 +206,6 @@ impl<'a> Conn<'a> {
     pub fn drop_pre_shared_keys(self) {
         call!(self, sys::SSL_set_psk_client_callback, None);
         call!(self, sys::SSL_set_psk_use_session_callback, None);
-    }
-
-    /// Whether DANE was switched on. OpenSSL tells it only to those who add a record: one of an unknown usage is refused
-    /// otherwise (0) than any record without DANE (-1).
-    #[doc(alias = "SSL_dane_tlsa_add")]
-    pub fn has_dane(self) -> bool {
-        let _quiet = Quiet::begin();
-        call!(self, sys::SSL_dane_tlsa_add, u8::MAX, 0, 0, ptr::null(), 0) >= 0
     }
 
     /// What it asks of certificates.

@@ -10,7 +10,7 @@ use openssl::x509::store::X509StoreRef;
 use openssl::x509::{X509Crl, X509Ref};
 use openssl_sys as ffi;
 
-use crate::libssl::sys;
+use crate::libssl::{certificate, sys};
 
 /// `X509_V_OK` where names, key identifiers and key usage permit that `issuer` issued `certificate`. No signature is looked at.
 #[doc(alias = "X509_check_issued")]
@@ -138,6 +138,9 @@ pub fn trust_settings(certificate: &X509Ref) -> [Vec<String>; 2] {
 /// Below 0 where `date` is not after `seconds` (in Unix time), above 0 where it is, and 0 where it cannot be read.
 #[doc(alias = "X509_cmp_time")]
 pub fn compare_time(date: &Asn1TimeRef, seconds: i64) -> c_int {
+    if let Some(date) = certificate::seconds(date) {
+        return if date <= seconds { -1 } else { 1 };
+    }
     let mut seconds = seconds as libc::time_t;
     // SAFETY: the date is live; OpenSSL does not write through the pointer.
     unsafe { sys::X509_cmp_time(date.as_ptr(), &mut seconds) }
@@ -189,9 +192,46 @@ pub fn add_crl(store: &X509StoreRef, crl: &X509Crl) -> bool {
 #[cfg(test)]
 mod tests {
     use foreign_types::ForeignType;
+    use openssl::asn1::Asn1Time;
     use openssl::x509::X509;
 
     use super::*;
+
+    /// A time of any type and text, as a certificate may have it.
+    fn time(kind: c_int, text: &str) -> Asn1Time {
+        // SAFETY: the functions allocate, and copy so many bytes; the time owns the string.
+        unsafe {
+            let string = ffi::ASN1_STRING_type_new(kind);
+            assert_eq!(ffi::ASN1_STRING_set(string, text.as_ptr().cast(), text.len() as c_int), 1);
+            Asn1Time::from_ptr(string.cast())
+        }
+    }
+
+    #[test]
+    fn a_date_compares_as_openssl_compares_it_in_whatever_form_it_stands() {
+        let texts = [
+            "240229120000Z", "20240229120000Z", "230229120000Z", "20230229120000Z", "000101000000Z", "491231235959Z",
+            "500101000000Z", "99991231235959Z", "00000101000000Z", "19500101000000Z", "20500101000000Z", "240131240000Z",
+            "240131006000Z", "240131000060Z", "241301000000Z", "240100000000Z", "2402291200Z", "240229120000", "", "Z",
+            "240229120000+0100", "20240229120000.5Z", "24022912000xZ", "-40229120000Z",
+        ];
+        for (kind, text) in [ffi::V_ASN1_UTCTIME, ffi::V_ASN1_GENERALIZEDTIME, ffi::V_ASN1_UTF8STRING]
+            .into_iter()
+            .flat_map(|kind| texts.map(|text| (kind, text)))
+        {
+            let date = time(kind, text);
+            let around = certificate::seconds(&date).unwrap_or(1_709_208_000);
+            // The first second of the year 0 and the last of 9999: OpenSSL compares with none beyond them.
+            const FIRST: i64 = -62_167_219_200;
+            const LAST: i64 = 253_402_300_799;
+            for seconds in [0, (around - 1).max(FIRST), around, (around + 1).min(LAST), LAST] {
+                let mut by_openssl = seconds as libc::time_t;
+                // SAFETY: the date is live, and so is the number.
+                let by_openssl = unsafe { sys::X509_cmp_time(date.as_ptr(), &mut by_openssl) };
+                assert_eq!(compare_time(&date, seconds), by_openssl, "type {kind}, {text:?}, {seconds}");
+            }
+        }
+    }
 
     unsafe extern "C" {
         fn X509_new_ex(context: *mut ffi::OSSL_LIB_CTX, properties: *const std::ffi::c_char) -> *mut ffi::X509;

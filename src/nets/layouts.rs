@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_void};
 use std::ptr;
 
 use foreign_types::ForeignType;
-use openssl::ssl::{SslContext, SslMethod, SslVersion};
+use openssl::ssl::{Ssl, SslContext, SslMethod, SslVersion};
 use openssl_sys as ffi;
 
 use super::pair::{HOST, Pair, World};
@@ -104,6 +104,20 @@ fn where_the_id_context_of_a_servers_sessions_cannot_be_seen_none_is_resumed() {
     assert!(is_resumed());
     assert!(!unproven("id context", is_resumed));
     assert!(is_resumed());
+}
+
+#[test]
+fn where_it_cannot_be_seen_whether_dane_is_on_openssl_is_asked() {
+    let context = SslContext::builder(SslMethod::tls()).unwrap().build();
+    // SAFETY: the context is live.
+    assert_eq!(unsafe { sys::SSL_CTX_dane_enable(context.as_ptr()) }, 1);
+    let ssl = Ssl::new(&context).unwrap();
+    // SAFETY: it is live, and this thread's alone.
+    let conn = unsafe { Conn::new(ssl.as_ptr()) }.unwrap();
+    assert!(!unproven("dane", || conn.has_dane()));
+    // SAFETY: the connection is live; the name ends with NUL.
+    assert_eq!(unsafe { sys::SSL_dane_enable(ssl.as_ptr(), c"dane.example".as_ptr()) }, 1);
+    assert!(unproven("dane", || conn.has_dane()));
 }
 
 #[test]

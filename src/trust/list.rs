@@ -92,8 +92,17 @@ fn subject(der: &[u8]) -> std::result::Result<&[u8], Malformed> {
 
 /// The contents of the subjectPublicKeyInfo (RFC 5280 section 4.1).
 fn public_key(der: &[u8]) -> std::result::Result<&[u8], Malformed> {
+    key_in(Reader::whole(der, SEQUENCE)?)
+}
+
+/// The same of what [`SignedPart`](crate::libssl::layout::SignedPart) gives.
+pub fn key_of_signed(parts: &[u8]) -> Option<&[u8]> {
+    key_in(Reader::new(parts)).ok()
+}
+
+fn key_in(mut certificate: Reader<'_>) -> std::result::Result<&[u8], Malformed> {
     const VERSION: u8 = 0xa0;
-    let mut tbs = Reader::new(Reader::whole(der, SEQUENCE)?.expect(SEQUENCE)?);
+    let mut tbs = Reader::new(certificate.expect(SEQUENCE)?);
     if tbs.next()?.0 == VERSION {
         tbs.next()?;
     }

@@ -77,6 +77,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The contents of the next element, whose tag must be `tag`.
+    #[inline]
     pub(crate) fn expect(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
         match self.next()? {
             (found, contents) if found == tag => Ok(contents),

@@ -155,6 +155,20 @@ class Examples(unittest.TestCase):
             self.refused(listener.getsockname()[1])
             thread.join()
 
+    def test_a_port_that_is_none_is_not_taken_for_another(self) -> None:
+        with Server(self.authority.issue("localhost")) as port:
+            for wrong in (port + 65536, 0, -1):
+                outcome = run([example("client"), "localhost", str(wrong), self.authority.certificate])
+                self.assertEqual((outcome.returncode, outcome.stderr), (1, "usage: client HOST [PORT [CA-FILE]]\n"))
+                told = python_client(Path(sys.executable))("localhost", wrong, self.authority.certificate)
+                self.assertEqual(told, (1, "", "usage: client.py HOST [PORT [CA-FILE]]\n"))
+                outcome = run([example("mail_client"), "localhost", str(wrong), "a@b.example", "c@d.example"])
+                self.assertEqual(
+                    (outcome.returncode, outcome.stderr), (2, "usage: mail_client SERVER PORT FROM TO [CA-FILE]\n")
+                )
+        outcome = run([example("echo_server"), "65536", *["HOST", "CHAIN-FILE", "KEY-FILE", "CLIENT-CA-FILE"]])
+        self.assertEqual((outcome.returncode, outcome.stderr[:18]), (2, "usage: echo_server"))
+
     def test_the_c_examples_leak_nothing_and_leave_no_descriptor_open(self) -> None:
         for program in (example("client"), example("poll_client"), example("legacy_client", "openssl")):
             for name, status in (("localhost", 0), ("impostor.example", 1)):

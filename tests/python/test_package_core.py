@@ -237,6 +237,9 @@ for call in (
     lambda: context.trust_file("/etc/passwd\\0.pem"),
     lambda: context.connect("localhost\\0.example", 443),
     lambda: context.verify_chain(b"", "localhost\\0"),
+    lambda: context.connect("localhost", 65536 + 443),
+    lambda: context.connect("localhost", "65979"),
+    lambda: context.connect("localhost", None),
     lambda: hostlock.Context("2001-01"),
     lambda: context.verify_chain(b"no certificate", "localhost"),
     lambda: context.trust_file("/nowhere/at/all.pem"),
@@ -250,8 +253,8 @@ for call in (
 """
         for version in interpreters():
             lines = self.says(version, script).splitlines()
-            self.assertEqual(lines[:4], ["ValueError"] * 4, version)
-            statuses = [line.split()[1].rstrip(":") for line in lines[4:]]
+            self.assertEqual(lines[:7], ["ValueError"] * 7, version)
+            statuses = [line.split()[1].rstrip(":") for line in lines[7:]]
             expected = ["HOSTLOCK_E_ARG", "HOSTLOCK_E_BAD_PEM", "HOSTLOCK_E_NOT_FOUND", "HOSTLOCK_E_ARG"]
             self.assertEqual(statuses, expected, version)
 

@@ -16,14 +16,14 @@ from support import LONG_ENOUGH, ROOT, Authority, Server
 
 CLIENTS = ROOT / "python/tests/clients.py"
 BY_NUMBER = {
-    "connect by number",
     "a number as the name",
-    "wrapped before a number",
     "memory and a number",
-    "wrap_socket, numbers only",
 }
-# The socket leads to a place that was told of another one.
+# The socket leads to a place that was told of another one, or to an address that a name led to before.
 UNNAMED = {
+    "connect by number",
+    "wrapped before a number",
+    "wrap_socket, numbers only",
     "memory and nothing",
     "after CONNECT",
     "after CONNECT and STARTTLS",

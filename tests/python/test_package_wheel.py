@@ -1,12 +1,14 @@
 """The wheel that `make wheel` makes: it holds the library, serves every Python of this machine, and its
-commands run programs that are safe."""
+commands run programs that are safe. With PRIVATE=1 it also serves where there is no libssl.so.3."""
 
 from __future__ import annotations
 
 import functools
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 import zipfile
@@ -18,13 +20,27 @@ from support import LONG_ENOUGH, ROOT, Server, installed, must, scratch
 SEED = ROOT / "examples/seeds/context.py"
 
 
+# In mounts of its own: the system's folder of libraries without OpenSSL 3, and then the command.
+WITHOUT_LIBSSL = """
+mount --make-rprivate /
+libraries=$(dirname "$1")
+shift
+mount -t tmpfs tmpfs /mnt
+mkdir /mnt/changes /mnt/work
+mount -t overlay overlay -o "lowerdir=$libraries,upperdir=/mnt/changes,workdir=/mnt/work" "$libraries"
+rm "$libraries"/libssl.so.3 "$libraries"/libcrypto.so.3
+exec "$@"
+"""
+
+
 @functools.cache
-def wheel() -> Path:
+def wheel(*settings: str) -> Path:
     """Built once, from the source distribution alone; its tools come from the package index."""
     installed()  # has compiled what the library needs already
-    must(["make", "wheel"])
+    must(["make", "wheel", *settings])
     (made,) = (ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "wheels").glob("hostlock-*.whl")
-    return made
+    # The next one will lie where this one lies.
+    return Path(shutil.copy(made, tempfile.mkdtemp(prefix="wheel-", dir=scratch())))
 
 
 @functools.cache
@@ -113,6 +129,37 @@ class Wheel(unittest.TestCase):
             self.assertIn("this program is not run", stopped.stderr)
             self.assertIn("removed", ran(python, "-m", "hostlock", "pth", "remove", PYTHONPATH="").stdout)
             self.assertIn("200 ok", ran(python, *seed, PYTHONPATH="").stdout)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can take the system's libssl away for one program")
+    def test_where_there_is_no_libssl_the_second_library_judges_an_interpreter_with_its_own_openssl(self) -> None:
+        told = subprocess.run(
+            [sys.executable, ROOT / "scripts/other_pythons.py", "standalone"],
+            capture_output=True,
+            text=True,
+            timeout=1200,
+            check=False,
+        )
+        if told.returncode == 1:
+            self.skipTest(told.stderr.strip())
+        self.assertEqual(told.returncode, 0, told.stderr)
+        site = Path(tempfile.mkdtemp(prefix="private-", dir=scratch()))
+        zipfile.ZipFile(wheel("PRIVATE=1")).extractall(site)
+        self.assertTrue((site / "hostlock/libhostlock-private.so.0").exists())
+        found = must(["cc", "-print-file-name=libssl.so.3"]).strip()
+        python = ("unshare", "--mount", "sh", "-euc", WITHOUT_LIBSSL, "sh", found, interpreters()["3.11"])
+        world = {"PYTHONPATH": f"{told.stdout.strip()}{os.pathsep}{site}"}
+        with Server(cast().right) as good, Server(cast().false["HOST_MISMATCH"]) as bad:
+            mapped = "import hostlock; print(hostlock.mode); print(open('/proc/self/maps').read())"
+            shown = ran(*python, "-c", mapped, **world)
+            self.assertTrue(shown.stdout.startswith("afterwards\n"), shown.stdout[:80] + shown.stderr)
+            self.assertIn("libhostlock-private.so.0", shown.stdout)
+            self.assertNotIn("libssl", shown.stdout)
+            seed = (*python, "-m", "hostlock", "run", SEED, "localhost")
+            right = ran(*seed, str(good), cast().roots, **world)
+            self.assertIn("HTTP/1.0 200 ok", right.stdout, right.stderr)
+            wrong = ran(*seed, str(bad), cast().roots, **world)
+            self.assertNotIn("200", wrong.stdout)
+            self.assertIn('not for "localhost"', wrong.stderr)
 
 
 if __name__ == "__main__":

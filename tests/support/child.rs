@@ -26,7 +26,13 @@ pub fn of_program(program: &Path, name: &str, directory: &Path) -> Command {
 
 /// The child must have run its one test, and passed it.
 pub fn passes(command: &mut Command) {
-    let Output { status, stdout, stderr } = command.output().unwrap();
+    let Output { status, stdout, stderr } = loop {
+        match command.output() {
+            // A copy of the program, while a process that another test begins has the file that was written open still.
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+            ended => break ended.unwrap(),
+        }
+    };
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     assert!(status.success() && stdout.contains("1 passed"), "in the child: {status}\n{stdout}\n{stderr}");
 }

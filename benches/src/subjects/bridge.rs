@@ -10,10 +10,12 @@ use openssl_sys as ffi;
 use super::handshake::{self, Memory};
 use super::{Bench, Subject, transfer};
 use crate::goal::Goal;
-use crate::pair;
+use crate::measure::times_by_turns;
+use crate::pair::{self, Pair};
 use crate::peers::{HARDENED, RAW, SEALED};
-use crate::row::Row;
-use crate::step::counted;
+use crate::pki::Pki;
+use crate::row::{Row, Unit};
+use crate::step::{self, counted};
 
 pub const SUBJECT: Subject = Subject { name: "bridge", work, rows };
 
@@ -22,6 +24,9 @@ const INSTRUCTIONS_OF_30_US: f64 = 290_000.0;
 
 /// What is left of hostlock's own work in a handshake.
 const OWN: f64 = 1.007;
+
+/// The same in time.
+const OWN_TIME: f64 = 1.02;
 
 const SAME: &str = "raw: the same context, not hardened, with SSL_set1_host";
 
@@ -32,6 +37,8 @@ fn work(piece: &str, peer: &str, count: usize) -> bool {
         "tls1.3" => handshake::handshakes(peer, SslVersion::TLS1_3, Memory::Kept, count),
         "own-tls1.2" => handshake::handshakes(peer, SslVersion::TLS1_2, Memory::NotAsked, count),
         "own-tls1.3" => handshake::handshakes(peer, SslVersion::TLS1_3, Memory::NotAsked, count),
+        "turns-tls1.2" => by_turns(SslVersion::TLS1_2, count),
+        "turns-tls1.3" => by_turns(SslVersion::TLS1_3, count),
         "read-16" => transfer::reads(peer, 16, count),
         _ => return false,
     }
@@ -79,6 +86,15 @@ fn rows(bench: &Bench) -> Vec<Row> {
             .goal(Goal::of(RAW, 1.00001)),
     ];
     if bench.wants_all() {
+        for (what, piece) in [
+            ("by turns: TLS 1.2, the memory not asked", "turns-tls1.2"),
+            ("by turns: TLS 1.3, the memory not asked", "turns-tls1.3"),
+        ] {
+            let took = times_by_turns(&bench.child("bridge", piece, HARDENED, 2000));
+            rows.push(
+                Row::of_all(what, Unit::Microseconds, &[HARDENED, RAW], &took).goal(Goal::of(RAW, OWN_TIME)).note(SAME),
+            );
+        }
         let contexts = |peer| [(peer, 300), (RAW, 300)];
         let hardened = bench.timed("context", piece, &contexts(HARDENED));
         let sealed = bench.timed("context", piece, &contexts(SEALED));
@@ -86,6 +102,22 @@ fn rows(bench: &Bench) -> Vec<Row> {
         rows.push(added("what the seal adds to a context", &sealed, 30.0));
     }
     rows
+}
+
+/// Handshakes on a hardened context and on one of raw OpenSSL's, by turns.
+fn by_turns(version: SslVersion, count: usize) {
+    let pki = Pki::direct();
+    let server = pki.server_context(version);
+    let clients = [HARDENED, RAW].map(|peer| {
+        let (client, prepare) = pair::client(peer, &pki);
+        pair::set_moment(peer, &client);
+        Pair::new(&client, &server, prepare).handshake();
+        (client, prepare)
+    });
+    step::by_turns(count, |which| {
+        let (client, prepare) = &clients[which];
+        Pair::new(client, &server, prepare).counted_handshake()
+    });
 }
 
 /// Makes and frees contexts for clients.

@@ -23,12 +23,12 @@ pub const SUBJECT: Subject = Subject { name: "server", work, rows };
 /// A signature takes some more or less than the next.
 const MANY: &[(&str, usize)] = &[(HOSTLOCK, 100), (RAW, 100)];
 
-/// What a handshake may take whose client shows no certificate. 1.01 is not reached: docs/benchmarks.md says why.
-const PLAIN: f64 = 1.012;
+/// What a handshake may take whose client shows no certificate.
+const PLAIN: f64 = 1.01;
 
-/// What mutual TLS may take where the client is known by its CA alone. 1.005 is not reached: docs/benchmarks.md says why, and
-/// also of resumption.
-const MUTUAL: f64 = 1.01;
+/// What mutual TLS may take where the client is known by its CA alone: the goal of 1.005 lies within what its signatures take
+/// more or less from run to run.
+const MUTUAL: f64 = 1.006;
 
 /// (what, piece, at most so much of raw's).
 const HANDSHAKES: [(&str, &str, f64); 8] = [
@@ -38,8 +38,9 @@ const HANDSHAKES: [(&str, &str, f64); 8] = [
     ("server, mutual TLS 1.2", "mutual-tls1.2", MUTUAL),
     ("server, mutual TLS 1.3, the client known by name", "named-tls1.3", 1.005),
     ("server, mutual TLS 1.2, the client known by name", "named-tls1.2", 1.005),
-    ("server, mutual TLS 1.3, resumed", "mutual-resumed-tls1.3", 1.015),
-    ("server, mutual TLS 1.2, resumed", "mutual-resumed-tls1.2", 1.035),
+    // 1.005 is not reached: docs/benchmarks.md says why.
+    ("server, mutual TLS 1.3, resumed", "mutual-resumed-tls1.3", 1.01),
+    ("server, mutual TLS 1.2, resumed", "mutual-resumed-tls1.2", 1.018),
 ];
 
 const IDLE: usize = 5000;

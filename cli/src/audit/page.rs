@@ -5,6 +5,7 @@ use std::fmt::Write;
 use hostlock::{Error, Status};
 use serde_json::Value;
 
+use super::advice;
 use super::careless::Habit;
 use super::chain::Facts;
 use super::markup::{element, escape, shortened};
@@ -79,7 +80,7 @@ impl Page<'_> {
         if let Some(error) = self.refusal {
             html.push_str(&element("p", "", error.message()));
             if !error.hint().is_empty() {
-                html.push_str(&element("p", "", &format!("What to do: {}", error.hint())));
+                html.push_str(&element("p", "", &format!("What to do: {}", advice::of_command(error.hint()))));
             }
         }
         html.push_str("</div>\n");

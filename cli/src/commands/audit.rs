@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Outcome, audit_program};
 use crate::anchors::now;
+use crate::audit::advice;
 use crate::audit::careless::{self, Habit, Met};
 use crate::audit::chain;
 use crate::audit::page::Page;
@@ -74,11 +75,11 @@ fn server(arguments: &Arguments, target: &Target) -> Result<Outcome> {
         if let Err(error) = &strict
             && strict::met_nobody(error)
         {
-            return Err(advised(error));
+            return Err(advice::instead(error));
         }
         let careless = careless::connect(target, ca, timeout);
         match &strict {
-            Err(error) if careless.is_err() && !strict::is_judgement(error) => Err(error.clone()),
+            Err(error) if careless.is_err() && !strict::is_judgement(error) => Err(advice::instead(error)),
             _ => Ok(Seen { target, policy: arguments.policy.name(), strict, careless }),
         }
     })?;
@@ -119,7 +120,7 @@ fn as_text(seen: &Seen<'_>, habits: &[Habit], coloured: bool) -> String {
         Err(error) => {
             let _ = writeln!(text, "verdict  {}", Style::Red.paint(&format!("refused: {error}"), coloured));
             if !error.hint().is_empty() {
-                let _ = writeln!(text, "hint     {}", error.hint());
+                let _ = writeln!(text, "hint     {}", advice::of_command(error.hint()));
             }
             if let Ok(met) = &seen.careless {
                 let _ = writeln!(text, "agreed   {}, {}, by a client that does not verify", met.version, met.suite);
@@ -191,19 +192,6 @@ fn as_json(seen: &Seen<'_>, habits: &[Habit]) -> Value {
 
 fn error_as_json(error: &Error) -> Value {
     serde_json::from_str(&error.to_json()).unwrap_or(Value::Null)
-}
-
-/// In place of a hint for those who write programs.
-fn advised(error: &Error) -> Error {
-    match error.status() {
-        Status::EPlaintext if error.hint().ends_with("STARTTLS first") || error.hint().ends_with("STLS first") => {
-            error.clone().with_hint("--starttls smtp (or imap, pop3, ftp) asks such a server to begin TLS")
-        }
-        Status::ETimeout => {
-            error.clone().with_hint("--timeout allows more time; the server may be overloaded or not speak TLS")
-        }
-        _ => error.clone(),
-    }
 }
 
 /// "TLSv1.3, TLS_AES_128_GCM_SHA256, x25519".

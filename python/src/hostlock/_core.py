@@ -123,6 +123,9 @@ class Context(object):
         import socket
 
         check_host(host)
+        # libc cuts a larger number to 16 bits, and an empty one to 0.
+        if port is None or (str(port).lstrip("-").isdigit() and not 0 < int(port) < 65536):
+            raise ValueError("a port is a number from 1 to 65535, and not {!r}".format(port))
         deadline = None if timeout is None else time.time() + timeout
         name = host.decode("ascii") if isinstance(host, bytes) else host
         try:

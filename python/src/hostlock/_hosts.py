@@ -16,7 +16,7 @@ from ._locks import RLock
 
 MYPY = False
 if MYPY:
-    from typing import Any, Optional, Text, Union
+    from typing import Any, Iterable, Optional, Text, Union
 
 _SO_COOKIE = 57
 _TCP_INFO = 11
@@ -54,6 +54,10 @@ class Plain(object):
         self.sent = 0
         self.head = self.tail = b""
 
+
+# The addresses, packed, to which a name led when Python looked it up.
+_found = set()  # type: set[bytes]
+_MOST_FOUND = 100000
 
 _known = collections.OrderedDict()  # type: collections.OrderedDict[bytes, Plain]
 # A signal handler may connect while the lock is held.
@@ -94,6 +98,38 @@ def encoded(host):
         return host.encode("ascii") or None if host else None
     except (UnicodeError, AttributeError):
         return None
+
+
+def packed(host):
+    # type: (Any) -> Optional[bytes]
+    """An IP address in text as the network has it, one of IPv4 always in the same form; None for anything else."""
+    try:
+        text = host if isinstance(host, str) else host.decode("ascii")
+        if ":" not in text:
+            return socket.inet_pton(socket.AF_INET, text)
+        address = socket.inet_pton(socket.AF_INET6, text.partition("%")[0])
+    except (OSError, IOError, ValueError, AttributeError, TypeError):
+        return None
+    return address[12:] if address.startswith(b"\0" * 10 + b"\xff\xff") else address
+
+
+def looked_up(name, addresses):
+    # type: (Any, Iterable[Any]) -> None
+    """Remembers what the lookup of a name gave. Nothing is ever forgotten."""
+    if not name or packed(name) is not None:
+        return
+    for address in addresses:
+        key = packed(address)
+        if key is not None and len(_found) < _MOST_FOUND:
+            _found.add(key)
+
+
+def is_found(host):
+    # type: (Any) -> bool
+    """Whether it is an address that a name led to. Who connects to it meant the name, and which name is not certain:
+    the address must not count in its place, as DNS chose it, and public CAs issue certificates for addresses too."""
+    key = packed(host)
+    return key is not None and (key in _found or len(_found) >= _MOST_FOUND)
 
 
 def note(sock, host, is_target=False):

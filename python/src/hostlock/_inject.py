@@ -6,8 +6,10 @@ Python's part is to name hosts that the program itself does not hand to OpenSSL 
 
 from __future__ import absolute_import
 
+import _socket
 import _ssl
 import gc
+import os
 import socket
 import ssl
 import warnings
@@ -50,6 +52,8 @@ def inject(policy=None, report_only=None, allow=()):
         if report_only is None:
             _sealed(lib.hostlock_seal_process(name))
             _done.append("enforce")
+            # libpq's own default goes on in plain text where TLS is refused, and sends the password.
+            os.environ.setdefault("PGSSLMODE", "require")
         else:
             _sealed(lib.hostlock_insecure_seal_report_only(name, _bytes(report_only)))
         if mode == IN_PLACE:
@@ -66,6 +70,8 @@ def inject(policy=None, report_only=None, allow=()):
                 _afterwards.judge(Standard, _ssl._SSLContext, is_sealed=True)
             for module, prepare in _OTHERS.items():
                 _imports.when_imported(module, prepare)
+            for module in _WITH_ANOTHER_LIBSSL:
+                _imports.when_imported(module, _warn_of_another_libssl)
         _children.calls.append({"policy": policy, "report_only": report_only, "allow": allow})
 
 
@@ -106,6 +112,7 @@ def watch():
     if "sockets" not in _done:
         _done.append("sockets")
         kind = getattr(socket, "_socketobject", socket.socket)  # type: Any
+        _watch_lookups()
         _watch_connect(kind)
         _watch_sends(kind)
         _watch_create_connection()
@@ -175,6 +182,36 @@ def _prepare_twisted(module):
 
     pyopenssl.name_clients_of_twisted(module.ClientTLSOptions)
 
+
+def _warn_of_another_libssl(module):
+    # type: (Any) -> None
+    """Wheels bring copies of libssl along. GnuTLS and NSS are often loaded and not used, so they are for the report."""
+    if "unsealed" in _done:
+        return
+    for path in report()["other_tls"]:
+        name = os.path.basename(path)
+        if path not in _warned and not name.startswith(("libgnutls", "libnss", "libssl3.so")):
+            _warned.append(path)
+            words = "{} has an OpenSSL of its own ({}), which the seal does not reach: {}".format(
+                module.__name__.partition(".")[0], name, "its connections are not verified by hostlock"
+            )
+            warnings.warn(words, RuntimeWarning, stacklevel=2)
+
+
+_warned = []  # type: list[str]
+
+# Those whose wheels are known to bring one; of others hostlock.report() tells.
+_WITH_ANOTHER_LIBSSL = (
+    "_mysql_connector",
+    "confluent_kafka.cimpl",
+    "curl_cffi._wrapper",
+    "grpc._cython.cygrpc",
+    "psycopg2._psycopg",
+    "psycopg_binary._psycopg",
+    "pycurl",
+    "pygit2._pygit2",
+    "pymssql._mssql",
+)
 
 # The libraries beside `ssl`, and what names the hosts of their connections or takes them to other processes.
 _OTHERS = {
@@ -259,7 +296,7 @@ def _connected(sock, address):
     """A socket was told to connect to `address`; where TLS lies on it already, the host is known only now."""
     if not isinstance(address, tuple) or len(address) < 2:
         return
-    _hosts.note(sock, address[0])
+    _hosts.note(sock, None if _hosts.is_found(address[0]) else address[0])
     connection = getattr(sock, "_sslobj", None)
     if connection is not None and not getattr(sock, "server_hostname", None):
         _name(sock.context, connection, None, sock)
@@ -285,6 +322,34 @@ def _watch_connect(kind):
 
     connect_.__name__, connect_ex_.__name__ = "connect", "connect_ex"
     kind.connect, kind.connect_ex = connect_, connect_ex_
+
+
+def _watch_lookups():
+    # type: () -> None
+    """Which addresses names lead to. In Python 3 `socket.getaddrinfo` asks the one of `_socket` at each call."""
+
+    def watching(function, addresses):
+        # type: (Callable[..., Any], Callable[[Any], Iterable[Any]]) -> Callable[..., Any]
+        def watched(*rest, **more):
+            # type: (*Any, **Any) -> Any
+            answer = function(*rest, **more)
+            _hosts.looked_up(rest[0] if rest else more.get("host"), addresses(answer))
+            return answer
+
+        watched.__name__, watched.__doc__ = function.__name__, function.__doc__
+        return watched
+
+    kinds = {
+        "getaddrinfo": lambda answer: [entry[4][0] for entry in answer],
+        "gethostbyname": lambda answer: [answer],
+        "gethostbyname_ex": lambda answer: answer[2],
+    }  # type: dict[str, Callable[[Any], Iterable[Any]]]
+    for name, addresses in kinds.items():
+        function = getattr(_socket, name)
+        watched = watching(function, addresses)
+        for module in (_socket, socket):
+            if getattr(module, name) is function:
+                setattr(module, name, watched)
 
 
 def _watch_sends(kind):

@@ -79,6 +79,15 @@ FUNCTIONS = {
 }  # type: Dict[str, Tuple[Any, Tuple[Any, ...]]]
 
 
+def _loaded():
+    # type: () -> Any
+    """The libhostlock that the process has already: `hostlock run` brings one along."""
+    try:
+        return ctypes.CDLL(SONAME, getattr(os, "RTLD_NOLOAD", 4))
+    except OSError:
+        return None
+
+
 def _load():
     # type: () -> _Functions
     folder = os.path.dirname(os.path.abspath(__file__))
@@ -86,8 +95,10 @@ def _load():
     named = None if sys.flags.ignore_environment else os.environ.get("HOSTLOCK_LIBRARY")
     # What somebody named, or shipped, is what counts: where it fails no other library takes its place.
     path = named or (beside if os.path.exists(beside) else SONAME)
+    loaded = _loaded()
     try:
-        library = ctypes.CDLL(path)
+        # Two copies that seal one process would each call the other's callbacks for the program's, without an end.
+        library = loaded if loaded is not None and not named else ctypes.CDLL(path)
     except OSError as error:
         # Shipped for systems without a libssl.so.3: the same with an OpenSSL of its own inside.
         private = os.path.join(folder, PRIVATE)
@@ -95,6 +106,9 @@ def _load():
             raise ImportError("hostlock: cannot load {}: {}".format(path, error))
         path = private
         library = ctypes.CDLL(path)
+    if loaded is not None and library._handle != loaded._handle:
+        words = "hostlock: another copy of {} is in this process already, as under hostlock run: unset HOSTLOCK_LIBRARY"
+        raise ImportError(words.format(SONAME))
     functions = _Functions(library)
     try:
         for name in FUNCTIONS:

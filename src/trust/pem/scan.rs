@@ -8,6 +8,9 @@ use super::{BYTE_ORDER_MARK, HYPHENS, base64, blocks};
 
 /// How long a line of base64 is in nearly every bundle.
 const USUAL_LINE: usize = 64;
+/// The same with either line end.
+const LF: usize = USUAL_LINE + 1;
+const CRLF: usize = USUAL_LINE + 2;
 /// OpenSSL reads lines in pieces of 254 bytes; in what is longer, another reader may see something else.
 const LONGEST_LINE: usize = 250;
 
@@ -45,19 +48,25 @@ pub fn scan<'a>(text: &'a [u8], der: &mut Vec<u8>) -> Option<Vec<Block<'a>>> {
     let room = der.get_mut(start..)?;
     let mut found = Vec::with_capacity(text.len() / 1200);
     let (mut position, mut end) = (0, 0);
-    for block in blocks(text) {
-        let block = block.ok()?;
-        let kind = kind_of(block.label)?;
-        // An indented END line ends the block for us, and for others not.
-        if !is_common_between(text.get(position..block.begin.hyphens)?) || block.end.start != block.end.hyphens {
-            return None;
-        }
-        position = block.end.next;
-        let count = join(block.body(), room.get_mut(end..)?)?;
+    loop {
+        let rest = text.get(position..)?;
+        let (kind, place, count) = match usual(rest, room.get_mut(end..)?) {
+            Some((length, count)) => (Kind::Certificate, 0..length, count),
+            None => {
+                let Some(block) = blocks(rest).next() else { break };
+                let block = block.ok()?;
+                let kind = kind_of(block.label)?;
+                // An indented END line ends the block for us, and for others not.
+                if !is_common_between(rest.get(..block.begin.hyphens)?) || block.end.start != block.end.hyphens {
+                    return None;
+                }
+                (kind, block.begin.hyphens..block.end.next, join(block.body(), room.get_mut(end..)?)?)
+            }
+        };
         let padding = base64::fill(room.get_mut(end..end + count)?)?;
         let [first, last] = [end, end + count].map(|characters| start + characters / 4 * 3);
-        let text = text.get(block.begin.hyphens..position)?;
-        found.push(Block { kind, der: first..last - padding, text });
+        found.push(Block { kind, der: first..last - padding, text: rest.get(place.clone())? });
+        position += place.end;
         end += count;
     }
     if !is_common_after(text.get(position..)?) {
@@ -67,6 +76,22 @@ pub fn scan<'a>(text: &'a [u8], der: &mut Vec<u8>) -> Option<Vec<Block<'a>>> {
     let decoded = base64::decode_groups(room.get_mut(..end)?)?;
     der.truncate(start + decoded);
     Some(found)
+}
+
+/// A certificate as nearly every bundle has it, at the very start of `text`: how long it is there, and how many characters of
+/// its lines are now in `room`. Whatever stands in them that is no base64 will not be decoded.
+fn usual(text: &[u8], room: &mut [u8]) -> Option<(usize, usize)> {
+    let body = text.strip_prefix(b"-----BEGIN CERTIFICATE-----\n")?;
+    let lines = usual_lines::<LF>(body, room);
+    let rest = body.get(lines * LF..)?;
+    let (last, end) = if rest.starts_with(HYPHENS) { (&[][..], rest) } else { split_line(rest) };
+    let count = lines * USUAL_LINE + last.len();
+    let after = end.strip_prefix(b"-----END CERTIFICATE-----\n")?;
+    if last.len() > USUAL_LINE || !last.len().is_multiple_of(4) {
+        return None;
+    }
+    room.get_mut(lines * USUAL_LINE..count)?.copy_from_slice(last);
+    Some((text.len() - after.len(), count))
 }
 
 fn kind_of(label: &str) -> Option<Kind> {
@@ -81,14 +106,13 @@ fn kind_of(label: &str) -> Option<Kind> {
 /// Puts the characters of the lines of `body` together: how many there are. `None` where a line is not whole groups of them,
 /// padding among them.
 fn join(body: &[u8], room: &mut [u8]) -> Option<usize> {
-    const LF: usize = USUAL_LINE + 1;
-    const CRLF: usize = USUAL_LINE + 2;
     let first = body.len() - split_line(body).1.len();
-    let (mut count, mut rest) = match (first, body.get(USUAL_LINE)) {
-        (LF, Some(b'\n')) => join_usual::<LF>(body, room)?,
-        (CRLF, Some(b'\r')) => join_usual::<CRLF>(body, room)?,
-        _ => (0, body),
+    let (lines, width) = match first {
+        LF => (usual_lines::<LF>(body, room), LF),
+        CRLF => (usual_lines::<CRLF>(body, room), CRLF),
+        _ => (0, 0),
     };
+    let (mut count, mut rest) = (lines * USUAL_LINE, body.get(lines * width..)?);
     while !rest.is_empty() {
         let (line, after) = split_line(rest);
         let line = trim_end(line);
@@ -103,16 +127,18 @@ fn join(body: &[u8], room: &mut [u8]) -> Option<usize> {
     Some(count)
 }
 
-/// The same for all but the last of lines of the usual length, which are `N` bytes with their ends, and what follows. A line
-/// end that stands elsewhere is no base64.
-fn join_usual<'a, const N: usize>(body: &'a [u8], room: &mut [u8]) -> Option<(usize, &'a [u8])> {
-    let (lines, rest) = body.as_chunks::<N>();
+/// Puts together lines of the usual length, which are `N` bytes with their ends, up to the first other one: how many there
+/// are.
+fn usual_lines<const N: usize>(text: &[u8], room: &mut [u8]) -> usize {
+    let (lines, _) = text.as_chunks::<N>();
     let (room, _) = room.as_chunks_mut();
+    let mut count = 0;
     for (line, to) in lines.iter().zip(room) {
-        let (characters, [.., b'\n']) = line.split_first_chunk::<USUAL_LINE>()? else { return None };
+        let Some((characters, b"\n" | b"\r\n")) = line.split_first_chunk::<USUAL_LINE>() else { break };
         *to = *characters;
+        count += 1;
     }
-    Some((lines.len() * USUAL_LINE, rest))
+    count
 }
 
 /// Whether every reader passes over what stands before a BEGIN line, which it then sees at the start of its line. OpenSSL
@@ -210,6 +236,33 @@ mod tests {
             vec![(Kind::Certificate, vec![1, 2, 3]), (Kind::Trusted, vec![4; 48]), (Kind::Crl, vec![5; 100])];
         assert_eq!(found(&text), Some(expected));
         assert_eq!(found(b"nothing at all"), Some(vec![]));
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_by_a_character_is_not_cut_to_the_usual_length() {
+        for newline in ["\n", "\r\n"] {
+            let good = block("CERTIFICATE", &[7; 150], 64, newline);
+            let second = good.match_indices(newline).nth(2).unwrap().0;
+            for end in ["B\n", "B\r\n", "\r\r\n", "B", ""] {
+                let text = format!("{}{end}{}", &good[..second], &good[second + newline.len()..]);
+                let eager = blocks(text.as_bytes()).next().unwrap().unwrap().decode();
+                match found(text.as_bytes()) {
+                    None => {}
+                    Some(found) => assert_eq!(Ok(&found[0].1), eager.as_ref(), "{text}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn where_a_last_line_and_its_end_line_are_as_long_as_a_usual_line_both_are_seen() {
+        for len in 1..200 {
+            let text = [block("CERTIFICATE", &vec![1; len], 64, "\n"), block("CERTIFICATE", &[2; 99], 64, "\n")].concat();
+            let commented = text.replace("-----BEGIN", "# 1\n-----BEGIN");
+            for text in [text, commented] {
+                assert_eq!(found(text.as_bytes()).unwrap()[0].1, vec![1; len], "{text}");
+            }
+        }
     }
 
     #[test]
