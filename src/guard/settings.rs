@@ -150,11 +150,6 @@ impl Settings {
     pub fn words(&self, say: impl FnOnce(&Settings) -> Vec<u8>) -> &[u8] {
         self.words.get_or_init(|| say(self).into())
     }
-
-    fn change(&mut self, change: impl FnOnce(&mut Settings)) {
-        self.words = OnceLock::new();
-        change(self);
-    }
 }
 
 impl Guard {
@@ -163,8 +158,11 @@ impl Guard {
         self.settings.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The settings, to be changed: what was [said](Settings::words) of them holds no more.
     fn settings_mut(&self) -> RwLockWriteGuard<'_, Settings> {
-        self.settings.write().unwrap_or_else(PoisonError::into_inner)
+        let mut settings = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        settings.words = OnceLock::new();
+        settings
     }
 
     /// Runs one set-up call. Where `prepare` fails nothing is changed and the context is poisoned: its handshakes are
@@ -182,7 +180,7 @@ impl Guard {
         match prepared {
             Ok(value) => {
                 let mut settings = self.settings_mut();
-                settings.change(|settings| commit(settings, value));
+                commit(&mut settings, value);
                 settings.generation += 1;
                 settings.poison.retain(|(poisoned, _)| *poisoned != family);
                 Ok(())
@@ -203,14 +201,14 @@ impl Guard {
     /// Changes the settings by something other than a set-up call: it neither poisons nor cures.
     pub fn update(&self, change: impl FnOnce(&mut Settings)) {
         let mut settings = self.settings_mut();
-        settings.change(change);
+        change(&mut settings);
         settings.generation += 1;
     }
 
     /// The same for a reload; `is_another` says whether what peers are judged by has changed.
     pub fn reload(&self, is_another: bool, change: impl FnOnce(&mut Settings)) {
         let mut settings = self.settings_mut();
-        settings.change(change);
+        change(&mut settings);
         settings.generation += u64::from(is_another);
     }
 

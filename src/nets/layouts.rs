@@ -108,7 +108,7 @@ fn where_the_id_context_of_a_servers_sessions_cannot_be_seen_none_is_resumed() {
 
 #[test]
 fn where_it_cannot_be_seen_whether_dane_is_on_openssl_is_asked() {
-    let context = SslContext::builder(SslMethod::tls()).unwrap().build();
+    let context = SslContext::builder(SslMethod::tls_server()).unwrap().build();
     // SAFETY: the context is live.
     assert_eq!(unsafe { sys::SSL_CTX_dane_enable(context.as_ptr()) }, 1);
     let ssl = Ssl::new(&context).unwrap();

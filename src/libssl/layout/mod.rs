@@ -10,7 +10,7 @@
 //! | address in an `X509_VERIFY_PARAM`, before 4.0 ([`names`]) | it spares an entry of the error queue where there is none | the setter changes two words, from NULL to a copy and to its length | OpenSSL is asked, which leaves the entry | `X509_VERIFY_PARAM_get1_ip_asc` without an error for none |
 //! | length of an e-mail address in an `X509_VERIFY_PARAM`, before 4.0 ([`names`]) | one with a NUL inside would match by its first part | as for the address | one that is there is refused | a getter that gives the length |
 //! | names in an `X509_VERIFY_PARAM`, since 4.0 ([`names`]) | copies of parameters lack the NUL that the getters promise | each setter changes one word, from NULL to a list with the name in it | names that are there are refused | getters that give the length |
-//! | whether DANE is on for an `SSL` | each handshake wants to know several times, and OpenSSL tells it by an error | a word of the state that is 0 is filled when DANE is switched on, the same one on two connections | OpenSSL is asked each time | a getter that leaves no error |
+//! | whether DANE is on for an `SSL` of a server | each handshake wants to know several times, and OpenSSL tells it by an error | a word of the state that is 0 is filled when DANE is switched on, the same one on two connections | OpenSSL is asked each time | a getter that leaves no error |
 //! | signed part of an `X509` (`SignedPart`) | the rules read it, and to encode the whole certificate costs more than they all | libcrypto's own description of the type says where it lies | the whole certificate is encoded | a getter for the bytes of the TBSCertificate that changes nothing |
 
 mod asked;
