@@ -24,11 +24,6 @@ impl Memory {
         self.arrived.borrow_mut().push(bytes);
     }
 
-    /// Whether the network has brought bytes that were not read.
-    pub fn has_more(&self) -> bool {
-        self.arrived.borrow().len() > 0
-    }
-
     /// The network brings no more.
     pub fn end(&self) {
         self.ended.set(true);

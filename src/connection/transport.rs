@@ -66,8 +66,6 @@ pub struct Transport {
     pub errno: Cell<Option<c_int>>,
     /// Whether a handshake was completed.
     pub established: Cell<bool>,
-    /// Whether libssl is to make do with what it has: nothing is asked of the network.
-    is_held: Cell<bool>,
     /// How often the call that runs has read.
     reads: Cell<u32>,
     /// How long one call may take, where libssl itself reads on and on inside of it.
@@ -91,7 +89,6 @@ impl Transport {
             ended: Cell::new(false),
             errno: Cell::new(None),
             established: Cell::new(false),
-            is_held: Cell::new(false),
             reads: Cell::new(0),
             patience_ms: Cell::new(None),
             sent: Cell::new(0),
@@ -199,15 +196,10 @@ impl Transport {
         self.sent.get()
     }
 
-    /// Until the result is dropped libssl gets nothing that has not arrived yet.
+    /// Until the result is dropped libssl gets nothing more. It is a limit like others, so that a read looks for one thing only.
     pub fn hold(&self) -> Held<'_> {
-        self.is_held.set(true);
-        Held(self)
-    }
-
-    /// Whether a read would have to look at the network, and is not to.
-    fn is_held_back(&self) -> bool {
-        self.is_held.get() && !self.memory().is_some_and(Memory::has_more)
+        let nothing = Limits { deadline: Deadline::after(0), bytes: 0, allowed_bytes: 0 };
+        Held { transport: self, before: (self.limits.replace(Some(nothing)), self.tripped.get()) }
     }
 
     /// A call begins: its reads are counted from nothing.
@@ -273,11 +265,16 @@ impl Transport {
 }
 
 /// See [`Transport::hold`].
-pub struct Held<'a>(&'a Transport);
+pub struct Held<'a> {
+    transport: &'a Transport,
+    before: (Option<Limits>, Option<Tripped>),
+}
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.0.is_held.set(false);
+        let (limits, tripped) = self.before;
+        self.transport.limits.set(limits);
+        self.transport.tripped.set(tripped);
     }
 }
 
@@ -312,9 +309,6 @@ impl Wire for Transport {
     #[inline(always)]
     fn read(&self, room: &mut [MaybeUninit<u8>]) -> Moved {
         crate::nets::here!("transport read");
-        if self.is_held_back() {
-            return Moved::Again(Want::Read);
-        }
         self.count_read();
         if let Some(limit) = self.limit() {
             self.tripped.set(Some(limit));

@@ -22,9 +22,8 @@ use crate::libssl::Conn;
 pub(super) fn read_open(conn: Conn<'_>, room: &mut [MaybeUninit<u8>]) -> ssize_t {
     match gate::way(conn) {
         Way::Direct => match conn.read(room) {
-            got @ 1.. if got as usize == room.len() || !conn.reads_ahead() => got as ssize_t,
-            got @ 1.. => read_on(conn, room, got),
-            got => read_slowly(conn, room, Some(got), None),
+            got if got == room.len() as c_int => got as ssize_t,
+            got => read_on(conn, room, got),
         },
         Way::Socket => read_over_socket(conn, room),
         Way::Ask => read_slowly(conn, room, None, None),
@@ -105,9 +104,15 @@ fn read_over_socket(conn: Conn<'_>, room: &mut [MaybeUninit<u8>]) -> ssize_t {
     }
 }
 
-/// For hostlock_read with read-ahead, after `got` bytes: what else has arrived.
+/// For hostlock_read, where the first attempt answered `got` and there is room for more: with read-ahead more may have arrived.
 #[inline(never)]
 fn read_on(conn: Conn<'_>, room: &mut [MaybeUninit<u8>], got: c_int) -> ssize_t {
+    if got <= 0 {
+        return read_slowly(conn, room, Some(got), None);
+    }
+    if !conn.reads_ahead() {
+        return got as ssize_t;
+    }
     let rest = room.get_mut(got as usize..).unwrap_or_default();
     // Counted out here: whatever happens in there, no byte that was read is lost.
     let more = Cell::new(0);

@@ -34,10 +34,11 @@ else:
 
     def __getattr__(name):
         # type: (str) -> Any
-        from importlib import import_module
-
         for module, names in _PLACES.items():
             if name in names:
+                # Not before: `from hostlock import ssl` asks here first, and needs none of it.
+                from importlib import import_module
+
                 found = import_module("hostlock." + module)
                 globals().update((each, getattr(found, each)) for each in names)
                 return globals()[name]

@@ -8,13 +8,13 @@ import sys
 import time
 
 from ._errors import ConnectError, Error, Facts, check, exception, facts_of_last, raise_last
-from ._library import lib, place, taken
+from ._library import lib, place, taken, undeclared
 
 MYPY = False
 if MYPY:
     import socket
     from types import TracebackType
-    from typing import Any, Dict, List, Optional, Text, Tuple, Type, Union
+    from typing import Any, Dict, Optional, Text, Tuple, Type, Union
 
     Bytes = Union[bytes, bytearray, memoryview]
     Name = Union[bytes, Text]
@@ -22,6 +22,9 @@ if MYPY:
 _WANT_READ, _WANT_WRITE = -1, -2
 _DEFAULT_TIMEOUT = 30.0
 _AT_ONCE = 65536
+_RECORD = 16384
+
+_read, _write = undeclared("hostlock_read"), undeclared("hostlock_write")
 
 
 def _words(text):
@@ -190,18 +193,17 @@ class Connection(object):
     def __init__(self, context, sock, host, timeout=_DEFAULT_TIMEOUT):
         # type: (Context, socket.socket, Name, Optional[float]) -> None
         self._conn = None  # type: Any
-        self._room = None  # type: Any
-        # With read-ahead: how the last read ended, where that is for the next one to tell.
-        self._ahead = None  # type: Optional[List[Optional[Error]]]
+        # Where `recv` reads to, and how much of it, for the size that was asked for last.
+        self._size, self._room, self._length = None, None, None  # type: Any, Any, Any
         #: How many seconds a read or write waits; None for ever; 0 not at all (then `ssl.SSLWantReadError` is raised).
         self.timeout = timeout
         self._sock = sock
         sock.setblocking(False)
         found = place()
         check(lib.hostlock_connect_fd(context._ctx, sock.fileno(), _words(host), ctypes.byref(found)))
-        self._conn = found.value
+        self._conn = found
         try:
-            self._until_done(lib.hostlock_handshake)
+            self._go_on(lib.hostlock_handshake(found), lib.hostlock_handshake)
         except BaseException:
             self._free()
             raise
@@ -231,16 +233,17 @@ class Connection(object):
             raise ValueError("the connection is closed")
         return self._conn
 
-    def _until_done(self, function, *arguments):
-        # type: (Any, *Any) -> int
+    def _go_on(self, answer, function, *arguments):
+        # type: (int, Any, *Any) -> int
+        """Waits and calls `function` again, as often as it takes; `answer` is what it said just now."""
         deadline = None if self.timeout is None else time.time() + self.timeout
-        while True:
-            answer = function(self._live(), *arguments)  # type: int
-            if answer >= 0:
-                return answer
+        while answer < 0:
             if answer not in (_WANT_READ, _WANT_WRITE):
+                self._live()
                 raise_last()
             self._wait(answer, deadline)
+            answer = function(self._live(), *arguments)
+        return answer
 
     def _wait(self, wanted, deadline):
         # type: (int, Optional[float]) -> None
@@ -261,48 +264,38 @@ class Connection(object):
         # type: (int) -> bytes
         """Up to `size` bytes; b"" only where the peer ended the connection cleanly. Raises TruncatedError where it
         was cut."""
+        if size != self._size:
+            self._make_room(size)
+        got = _read(self._conn, self._room, self._length)
+        if got < 0:
+            got = self._go_on(got, _read, self._room, self._length)
+        return self._room[:got]  # type: ignore[no-any-return]
+
+    def _make_room(self, size):
+        # type: (int) -> None
         if size <= 0:
             raise ValueError("a read of {} bytes".format(size))
-        room = self._room
-        if room is None or len(room) != size:
-            room = (ctypes.c_char * size)()
-            self._room = room if size <= _AT_ONCE else None
-        return room[: self._read_into(room, size)]  # type: ignore[no-any-return]
+        some = min(size, _AT_ONCE)
+        if self._room is None or len(self._room) < some:
+            self._room = (ctypes.c_char * some)()
+        self._size, self._length = size, ctypes.c_size_t(some)
 
     def recv_into(self, buffer):
         # type: (Union[bytearray, memoryview]) -> int
         """Reads into a buffer, and answers how many bytes came."""
-        room = (ctypes.c_char * len(buffer)).from_buffer(buffer)
-        return self._read_into(room, len(buffer)) if len(buffer) else 0
-
-    def _read_into(self, room, size):
-        # type: (Any, int) -> int
-        if self._ahead is None:
-            return self._until_done(lib.hostlock_read, room, size)
-        if self._ahead:
-            # What came behind the bytes of the last call.
-            outcome = self._ahead.pop()
-            if outcome is not None:
-                raise outcome
+        size = len(buffer)
+        if not size:
             return 0
-        got = more = self._until_done(lib.hostlock_read, room, size)
-        read, conn, start = lib.hostlock_read, self._conn, ctypes.addressof(room)
-        while more > 0 and got < size:
-            more = read(conn, start + got, size - got)
-            if more > 0:
-                got += more
-        if got and more <= 0 and more not in (_WANT_READ, _WANT_WRITE):
-            self._ahead.append(exception(facts_of_last()) if more else None)
-        return got
+        room, length = (ctypes.c_char * size).from_buffer(buffer), ctypes.c_size_t(size)
+        got = _read(self._conn, room, length)  # type: int
+        return got if got >= 0 else self._go_on(got, _read, room, length)
 
     def set_read_ahead(self, on=True):
         # type: (bool) -> None
-        """Whether a read takes all records that have arrived, as far as there is room for them. Many small ones then
-        cost little. Who waits with poll or select, and not by these methods, must then read until
+        """Whether a read takes the records that have arrived, up to 16 KiB, as far as there is room for them. Many
+        small ones then cost little. Who waits with poll or select, and not by these methods, must then read until
         `ssl.SSLWantReadError` comes before: what was taken from the descriptor, no poll tells of."""
         check(lib.hostlock_conn_set_read_ahead(self._live(), bool(on)))
-        if on and self._ahead is None:
-            self._ahead = []
 
     def read(self, size=-1):
         # type: (int) -> bytes
@@ -320,15 +313,30 @@ class Connection(object):
         # type: (Bytes) -> int
         """Sends some of `data`, and answers how much."""
         data = bytes(data)
-        return self._until_done(lib.hostlock_write, data, len(data)) if data else 0
+        if not data:
+            return 0
+        length = ctypes.c_size_t(len(data))
+        sent = _write(self._conn, data, length)  # type: int
+        return sent if sent >= 0 else self._go_on(sent, _write, data, length)
 
     def sendall(self, data):
         # type: (Bytes) -> None
         """Sends all of `data`."""
         data = bytes(data)
-        start, done = ctypes.cast(data, ctypes.c_void_p).value or 0, 0  # type: ignore[arg-type]
-        while done < len(data):
-            done += self._until_done(lib.hostlock_write, start + done, len(data) - done)
+        whole, done = len(data), 0
+        at, left = ctypes.c_void_p.from_buffer(ctypes.c_char_p(data)), ctypes.c_size_t(_RECORD)
+        start = at.value or 0
+        # A call takes one record: as many as go at once, by as little as that takes.
+        for at.value in range(start, start + whole - _RECORD + 1, _RECORD):
+            sent = _write(self._conn, at, left)
+            if sent != _RECORD:
+                done += sent if sent >= 0 else self._go_on(sent, _write, at, left)
+                break
+            done += _RECORD
+        while done < whole:
+            at.value, left.value = start + done, whole - done
+            sent = _write(self._conn, at, left)
+            done += sent if sent >= 0 else self._go_on(sent, _write, at, left)
 
     def pending(self):
         # type: () -> int
