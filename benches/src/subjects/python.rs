@@ -31,7 +31,8 @@ const STARTS: usize = 20;
 fn rows(bench: &Bench) -> Vec<Row> {
     let python = Python::found();
     python.child(bench).with(["-c", "import hostlock.ssl; hostlock.Context"]).output();
-    let starting = |program| python.child(bench).with(["-c", program]);
+    // Without the machine's site-packages: what their .pth files import is no part of it.
+    let starting = |program| python.child(bench).with(["-S", "-c", program]);
     let standard = starting("import ssl; ssl.create_default_context()");
     let own = [starting("import hostlock; hostlock.Context()"), standard.clone()];
     let through_ssl =
