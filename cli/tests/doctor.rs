@@ -7,7 +7,6 @@ mod ran;
 mod scratch;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -46,8 +45,15 @@ impl Place {
 }
 
 fn script(path: &Path, line: &str) {
-    fs::write(path, format!("#!/bin/sh\n{line}\n")).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    let text = path.with_extension("txt");
+    fs::write(&text, format!("#!/bin/sh\n{line}\n")).unwrap();
+    executable(&text, path);
+}
+
+/// Another program copies, because what this one holds open for writing is inherited by whatever a test beside it
+/// starts just then, and while that has not begun its own program, the file cannot be executed.
+fn executable(from: &Path, to: &Path) {
+    assert!(Command::new("install").args(["-m", "755"]).args([from, to]).status().unwrap().success());
 }
 
 fn keys(json: &Value) -> Vec<&str> {
@@ -176,7 +182,7 @@ fn nothing_of_the_working_directory_is_run() {
 fn a_lost_initialiser_is_named_with_what_to_do() {
     let place = Place::new();
     let alone = place.0.join("bin/hostlock");
-    fs::copy(BINARY, &alone).unwrap();
+    executable(Path::new(BINARY), &alone);
     let ran: Ran = Command::new(&alone).arg("doctor").env_clear().output().unwrap().into();
     if ran.stdout.contains("libhostlock_preload.so") {
         println!("skipped: hostlock is installed on this machine");
