@@ -14,7 +14,7 @@ from sealing import impostor, right
 from support import Server, must, run, scratch
 from test_seal_command import curl, hostlock, run_json
 
-WAITS = "#include <unistd.h>\nint main(void) { usleep(300000); return 0; }\n"
+WAITS = "#include <unistd.h>\nint main(void) { sleep(1); return 0; }\n"
 TLS_CONSTANT = 'const char *volatile mark = "TLS 1.3, server CertificateVerify";\n'
 
 

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// The file name of what seals a process.
 pub const INITIALISER: &str = "libhostlock_preload.so";
 
@@ -70,19 +72,25 @@ fn look_until(stop: &AtomicBool, root: u32) -> Seen {
         newest = now;
         // What was just started has not loaded everything yet.
         let busy = changed.elapsed() < BUSY;
-        let began = Instant::now();
+        let began = processor_time();
         if is_new || busy || looked.is_none_or(|looked| looked.elapsed() > AGAIN) {
             if tree.look() {
                 changed = Instant::now();
             }
             looked = Some(Instant::now());
         }
-        // A fifth of one processor's time at most while the program starts others, much less where only others do.
-        let cost = began.elapsed();
+        // A fifth of one processor's time at most while the program starts others, much less where only others do. Of
+        // this thread's own time: by the clock a busy machine would look dear, and be looked at too seldom.
+        let cost = processor_time().saturating_sub(began);
         thread::park_timeout(if busy { SOON.max(cost * 4) } else { LATER.max(cost * 40) });
     }
     tree.look();
     tree.seen
+}
+
+/// What this thread has had of a processor.
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default()
 }
 
 /// The number of the process that was started last, anywhere: where it is the same, no process is new.
