@@ -5,14 +5,17 @@ the true target, and the name of the proxy would vouch for anybody behind it. So
 compared with what Python's own methods sent, and those must end with the command that begins TLS on the same host
 (STARTTLS)."""
 
-from __future__ import absolute_import
-
 import collections
 import os
 import socket
 import struct
 
-from ._locks import RLock
+# Not from `threading`, which costs a millisecond at the start and takes part in the end of a program.
+try:
+    from _thread import RLock
+    from _thread import allocate_lock as Lock  # noqa: N812
+except ImportError:  # Python 2
+    from threading import Lock, RLock
 
 MYPY = False
 if MYPY:

@@ -4,28 +4,30 @@ The seal is libhostlock's: every `SSL_CTX` of the process verifies chain and hos
 Python's part is to name hosts that the program itself does not hand to OpenSSL (a numeric address, the target of
 `connect`), and to put the reason of a refusal into the exception. What names nothing here is refused there."""
 
-from __future__ import absolute_import
-
 import _socket
 import _ssl
-import gc
 import os
 import socket
-import ssl
+import sys
 import warnings
 
-from . import _children, _hosts, _imports
-from ._core import Context
+if sys.version_info >= (3,):
+    import ssl
+else:
+    # The standard library's, and not the one beside this file. `absolute_import` would say so too, but is a module that has
+    # to be loaded.
+    ssl = __import__("ssl", level=0)
+
+from . import _hosts
 from ._errors import Facts, add_facts, check, exception, facts_at, raise_last
 from ._library import IN_PLACE, find_conn, find_ctx, lib, mode, taken
-from ._locks import Lock
 
 MYPY = False
 if MYPY:
     from typing import Any, Callable, Iterable, Optional, Tuple, Union
 
 _E_UNSUPPORTED = -7
-_lock = Lock()
+_lock = _hosts.Lock()
 _done = []  # type: list[str]
 
 # The class whose base is the one in C, whatever `ssl.SSLContext` has become by now.
@@ -41,6 +43,9 @@ def inject(policy=None, report_only=None, allow=()):
     `report_only` is the reason why nothing is refused and everything reported (`hostlock.report()`). `allow` are
     exceptions, each a pair of what ("host:NAME", "address:IP", "sha256:HEX") and why. Raises where the process cannot
     be sealed."""
+    # What `hostlock.ssl` needs of this module needs none of these.
+    from . import _children, _imports
+
     with _lock:
         allow = list(allow)
         exceptions = [(_bytes(what), _bytes(reason)) for what, reason in allow]
@@ -89,6 +94,7 @@ def _prepare_afterwards(policy, report_only, exceptions):
     # type: (Optional[str], Optional[str], Iterable[Tuple[bytes, bytes]]) -> None
     """Where the interpreter's OpenSSL is out of reach; the seal is for the others of the process."""
     from . import _afterwards
+    from ._core import Context
 
     Context(policy)
     hosts = [what[5:].lower() for what, _ in exceptions if what.startswith(b"host:")]
@@ -143,6 +149,8 @@ def _bytes(text):
 def _seal_what_exists():
     # type: () -> None
     """Contexts that were made before. One that is not found would stay open, so that is a failure."""
+    import gc
+
     for found in gc.get_objects():
         # Not by isinstance: it asks objects for their class, and lazy ones would wake up.
         if issubclass(type(found), _ssl._SSLContext):
@@ -150,6 +158,13 @@ def _seal_what_exists():
             if ctx is None:
                 raise_last()
             check(lib.hostlock_seal_ctx(ctx))
+
+
+def _prepare_multiprocessing(module):
+    # type: (Any) -> None
+    from . import _children
+
+    _children.prepare(module)
 
 
 def _prepare_m2crypto(module):
@@ -218,7 +233,7 @@ _OTHERS = {
     "M2Crypto.httpslib": _prepare_m2crypto,
     "M2Crypto.SSL.Connection": _prepare_m2crypto,
     "OpenSSL.SSL": _prepare_pyopenssl,
-    "multiprocessing.spawn": _children.prepare,
+    "multiprocessing.spawn": _prepare_multiprocessing,
     "twisted.internet._sslverify": _prepare_twisted,
 }
 

@@ -6,14 +6,10 @@ Contexts are real `ssl.SSLContext`s, hardened in place; sockets are real `ssl.SS
 stays; what it loosens (`verify_mode`, `check_hostname`, old versions) has no effect on its connections. The rest of the
 process is left alone, but that it is noted where sockets are connected to; `hostlock.inject()` is for all of it."""
 
-from __future__ import absolute_import
-
+import _ssl
 import socket as _socket
-import ssl as _standard
 import sys as _sys
 import warnings as _warnings
-from ssl import *  # noqa: F403
-from ssl import Purpose
 
 from . import _inject
 from ._errors import check as _check
@@ -22,6 +18,15 @@ from ._library import IN_PLACE as _IN_PLACE
 from ._library import find_ctx as _find_ctx
 from ._library import lib as _lib
 from ._library import mode as _mode
+
+if _sys.version_info >= (3,):
+    import ssl as _standard
+    from ssl import *  # noqa: F403
+    from ssl import Purpose
+else:
+    # Not this module itself; see `_inject`.
+    _standard = __import__("ssl", level=0)
+    globals().update((_name, getattr(_standard, _name)) for _name in dir(_standard) if not _name.startswith("_"))
 
 MYPY = False
 if MYPY:
@@ -43,6 +48,9 @@ CertificateError = _standard.CertificateError  # type: ignore[misc]
 _AUTOMATIC = getattr(_standard, "PROTOCOL_TLS_CLIENT", _standard.PROTOCOL_SSLv23)
 _EITHER = getattr(_standard, "PROTOCOL_TLS", _standard.PROTOCOL_SSLv23)
 _SERVER = getattr(_standard, "PROTOCOL_TLS_SERVER", None)
+if _sys.version_info >= (3, 13):
+    _FLAGS = _ssl._SSLContext.verify_flags
+    _STRICT = int(_standard.VERIFY_X509_PARTIAL_CHAIN) | int(_standard.VERIFY_X509_STRICT)
 
 
 class SSLContext(_inject.Standard):  # type: ignore[misc, no-redef]
@@ -129,7 +137,8 @@ def create_default_context(  # type: ignore[no-redef]
     else:
         raise ValueError("{!r} is no purpose".format(purpose))
     if _sys.version_info >= (3, 13):
-        context.verify_flags |= _standard.VERIFY_X509_PARTIAL_CHAIN | _standard.VERIFY_X509_STRICT
+        # As numbers: for each new sum of its members an `enum` makes a member more.
+        _FLAGS.__set__(context, _FLAGS.__get__(context) | _STRICT)
     if cafile or capath or cadata:
         context.load_verify_locations(cafile, capath, cadata)
     elif context.verify_mode != _standard.CERT_NONE:
