@@ -3,9 +3,10 @@
 import _ssl
 import sys
 import time
+from _ctypes import byref
 
 from ._errors import ConnectError, Error, Facts, check, exception, facts_of_last, raise_last
-from ._library import byref, c_type, lib, place, taken, undeclared
+from ._library import c_type, lib, place, taken, undeclared
 
 MYPY = False
 if MYPY:
@@ -22,6 +23,7 @@ _AT_ONCE = 65536
 # Not all of it: signals have their turn in between.
 _AT_ONCE_OUT = 1 << 20
 
+_TEXT = (bytes, type(b"".decode("ascii")))
 _char, _text_at, _address, _length = c_type("c"), c_type("z"), c_type("P"), c_type("L")
 
 _read, _write = undeclared("hostlock_read"), undeclared("hostlock_write")
@@ -31,7 +33,7 @@ _write_many = undeclared("hostlock_write_many")
 def _words(text):
     # type: (Name) -> bytes
     """Text for C, where a NUL inside would end it too early."""
-    if not isinstance(text, (bytes, type(u""))):
+    if not isinstance(text, _TEXT):
         raise TypeError("text was expected, and not {!r}".format(text))
     found = text if isinstance(text, bytes) else text.encode("utf-8")
     if b"\0" in found:
@@ -44,7 +46,7 @@ def _path(name):
     """The name of a file, also of a path object."""
     if hasattr(name, "__fspath__"):
         name = name.__fspath__()
-    if not isinstance(name, (bytes, type(u""))):
+    if not isinstance(name, _TEXT):
         raise TypeError("the name of a file was expected, and not {!r}".format(name))
     if not isinstance(name, bytes) and sys.version_info >= (3,):
         name = name.encode(sys.getfilesystemencoding(), "surrogateescape")
@@ -200,7 +202,7 @@ class Connection(object):
         self._conn = None  # type: Any
         # How `recv` calls: the connection, where to, and how much; and for which size, the one that was asked for last.
         self._call, self._size = None, None  # type: Any, Any
-        # The same for `recv_into`: how a buffer of that size is lent. To make its type takes as long as to read a record.
+        # The same for `recv_into`: how a buffer of that size is lent. To make its type takes as long as a record takes.
         self._into = (0, None, None)  # type: Tuple[int, Any, Any]
         #: How many seconds a read or write waits; None for ever; 0 not at all (then `ssl.SSLWantReadError` is raised).
         self.timeout = timeout

@@ -5,8 +5,8 @@ import _ssl
 import os
 import sys
 
-# All that is needed of `ctypes`, from its module in C: the module in Python costs more at the start of a program than all
-# the rest of this package.
+# All that is needed of `ctypes`, from its module in C: the module in Python costs more at the start of a program than
+# half of this package.
 from _ctypes import FUNCFLAG_CDECL, CFuncPtr, _SimpleCData, byref, dlopen, dlsym
 
 MYPY = False
@@ -25,10 +25,10 @@ _types = {}  # type: Dict[str, Any]
 
 def c_type(letter):
     # type: (str) -> Any
-    """A type of C, by the letter that `ctypes` has for it: "P" is an address, "z" text, "L" a `size_t`, which on Linux is
-    as wide as `unsigned long`, "l" an `ssize_t`."""
+    """A type of C, by the letter that `ctypes` has for it: "P" is an address, "z" text, "L" a `size_t`, which on Linux
+    is as wide as `unsigned long`, "l" an `ssize_t`."""
     if letter not in _types:
-        _types[letter] = type(_SimpleCData)("c_" + letter, (_SimpleCData,), {"_type_": letter})
+        _types[letter] = type(_SimpleCData)("c_" + letter, (_SimpleCData,), {"_type_": letter})  # type: ignore[misc]
     return _types[letter]
 
 
@@ -162,8 +162,8 @@ class _Functions(object):
         if name not in self._declared:
             raise AttributeError(name)
         answer, _, takes = self._declared[name].partition(" ")
-        function = _Function((name, self._library))
-        function.restype, function.argtypes = answer and c_type(answer) or None, [c_type(letter) for letter in takes]
+        function = _Function((name, self._library))  # type: ignore[arg-type]
+        function.restype, function.argtypes = (c_type(answer) if answer else None), [c_type(letter) for letter in takes]
         setattr(self, name, function)
         return function
 
@@ -173,9 +173,9 @@ lib = _load()
 
 def undeclared(name):
     # type: (str) -> Any
-    """A function that answers a length or a status, for calls that give it nothing but bytes and objects of C's types: without a
-    declaration these go as they are, in two thirds of the time."""
-    function = _Function((name, lib._library))
+    """A function that answers a length or a status, for calls that give it nothing but bytes and objects of C's types:
+    without a declaration these go as they are, in two thirds of the time."""
+    function = _Function((name, lib._library))  # type: ignore[arg-type]
     function.restype = c_type(FUNCTIONS[name][0])
     return function
 
