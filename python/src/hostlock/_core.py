@@ -1,14 +1,12 @@
 """Connections by hostlock's own functions: verified before the first byte, without the `ssl` module."""
 
-from __future__ import absolute_import
-
 import _ssl
-import ctypes
 import sys
 import time
+from _ctypes import byref
 
 from ._errors import ConnectError, Error, Facts, check, exception, facts_of_last, raise_last
-from ._library import lib, place, taken, undeclared
+from ._library import c_type, lib, place, taken, undeclared
 
 MYPY = False
 if MYPY:
@@ -22,14 +20,21 @@ if MYPY:
 _WANT_READ, _WANT_WRITE = -1, -2
 _DEFAULT_TIMEOUT = 30.0
 _AT_ONCE = 65536
-_RECORD = 16384
+# Not all of it: signals have their turn in between.
+_AT_ONCE_OUT = 1 << 20
+
+_TEXT = (bytes, type(b"".decode("ascii")))
+_char, _text_at, _address, _length = c_type("c"), c_type("z"), c_type("P"), c_type("L")
 
 _read, _write = undeclared("hostlock_read"), undeclared("hostlock_write")
+_write_many = undeclared("hostlock_write_many")
 
 
 def _words(text):
     # type: (Name) -> bytes
     """Text for C, where a NUL inside would end it too early."""
+    if not isinstance(text, _TEXT):
+        raise TypeError("text was expected, and not {!r}".format(text))
     found = text if isinstance(text, bytes) else text.encode("utf-8")
     if b"\0" in found:
         raise ValueError("a NUL in {!r}".format(text))
@@ -41,6 +46,8 @@ def _path(name):
     """The name of a file, also of a path object."""
     if hasattr(name, "__fspath__"):
         name = name.__fspath__()
+    if not isinstance(name, _TEXT):
+        raise TypeError("the name of a file was expected, and not {!r}".format(name))
     if not isinstance(name, bytes) and sys.version_info >= (3,):
         name = name.encode(sys.getfilesystemencoding(), "surrogateescape")
     return _words(name)
@@ -177,7 +184,7 @@ class Context(object):
 def check_host(host):
     # type: (Name) -> None
     """Raises for what is no host, before anything is resolved."""
-    room = ctypes.create_string_buffer(256)
+    room = (_char * 256)()
     check(lib.hostlock_host_normalize(_words(host), room, len(room)))
 
 
@@ -193,14 +200,16 @@ class Connection(object):
     def __init__(self, context, sock, host, timeout=_DEFAULT_TIMEOUT):
         # type: (Context, socket.socket, Name, Optional[float]) -> None
         self._conn = None  # type: Any
-        # Where `recv` reads to, and how much of it, for the size that was asked for last.
-        self._size, self._room, self._length = None, None, None  # type: Any, Any, Any
+        # How `recv` calls: the connection, where to, and how much; and for which size, the one that was asked for last.
+        self._call, self._size = None, None  # type: Any, Any
+        # The same for `recv_into`: how a buffer of that size is lent. To make its type takes as long as a record takes.
+        self._into = (0, None, None)  # type: Tuple[int, Any, Any]
         #: How many seconds a read or write waits; None for ever; 0 not at all (then `ssl.SSLWantReadError` is raised).
         self.timeout = timeout
         self._sock = sock
         sock.setblocking(False)
         found = place()
-        check(lib.hostlock_connect_fd(context._ctx, sock.fileno(), _words(host), ctypes.byref(found)))
+        check(lib.hostlock_connect_fd(context._ctx, sock.fileno(), _words(host), byref(found)))
         self._conn = found
         try:
             self._go_on(lib.hostlock_handshake(found), lib.hostlock_handshake)
@@ -225,7 +234,8 @@ class Connection(object):
         # type: () -> None
         conn, self._conn = self._conn, None
         if conn:
-            lib.hostlock_conn_free(conn)
+            address, conn.value = conn.value, None
+            lib.hostlock_conn_free(address)
 
     def _live(self):
         # type: () -> Any
@@ -236,17 +246,22 @@ class Connection(object):
     def _go_on(self, answer, function, *arguments):
         # type: (int, Any, *Any) -> int
         """Waits and calls `function` again, as often as it takes; `answer` is what it said just now."""
-        deadline = None if self.timeout is None else time.time() + self.timeout
+        deadline = self._deadline()
         while answer < 0:
-            if answer not in (_WANT_READ, _WANT_WRITE):
-                self._live()
-                raise_last()
             self._wait(answer, deadline)
             answer = function(self._live(), *arguments)
         return answer
 
+    def _deadline(self):
+        # type: () -> Optional[float]
+        return None if self.timeout is None else time.time() + self.timeout
+
     def _wait(self, wanted, deadline):
         # type: (int, Optional[float]) -> None
+        """Waits for what a function of the library asked for, or raises its failure."""
+        if wanted not in (_WANT_READ, _WANT_WRITE):
+            self._live()
+            raise_last()
         left = None if deadline is None else deadline - time.time()
         if self.timeout == 0:
             raise _ssl.SSLWantReadError() if wanted == _WANT_READ else _ssl.SSLWantWriteError()
@@ -266,19 +281,20 @@ class Connection(object):
         was cut."""
         if size != self._size:
             self._make_room(size)
-        got = _read(self._conn, self._room, self._length)
+        got = _read(*self._call)
         if got < 0:
-            got = self._go_on(got, _read, self._room, self._length)
-        return self._room[:got]  # type: ignore[no-any-return]
+            got = self._go_on(got, _read, *self._call[1:])
+        return self._call[1][:got]  # type: ignore[no-any-return]
 
     def _make_room(self, size):
         # type: (int) -> None
         if size <= 0:
             raise ValueError("a read of {} bytes".format(size))
         some = min(size, _AT_ONCE)
-        if self._room is None or len(self._room) < some:
-            self._room = (ctypes.c_char * some)()
-        self._size, self._length = size, ctypes.c_size_t(some)
+        room = None if self._call is None else self._call[1]
+        if room is None or len(room) < some:
+            room = (_char * some)()
+        self._call, self._size = (self._live(), room, _length(some)), size
 
     def recv_into(self, buffer):
         # type: (Union[bytearray, memoryview]) -> int
@@ -286,7 +302,11 @@ class Connection(object):
         size = len(buffer)
         if not size:
             return 0
-        room, length = (ctypes.c_char * size).from_buffer(buffer), ctypes.c_size_t(size)
+        last, lend, length = self._into
+        if size != last:
+            lend, length = (_char * size).from_buffer, _length(size)
+            self._into = (size, lend, length)
+        room = lend(buffer)
         got = _read(self._conn, room, length)  # type: int
         return got if got >= 0 else self._go_on(got, _read, room, length)
 
@@ -315,7 +335,7 @@ class Connection(object):
         data = bytes(data)
         if not data:
             return 0
-        length = ctypes.c_size_t(len(data))
+        length = _length(len(data))
         sent = _write(self._conn, data, length)  # type: int
         return sent if sent >= 0 else self._go_on(sent, _write, data, length)
 
@@ -323,20 +343,17 @@ class Connection(object):
         # type: (Bytes) -> None
         """Sends all of `data`."""
         data = bytes(data)
-        whole, done = len(data), 0
-        at, left = ctypes.c_void_p.from_buffer(ctypes.c_char_p(data)), ctypes.c_size_t(_RECORD)
-        start = at.value or 0
-        # A call takes one record: as many as go at once, by as little as that takes.
-        for at.value in range(start, start + whole - _RECORD + 1, _RECORD):
-            sent = _write(self._conn, at, left)
-            if sent != _RECORD:
-                done += sent if sent >= 0 else self._go_on(sent, _write, at, left)
-                break
-            done += _RECORD
+        whole, done, deadline = len(data), 0, None
+        start = _address.from_buffer(_text_at(data)).value or 0
         while done < whole:
-            at.value, left.value = start + done, whole - done
-            sent = _write(self._conn, at, left)
-            done += sent if sent >= 0 else self._go_on(sent, _write, at, left)
+            written, left = _length(), _length(min(whole - done, _AT_ONCE_OUT))
+            answer = _write_many(self._conn, _address(start + done), left, byref(written))
+            done += written.value
+            if answer < 0:
+                # The time begins anew with whatever went out.
+                if written.value or deadline is None:
+                    deadline = self._deadline()
+                self._wait(answer, deadline)
 
     def pending(self):
         # type: () -> int
