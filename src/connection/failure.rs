@@ -79,7 +79,7 @@ pub struct Facts<'a> {
     pub before_hello: bool,
     /// What is offered, or taken.
     pub offer: Offer,
-    /// Whether this side has no certificate to show.
+    /// Whether this side has no certificate to show; of a client also that it was asked for one.
     pub lacks_certificate: bool,
     /// Whether a server's client has shown one.
     pub has_shown_certificate: bool,

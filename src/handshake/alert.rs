@@ -162,20 +162,12 @@ pub fn meaning(role: Role, description: u8) -> &'static str {
     }
 }
 
-/// The same to a client that has no certificate to show: servers that demand one say so in many ways, up to TLS 1.2 above
-/// all.
+/// The same to a client that was asked for a certificate and had none: servers that demand one say so in many ways, up to
+/// TLS 1.2 above all.
 pub fn meaning_without_certificate(description: u8) -> &'static str {
     match description {
-        41..=46 | 48 | 116 => {
+        HANDSHAKE_FAILURE..=46 | 48 | 50 | 116 => {
             "the server wants a client certificate, and this client has none to show: hostlock_ctx_add_cert_file loads one"
-        }
-        HANDSHAKE_FAILURE => {
-            "perhaps the server wants a client certificate, and this client has none to show (hostlock_ctx_add_cert_file loads \
-             one); else it accepts none of the offered parameters"
-        }
-        50 => {
-            "perhaps the server wants a client certificate, and this client has none to show (hostlock_ctx_add_cert_file loads \
-             one); else it could not decode a message, which a middlebox may have altered"
         }
         _ => meaning(Role::Client, description),
     }

@@ -116,6 +116,16 @@ int main(int count, char **words)
             about_it = [line for line in summary["not_covered"] if line.startswith(str(program))]
             self.assertEqual(about_it, [], "what is watched is not named as not covered")
 
+    def test_a_context_for_datagrams_is_named_and_not_taken_for_tls_that_went_another_way(self) -> None:
+        client = ["openssl", "s_client", "-dtls", "-connect", "127.0.0.1:9"]
+        for mode, words in ((["--report"], "would be refused"), ([], "are refused")):
+            ran, summary = run_json(*mode, "--", *client)
+            self.assertEqual(summary["contexts"], 0, ran)
+            [found] = summary["not_covered"]
+            self.assertRegex(found, r"^\S*/openssl: this context is made for DTLS \(DTLS_client_method\), ")
+            self.assertTrue(found.endswith(f"; its handshakes {words}"), found)
+        self.assertRegex(ran.stderr, r"this context is made for DTLS .*\n.*internal error", "the program hears why")
+
     def test_a_wheel_with_openssl_inside_is_named(self) -> None:
         wheel = wheel_with_openssl()
         if wheel is None:
