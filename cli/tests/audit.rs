@@ -263,6 +263,10 @@ fn what_is_no_server_of_tls_ends_with_3_and_says_why() {
         let _ = stream.read(&mut [0; 512]);
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     });
+    let begins = listen(|mut stream| {
+        let _ = stream.write_all(&[22, 3, 3, 0, 80, 2]);
+        while stream.read(&mut [0; 512]).is_ok_and(|count| count > 0) {}
+    });
     let stalls = listen(|mut stream| while stream.read(&mut [0; 512]).is_ok_and(|count| count > 0) {});
     let closed = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -272,6 +276,7 @@ fn what_is_no_server_of_tls_ends_with_3_and_says_why() {
     for (port, more, wanted) in [
         (http, &[][..], "plain"),
         (stalls, &[], "--timeout allows more time"),
+        (begins, &[], "it began to speak TLS and stopped: it may be overloaded, or cut off on the way; --timeout allows more"),
         (stalls, starttls, "leave --starttls out"),
         (closed, &[], "connection refused"),
     ] {

@@ -7,6 +7,8 @@ use crate::role::Role;
 /// The level of an alert that ends the connection (RFC 8446 section 6).
 pub const FATAL: c_int = 2;
 
+/// unrecognized_name.
+pub const UNRECOGNIZED_NAME: u8 = 112;
 /// protocol_version.
 pub const PROTOCOL_VERSION: u8 = 70;
 /// handshake_failure.
@@ -119,7 +121,7 @@ const ALERTS: &[(u8, &str, Meaning)] = &[
     (110, "unsupported_extension", Both("the peer got an extension that it did not ask for")),
     (111, "certificate_unobtainable", Both("the server could not fetch the client certificate")),
     (
-        112,
+        UNRECOGNIZED_NAME,
         "unrecognized_name",
         By("the server has no site of the name that was asked for", "the client does not take the name of this server"),
     ),

@@ -46,7 +46,7 @@ impl Clients {
     pub fn words(self) -> Option<&'static str> {
         match self {
             Clients::Anybody => None,
-            Clients::Asked => Some("the server asks for a client certificate, and took a client without one"),
+            Clients::Asked => Some("the server asks for a client certificate, and makes the handshake without one"),
             Clients::Demanded => Some("the server demands a client certificate"),
         }
     }
