@@ -175,7 +175,11 @@ impl Observer for Seal {
         }
         self.audit(conn);
         let learned = learned::of_handshake(conn);
-        let address = peer.address.or_else(|| learned.as_ref().and_then(|learned| learned.peer.clone()));
+        // A BIO that connects by itself has no socket yet when the handshake begins.
+        let address = peer
+            .address
+            .or_else(|| learned.as_ref().and_then(|learned| learned.peer.clone()))
+            .or_else(|| address_of(conn));
         let of_error = || error.and_then(|error| error.host()).map(str::to_owned);
         let host = host.or_else(of_error).or(peer.host);
         self.record(Event { outcome, host, error: error.cloned(), peer: address, allowed, learned, time: now() });
@@ -186,7 +190,7 @@ impl Observer for Seal {
         let (_kept, _quiet) = (errno::Kept::now(), Quiet::begin());
         // What a client asks a server for is the client's word, and there is no end to it.
         let host = if conn.is_server() { None } else { expected_host::named(conn) };
-        Peer { host, address: conn.descriptors().0.and_then(socket::peer).as_ref().map(SocketAddr::to_string) }
+        Peer { host, address: address_of(conn) }
     }
 
     fn given_up(&self, peer: &Peer, why: &Error) {
@@ -195,4 +199,9 @@ impl Observer for Seal {
         let outcome = Outcome::Failed;
         self.record(Event { outcome, host, error, peer: address, allowed: None, learned: None, time: now() });
     }
+}
+
+/// Where the connection's socket leads.
+fn address_of(conn: Conn<'_>) -> Option<String> {
+    conn.descriptors().0.and_then(socket::peer).as_ref().map(SocketAddr::to_string)
 }
