@@ -276,7 +276,11 @@ fn what_is_no_server_of_tls_ends_with_3_and_says_why() {
     for (port, more, wanted) in [
         (http, &[][..], "plain"),
         (stalls, &[], "--timeout allows more time"),
-        (begins, &[], "it began to speak TLS and stopped: it may be overloaded, or cut off on the way; --timeout allows more"),
+        (
+            begins,
+            &[],
+            "it began to speak TLS and stopped: it may be overloaded, or cut off on the way; --timeout allows more",
+        ),
         (stalls, starttls, "leave --starttls out"),
         (closed, &[], "connection refused"),
     ] {

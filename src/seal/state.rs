@@ -144,7 +144,7 @@ impl Observer for Seal {
         let _kept = errno::Kept::now();
         let hosts = occasion.wanted.map(|wanted| wanted.references().map(|host| host.text().into_owned()).collect());
         let leaf = occasion.leaf.and_then(|leaf| leaf.to_der().ok()).map(|der| sha256(&der));
-        let address = occasion.conn.descriptors().0.and_then(socket::peer).map(|address| address.ip());
+        let address = host_source::peer(occasion.conn).map(|address| address.ip());
         allow::find(&Seen { hosts: hosts.unwrap_or_default(), address, leaf }, now())
     }
 
@@ -175,11 +175,11 @@ impl Observer for Seal {
         }
         self.audit(conn);
         let learned = learned::of_handshake(conn);
-        // A BIO that connects by itself has no socket yet when the handshake begins.
+        // A BIO that connects by itself has no socket yet when the handshake begins, and one in memory never has.
         let address = peer
             .address
             .or_else(|| learned.as_ref().and_then(|learned| learned.peer.clone()))
-            .or_else(|| address_of(conn));
+            .or_else(|| host_source::peer(conn).as_ref().map(SocketAddr::to_string));
         let of_error = || error.and_then(|error| error.host()).map(str::to_owned);
         let host = host.or_else(of_error).or(peer.host);
         self.record(Event { outcome, host, error: error.cloned(), peer: address, allowed, learned, time: now() });
@@ -190,7 +190,7 @@ impl Observer for Seal {
         let (_kept, _quiet) = (errno::Kept::now(), Quiet::begin());
         // What a client asks a server for is the client's word, and there is no end to it.
         let host = if conn.is_server() { None } else { expected_host::named(conn) };
-        Peer { host, address: address_of(conn) }
+        Peer { host, address: conn.descriptors().0.and_then(socket::peer).as_ref().map(SocketAddr::to_string) }
     }
 
     fn given_up(&self, peer: &Peer, why: &Error) {
@@ -199,9 +199,4 @@ impl Observer for Seal {
         let outcome = Outcome::Failed;
         self.record(Event { outcome, host, error, peer: address, allowed: None, learned: None, time: now() });
     }
-}
-
-/// Where the connection's socket leads.
-fn address_of(conn: Conn<'_>) -> Option<String> {
-    conn.descriptors().0.and_then(socket::peer).as_ref().map(SocketAddr::to_string)
 }
