@@ -179,7 +179,7 @@ impl Observer for Seal {
         let address = peer
             .address
             .or_else(|| learned.as_ref().and_then(|learned| learned.peer.clone()))
-            .or_else(|| host_source::peer(conn).as_ref().map(SocketAddr::to_string));
+            .or_else(|| journal::is_open().then(|| host_source::peer(conn)).flatten().as_ref().map(SocketAddr::to_string));
         let of_error = || error.and_then(|error| error.host()).map(str::to_owned);
         let host = host.or_else(of_error).or(peer.host);
         self.record(Event { outcome, host, error: error.cloned(), peer: address, allowed, learned, time: now() });
