@@ -140,8 +140,8 @@ for call in (
     except TypeError as error:
         print(error)
 """
-        words = ["text was expected, and not None", "text was expected, and not 443", "text was expected, and not 1.5"]
-        words += [f"the name of a file was expected, and not {what}" for what in (None, 3)]
+        words = [f"text is wanted here, and not {what}" for what in ("NoneType", "int", "float")]
+        words += [f"the name of a file is wanted here, and not {what}" for what in ("NoneType", "int")]
         for version in interpreters():
             self.assertEqual(self.says(version, script).splitlines(), words, version)
 
@@ -354,6 +354,71 @@ for call in (
             statuses = [line.split()[1].rstrip(":") for line in lines[7:]]
             expected = ["HOSTLOCK_E_ARG", "HOSTLOCK_E_BAD_PEM", "HOSTLOCK_E_NOT_FOUND", "HOSTLOCK_E_ARG"]
             self.assertEqual(statuses, expected, version)
+
+    def test_what_is_neither_text_nor_bytes_nor_a_time_is_refused_and_sends_nothing(self) -> None:
+        script = """
+from __future__ import print_function
+import hostlock, socket, sys
+context = hostlock.Context()
+context.trust_file(sys.argv[2])
+port = int(sys.argv[1])
+def sock():
+    return socket.create_connection(("localhost", port))
+with context.connect("localhost", port) as connection:
+    for call in (
+        lambda: connection.send(5),
+        lambda: connection.sendall(5),
+        lambda: connection.sendall([65, 66]),
+        lambda: connection.send(None),
+        lambda: connection.recv(None),
+        lambda: context.trust_data(5),
+        lambda: context.trust_data([1, 2]),
+        lambda: context.verify_chain(3, "localhost"),
+        lambda: context.verify_chain(b"", None),
+        lambda: context.connect(None, port),
+        lambda: context.connect(5, port),
+        lambda: context.wrap(sock(), None),
+        lambda: context.trust_file(None),
+        lambda: context.trust_file(5),
+        lambda: context.add_pin(5),
+        lambda: hostlock.Context(5),
+        lambda: context.set_verify_time(2**64 + 1000),
+        lambda: context.connect("localhost", port, timeout=0),
+        lambda: context.connect("localhost", port, timeout=float("nan")),
+        lambda: context.wrap(sock(), "localhost", 0),
+    ):
+        try:
+            print("accepted", call())
+        except (TypeError, ValueError) as error:
+            print(type(error).__name__)
+    assert connection.send(bytearray(b"GET ")) == 4 and connection.send(memoryview(b"/ HTTP/1.0\\r\\n\\r\\n")) == 14
+    assert connection.read().startswith(b"HTTP/1.0 200"), "nothing else was sent before"
+"""
+        with Server(cast().right) as port:
+            for version in interpreters():
+                lines = self.says(version, script, str(port), cast().roots).splitlines()
+                self.assertEqual(lines, ["TypeError"] * 16 + ["ValueError"] * 4, version)
+
+    def test_a_wait_asks_no_clock_that_can_be_set_and_may_be_longer_than_poll_takes(self) -> None:
+        script = """
+import hostlock, signal, sys, time
+asked = []
+time.time = lambda: asked.append(1)
+def stop(number, frame):
+    raise KeyboardInterrupt
+context = hostlock.Context()
+context.trust_file(sys.argv[2])
+with context.connect("localhost", int(sys.argv[1]), timeout=1e7) as connection:
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        connection.recv()
+    except KeyboardInterrupt:
+        print("waited", len(asked))
+"""
+        with Server(cast().right) as port:
+            for version in sorted({*interpreters()} - {"2.7"}):
+                self.assertEqual(self.says(version, script, str(port), cast().roots), "waited 0", version)
 
     def test_a_chain_in_memory_is_judged_like_a_servers(self) -> None:
         script = """

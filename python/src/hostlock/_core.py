@@ -22,8 +22,13 @@ _DEFAULT_TIMEOUT = 30.0
 _AT_ONCE = 65536
 # Not all of it: signals have their turn in between.
 _AT_ONCE_OUT = 1 << 20
+_LONGEST_POLL = 2**31 - 1
 
-_TEXT = (bytes, type(b"".decode("ascii")))
+# A clock that is set meanwhile must neither end a wait nor draw it out; Python 2 has no other one.
+_now = getattr(time, "monotonic", time.time)
+
+# `unicode` in Python 2, where `str` is bytes.
+_TEXT = type(b"".decode("ascii"))
 _char, _text_at, _address, _length = c_type("c"), c_type("z"), c_type("P"), c_type("L")
 
 _read, _write = undeclared("hostlock_read"), undeclared("hostlock_write")
@@ -33,8 +38,8 @@ _write_many = undeclared("hostlock_write_many")
 def _words(text):
     # type: (Name) -> bytes
     """Text for C, where a NUL inside would end it too early."""
-    if not isinstance(text, _TEXT):
-        raise TypeError("text was expected, and not {!r}".format(text))
+    if not isinstance(text, (bytes, _TEXT)):
+        raise TypeError("text is wanted here, and not {}".format(type(text).__name__))
     found = text if isinstance(text, bytes) else text.encode("utf-8")
     if b"\0" in found:
         raise ValueError("a NUL in {!r}".format(text))
@@ -46,11 +51,24 @@ def _path(name):
     """The name of a file, also of a path object."""
     if hasattr(name, "__fspath__"):
         name = name.__fspath__()
-    if not isinstance(name, _TEXT):
-        raise TypeError("the name of a file was expected, and not {!r}".format(name))
-    if not isinstance(name, bytes) and sys.version_info >= (3,):
+    if not isinstance(name, (bytes, _TEXT)):
+        raise TypeError("the name of a file is wanted here, and not {}".format(type(name).__name__))
+    if isinstance(name, _TEXT) and sys.version_info >= (3,):
         name = name.encode(sys.getfilesystemencoding(), "surrogateescape")
     return _words(name)
+
+
+def _octets(data):
+    # type: (Any) -> bytes
+    """What is in a buffer. A number is none, though bytes(5) are five zeros; nor is a list."""
+    if isinstance(data, bytes):
+        return data
+    if sys.version_info < (3,):
+        if isinstance(data, _TEXT):
+            return data.encode("ascii")
+        if not isinstance(data, memoryview):
+            data = bytearray(buffer(data))  # type: ignore[name-defined]  # noqa: F821
+    return memoryview(data).tobytes()
 
 
 class Context(object):
@@ -84,7 +102,7 @@ class Context(object):
     def trust_data(self, data):
         # type: (Bytes) -> None
         """Trusts certificates in memory, PEM or DER."""
-        data = bytes(data)
+        data = data if type(data) is bytes else _octets(data)
         check(lib.hostlock_ctx_trust_mem(self._ctx, data, len(data)))
 
     def trust_system(self):
@@ -110,7 +128,7 @@ class Context(object):
     def add_crl_data(self, data):
         # type: (Bytes) -> None
         """Reads revocation lists in memory, PEM or DER."""
-        data = bytes(data)
+        data = data if type(data) is bytes else _octets(data)
         check(lib.hostlock_ctx_add_crl_mem(self._ctx, data, len(data)))
 
     def set_crl_mode(self, mode):
@@ -121,7 +139,11 @@ class Context(object):
     def set_verify_time(self, unix_seconds):
         # type: (int) -> None
         """Verifies for that moment in place of now."""
-        check(lib.hostlock_ctx_set_verify_time(self._ctx, int(unix_seconds)))
+        seconds = int(unix_seconds)
+        # ctypes cuts a larger number to 64 bits.
+        if abs(seconds) >= 1 << 63:
+            raise ValueError("{} is no time".format(seconds))
+        check(lib.hostlock_ctx_set_verify_time(self._ctx, seconds))
 
     def connect(self, host, port, timeout=_DEFAULT_TIMEOUT):
         # type: (Name, int, Optional[float]) -> Connection
@@ -130,10 +152,12 @@ class Context(object):
         import socket
 
         check_host(host)
+        if timeout is not None and not timeout > 0:
+            raise ValueError("connecting needs time: more than 0 seconds, or None, and not {!r}".format(timeout))
         # libc cuts a larger number to 16 bits, and an empty one to 0.
         if port is None or (str(port).lstrip("-").isdigit() and not 0 < int(port) < 65536):
             raise ValueError("a port is a number from 1 to 65535, and not {!r}".format(port))
-        deadline = None if timeout is None else time.time() + timeout
+        deadline = None if timeout is None else _now() + timeout
         name = host.decode("ascii") if isinstance(host, bytes) else host
         try:
             sock = socket.create_connection((name, port), timeout)
@@ -148,7 +172,7 @@ class Context(object):
                 ConnectError(1, str(words)), Facts({"status": status, "code": code, "host": name, "message": words})
             )
         try:
-            left = None if deadline is None else max(deadline - time.time(), 0.001)
+            left = None if deadline is None else max(deadline - _now(), 0.001)
             connection = self.wrap(sock, host, left)
         except BaseException:
             sock.close()
@@ -166,7 +190,7 @@ class Context(object):
         """Judges a chain as a handshake would, and raises where it is not valid for `host`. `chain` is PEM, the
         peer's own certificate first, or one certificate as DER. Staples come with a handshake, and are missing
         here."""
-        chain = bytes(chain)
+        chain = _octets(chain)
         check(lib.hostlock_ctx_verify_chain(self._ctx, chain, len(chain), _words(host)))
 
     def verify_peer(self, chain, host, version, cipher, staple=b""):
@@ -176,7 +200,7 @@ class Context(object):
         the peer sent, PEM or DER, its own certificate first; `version` and `cipher` are OpenSSL's names ("TLSv1.3",
         "TLS_AES_256_GCM_SHA384"); `staple` is the OCSP response that came with it. Where it raises, close the
         connection."""
-        chain, staple = bytes(chain), bytes(staple)
+        chain, staple = _octets(chain), _octets(staple)
         agreed = (_words(version), _words(cipher), staple, len(staple))
         check(lib.hostlock_ctx_verify_peer(self._ctx, chain, len(chain), _words(host), *agreed))
 
@@ -201,9 +225,12 @@ class Connection(object):
         # type: (Context, socket.socket, Name, Optional[float]) -> None
         self._conn = None  # type: Any
         # How `recv` calls: the connection, where to, and how much; and for which size, the one that was asked for last.
-        self._call, self._size = None, None  # type: Any, Any
+        self._call, self._size = None, object()  # type: Any, Any
         # The same for `recv_into`: how a buffer of that size is lent. To make its type takes as long as a record takes.
         self._into = (0, None, None)  # type: Tuple[int, Any, Any]
+        if timeout is not None and not timeout > 0:
+            words = "a handshake needs time: more than 0 seconds, or None, and not {!r}; set `timeout` afterwards"
+            raise ValueError(words.format(timeout))
         #: How many seconds a read or write waits; None for ever; 0 not at all (then `ssl.SSLWantReadError` is raised).
         self.timeout = timeout
         self._sock = sock
@@ -254,7 +281,7 @@ class Connection(object):
 
     def _deadline(self):
         # type: () -> Optional[float]
-        return None if self.timeout is None else time.time() + self.timeout
+        return None if self.timeout is None else _now() + self.timeout
 
     def _wait(self, wanted, deadline):
         # type: (int, Optional[float]) -> None
@@ -262,7 +289,7 @@ class Connection(object):
         if wanted not in (_WANT_READ, _WANT_WRITE):
             self._live()
             raise_last()
-        left = None if deadline is None else deadline - time.time()
+        left = None if deadline is None else deadline - _now()
         if self.timeout == 0:
             raise _ssl.SSLWantReadError() if wanted == _WANT_READ else _ssl.SSLWantWriteError()
         if left is not None and left <= 0:
@@ -273,7 +300,7 @@ class Connection(object):
 
         poll = select.poll()
         poll.register(self._sock.fileno(), select.POLLIN if wanted == _WANT_READ else select.POLLOUT)
-        poll.poll(None if left is None else int(left * 1000) + 1)
+        poll.poll(None if left is None else min(int(left * 1000) + 1, _LONGEST_POLL))
 
     def recv(self, size=_AT_ONCE):
         # type: (int) -> bytes
@@ -288,6 +315,8 @@ class Connection(object):
 
     def _make_room(self, size):
         # type: (int) -> None
+        if not hasattr(size, "__index__"):
+            raise TypeError("a read of {!r} bytes".format(size))
         if size <= 0:
             raise ValueError("a read of {} bytes".format(size))
         some = min(size, _AT_ONCE)
@@ -332,7 +361,7 @@ class Connection(object):
     def send(self, data):
         # type: (Bytes) -> int
         """Sends some of `data`, and answers how much."""
-        data = bytes(data)
+        data = data if type(data) is bytes else _octets(data)
         if not data:
             return 0
         length = _length(len(data))
@@ -342,7 +371,7 @@ class Connection(object):
     def sendall(self, data):
         # type: (Bytes) -> None
         """Sends all of `data`."""
-        data = bytes(data)
+        data = data if type(data) is bytes else _octets(data)
         whole, done, deadline = len(data), 0, None
         start = _address.from_buffer(_text_at(data)).value or 0
         while done < whole:
