@@ -33,8 +33,7 @@ use crate::x509::certificate as x509;
 
 /// Has the tickets of a new context sealed with our keys, and looked at when they come back.
 pub fn install(ctx: Ctx<'_>) -> bool {
-    ctx.on_ticket_key::<AskKeys>();
-    ctx.on_ticket::<ReviewTicket>()
+    ctx.on_ticket_key::<AskKeys>() && ctx.on_ticket::<ReviewTicket>()
 }
 
 /// The guard of the context that the handshake began with: libssl seals and opens by that one's callbacks, also where a
