@@ -4,9 +4,13 @@
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
 
+use foreign_types::ForeignTypeRef;
 use openssl::cipher::Cipher;
 use openssl::cipher_ctx::{CipherCtx, CipherCtxRef};
 use openssl_sys as ffi;
+
+/// How many bytes the iv of AES-256-CBC has.
+pub const IV: usize = 16;
 
 /// AES-256-CBC and HMAC-SHA256 with their keys.
 pub struct TicketCiphers {
@@ -25,13 +29,13 @@ impl TicketCiphers {
     }
 
     /// Has `cipher` seal with `iv`.
-    pub fn seals(&self, cipher: &mut CipherCtxRef, iv: &[u8]) -> bool {
-        cipher.copy(&self.sealing).and_then(|()| cipher.encrypt_init(None, None, Some(iv))).is_ok()
+    pub fn seals(&self, cipher: &mut CipherCtxRef, iv: &[u8; IV]) -> bool {
+        give(&self.sealing, cipher, iv)
     }
 
     /// Has `cipher` open what was sealed with `iv`.
-    pub fn opens(&self, cipher: &mut CipherCtxRef, iv: &[u8]) -> bool {
-        cipher.copy(&self.opening).and_then(|()| cipher.decrypt_init(None, None, Some(iv))).is_ok()
+    pub fn opens(&self, cipher: &mut CipherCtxRef, iv: &[u8; IV]) -> bool {
+        give(&self.opening, cipher, iv)
     }
 
     /// Gives `mac` the key.
@@ -42,6 +46,15 @@ impl TicketCiphers {
         // SAFETY: the caller promises the copy. The original is only read: its state has not moved since the key was set.
         unsafe { ffi::HMAC_CTX_copy(mac, self.mac.0.as_ptr()) == 1 }
     }
+}
+
+/// Gives `cipher` key and direction of `keyed`, and `iv`. The crate's own functions ask for the iv's length each time.
+fn give(keyed: &CipherCtxRef, cipher: &mut CipherCtxRef, iv: &[u8; IV]) -> bool {
+    const AS_BEFORE: c_int = -1;
+    let (none, no_key, no_engine) = (ptr::null(), ptr::null(), ptr::null_mut());
+    // SAFETY: both contexts are live; the iv has as many bytes as the algorithm wants.
+    cipher.copy(keyed).is_ok()
+        && unsafe { ffi::EVP_CipherInit_ex(cipher.as_ptr(), none, no_engine, no_key, iv.as_ptr(), AS_BEFORE) == 1 }
 }
 
 /// An HMAC that has its key and has seen nothing yet.

@@ -12,7 +12,7 @@ use openssl_sys as ffi;
 
 use crate::libssl::callback::{Callback, stopped};
 use crate::libssl::session::Session;
-use crate::libssl::ticket_ciphers::TicketCiphers;
+use crate::libssl::ticket_ciphers::{IV, TicketCiphers};
 use crate::libssl::{Conn, Ctx, sys};
 
 /// How many bytes the name of a key has.
@@ -186,16 +186,16 @@ where
     if !is_keyed {
         return FAILED;
     }
-    const IV: usize = 16;
+    let iv = iv.cast::<[u8; IV]>();
     if seals == 0 {
         // SAFETY: in the ticket there are so many bytes.
-        let iv = unsafe { std::slice::from_raw_parts(iv, IV) };
+        let iv = unsafe { &*iv };
         return if ciphers.opens(cipher, iv) { opened } else { FAILED };
     }
     // SAFETY: libssl has room for the iv of any algorithm, and for the name.
     let iv = unsafe {
         ptr::copy_nonoverlapping(key.name().as_ptr(), name, NAME);
-        std::slice::from_raw_parts_mut(iv, IV)
+        &mut *iv
     };
     if openssl::rand::rand_bytes(iv).is_ok() && ciphers.seals(cipher, iv) { SEALED } else { FAILED }
 }
