@@ -62,7 +62,7 @@ struct Mac(NonNull<ffi::HMAC_CTX>);
 
 // SAFETY: it belongs to no thread, and is only copied from, which changes nothing in it.
 unsafe impl Send for Mac {}
-// SAFETY: as above.
+// SAFETY: threads that share it only copy from it, and a copy reads.
 unsafe impl Sync for Mac {}
 
 impl Mac {
@@ -80,5 +80,61 @@ impl Drop for Mac {
     fn drop(&mut self) {
         // SAFETY: made in `new`, freed once; OpenSSL wipes what the key has become.
         unsafe { ffi::HMAC_CTX_free(self.0.as_ptr()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use openssl::hash::MessageDigest;
+    use openssl::pkey::PKey;
+    use openssl::sign::Signer;
+    use openssl::symm;
+
+    use super::*;
+
+    fn mac_of(ciphers: &TicketCiphers, text: &[u8]) -> [u8; 32] {
+        let mut mac = [0; 32];
+        // SAFETY: the context is made, used and freed here; the text and the MAC have their lengths.
+        unsafe {
+            let context = ffi::HMAC_CTX_new();
+            assert!(ciphers.give_mac(context));
+            assert_eq!(ffi::HMAC_Update(context, text.as_ptr(), text.len()), 1);
+            assert_eq!(ffi::HMAC_Final(context, mac.as_mut_ptr(), ptr::null_mut()), 1);
+            ffi::HMAC_CTX_free(context);
+        }
+        mac
+    }
+
+    fn through(text: &[u8], begin: impl FnOnce(&mut CipherCtxRef) -> bool) -> Vec<u8> {
+        let mut cipher = CipherCtx::new().unwrap();
+        assert!(begin(&mut cipher));
+        let mut out = Vec::new();
+        cipher.cipher_update_vec(text, &mut out).unwrap();
+        cipher.cipher_final_vec(&mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn every_ticket_is_sealed_and_opened_as_by_a_key_that_was_given_anew_in_threads_too() {
+        let (mac_key, cipher_key) = ([1; 32], [2; 32]);
+        let ciphers = TicketCiphers::new(&mac_key, &cipher_key).unwrap();
+        thread::scope(|scope| {
+            for thread in 0..4 {
+                let ciphers = &ciphers;
+                scope.spawn(move || {
+                    for turn in 0..100 {
+                        let (iv, text) = ([thread; IV], vec![turn; 10 * usize::from(turn)]);
+                        let sealed = symm::encrypt(symm::Cipher::aes_256_cbc(), &cipher_key, Some(&iv), &text).unwrap();
+                        assert_eq!(through(&text, |cipher| ciphers.seals(cipher, &iv)), sealed);
+                        assert_eq!(through(&sealed, |cipher| ciphers.opens(cipher, &iv)), text);
+                        let key = PKey::hmac(&mac_key).unwrap();
+                        let signer = Signer::new(MessageDigest::sha256(), &key);
+                        assert_eq!(mac_of(ciphers, &sealed).to_vec(), signer.unwrap().sign_oneshot_to_vec(&sealed).unwrap());
+                    }
+                });
+            }
+        });
     }
 }
