@@ -313,7 +313,7 @@ static void later(void)
 int main(void)
 {
     make_devices();
-    for (int i = 0; i < 2; i++) {
+    for (int i = first_version(); i < 2; i++) {
         version = both_versions[i];
         modes();
         names();

@@ -390,7 +390,7 @@ static void of_forks(int version)
 
 int main(void)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = first_version(); i < 2; i++) {
         int version = both_versions[i];
         by_default(version, 0);
         each_end(version);

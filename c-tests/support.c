@@ -64,6 +64,11 @@ int rounds(int plainly, int slowly)
     return getenv("HOSTLOCK_TEST_SLOWLY") != NULL ? slowly : plainly;
 }
 
+int first_version(void)
+{
+    return getenv("HOSTLOCK_TEST_NEWEST") != NULL ? 1 : 0;
+}
+
 /* The conversation */
 
 static int hostlock_reason_on_queue(void)

@@ -32,6 +32,8 @@ void need(int holds, const char *what);
 
 /* Few rounds under valgrind, more otherwise. */
 int rounds(int plainly, int slowly);
+/* Where a loop over both_versions begins: under valgrind in `make test` with the newest, which is the last. */
+int first_version(void);
 
 /* A certificate and its key, and what a server sends beside it. */
 struct identity {
