@@ -345,7 +345,7 @@ mod tests {
         for (end, fits) in [(0, true), ((1 << 40) - 1, true), (1 << 40, false), (-1, false), (i64::MIN, false)] {
             let basis = Basis { end, ..basis(None, false) };
             assert_eq!(basis.to_bytes().is_some(), fits, "{end}");
-            assert_eq!(basis.to_bytes().is_none_or(|bytes| Basis::of_bytes(&bytes).unwrap() == basis), true, "{end}");
+            assert!(basis.to_bytes().is_none_or(|bytes| Basis::of_bytes(&bytes).unwrap() == basis), "{end}");
         }
     }
 

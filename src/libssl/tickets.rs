@@ -25,8 +25,8 @@ pub const WHOLE: usize = NAME + MAC_KEY + CIPHER_KEY;
 /// A key, which leaves no trace in memory when it is done with.
 pub struct TicketKey {
     bytes: [u8; WHOLE],
-    /// What it seals and opens with, made when it is first used; `None` where OpenSSL does not make it.
-    ciphers: OnceLock<Option<TicketCiphers>>,
+    /// What it seals and opens with, made when it is first used.
+    ciphers: OnceLock<TicketCiphers>,
 }
 
 impl TicketKey {
@@ -40,12 +40,14 @@ impl TicketKey {
         self.bytes.get(..NAME).unwrap_or_default()
     }
 
+    /// `None` where there is no memory for them now.
     fn ciphers(&self) -> Option<&TicketCiphers> {
-        let make = || {
-            let (mac_key, cipher_key) = self.bytes.get(NAME..)?.split_at_checked(MAC_KEY)?;
-            TicketCiphers::new(mac_key, cipher_key)
-        };
-        self.ciphers.get_or_init(make).as_ref()
+        if let Some(ciphers) = self.ciphers.get() {
+            return Some(ciphers);
+        }
+        let (mac_key, cipher_key) = self.bytes.get(NAME..)?.split_at_checked(MAC_KEY)?;
+        let made = TicketCiphers::new(mac_key, cipher_key)?;
+        Some(self.ciphers.get_or_init(|| made))
     }
 
     /// Whether both are the same. Only keys of this server are compared, so nobody learns from how long it takes.
