@@ -195,6 +195,7 @@ static void revoked(int version)
     struct visit anew = from_to(unasked, asked, version, &deep);
     claim(anew.served && !anew.resumed, "%s: a ticket of a machine without lists leads to a full handshake at one that has some", tls);
     claim(visit(asked, version, &deep, kept).resumed, "  whose own ticket resumes there");
+    claim(from_to(unasked, asked, version, &device).resumed, "  and so does any of a chain without an intermediate");
     hostlock_ctx_free(asked), asked = machine((struct plan){.keys = "a.keys", .crl = "ca-middle.crl", .mutual = 1});
     need(hostlock_ctx_add_crl_file(asked, path("middle.crl")) == 0, "a CRL");
     anew = from_to(unasked, asked, version, &deep);

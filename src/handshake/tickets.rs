@@ -186,7 +186,9 @@ impl Basis {
         let end = ends.reduce(|first, next| Some(first?.min(next?)))??;
         let mut certificate = |one: &X509| Certificate::of_signed(signed.of(one)?);
         let mut between = || below.get(1..).unwrap_or_default().iter().map(&mut certificate).collect::<Option<_>>();
-        Some(Basis { between: if is_chain_asked { Some(between()?) } else { None }, anchor, end })
+        // That there are none costs nothing to say, and holds whenever CRLs are asked.
+        let is_said = is_chain_asked || chain.len() < 3;
+        Some(Basis { between: if is_said { Some(between()?) } else { None }, anchor, end })
     }
 
     /// `None` where it cannot be written.
@@ -316,6 +318,8 @@ mod tests {
                 let basis = Basis { between: is_chain_asked.then(|| vec![certificate()]), anchor, end };
                 let chain = [one.clone(), one.clone(), one.clone()];
                 assert_eq!(Basis::of_chain(&chain, has_exact, is_chain_asked), Some(basis));
+                let direct = Basis::of_chain(&chain[1..], has_exact, is_chain_asked).unwrap();
+                assert_eq!(direct.between, Some(Vec::new()));
             }
         }
     }
