@@ -27,10 +27,13 @@ static int all_answer(SSL *ssl, int status)
 {
     char buffer[16] = "secret";
     int handshake = hostlock_handshake(ssl);
+    size_t written = 9;
     int sent = (int)hostlock_write(ssl, buffer, 6), all = (int)hostlock_write_all(ssl, buffer, 6);
+    int many = hostlock_write_many(ssl, buffer, 6, &written);
     int got = (int)hostlock_read(ssl, buffer, sizeof buffer), bye = hostlock_shutdown(ssl);
-    if (handshake == status && sent == status && all == status && got == status && bye == status) return 1;
-    note("handshake %d, write %d, write_all %d, read %d, shutdown %d", handshake, sent, all, got, bye);
+    if (handshake == status && sent == status && all == status && many == status && written == 0 && got == status && bye == status)
+        return 1;
+    note("handshake %d, write %d, write_all %d, write_many %d, read %d, shutdown %d", handshake, sent, all, many, got, bye);
     return 0;
 }
 

@@ -24,7 +24,7 @@ static const char *const model_names[MODELS] = {"blocking", "non-blocking", "mem
 
 struct end {
     enum model model;
-    int serves, fd, sent_end, failed, read_ahead;
+    int serves, fd, sent_end, failed, read_ahead, writes_many;
     hostlock_ctx *ctx;
     hostlock_conn *conn;
     size_t total, portion;
@@ -114,6 +114,20 @@ static int again(struct end *end, long answer)
     return 1;
 }
 
+/* Some of what is behind `done`, or all of it: 0, or what the library answered that has not taken it. */
+static long put(struct end *end, const unsigned char *data, size_t length, size_t *done)
+{
+    size_t written = 0;
+    if (end->writes_many) {
+        long answer = hostlock_write_many(end->conn, data + *done, length - *done, &written);
+        *done += written;
+        return answer == 0 && *done < length ? HOSTLOCK_E_INTERNAL : answer;
+    }
+    ssize_t took = hostlock_write(end->conn, data + *done, length - *done);
+    *done += took > 0 ? (size_t)took : 0;
+    return took > 0 ? 0 : took == 0 ? HOSTLOCK_E_INTERNAL : took;
+}
+
 static void give(struct end *end, uint32_t seed)
 {
     unsigned char *one = malloc(end->portion), *other = malloc(end->portion);
@@ -125,18 +139,15 @@ static void give(struct end *end, uint32_t seed)
         for (size_t i = 0; i < length; i++)
             one[i] = (unsigned char)next(&seed);
         for (size_t done = 0; done < length && !end->failed;) {
-            ssize_t took;
-            for (;;) {
-                took = hostlock_write(end->conn, one + done, length - done);
+            long answer;
+            do {
+                answer = put(end, one, length, &done);
                 /* The same data at another place. */
                 memcpy(other, one, length);
                 unsigned char *swap = one;
                 one = other, other = swap;
-                if (!again(end, took))
-                    break;
-            }
-            end->failed = took <= 0;
-            done += took > 0 ? (size_t)took : 0;
+            } while (again(end, answer));
+            end->failed = answer < 0;
         }
         sent += length;
         if (next(&end->seed) % 64 == 0 && SSL_version(end->conn) == TLS1_3_VERSION)
@@ -233,14 +244,17 @@ static void match(enum model client, enum model server, int ahead, int version, 
     pthread_t threads[2];
     for (int i = 0; i < 2; i++) {
         fcntl(pair[i], F_SETFL, ends[i].model == BLOCKING || ends[i].model == WAITING_FUNCTIONS ? 0 : O_NONBLOCK);
+        ends[i].writes_many = (int)(client + server + (unsigned)i) % 2;
         ends[i].total = total, ends[i].portion = portion, ends[i].seed = (uint32_t)(7 + i);
         need(pthread_create(&threads[i], NULL, play, &ends[i]) == 0, "pthread_create");
     }
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
     static const char *const sides[] = {"", ", which reads ahead,"};
-    claim(!ends[0].failed && !ends[1].failed, "%s: %zu bytes each way between a client (%s)%s and a server (%s)%s in portions up to %zu",
-          version_name(version), total, model_names[client], sides[ahead == CLIENT], model_names[server], sides[ahead == SERVER], portion);
+    claim(!ends[0].failed && !ends[1].failed,
+          "%s: %zu bytes each way between a client (%s)%s and a server (%s)%s in portions up to %zu, the %s's many records at a call",
+          version_name(version), total, model_names[client], sides[ahead == CLIENT], model_names[server], sides[ahead == SERVER],
+          portion, ends[0].writes_many ? "client" : "server");
     if (ends[0].failed || ends[1].failed)
         note("client %ld, server %ld", ends[0].last, ends[1].last);
     for (int i = 0; i < 2; i++) {
@@ -333,6 +347,31 @@ static void in_memory(void)
         ;
     claim(hostlock_write(wire.client, much + all, sizeof(much) - (size_t)all) > 0, "  until it is drained");
     claim(hostlock_read_all(wire.server, buffer, 1) == HOSTLOCK_E_STATE, "hostlock_read_all has nothing to wait for");
+    unwire(&wire);
+
+    wire = wired(200);
+    size_t written = 0, more, arrived = 0;
+    int answer = hostlock_write_many(wire.client, much, sizeof(much), &written);
+    claim(answer == HOSTLOCK_WANT_WRITE && written > 16384 && written % 16384 == 0 && written < sizeof(much),
+          "hostlock_write_many takes the records that there is room for");
+    claim(hostlock_write(wire.client, much + written, 9) == HOSTLOCK_E_ARG, "  and one of the rest is under way");
+    for (took = HOSTLOCK_WANT_READ; took == HOSTLOCK_WANT_READ && arrived < sizeof(much);) {
+        while (carry(wire.client, wire.server, 500))
+            ;
+        while ((took = hostlock_read(wire.server, buffer, sizeof(buffer))) > 0)
+            arrived += (size_t)took;
+        if (answer == HOSTLOCK_WANT_WRITE) {
+            answer = hostlock_write_many(wire.client, much + written, sizeof(much) - written, &more);
+            written += more;
+        }
+    }
+    claim(answer == 0 && written == sizeof(much) && arrived == written, "  with which it goes on; all arrives, and nothing twice");
+    written = 9;
+    claim(hostlock_write_many(wire.client, much, 5, NULL) == HOSTLOCK_E_ARG && hostlock_write_many(wire.client, NULL, 5, &written) == HOSTLOCK_E_ARG &&
+              written == 0 && hostlock_write_many(NULL, much, 5, &written) == HOSTLOCK_E_ARG &&
+              hostlock_write_many(wire.client, NULL, 0, &written) == 0,
+          "  it needs a connection, data, and a place for how much");
+    hostlock_conn_free(wire.client), wire.client = NULL;
     unwire(&wire);
 
     wire = wired(0);

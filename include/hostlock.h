@@ -351,6 +351,21 @@ ssize_t hostlock_write_all(hostlock_conn *conn,
                            size_t len);
 
 /**
+ * Writes as much of buf as hostlock_write would by one call after another, as long as none has to wait: for long data on
+ * a descriptor in non-blocking mode, where hostlock_write takes a record (16 KiB) at a time. written gets how many bytes
+ * were taken, also where the answer is not 0.
+ *
+ * 0: all of it. Else a negative status, as of hostlock_write: after HOSTLOCK_WANT_READ, HOSTLOCK_WANT_WRITE and
+ * HOSTLOCK_E_TIMEOUT go on with the rest, *written bytes further on, *and nothing else*: a part of it may be under way. In
+ * blocking mode each record may wait as long as a call of hostlock_write. NULL written is HOSTLOCK_E_ARG.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_write_many(hostlock_conn *conn,
+                        const void *buf,
+                        size_t len,
+                        size_t *written);
+
+/**
  * Fills buf: len, or 0 where the peer said goodbye before the first byte, or a negative status; for records whose length
  * is known. It waits also on a descriptor in non-blocking mode, and all of it together takes no longer than the timeout.
  *
@@ -2187,7 +2202,8 @@ int hostlock_seal_log(const char *path);
  * Registers a function that knows the hosts of connections whose program names none, once and for the life of the
  * process. It is for code that watches what the program asks of the system. What the program told OpenSSL always comes
  * first. A single name is sent as SNI, unless the seal only reports; sessions are bound to the names. refused may be
- * NULL.
+ * NULL. Of a connection whose BIO has no socket it is asked besides where it leads: for the log of the seal, and for an
+ * exception.
  *
  * Both functions are called inside handshakes, in the thread of each, and may call no function of libssl or hostlock
  * on the connection. HOSTLOCK_E_STATE where one was registered before. It may be called before the process is sealed.

@@ -43,7 +43,10 @@
 mod door;
 mod nets;
 
-pub use door::{Connection, Context, ContextBuilder, Host, Policy, Report, Starttls, libssl_path, roots, words};
+pub use door::{
+    Connection, Context, ContextBuilder, Host, Policy, Report, Starttls, asked_for_certificate, libssl_path, roots,
+    words,
+};
 pub use error::{Culprit, Error, Result, Status};
 
 /// The rooms: open with the feature `internals`, of which nothing is promised.

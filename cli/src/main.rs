@@ -23,7 +23,8 @@ const EXIT_CODES: &str = "Exit codes:
   1  something was found: a difference (diff), a root that expires (expiring), a server that is refused or a program
      with findings (audit), something to mend (doctor)
   2  the command was not understood
-  3  something could not be read or written, or no server of TLS answered";
+  3  something could not be read or written, no server of TLS answered, or it ended the
+     handshake before that was complete (a server of TLS 1.2 that demands a client certificate)";
 
 const EXAMPLES: &str = "Try:
   hostlock doctor
@@ -106,6 +107,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::Found) => ExitCode::from(1),
+        Ok(Outcome::Unfinished) => ExitCode::from(3),
         Err(error) => {
             output::complain(&error);
             ExitCode::from(3)

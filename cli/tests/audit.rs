@@ -128,6 +128,8 @@ fn json_has_its_documented_keys_for_good_servers_and_for_bad() {
         "agreed_without_verification",
         "careless",
         "chain",
+        "chain_verified",
+        "client_certificate",
         "error",
         "host",
         "policy",
@@ -138,6 +140,7 @@ fn json_has_its_documented_keys_for_good_servers_and_for_bad() {
     let json = world.ask(good(), &["--json"]).json();
     assert_eq!(keys(&json), wanted);
     assert_eq!((&json["verified"], &json["error"]), (&Value::Bool(true), &Value::Null));
+    assert_eq!((&json["chain_verified"], &json["client_certificate"]), (&Value::Bool(true), &Value::Null));
     assert_eq!(json["agreed"]["verified_host"], "localhost");
     assert_eq!(careless(&json), [true; 3]);
     let json = world.ask(Recipe::server("other", &["other.example"]), &["--json", "--policy", "2026-11-webpki"]).json();
@@ -260,29 +263,26 @@ fn what_is_no_server_of_tls_ends_with_3_and_says_why() {
         let _ = stream.read(&mut [0; 512]);
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     });
+    let begins = listen(|mut stream| {
+        let _ = stream.write_all(&[22, 3, 3, 0, 80, 2]);
+        while stream.read(&mut [0; 512]).is_ok_and(|count| count > 0) {}
+    });
     let stalls = listen(|mut stream| while stream.read(&mut [0; 512]).is_ok_and(|count| count > 0) {});
     let closed = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().port()
     };
-    // What a server of TLS 1.2 says to a client that has no certificate to show.
-    let demands = {
-        let identity = good().issued_by(&world.ca);
-        let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
-        acceptor.set_certificate(&identity.certificate).unwrap();
-        acceptor.set_private_key(&identity.key).unwrap();
-        acceptor.set_max_proto_version(Some(SslVersion::TLS1_2)).unwrap();
-        acceptor.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
-        let acceptor = acceptor.build();
-        listen(move |stream| drop(acceptor.accept(stream)))
-    };
     let starttls: &[&str] = &["--starttls", "smtp"];
     for (port, more, wanted) in [
         (http, &[][..], "plain"),
         (stalls, &[], "--timeout allows more time"),
+        (
+            begins,
+            &[],
+            "it began to speak TLS and stopped: it may be overloaded, or cut off on the way; --timeout allows more",
+        ),
         (stalls, starttls, "leave --starttls out"),
         (closed, &[], "connection refused"),
-        (demands, &[], "which an audit has none of"),
     ] {
         let ran = world.audit(&format!("localhost:{port}"), &[more, &["--timeout", "1"]].concat());
         assert_eq!((ran.code, ran.stdout.as_str()), (3, ""), "{wanted}");
@@ -296,6 +296,73 @@ fn what_is_no_server_of_tls_ends_with_3_and_says_why() {
     assert!(ran.stderr.contains("/nonexistent/ca.pem"), "{}", ran.stderr);
     let ran = run(&["localhost", "--ca", "/"]);
     assert!(ran.stderr.contains("--ca takes a file"), "{}", ran.stderr);
+}
+
+/// A server that asks its clients for a certificate; `demands`: and takes none without.
+fn asking(identity: &Identity, version: SslVersion, demands: bool) -> u16 {
+    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
+    acceptor.set_certificate(&identity.certificate).unwrap();
+    acceptor.set_private_key(&identity.key).unwrap();
+    if version == SslVersion::TLS1 {
+        acceptor.clear_options(SslOptions::NO_TLSV1 | SslOptions::NO_TLSV1_1);
+        acceptor.set_cipher_list("ALL:@SECLEVEL=0").unwrap();
+    }
+    acceptor.set_min_proto_version(Some(version)).unwrap();
+    acceptor.set_max_proto_version(Some(version)).unwrap();
+    let wants = if demands { SslVerifyMode::FAIL_IF_NO_PEER_CERT } else { SslVerifyMode::empty() };
+    acceptor.set_verify(SslVerifyMode::PEER | wants);
+    let acceptor = acceptor.build();
+    listen(move |stream| {
+        if let Ok(mut tls) = acceptor.accept(stream) {
+            let _ = tls.read(&mut [0; 16]);
+        }
+    })
+}
+
+#[test]
+fn a_server_that_demands_a_client_certificate_is_shown_with_its_chain_and_the_demand_is_told() {
+    let world = World::new();
+    let right = good().issued_by(&world.ca);
+    let other = Recipe::server("other", &["other.example"]).issued_by(&world.ca);
+    let (tls12, tls13, tls10) = (SslVersion::TLS1_2, SslVersion::TLS1_3, SslVersion::TLS1);
+    let (demanded, asked) = ("the server demands a client certificate", "the server asks for a client certificate");
+    for (name, identity, version, demands, code, verified, chain, words) in [
+        ("1.3", &right, tls13, true, 0, true, true, demanded),
+        ("1.3, optional", &right, tls13, false, 0, true, true, asked),
+        ("1.2", &right, tls12, true, 3, false, true, demanded),
+        ("1.2, optional", &right, tls12, false, 0, true, true, asked),
+        ("1.3, another host", &other, tls13, true, 1, false, false, demanded),
+        ("1.2, another host", &other, tls12, true, 1, false, false, demanded),
+        ("1.0", &right, tls10, true, 1, false, false, demanded),
+    ] {
+        let target = format!("localhost:{}", asking(identity, version, demands));
+        let ran = world.audit(&target, &[]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (code, ""), "{name}: {}", ran.stdout);
+        let (subject, words) = (if verified || chain { "CN=localhost" } else { "CN=" }, format!("\nclients  {words}"));
+        for wanted in [&words, "\nchain, as presented:\n  ", subject] {
+            assert!(ran.stdout.contains(wanted), "{name}: {wanted:?} in\n{}", ran.stdout);
+        }
+        if chain && !verified {
+            assert!(
+                ran.stdout.contains("\nverdict  not complete: the chain is valid, and it is this host's"),
+                "{}",
+                ran.stdout
+            );
+        }
+        let json = world.audit(&target, &["--json"]).json();
+        let wanted = if demands { "demanded" } else { "asked" };
+        assert_eq!(json["client_certificate"], wanted, "{name}");
+        assert_eq!((&json["verified"], &json["chain_verified"]), (&verified.into(), &chain.into()), "{name}");
+        assert_eq!(json["chain"].as_array().unwrap().len(), 1, "{name}");
+    }
+    let page = world.scratch.join("page.html");
+    let target = format!("localhost:{}", asking(&right, tls12, true));
+    assert_eq!(world.audit(&target, &["--html", page.to_str().unwrap()]).code, 3);
+    let page = std::fs::read_to_string(page).unwrap();
+    for wanted in ["<strong>not complete</strong>", "the server demands a client certificate", "CN=localhost"] {
+        assert!(page.contains(wanted), "{wanted:?} in\n{page}");
+    }
+    assert!(!page.contains("refused") && !page.contains("verified<"), "{page}");
 }
 
 #[test]

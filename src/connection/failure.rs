@@ -79,8 +79,10 @@ pub struct Facts<'a> {
     pub before_hello: bool,
     /// What is offered, or taken.
     pub offer: Offer,
-    /// Whether this side has no certificate to show.
+    /// Whether this side has no certificate to show; of a client also that it was asked for one.
     pub lacks_certificate: bool,
+    /// Whether no name was asked for: an address is none (RFC 6066 section 3).
+    pub nameless: bool,
     /// Whether a server's client has shown one.
     pub has_shown_certificate: bool,
 }
@@ -250,13 +252,18 @@ fn alerted(facts: &Facts<'_>, cause: Cause, description: u8) -> Error {
             }
             alert::HANDSHAKE_FAILURE | alert::INSUFFICIENT_SECURITY => {
                 let what = format!("{} found nothing to its liking in what was offered (alert {name})", facts.peer);
-                return suites(facts, cause, &what);
+                let error = suites(facts, cause, &what);
+                let hint = format!("{}; or it serves nobody who asks for no name, and an address is none", error.hint());
+                return if facts.nameless { error.with_hint(hint) } else { error };
             }
             _ => {}
         }
     }
     Error::new(Status::EAlert, format!("{} sent the alert {name} {}", facts.peer, facts.phase.words()))
         .with_hint(match facts.role {
+            Role::Client if facts.nameless && description == alert::UNRECOGNIZED_NAME => {
+                "no name was asked for, as an address is none (RFC 6066), and the server wants one: connect by its name"
+            }
             Role::Client if facts.lacks_certificate => alert::meaning_without_certificate(description),
             role => alert::meaning(role, description),
         })
@@ -344,6 +351,7 @@ mod tests {
             heard: !head.is_empty(),
             before_hello: true,
             lacks_certificate: false,
+            nameless: false,
             has_shown_certificate: false,
             offer: Offer { versions: vec![0x0303, 0x0304], suites: vec!["A".to_owned(), "B".to_owned()] },
         }
@@ -403,6 +411,17 @@ mod tests {
             };
             assert!(of(true).contains("hostlock_ctx_add_cert_file"), "{number}: {}", of(true));
             assert!(!of(false).contains("hostlock_ctx_add_cert_file"), "{number}: {}", of(false));
+        }
+    }
+
+    #[test]
+    fn a_server_that_wants_a_name_is_not_said_to_lack_one_that_was_not_asked_for() {
+        for number in [112, 40] {
+            let of = |nameless| {
+                explain(&Facts { reason: libssl(1000 + number), nameless, ..facts(&[21, 3]) }).hint().to_owned()
+            };
+            assert!(of(true).contains("an address is none"), "{number}: {}", of(true));
+            assert!(!of(false).contains("an address is none"), "{number}: {}", of(false));
         }
     }
 

@@ -73,7 +73,8 @@ pub fn failure(
             heard: if transport.is_some() { !head.is_empty() } else { !before_hello },
             before_hello,
             offer: offer(conn),
-            lacks_certificate: conn.own_certificate().is_none(),
+            lacks_certificate: conn.own_certificate().is_none() && (conn.is_server() || conn.was_asked_for_certificate()),
+            nameless: role == Role::Client && conn.server_name().is_none(),
             has_shown_certificate: role == Role::Server && has_shown_certificate(conn),
         })
     };

@@ -25,7 +25,13 @@ pub fn is_old_hello(head: &[u8]) -> bool {
     matches!(head, [0x80..=0xff, _, 1, ..])
 }
 
-/// The error for a peer that does not speak TLS.
+/// Whether it is a record of a connection whose handshake is over: nobody begins with one.
+fn is_encrypted_record(head: &[u8]) -> bool {
+    const APPLICATION_DATA: u8 = 23;
+    matches!(head, [APPLICATION_DATA, 3, 1..=4, length @ ..] if length.first().is_none_or(|high| *high <= 0x48))
+}
+
+/// The error for a peer that does not begin to speak TLS.
 pub fn not_tls(role: Role, peer: &str, head: &[u8]) -> Error {
     let shown = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let shown = shown[..shown.len().min(60)].trim_ascii_end().escape_ascii();
@@ -39,6 +45,21 @@ pub fn not_tls(role: Role, peer: &str, head: &[u8]) -> Error {
     let starts = |prefix: &[u8]| head.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     let is_text = head.iter().all(|byte| matches!(byte, b'\t' | b'\r' | b'\n' | b' '..=b'~'));
     match role {
+        _ if is_encrypted_record(head) => {
+            let (what, hint) = match role {
+                Role::Client => (
+                    "its answer",
+                    "TLS begins once on a connection: pass a socket on which it has not begun, and not one that another \
+                     TLS library wraps",
+                ),
+                Role::Server => (
+                    "it",
+                    "the client believes that TLS has begun already: perhaps something else made its handshake on this socket",
+                ),
+            };
+            let message = format!("{peer} is in the middle of TLS already: {what} begins with an encrypted record, {}", hex(head));
+            Error::new(Status::EProtocol, message).with_hint(hint)
+        }
         Role::Server if is_http_request(head) => plain("plain HTTP").with_hint("the client must use the https:// form of the address"),
         Role::Server if starts(b"SSH-") => plain("SSH").with_hint("this is not the port of an SSH server"),
         Role::Server if starts(b"PROXY ") || starts(b"\r\n\r\n\0\r\nQUIT\n") => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::audit;
 use crate::connection::open;
-use crate::context::{self, resume};
+use crate::context::{self, offline, resume};
 use crate::door::{Connection, Host, Policy, Report, Starttls};
 use crate::error::{Error, Result, Status};
 use crate::guard::Family;
@@ -73,6 +73,11 @@ impl Context {
         let socket = socket.into();
         let made = open::Connection::over_socket(&self.0, socket.as_raw_fd(), host.0.clone())?;
         Ok(Connection::new(made, Some(socket)))
+    }
+
+    /// Judges a chain without a connection as a handshake would: PEM or DER, the peer's own certificate first.
+    pub fn verify_chain(&self, chain: &[u8], host: &Host) -> Result<()> {
+        offline::verify(self.0.as_ctx(), self.0.guard()?, chain, Some(host.0.clone()))
     }
 
     /// What is weak in the context. One of hostlock's own has nothing, unless the system's configuration interferes.

@@ -14,7 +14,7 @@ pub mod words;
 pub use connection::Connection;
 pub use context::{Context, ContextBuilder};
 pub use host::Host;
-pub use libssl::libssl_path;
+pub use libssl::{asked_for_certificate, libssl_path};
 pub use policy::Policy;
 pub use report::Report;
 pub use starttls::Starttls;

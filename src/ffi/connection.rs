@@ -13,7 +13,7 @@ use std::{ptr, slice};
 
 use libc::ssize_t;
 
-use super::boundary::{accessor, fail, io, not_null, pointer, status, string_for_c};
+use super::boundary::{accessor, io, not_null, pointer, status, string_for_c};
 use super::{conn_of, hostlock_conn, hostlock_ctx, making, ways};
 use crate::connection::accept;
 use crate::connection::drive::{Drive, Patience, Progress};
@@ -140,20 +140,11 @@ pub unsafe extern "C" fn hostlock_write(conn: *mut hostlock_conn, buf: *const c_
 #[must_use]
 pub unsafe extern "C" fn hostlock_write_all(conn: *mut hostlock_conn, buf: *const c_void, len: usize) -> ssize_t {
     let mut done = 0;
-    while done < len && !conn.is_null() && !buf.is_null() {
-        let part = (len - done).min(c_int::MAX as usize);
-        // SAFETY: neither is NULL, and the caller promises a live connection and `len` bytes, of which `done` are behind us.
-        let (conn, bytes) = unsafe { (Conn::live(conn), slice::from_raw_parts(buf.cast::<u8>().add(done), part)) };
-        // SAFETY: the caller promises a live connection of any libssl.
-        let is_open = knows(conn.as_ptr().addr()) || unsafe { ways::recalled(conn.as_ptr()) }.is_some();
-        let sent = match is_open {
-            true => ways::write_open(conn, bytes, Patience::Wait),
-            false => ways::write_slowly(conn, bytes, None, Patience::Wait, None),
-        };
-        match usize::try_from(sent) {
-            Ok(sent @ 1..) => done += sent,
-            Ok(0) => return fail(Error::new(Status::EInternal, "a write moved nothing")) as ssize_t,
-            Err(_) => return sent,
+    if !conn.is_null() && !buf.is_null() {
+        // SAFETY: neither is NULL, and the caller's promise is the same.
+        let last = unsafe { ways::write_on(conn, buf, len, Patience::Wait, &mut done) };
+        if last < 0 {
+            return last;
         }
     }
     io(|| {
@@ -162,6 +153,46 @@ pub unsafe extern "C" fn hostlock_write_all(conn: *mut hostlock_conn, buf: *cons
             not_null(buf, "buf")?;
         }
         Ok(Progress::Done(done))
+    })
+}
+
+/// Writes as much of `buf` as hostlock_write would by one call after another, as long as none has to wait: for long data on
+/// a descriptor in non-blocking mode, where hostlock_write takes a record (16 KiB) at a time. `written` gets how many bytes
+/// were taken, also where the answer is not 0.
+///
+/// 0: all of it. Else a negative status, as of hostlock_write: after HOSTLOCK_WANT_READ, HOSTLOCK_WANT_WRITE and
+/// HOSTLOCK_E_TIMEOUT go on with the rest, *written bytes further on, *and nothing else*: a part of it may be under way. In
+/// blocking mode each record may wait as long as a call of hostlock_write. NULL `written` is HOSTLOCK_E_ARG.
+///
+/// # Safety
+/// As for hostlock_write; `written` is NULL or writable.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_write_many(
+    conn: *mut hostlock_conn,
+    buf: *const c_void,
+    len: usize,
+    written: *mut usize,
+) -> c_int {
+    if !conn.is_null() && !buf.is_null() && !written.is_null() {
+        let mut done = 0;
+        // SAFETY: neither is NULL, and the caller's promise is the same.
+        let last = unsafe { ways::write_on(conn, buf, len, Patience::Transport, &mut done) };
+        // SAFETY: not NULL, and the caller promises that it is writable.
+        unsafe { written.write(done) };
+        if last < 0 {
+            return last as c_int;
+        }
+    }
+    status(|| {
+        not_null(written, "written")?;
+        // SAFETY: not NULL, and the caller promises that it is writable.
+        let done = unsafe { &mut *written };
+        if conn.is_null() || buf.is_null() {
+            *done = 0;
+        }
+        not_null(conn, "conn")?;
+        if len > 0 { not_null(buf, "buf") } else { Ok(()) }
     })
 }
 

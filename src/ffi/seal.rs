@@ -100,7 +100,8 @@ pub type hostlock_seal_host_refused =
 /// Registers a function that knows the hosts of connections whose program names none, once and for the life of the
 /// process. It is for code that watches what the program asks of the system. What the program told OpenSSL always comes
 /// first. A single name is sent as SNI, unless the seal only reports; sessions are bound to the names. `refused` may be
-/// NULL.
+/// NULL. Of a connection whose BIO has no socket it is asked besides where it leads: for the log of the seal, and for an
+/// exception.
 ///
 /// Both functions are called inside handshakes, in the thread of each, and may call no function of libssl or hostlock
 /// on the connection. HOSTLOCK_E_STATE where one was registered before. It may be called before the process is sealed.

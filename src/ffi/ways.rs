@@ -8,13 +8,14 @@ use std::slice;
 
 use libc::ssize_t;
 
-use super::boundary::{accessor, io, not_null};
+use super::boundary::{accessor, fail, io, not_null};
 use super::{check_conn, conn_of, hostlock_conn};
 use crate::connection::drive::{Patience, Progress};
 use crate::connection::exchange;
 use crate::connection::gate::{self, Way};
 use crate::connection::lend::{self, Lent};
 use crate::error::{Error, Status};
+use crate::handshake::open_connections::knows;
 use crate::libssl::Conn;
 
 /// Reads from a connection that is known to be open. No Rust code runs here that could panic.
@@ -142,6 +143,37 @@ pub(super) fn write_open(conn: Conn<'_>, bytes: &[u8], patience: Patience) -> ss
         Way::Socket => write_over_socket(conn, bytes, patience),
         Way::Ask => write_slowly(conn, bytes, None, patience, None),
     }
+}
+
+/// Writes one part of `buf` after another, and counts the bytes in `done`: what the last call answered that moved nothing, or
+/// 0 where all is written.
+///
+/// # Safety
+/// `conn` is a live `SSL` of any libssl that no other thread uses, and `buf` has `len` readable bytes.
+pub(super) unsafe fn write_on(
+    conn: *mut hostlock_conn,
+    buf: *const c_void,
+    len: usize,
+    patience: Patience,
+    done: &mut usize,
+) -> ssize_t {
+    while *done < len {
+        let part = (len - *done).min(c_int::MAX as usize);
+        // SAFETY: neither is NULL, and the caller promises a live connection and `len` bytes, of which `done` are behind us.
+        let (conn, bytes) = unsafe { (Conn::live(conn), slice::from_raw_parts(buf.cast::<u8>().add(*done), part)) };
+        // SAFETY: the caller promises a live connection of any libssl.
+        let is_open = knows(conn.as_ptr().addr()) || unsafe { recalled(conn.as_ptr()) }.is_some();
+        let sent = match is_open {
+            true => write_open(conn, bytes, patience),
+            false => write_slowly(conn, bytes, None, patience, None),
+        };
+        match usize::try_from(sent) {
+            Ok(sent @ 1..) => *done += sent,
+            Ok(0) => return fail(Error::new(Status::EInternal, "a write moved nothing")) as ssize_t,
+            Err(_) => return sent,
+        }
+    }
+    0
 }
 
 /// For hostlock_write, where the program's socket might make it wait.

@@ -7,6 +7,8 @@ use crate::role::Role;
 /// The level of an alert that ends the connection (RFC 8446 section 6).
 pub const FATAL: c_int = 2;
 
+/// unrecognized_name.
+pub const UNRECOGNIZED_NAME: u8 = 112;
 /// protocol_version.
 pub const PROTOCOL_VERSION: u8 = 70;
 /// handshake_failure.
@@ -119,7 +121,7 @@ const ALERTS: &[(u8, &str, Meaning)] = &[
     (110, "unsupported_extension", Both("the peer got an extension that it did not ask for")),
     (111, "certificate_unobtainable", Both("the server could not fetch the client certificate")),
     (
-        112,
+        UNRECOGNIZED_NAME,
         "unrecognized_name",
         By("the server has no site of the name that was asked for", "the client does not take the name of this server"),
     ),
@@ -162,20 +164,12 @@ pub fn meaning(role: Role, description: u8) -> &'static str {
     }
 }
 
-/// The same to a client that has no certificate to show: servers that demand one say so in many ways, up to TLS 1.2 above
-/// all.
+/// The same to a client that was asked for a certificate and had none: servers that demand one say so in many ways, up to
+/// TLS 1.2 above all.
 pub fn meaning_without_certificate(description: u8) -> &'static str {
     match description {
-        41..=46 | 48 | 116 => {
+        HANDSHAKE_FAILURE..=46 | 48 | 50 | 116 => {
             "the server wants a client certificate, and this client has none to show: hostlock_ctx_add_cert_file loads one"
-        }
-        HANDSHAKE_FAILURE => {
-            "perhaps the server wants a client certificate, and this client has none to show (hostlock_ctx_add_cert_file loads \
-             one); else it accepts none of the offered parameters"
-        }
-        50 => {
-            "perhaps the server wants a client certificate, and this client has none to show (hostlock_ctx_add_cert_file loads \
-             one); else it could not decode a message, which a middlebox may have altered"
         }
         _ => meaning(Role::Client, description),
     }

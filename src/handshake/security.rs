@@ -8,12 +8,14 @@
 
 use std::ffi::c_int;
 
+use crate::error;
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::hooks::{self, Decide, DecideWithApplication};
 use crate::handshake::refusals::{NOT_CALLED, unverified};
 use crate::handshake::{events, start};
 use crate::libssl::callback::Callback;
+use crate::libssl::method::Carrier;
 use crate::libssl::security::Question;
 use crate::libssl::{Conn, queue, sys};
 use crate::policy::Policy;
@@ -49,7 +51,10 @@ fn permits(question: &Question<'_>) -> bool {
         Some(conn) => Guard::of_conn(conn),
         None => question.ctx.and_then(Guard::of),
     };
-    let Some(guard) = guard else { return false };
+    let Some(guard) = guard else {
+        say_why_it_has_none(question);
+        return false;
+    };
     let previous = || guard.previous_security.is_none_or(|callback| question.ask(callback));
     if guard.regime() == Regime::ReportOnly {
         return previous();
@@ -72,6 +77,18 @@ fn only_lists(question: &Question<'_>) -> bool {
             | sys::SSL_SECOP_SIGALG_SUPPORTED
             | sys::SSL_SECOP_SIGALG_MASK
     )
+}
+
+/// A context of a sealed process that has no guard is for DTLS or QUIC: libssl itself would call it an internal error.
+#[cold]
+fn say_why_it_has_none(question: &Question<'_>) {
+    let Some(conn) = question.conn.filter(|_| question.operation == sys::SSL_SECOP_VERSION) else { return };
+    let (method, _) = conn.ctx().method();
+    if method.carrier != Carrier::Stream {
+        let error = method.unsupported();
+        queue::raise(&error);
+        error::remember(error);
+    }
 }
 
 fn is_above_floor(question: &Question<'_>, policy: &Policy) -> bool {

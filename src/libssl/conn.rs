@@ -1,6 +1,6 @@
 //! A connection that is being used. Making the view is the promise; what it answers and sets needs none.
 
-use std::ffi::{CStr, c_int, c_long, c_void};
+use std::ffi::{CStr, c_int, c_long, c_uchar, c_void};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
@@ -424,6 +424,18 @@ impl<'a> Conn<'a> {
         let (certificate, key) = (call!(self, ffi::SSL_get_certificate), call!(self, ffi::SSL_get_privatekey));
         // SAFETY: all three belong to the connection, if they are there.
         unsafe { OwnCertificate::new(certificate, key, others) }
+    }
+
+    /// Whether its server has asked for a certificate of this client. What the question must hold tells: the signature
+    /// algorithms, and before TLS 1.2 the kinds of keys.
+    #[doc(alias = "SSL_get_sigalgs")]
+    #[doc(alias = "SSL_get0_certificate_types")]
+    pub fn was_asked_for_certificate(self) -> bool {
+        let none: *mut c_int = ptr::null_mut();
+        let raw: *mut c_uchar = ptr::null_mut();
+        !self.is_server()
+            && (call!(self, sys::SSL_get_sigalgs, -1, none, none, none, raw, raw) > 0
+                || self.control(sys::SSL_CTRL_GET_CLIENT_CERT_TYPES, 0) > 0)
     }
 
     /// The suites that it may speak.

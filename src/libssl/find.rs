@@ -10,13 +10,14 @@
 use std::sync::Mutex;
 
 use foreign_types::ForeignType;
-use openssl::ssl::{Ssl, SslContext};
+use openssl::ssl::Ssl;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
 use crate::libssl::method::Side;
 use crate::libssl::queue::Quiet;
-use crate::libssl::{Ctx, library_span, new_context, sys};
+use crate::libssl::scratch::Scratch;
+use crate::libssl::{Ctx, library_span, sys};
 use crate::os::memory;
 
 /// The most words of a foreign object that are looked at.
@@ -95,21 +96,22 @@ struct Contexts {
 }
 
 impl Contexts {
-    /// As found earlier, unless `anew`.
+    /// As found earlier, unless `anew`. Two scratch contexts prove no less than three, but what only those of one more side
+    /// lack would be asked of all.
     fn known(anew: bool) -> Result<Contexts> {
         static KNOWN: Mutex<Option<Contexts>> = Mutex::new(None);
         let mut known = KNOWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if anew || known.is_none() {
-            *known = Contexts::probe();
+        if anew {
+            *known = Contexts::probe(&[Side::Client, Side::Either, Side::Server]);
+        } else if known.is_none() {
+            *known = Contexts::probe(&[Side::Client, Side::Either]);
         }
         known.clone().ok_or_else(|| unknown_layout("SSL_CTX"))
     }
 
-    fn probe() -> Option<Contexts> {
-        let scratch: Vec<SslContext> = [Side::Client, Side::Server, Side::Either]
-            .into_iter()
-            .map(new_context::new_for)
-            .collect::<Option<_>>()?;
+    fn probe(sides: &[Side]) -> Option<Contexts> {
+        // Made at one time, so that they have the same algorithms.
+        let scratch: Vec<Scratch> = sides.iter().map(|side| Scratch::new(*side)).collect::<Option<_>>()?;
         let words = scratch
             .iter()
             .map(|context| memory::words(context.as_ptr().expose_provenance()))
@@ -158,7 +160,7 @@ impl Connections {
         }
         let mut found: Option<[Vec<usize>; 3]> = None;
         for side in [Side::Client, Side::Server] {
-            let context = new_context::new_for(side)?;
+            let context = Scratch::of(side)?;
             let ssl = Ssl::new(&context).ok()?;
             let words = memory::words::<WORDS_OF_CONNECTION>(ssl.as_ptr().expose_provenance())?;
             // SAFETY: it is live.
@@ -212,7 +214,10 @@ fn unknown_layout(kind: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use openssl::ssl::SslContext;
+
     use super::*;
+    use crate::libssl::new_context;
 
     fn find_ctx(object: &[usize]) -> Result<usize> {
         context(object.as_ptr().expose_provenance(), object.len()).map(|found| found.addr())

@@ -33,6 +33,7 @@ mod param;
 pub mod parsed;
 pub mod queue;
 mod running;
+mod scratch;
 pub mod secret;
 pub mod security;
 pub mod session;

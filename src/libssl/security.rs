@@ -11,6 +11,7 @@ use crate::libssl::conn::Conn;
 use crate::libssl::ctx::Ctx;
 use crate::libssl::method::Side;
 use crate::libssl::queue::Quiet;
+use crate::libssl::scratch::Scratch;
 use crate::libssl::suite::Suite;
 use crate::libssl::{new_context, sys};
 
@@ -113,6 +114,6 @@ pub fn openssls_own() -> Option<sys::SecurityCallback> {
     static OWN: OnceLock<Option<sys::SecurityCallback>> = OnceLock::new();
     *OWN.get_or_init(|| {
         let _quiet = Quiet::begin();
-        Ctx::from(&*new_context::new_for(Side::Either)?).security_callback()
+        Ctx::from(&**Scratch::of(Side::Either)?).security_callback()
     })
 }

@@ -88,6 +88,7 @@ pub const OPENSSL_3_2: i64 = 0x3020_0000;
 pub const SSL_NOTHING: c_int = 1;
 pub const SSL_WRITING: c_int = 2;
 pub const SSL_READING: c_int = 3;
+pub const SSL_CTRL_GET_CLIENT_CERT_TYPES: c_int = 103;
 pub const SSL_CTRL_CLEAR_MODE: c_int = 78;
 pub const SSL_CTRL_GET_NEGOTIATED_GROUP: c_int = 134;
 
@@ -259,6 +260,15 @@ unsafe extern "C" {
     pub fn SSL_in_before(ssl: *const SSL) -> c_int;
     pub fn SSL_get_state(ssl: *const SSL) -> c_int;
     pub fn SSL_get_ciphers(ssl: *const SSL) -> *mut stack_st_SSL_CIPHER;
+    pub fn SSL_get_sigalgs(
+        ssl: *mut SSL,
+        index: c_int,
+        signature: *mut c_int,
+        hash: *mut c_int,
+        both: *mut c_int,
+        raw_signature: *mut c_uchar,
+        raw_hash: *mut c_uchar,
+    ) -> c_int;
     pub fn SSL_get_rfd(ssl: *const SSL) -> c_int;
     pub fn SSL_get_wfd(ssl: *const SSL) -> c_int;
     pub fn SSL_get_read_ahead(ssl: *const SSL) -> c_int;

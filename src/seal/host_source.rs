@@ -2,6 +2,7 @@
 //! the program asks of the system. It is asked here, and told of refusals, so that the library itself interposes nothing.
 
 use std::ffi::c_int;
+use std::net::SocketAddr;
 use std::sync::OnceLock;
 
 use crate::error::{Error, Result, Status};
@@ -65,6 +66,16 @@ pub fn tell_refused(conn: Conn<'_>) {
     let Some(source) = SOURCE.get() else { return };
     let random = conn.client_random();
     source.refused(descriptor(conn), (random != [0; 32]).then_some(&random));
+}
+
+/// Where `conn` leads, once its hello was sent: where its BIO has no socket (curl's has none), as the source saw the hello go.
+pub fn peer(conn: Conn<'_>) -> Option<SocketAddr> {
+    conn.descriptors().0.and_then(socket::peer).or_else(|| {
+        let random = conn.client_random();
+        let source = SOURCE.get().filter(|_| random != [0; 32])?;
+        let seen: SocketAddr = source.ask(descriptor(conn), Some(&random)).peer?.parse().ok()?;
+        Some(SocketAddr::new(seen.ip().to_canonical(), seen.port()))
+    })
 }
 
 /// The descriptor that the hello leaves by.

@@ -124,23 +124,27 @@ impl Callback for Construct {
         let choice = Choice { replace: true, ..seal.choice };
         match put_on(ctx, seal, choice) {
             Ok(side) => seal.count_context(side, false),
-            Err(_) => refuse_everything(ctx),
+            Err(error) => refuse_everything(ctx, Some(&error)),
         }
     }
 
     fn answer_panicked(ctx: Ctx<'_>) {
-        refuse_everything(ctx);
+        refuse_everything(ctx, None);
     }
 }
 
 /// For a context that could not be sealed.
-fn refuse_everything(ctx: Ctx<'_>) {
+fn refuse_everything(ctx: Ctx<'_>, why: Option<&Error>) {
     let Some(seal) = state::current() else { return };
     if seal.mode == Mode::Enforce {
         // Without a guard it permits nothing.
         ctx.set_security_callback(hooks::DECIDE);
     }
     seal.register.count_unsealed();
+    journal::write("not_sealed", clock::now(), |object| {
+        object.number("contexts", i64::try_from(seal.register.contexts()).unwrap_or(i64::MAX));
+        object.text("message", why.map_or("this context could not be sealed", Error::message));
+    });
 }
 
 /// Guards a context, and answers the side that it is for.

@@ -144,7 +144,7 @@ impl Observer for Seal {
         let _kept = errno::Kept::now();
         let hosts = occasion.wanted.map(|wanted| wanted.references().map(|host| host.text().into_owned()).collect());
         let leaf = occasion.leaf.and_then(|leaf| leaf.to_der().ok()).map(|der| sha256(&der));
-        let address = occasion.conn.descriptors().0.and_then(socket::peer).map(|address| address.ip());
+        let address = host_source::peer(occasion.conn).map(|address| address.ip());
         allow::find(&Seen { hosts: hosts.unwrap_or_default(), address, leaf }, now())
     }
 
@@ -175,7 +175,11 @@ impl Observer for Seal {
         }
         self.audit(conn);
         let learned = learned::of_handshake(conn);
-        let address = peer.address.or_else(|| learned.as_ref().and_then(|learned| learned.peer.clone()));
+        // A BIO that connects by itself has no socket yet when the handshake begins, and one in memory never has.
+        let address = peer
+            .address
+            .or_else(|| learned.as_ref().and_then(|learned| learned.peer.clone()))
+            .or_else(|| journal::is_open().then(|| host_source::peer(conn)).flatten().as_ref().map(SocketAddr::to_string));
         let of_error = || error.and_then(|error| error.host()).map(str::to_owned);
         let host = host.or_else(of_error).or(peer.host);
         self.record(Event { outcome, host, error: error.cloned(), peer: address, allowed, learned, time: now() });

@@ -172,6 +172,7 @@ fn null_and_nonsense_are_errors_and_not_crashes() {
         assert_eq!(hostlock_read(ptr::null_mut(), room.as_mut_ptr().cast(), 4), bad as isize);
         assert_eq!(hostlock_write(ptr::null_mut(), room.as_ptr().cast(), 4), bad as isize);
         assert_eq!(hostlock_write_all(ptr::null_mut(), room.as_ptr().cast(), 4), bad as isize);
+        assert_eq!(hostlock_write_many(ptr::null_mut(), room.as_ptr().cast(), 4, &mut 0), bad);
         assert_eq!(hostlock_shutdown(ptr::null_mut()), bad);
         assert_eq!(hostlock_pending(ptr::null()), 0);
         assert_eq!(hostlock_conn_fd(ptr::null(), ptr::null_mut()), bad);

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from support import ROOT, Authority, Server, installed, must, run, scratch
 
-PROGRAMS = ("client", "echo_server", "legacy_client")
+PROGRAMS = sorted(path.stem for path in (ROOT / "examples").glob("*.c"))
 CALLS_OPENSSL = ("legacy_client",)
 (STATIC_LINE,) = re.findall(r"^ +(cc .*--static.*)$", (ROOT / "docs/install.md").read_text(), re.MULTILINE)
 VERSION = re.findall(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[0]

@@ -47,8 +47,9 @@ class Core(unittest.TestCase):
         self.addCleanup(sys.path.remove, str(SOURCE))
         script = """
 from hostlock import _library
-for name, (answer, takes) in sorted(_library.FUNCTIONS.items()):
-    print(name, *[kind and kind.__name__ for kind in (answer, *takes)])
+for name, letters in sorted(_library.FUNCTIONS.items()):
+    answer, takes = letters.split(" ")
+    print(name, answer or None, *takes)
 """
         spoken = self.says("3.11", script)
         declared = prototypes()
@@ -56,11 +57,29 @@ for name, (answer, takes) in sorted(_library.FUNCTIONS.items()):
         for line in spoken.splitlines():
             name, *kinds = line.split()
             answer, takes = declared[name]
-            expected = ["None" if kind is None else kind.__name__ for kind in (answer, *takes)]
+            expected = ["None" if kind is None else str(kind._type_) for kind in (answer, *takes)]
             # Text of the caller's may be bytes of any kind, and an error or a context is an address.
-            loose = {ctypes.c_char_p.__name__, POINTER.__name__}
-            agree = [one == other or {one, other} <= loose for one, other in zip(kinds, expected)]
+            loose = [{ctypes.c_char_p._type_, POINTER._type_}, {ctypes.c_int64._type_, "q"}]
+            agree = [one == other or {one, other} in loose for one, other in zip(kinds, expected)]
             self.assertTrue(all(agree) and len(kinds) == len(expected), f"{name}: {kinds} is not {expected}")
+
+    def test_the_types_of_c_are_as_wide_as_those_of_ctypes(self) -> None:
+        script = """
+import ctypes
+from hostlock._library import c_type
+kinds = {"P": "c_void_p", "z": "c_char_p", "c": "c_char", "?": "c_bool", "i": "c_int", "I": "c_uint32"}
+kinds.update({"q": "c_int64", "L": "c_size_t", "l": "c_ssize_t"})
+for letter, name in kinds.items():
+    ours, theirs = c_type(letter), getattr(ctypes, name)
+    assert ctypes.sizeof(ours) == ctypes.sizeof(theirs), name
+    for value in [b"x"] if letter in "zc" else [1, 0]:
+        assert ours(value).value == theirs(value).value, name
+    # An unsigned one says so by what it makes of -1.
+    assert letter in "zc" or ours(-1).value == theirs(-1).value, name
+print(len(kinds))
+"""
+        for version in interpreters():
+            self.assertEqual(self.says(version, script), "9", version)
 
     def test_every_interpreter_here_has_the_libssl_that_hostlock_uses(self) -> None:
         for version in interpreters():
@@ -102,6 +121,84 @@ for name, (answer, takes) in sorted(_library.FUNCTIONS.items()):
                 for why, pem in cast().false.items():
                     with Server(pem) as port:
                         self.assertEqual(self.says(version, TALK, str(port), roots, "localhost"), f"HOSTLOCK_E_{why}")
+
+    def test_what_is_no_text_and_no_path_is_a_type_error_in_plain_words(self) -> None:
+        script = """
+from __future__ import print_function
+import hostlock
+context = hostlock.Context()
+for call in (
+    lambda: hostlock.connect(None, 443),
+    lambda: hostlock.connect(443, "localhost"),
+    lambda: context.add_pin(1.5),
+    lambda: context.trust_file(None),
+    lambda: context.trust_dir(3),
+):
+    try:
+        call()
+        print("no error")
+    except TypeError as error:
+        print(error)
+"""
+        words = [f"text is wanted here, and not {what}" for what in ("NoneType", "int", "float")]
+        words += [f"the name of a file is wanted here, and not {what}" for what in ("NoneType", "int")]
+        for version in interpreters():
+            self.assertEqual(self.says(version, script).splitlines(), words, version)
+
+    def test_long_data_arrives_whole_where_the_peer_is_slow_and_a_closed_connection_moves_nothing(self) -> None:
+        script = """
+from __future__ import print_function
+import hashlib, hostlock, os, socket, ssl, sys, threading, time
+server_side = ssl.SSLContext(ssl.PROTOCOL_SSLv23 if sys.version_info < (3, 10) else ssl.PROTOCOL_TLS_SERVER)
+server_side.load_cert_chain(sys.argv[1])
+listening = socket.socket()
+listening.bind(("127.0.0.1", 0))
+listening.listen(1)
+ends = [socket.create_connection(listening.getsockname()), listening.accept()[0]]
+answer = []
+# Whole records, and one byte more and less; what `sendall` gives the library at once, and more than that.
+sizes = [0, 1, 16383, 16384, 16385, 1 << 17, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 5 << 20]
+data = os.urandom(5 << 20)
+
+def serve():
+    server, room = server_side.wrap_socket(ends[1], server_side=True), bytearray(50000)
+    for size in sizes:
+        found, left = hashlib.sha256(), size
+        while left:
+            time.sleep(0.001)
+            count = server.recv_into(room, min(left, len(room)))
+            found.update(room[:count])
+            left -= count
+        answer.append(found.digest() == hashlib.sha256(data[:size]).digest())
+    server.sendall(data[:200000])
+    server.recv(1)
+
+thread = threading.Thread(target=serve)
+thread.start()
+context = hostlock.Context()
+context.trust_file(sys.argv[2])
+connection = context.wrap(ends[0], "localhost")
+for size in sizes:
+    connection.sendall(data[:size] if size % 2 else bytearray(data[:size]))
+got, lengths = b"", [1, 70000, 16384, 1, 3]
+while len(got) < 200000:
+    room = bytearray(min(lengths[0], 200000 - len(got)))
+    lengths.append(lengths.pop(0))
+    got += bytes(room[:connection.recv_into(room)])
+connection.sendall(b"x")
+thread.join()
+connection.close()
+closed = 0
+for call in (lambda: connection.sendall(b"x"), lambda: connection.send(b"x"), lambda: connection.recv(1),
+             lambda: connection.recv(), lambda: connection.recv_into(bytearray(5))):
+    try:
+        call()
+    except ValueError:
+        closed += 1
+print(answer == [True] * len(sizes), got == data[:200000], closed)
+"""
+        for version in interpreters():
+            self.assertEqual(self.says(version, script, cast().right, cast().roots), "True True 5", version)
 
     def test_a_second_connection_of_a_context_goes_on_from_the_first(self) -> None:
         script = """
@@ -257,6 +354,71 @@ for call in (
             statuses = [line.split()[1].rstrip(":") for line in lines[7:]]
             expected = ["HOSTLOCK_E_ARG", "HOSTLOCK_E_BAD_PEM", "HOSTLOCK_E_NOT_FOUND", "HOSTLOCK_E_ARG"]
             self.assertEqual(statuses, expected, version)
+
+    def test_what_is_neither_text_nor_bytes_nor_a_time_is_refused_and_sends_nothing(self) -> None:
+        script = """
+from __future__ import print_function
+import hostlock, socket, sys
+context = hostlock.Context()
+context.trust_file(sys.argv[2])
+port = int(sys.argv[1])
+def sock():
+    return socket.create_connection(("localhost", port))
+with context.connect("localhost", port) as connection:
+    for call in (
+        lambda: connection.send(5),
+        lambda: connection.sendall(5),
+        lambda: connection.sendall([65, 66]),
+        lambda: connection.send(None),
+        lambda: connection.recv(None),
+        lambda: context.trust_data(5),
+        lambda: context.trust_data([1, 2]),
+        lambda: context.verify_chain(3, "localhost"),
+        lambda: context.verify_chain(b"", None),
+        lambda: context.connect(None, port),
+        lambda: context.connect(5, port),
+        lambda: context.wrap(sock(), None),
+        lambda: context.trust_file(None),
+        lambda: context.trust_file(5),
+        lambda: context.add_pin(5),
+        lambda: hostlock.Context(5),
+        lambda: context.set_verify_time(2**64 + 1000),
+        lambda: context.connect("localhost", port, timeout=0),
+        lambda: context.connect("localhost", port, timeout=float("nan")),
+        lambda: context.wrap(sock(), "localhost", 0),
+    ):
+        try:
+            print("accepted", call())
+        except (TypeError, ValueError) as error:
+            print(type(error).__name__)
+    assert connection.send(bytearray(b"GET ")) == 4 and connection.send(memoryview(b"/ HTTP/1.0\\r\\n\\r\\n")) == 14
+    assert connection.read().startswith(b"HTTP/1.0 200"), "nothing else was sent before"
+"""
+        with Server(cast().right) as port:
+            for version in interpreters():
+                lines = self.says(version, script, str(port), cast().roots).splitlines()
+                self.assertEqual(lines, ["TypeError"] * 16 + ["ValueError"] * 4, version)
+
+    def test_a_wait_asks_no_clock_that_can_be_set_and_may_be_longer_than_poll_takes(self) -> None:
+        script = """
+import hostlock, signal, sys, time
+asked = []
+time.time = lambda: asked.append(1)
+def stop(number, frame):
+    raise KeyboardInterrupt
+context = hostlock.Context()
+context.trust_file(sys.argv[2])
+with context.connect("localhost", int(sys.argv[1]), timeout=1e7) as connection:
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        connection.recv()
+    except KeyboardInterrupt:
+        print("waited", len(asked))
+"""
+        with Server(cast().right) as port:
+            for version in sorted({*interpreters()} - {"2.7"}):
+                self.assertEqual(self.says(version, script, str(port), cast().roots), "waited 0", version)
 
     def test_a_chain_in_memory_is_judged_like_a_servers(self) -> None:
         script = """

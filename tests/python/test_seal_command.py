@@ -54,6 +54,19 @@ def run_json(*arguments: str | Path) -> tuple[subprocess.CompletedProcess[str], 
 
 
 class Run(unittest.TestCase):
+    def test_where_a_connection_leads_is_known_also_where_its_tls_has_no_socket_as_in_curl(self) -> None:
+        with Server(impostor()) as port:
+            address = curl(port).replace("localhost", "127.0.0.1")
+            for allowed, command, outcome in (
+                ("address:127.0.0.2", curl(port), "refused"),
+                ("address:127.0.0.1", curl(port), "excused"),
+                ("address:127.0.0.2", address, "refused"),
+                ("address:127.0.0.1", address, "excused"),
+            ):
+                ran, summary = run_json("--allow", allowed, "--", *command.split())
+                [one] = summary["connections"]
+                self.assertEqual((one["outcome"], one["peer"]), (outcome, f"127.0.0.1:{port}"), (allowed, command, ran))
+
     def test_where_the_log_has_no_place_the_hint_names_the_variable(self) -> None:
         ran = hostlock("run", "--", "echo", "it ran", TMPDIR="/nowhere/at/all")
         self.assertEqual((ran.returncode, ran.stdout), (125, ""))

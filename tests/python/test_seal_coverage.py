@@ -116,6 +116,36 @@ int main(int count, char **words)
             about_it = [line for line in summary["not_covered"] if line.startswith(str(program))]
             self.assertEqual(about_it, [], "what is watched is not named as not covered")
 
+    def test_the_peer_of_a_bio_that_connects_by_itself_is_told(self) -> None:
+        source = r"""
+#include <openssl/ssl.h>
+int main(int count, char **words)
+{
+    BIO *bio = BIO_new_ssl_connect(SSL_CTX_new(TLS_client_method()));
+    if (count < 2 || bio == NULL)
+        return 2;
+    BIO_set_conn_hostname(bio, words[1]);
+    return BIO_do_connect(bio) == 1 ? 0 : 1;
+}
+"""
+        program = compiled("as-textbooks-connect", source, "-lssl", "-lcrypto")
+        for pem, expected in ((right(), "connected"), (impostor(), "refused")):
+            with Server(pem) as port:
+                ran, summary = run_json("--", program, f"localhost:{port}")
+            [one] = summary["connections"]
+            self.assertEqual((one["outcome"], one["host"]), (expected, "localhost"), ran)
+            self.assertTrue((one["peer"] or "").endswith(f":{port}"), one)
+
+    def test_a_context_for_datagrams_is_named_and_not_taken_for_tls_that_went_another_way(self) -> None:
+        client = ["openssl", "s_client", "-dtls", "-connect", "127.0.0.1:9"]
+        for mode, words in ((["--report"], "would be refused"), ([], "are refused")):
+            ran, summary = run_json(*mode, "--", *client)
+            self.assertEqual(summary["contexts"], 0, ran)
+            [found] = summary["not_covered"]
+            self.assertRegex(found, r"^\S*/openssl: this context is made for DTLS \(DTLS_client_method\), ")
+            self.assertTrue(found.endswith(f"; its handshakes {words}"), found)
+        self.assertRegex(ran.stderr, r"this context is made for DTLS .*\n.*internal error", "the program hears why")
+
     def test_a_wheel_with_openssl_inside_is_named(self) -> None:
         wheel = wheel_with_openssl()
         if wheel is None:

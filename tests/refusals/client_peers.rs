@@ -112,6 +112,7 @@ fn strangers(world: &World) -> Vec<Row> {
         row("plain text", b"what do you want?\n"),
         row("random bytes", b"\x9e\x01\xf3\x7a\x00\x13\xc8\x55\x20\x99"),
         row("random bytes of which the first are letters", b"Kq3z!\x9e\x01\xf3\x7a\x00\x13\xc8\x55\x20\x99"),
+        row("data of a connection that is under TLS already", b"\x17\x03\x03\x00\x05\x9e\x01\xf3\x7a\x00"),
         row("random bytes that begin like a record", b"\x16\x9e\x01\xf3\x7a\x00\x13\xc8\x55\x20\x99"),
         row("random bytes that begin like an alert", b"\x15\x9e\x01\xf3\x7a\x00\x13\xc8\x55\x20\x99"),
     ]

@@ -25,9 +25,7 @@ pub fn instead(error: &Error) -> Error {
         Status::EWrongFileType if error.hint().starts_with("hostlock_ctx_trust_dir") => {
             error.clone().with_hint("--ca takes a file of certificates")
         }
-        Status::ETimeout => {
-            error.clone().with_hint("--timeout allows more time; the server may be overloaded or not speak TLS")
-        }
+        Status::ETimeout => error.clone().with_hint(error.hint().replace("hostlock_ctx_set_timeout", "--timeout")),
         _ => error.clone(),
     }
 }

@@ -6,10 +6,10 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use hostlock::Host;
+use hostlock::{Host, asked_for_certificate};
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
-use openssl::ssl::{Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVerifyMode, SslVersion};
+use openssl::ssl::{Error, ErrorCode, Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVerifyMode, SslVersion};
 use openssl::x509::{X509, X509Ref, X509VerifyResult};
 
 use super::target::Target;
@@ -24,7 +24,45 @@ pub struct Met {
     pub presented: Vec<X509>,
     /// OpenSSL's verdict on the chain, which nobody asked for.
     pub verdict: X509VerifyResult,
+    /// Whether the server wants to know who its clients are.
+    pub clients: Clients,
+    /// Whether the handshake was complete. One that the server ended after it had asked for a certificate is not.
+    pub complete: bool,
 }
+
+/// What a server wants to know of its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clients {
+    /// Nothing.
+    Anybody,
+    /// It asks for a certificate, and no handshake ended for want of one.
+    Asked,
+    /// It ends the connection of a client that shows none.
+    Demanded,
+}
+
+impl Clients {
+    /// In words, where there is something to say.
+    pub fn words(self) -> Option<&'static str> {
+        match self {
+            Clients::Anybody => None,
+            Clients::Asked => Some("the server asks for a client certificate, and makes the handshake without one"),
+            Clients::Demanded => Some("the server demands a client certificate"),
+        }
+    }
+
+    /// A word for JSON.
+    pub fn id(self) -> Option<&'static str> {
+        match self {
+            Clients::Anybody => None,
+            Clients::Asked => Some("asked"),
+            Clients::Demanded => Some("demanded"),
+        }
+    }
+}
+
+/// How long a server of TLS 1.3 that has asked for a certificate may take to say that it goes on with nobody who has none.
+const OBJECTION: Duration = Duration::from_secs(2);
 
 /// A habit of legacy code, and what it made of the server.
 pub struct Habit {
@@ -50,14 +88,43 @@ pub fn connect(target: &Target, ca: Option<&Path>, timeout: Duration) -> Result<
         protocol.ask(&socket, left).map_err(|error| error.message().to_owned())?;
     }
     let mut stream = SslStream::new(ssl, Timed { socket, end }).map_err(|error| error.to_string())?;
-    stream.connect().map_err(|error| error.to_string())?;
+    let made = stream.connect();
+    let clients = match &made {
+        _ if !asked_for_certificate(stream.ssl()) => Clients::Anybody,
+        Err(error) if !is_late(error) => Clients::Demanded,
+        Ok(()) if objects(&mut stream, end) => Clients::Demanded,
+        _ => Clients::Asked,
+    };
+    let complete = made.is_ok();
+    if clients != Clients::Demanded {
+        made.map_err(|error| error.to_string())?;
+    }
     let ssl = stream.ssl();
     Ok(Met {
         version: ssl.version_str().to_owned(),
         suite: ssl.current_cipher().map_or("", |suite| suite.name()).to_owned(),
         presented: ssl.peer_cert_chain().map_or_else(Vec::new, |chain| chain.iter().map(ToOwned::to_owned).collect()),
         verdict: ssl.verify_result(),
+        clients,
+        complete,
     })
+}
+
+/// Whether the server ends a connection whose handshake was complete here: with TLS 1.3 it sees only then that there is no
+/// certificate. One that has more patience than this audit, or says so in its own protocol, is not found out.
+fn objects(stream: &mut SslStream<Timed>, end: Instant) -> bool {
+    stream.get_mut().end = end.min(Instant::now() + OBJECTION);
+    match stream.ssl_read(&mut [0; 1]) {
+        Ok(_) => false,
+        Err(error) => !is_late(&error),
+    }
+}
+
+/// Whether it was the time that ended something, and not the server.
+fn is_late(error: &Error) -> bool {
+    let kind = error.io_error().map(io::Error::kind);
+    matches!(kind, Some(io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock))
+        || matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::WANT_WRITE)
 }
 
 /// What each habit makes of the server.

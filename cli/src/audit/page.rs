@@ -16,6 +16,8 @@ pub struct Page<'a> {
     pub target: String,
     /// Why it is refused; `None` where it is verified.
     pub refusal: Option<&'a Error>,
+    /// Why it is neither.
+    pub unfinished: Option<&'static str>,
     /// Names and values that stand below the verdict.
     pub facts: Vec<(&'static str, String)>,
     /// The certificates as the server presented them, its own first.
@@ -68,11 +70,15 @@ impl Page<'_> {
     }
 
     fn verdict(&self) -> &'static str {
-        if self.refusal.is_none() { "verified" } else { "refused" }
+        match (self.refusal, self.unfinished) {
+            (Some(_), _) => "refused",
+            (None, Some(_)) => "not complete",
+            (None, None) => "verified",
+        }
     }
 
     fn class(&self) -> &'static str {
-        if self.refusal.is_none() { "good" } else { "bad" }
+        if self.refusal.is_none() && self.unfinished.is_none() { "good" } else { "bad" }
     }
 
     fn write_verdict(&self, html: &mut String) {
@@ -82,6 +88,9 @@ impl Page<'_> {
             if !error.hint().is_empty() {
                 html.push_str(&element("p", "", &format!("What to do: {}", advice::of_command(error.hint()))));
             }
+        }
+        if let Some(words) = self.unfinished {
+            html.push_str(&element("p", "", words));
         }
         html.push_str("</div>\n");
     }
@@ -97,6 +106,7 @@ impl Page<'_> {
     fn write_findings(&self, html: &mut String) {
         html.push_str("<h2>What clients make of it</h2>\n<table>\n");
         match self.refusal {
+            None if self.unfinished.is_some() => {}
             None => write_row(html, "hostlock", "good", "accepts: the chain is valid, and it is this host's"),
             Some(error) => write_row(html, "hostlock", "bad", &format!("refuses: {}", error.message())),
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use hostlock::{Context, Error, Policy, Result, Status};
+use hostlock::{Context, Error, Host, Policy, Result, Status};
 use openssl::x509::X509;
 use serde_json::Value;
 
@@ -17,13 +17,24 @@ pub struct Verified {
     pub presented: Vec<X509>,
 }
 
-/// Connects, and gives what was agreed, or why the server was refused or could not be reached.
-pub fn connect(target: &Target, policy: Policy, ca: Option<&Path>, timeout: Duration) -> Result<Verified> {
+/// By whom a server is judged.
+pub fn context(policy: Policy, ca: Option<&Path>, timeout: Duration) -> Result<Context> {
     let mut context = Context::client(policy)?.timeout(timeout)?;
     if let Some(path) = ca {
         context = context.trust_file(path)?;
     }
-    let context = context.build();
+    Ok(context.build())
+}
+
+/// Judges the certificates that a server showed which then ended the handshake.
+pub fn judge(context: &Context, presented: &[X509], host: &Host) -> Result<()> {
+    let unreadable = |_| Error::new(Status::EInternal, "a certificate that was presented cannot be written");
+    let chain = presented.iter().map(|certificate| certificate.to_pem()).collect::<std::result::Result<Vec<_>, _>>();
+    context.verify_chain(&chain.map_err(unreadable)?.concat(), host)
+}
+
+/// Connects, and gives what was agreed, or why the server was refused or could not be reached.
+pub fn connect(context: &Context, target: &Target) -> Result<Verified> {
     let connection = match target.starttls {
         Some(protocol) => context.connect_by_starttls(protocol, &target.host, target.port)?,
         None => context.connect(&target.host, target.port)?,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Outcome, audit_program};
 use crate::anchors::now;
 use crate::audit::advice;
-use crate::audit::careless::{self, Habit, Met};
+use crate::audit::careless::{self, Clients, Habit, Met};
 use crate::audit::chain;
 use crate::audit::page::Page;
 use crate::audit::strict::{self, Verified};
@@ -56,6 +56,8 @@ struct Seen<'a> {
     policy: &'static str,
     strict: Result<Verified>,
     careless: std::result::Result<Met, String>,
+    /// Whether the chain is valid and belongs to the host, though the server then ended the handshake.
+    only_the_chain: bool,
 }
 
 /// Runs it.
@@ -71,17 +73,26 @@ fn server(arguments: &Arguments, target: &Target) -> Result<Outcome> {
     let ca = arguments.ca.as_deref();
     let timeout = Duration::from_secs(arguments.timeout.into());
     let seen = progress::during(&format!("connecting to {target}"), || {
-        let strict = strict::connect(target, arguments.policy, ca, timeout);
+        let context = strict::context(arguments.policy, ca, timeout).map_err(|error| advice::instead(&error))?;
+        let mut strict = strict::connect(&context, target);
         if let Err(error) = &strict
             && strict::met_nobody(error)
         {
             return Err(advice::instead(error));
         }
         let careless = careless::connect(target, ca, timeout);
-        match &strict {
-            Err(error) if careless.is_err() && !strict::is_judgement(error) => Err(advice::instead(error)),
-            _ => Ok(Seen { target, policy: arguments.policy.name(), strict, careless }),
+        let mut only_the_chain = false;
+        match (&strict, &careless) {
+            (Err(error), Err(_)) if !strict::is_judgement(error) => return Err(advice::instead(error)),
+            (Err(error), Ok(met)) if !met.complete && !strict::is_judgement(error) => {
+                match strict::judge(&context, &met.presented, &target.host) {
+                    Ok(()) => only_the_chain = true,
+                    Err(refusal) => strict = Err(refusal),
+                }
+            }
+            _ => {}
         }
+        Ok(Seen { target, policy: arguments.policy.name(), strict, careless, only_the_chain })
     })?;
     let habits = careless::habits(&seen.careless, &target.host);
     if let Some(file) = &arguments.html {
@@ -94,7 +105,11 @@ fn server(arguments: &Arguments, target: &Target) -> Result<Outcome> {
         as_text(&seen, &habits, is_coloured())
     };
     show(&text)?;
-    Ok(if seen.strict.is_ok() { Outcome::Fine } else { Outcome::Found })
+    Ok(match &seen.strict {
+        Ok(_) => Outcome::Fine,
+        Err(_) if seen.only_the_chain => Outcome::Unfinished,
+        Err(_) => Outcome::Found,
+    })
 }
 
 impl Seen<'_> {
@@ -105,7 +120,15 @@ impl Seen<'_> {
             _ => &[],
         }
     }
+
+    fn clients(&self) -> Clients {
+        self.careless.as_ref().map_or(Clients::Anybody, |met| met.clients)
+    }
 }
+
+/// Of a server that ended the handshake, and whose chain is good.
+const UNFINISHED: &str =
+    "the chain is valid, and it is this host's; the server ended the handshake for want of a client certificate";
 
 fn as_text(seen: &Seen<'_>, habits: &[Habit], coloured: bool) -> String {
     let by = seen.target.starttls.map_or_else(String::new, |protocol| format!(" by STARTTLS of {protocol}"));
@@ -117,15 +140,22 @@ fn as_text(seen: &Seen<'_>, habits: &[Habit], coloured: bool) -> String {
             let _ = writeln!(text, "agreed   {}", agreed(verified));
             let _ = writeln!(text, "address  {}", word(&verified.agreed, "peer"));
         }
+        Err(_) if seen.only_the_chain => {
+            let _ =
+                writeln!(text, "verdict  {}", Style::Yellow.paint(&format!("not complete: {UNFINISHED}"), coloured));
+        }
         Err(error) => {
             let _ = writeln!(text, "verdict  {}", Style::Red.paint(&format!("refused: {error}"), coloured));
             if !error.hint().is_empty() {
                 let _ = writeln!(text, "hint     {}", advice::of_command(error.hint()));
             }
-            if let Ok(met) = &seen.careless {
-                let _ = writeln!(text, "agreed   {}, {}, by a client that does not verify", met.version, met.suite);
-            }
         }
+    }
+    if let (Err(_), Ok(met)) = (&seen.strict, &seen.careless) {
+        let _ = writeln!(text, "agreed   {}, {}, by a client that does not verify", met.version, met.suite);
+    }
+    if let Some(words) = seen.clients().words() {
+        let _ = writeln!(text, "clients  {words}");
     }
     if !seen.presented().is_empty() {
         let _ = write!(text, "\nchain, as presented:\n{}", chain::tree(seen.presented(), now(), coloured));
@@ -138,7 +168,7 @@ fn as_text(seen: &Seen<'_>, habits: &[Habit], coloured: bool) -> String {
     text.push_str("\na client that checks\n");
     for habit in habits {
         let answer = match &habit.refusal {
-            None if seen.strict.is_ok() => "accepts".to_owned(),
+            None if seen.strict.is_ok() || seen.only_the_chain => "accepts".to_owned(),
             None => Style::Yellow.paint("would have let it through", coloured),
             Some(why) => format!("refuses: {why}"),
         };
@@ -157,11 +187,13 @@ fn as_page(seen: &Seen<'_>, habits: &[Habit]) -> String {
         ("policy", Some(seen.policy.to_owned())),
         ("agreed", agreed),
         ("address", seen.strict.as_ref().ok().map(|verified| word(&verified.agreed, "peer").to_owned())),
+        ("clients", seen.clients().words().map(str::to_owned)),
         ("looked at", Some(words::time(now()))),
     ];
     Page {
         target: seen.target.to_string(),
-        refusal: seen.strict.as_ref().err(),
+        refusal: seen.strict.as_ref().err().filter(|_| !seen.only_the_chain),
+        unfinished: seen.only_the_chain.then_some(UNFINISHED),
         facts: facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
         chain: chain::facts(seen.presented(), now()),
         habits,
@@ -186,6 +218,8 @@ fn as_json(seen: &Seen<'_>, habits: &[Habit]) -> Value {
         "agreed": seen.strict.as_ref().map_or(Value::Null, |verified| verified.agreed.clone()),
         "agreed_without_verification": careless,
         "chain": chain::as_json(seen.presented()),
+        "chain_verified": seen.strict.is_ok() || seen.only_the_chain,
+        "client_certificate": seen.clients().id(),
         "careless": habits,
     })
 }

@@ -17,4 +17,6 @@ pub enum Outcome {
     Fine,
     /// It found what it looks for.
     Found,
+    /// It could not come to its end, and has said so.
+    Unfinished,
 }

@@ -30,9 +30,10 @@ const NEVER_SEEN: &[&str] = &[
 ];
 
 /// Judges the run of `name` in the process `root`.
-pub fn judge(events: &Events, seen: &Seen, root: u32, name: &Path) -> Coverage {
+pub fn judge(events: &Events, seen: &Seen, root: u32, name: &Path, mode: &str) -> Coverage {
     let mut judge = Judge { events, seen, files: BTreeMap::new(), found: Coverage::default() };
     judge.main_program(root, name);
+    judge.not_sealed(mode);
     judge.unsealed();
     judge.sealed();
     let mut found = judge.found;
@@ -63,11 +64,23 @@ impl Judge<'_> {
             {
                 self.unsealed_program(&file, &Running::default(), 1);
             }
-        } else if self.events.contexts() == 0 {
+        } else if self.events.contexts() == 0 && self.events.processes.values().all(|one| one.not_sealed.is_empty()) {
             self.found.not_covered.push(
                 "no SSL_CTX was made in the libssl that was watched: whatever TLS there was went another way"
                     .to_owned(),
             );
+        }
+    }
+
+    /// Contexts that were seen and are for no TLS over a stream.
+    fn not_sealed(&mut self, mode: &str) {
+        let what = if mode == "report" { "its handshakes would be refused" } else { "its handshakes are refused" };
+        for process in self.events.processes.values() {
+            for (why, count) in &process.not_sealed {
+                let program = process.program.as_deref().unwrap_or("a program");
+                let times = if *count == 1 { String::new() } else { format!(" ({count} contexts)") };
+                self.found.not_covered.push(format!("{program}: {why}{times}; {what}"));
+            }
         }
     }
 
@@ -217,7 +230,7 @@ mod tests {
         fs::copy("/bin/true", &program).unwrap();
         fs::set_permissions(&program, Permissions::from_mode(0o4755)).unwrap();
         let seen = Seen::from([((7, program.clone()), Running::default())]);
-        let found = judge(&Events::default(), &seen, 1, Path::new("/bin/true"));
+        let found = judge(&Events::default(), &seen, 1, Path::new("/bin/true"), "enforce");
         fs::remove_file(&program).unwrap();
         let line = found.not_covered.iter().find(|line| line.contains("set-uid or set-gid")).unwrap();
         assert!(line.ends_with("what it executed may not be read"), "{line}");

@@ -21,6 +21,8 @@ pub struct Process {
     pub used: Vec<String>,
     /// How many contexts it made, as far as is known.
     pub contexts: u64,
+    /// Contexts that could not be sealed: why, and how many.
+    pub not_sealed: BTreeMap<String, u64>,
     /// Other TLS libraries that it had loaded.
     pub other_tls: Vec<String>,
     /// Whether it came to its end by itself.
@@ -138,6 +140,7 @@ impl Events {
             }
             "used" => process.used.extend(text("library")),
             "first_context" => {}
+            "not_sealed" => *process.not_sealed.entry(text("message").unwrap_or_default()).or_default() += 1,
             "served" => self.served += 1,
             "audit" => self.audits.push(line.clone()),
             outcome => {
@@ -187,6 +190,8 @@ mod tests {
             "\n",
             r#"{"event":"served","pid":8,"contexts":3}"#,
             "\n",
+            r#"{"event":"not_sealed","pid":8,"contexts":3,"message":"DTLS"}"#,
+            "\n",
             r#"{"event":"stopped","pid":8,"peer":"192.0.2.7:5432","message":"text in the clear"}"#,
             "\n",
             r#"{"event":"ended","pid":8,"contexts":4,"other_tls":["/lib/libgnutls.so.30"]}"#,
@@ -194,6 +199,7 @@ mod tests {
         ));
         assert_eq!((events.contexts(), events.count("refused"), events.served), (5, 2, 1));
         assert_eq!((events.connections.len(), events.count("stopped")), (2, 1));
+        assert_eq!(events.processes[&8].not_sealed["DTLS"], 1);
         assert_eq!(events.connections[1].peer.as_deref(), Some("192.0.2.7:5432"));
         assert_eq!(events.connections[0].message.as_deref(), Some("two"));
         assert_eq!(events.processes[&7].program.as_deref(), Some("/bin/a"));

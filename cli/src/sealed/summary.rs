@@ -31,7 +31,7 @@ impl Summary {
     /// Reads the log of a run, and looks for what it does not tell.
     pub fn of(ended: &Ended, name: &Path, mode: &'static str) -> Summary {
         let events = Events::read(&ended.log);
-        let coverage = coverage::judge(&events, &ended.seen, ended.pid, name);
+        let coverage = coverage::judge(&events, &ended.seen, ended.pid, name, mode);
         let (program, environment) = (name.display().to_string(), ended.environment.clone());
         let seen = ended.seen.values().filter_map(|running| running.files.as_ref()).flatten();
         let loaded = events.processes.values().flat_map(|process| process.loaded.iter().map(Path::new));

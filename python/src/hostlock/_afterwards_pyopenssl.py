@@ -8,7 +8,7 @@ from __future__ import absolute_import
 
 from OpenSSL import SSL, crypto
 
-from . import _hosts, _inject
+from . import _hosts
 from ._core import Context
 from ._errors import Error, Facts
 from ._refused import refused
@@ -49,7 +49,7 @@ def set_host(connection, host):
     # type: (Any, bytes) -> None
     """Names the host of a connection."""
     connection._hostlock_host = host
-    if not _inject.is_address(host):
+    if not _hosts.is_address(host):
         connection.set_tlsext_host_name(host)
 
 

@@ -1,14 +1,12 @@
 """Connections by hostlock's own functions: verified before the first byte, without the `ssl` module."""
 
-from __future__ import absolute_import
-
 import _ssl
-import ctypes
 import sys
 import time
+from _ctypes import byref
 
 from ._errors import ConnectError, Error, Facts, check, exception, facts_of_last, raise_last
-from ._library import lib, place, taken, undeclared
+from ._library import c_type, lib, place, taken, undeclared
 
 MYPY = False
 if MYPY:
@@ -22,14 +20,26 @@ if MYPY:
 _WANT_READ, _WANT_WRITE = -1, -2
 _DEFAULT_TIMEOUT = 30.0
 _AT_ONCE = 65536
-_RECORD = 16384
+# Not all of it: signals have their turn in between.
+_AT_ONCE_OUT = 1 << 20
+_LONGEST_POLL = 2**31 - 1
+
+# A clock that is set meanwhile must neither end a wait nor draw it out; Python 2 has no other one.
+_now = getattr(time, "monotonic", time.time)
+
+# `unicode` in Python 2, where `str` is bytes.
+_TEXT = type(b"".decode("ascii"))
+_char, _text_at, _address, _length = c_type("c"), c_type("z"), c_type("P"), c_type("L")
 
 _read, _write = undeclared("hostlock_read"), undeclared("hostlock_write")
+_write_many = undeclared("hostlock_write_many")
 
 
 def _words(text):
     # type: (Name) -> bytes
     """Text for C, where a NUL inside would end it too early."""
+    if not isinstance(text, (bytes, _TEXT)):
+        raise TypeError("text is wanted here, and not {}".format(type(text).__name__))
     found = text if isinstance(text, bytes) else text.encode("utf-8")
     if b"\0" in found:
         raise ValueError("a NUL in {!r}".format(text))
@@ -41,9 +51,24 @@ def _path(name):
     """The name of a file, also of a path object."""
     if hasattr(name, "__fspath__"):
         name = name.__fspath__()
-    if not isinstance(name, bytes) and sys.version_info >= (3,):
+    if not isinstance(name, (bytes, _TEXT)):
+        raise TypeError("the name of a file is wanted here, and not {}".format(type(name).__name__))
+    if isinstance(name, _TEXT) and sys.version_info >= (3,):
         name = name.encode(sys.getfilesystemencoding(), "surrogateescape")
     return _words(name)
+
+
+def _octets(data):
+    # type: (Any) -> bytes
+    """What is in a buffer. A number is none, though bytes(5) are five zeros; nor is a list."""
+    if isinstance(data, bytes):
+        return data
+    if sys.version_info < (3,):
+        if isinstance(data, _TEXT):
+            return data.encode("ascii")
+        if not isinstance(data, memoryview):
+            data = bytearray(buffer(data))  # type: ignore[name-defined]  # noqa: F821
+    return memoryview(data).tobytes()
 
 
 class Context(object):
@@ -77,7 +102,7 @@ class Context(object):
     def trust_data(self, data):
         # type: (Bytes) -> None
         """Trusts certificates in memory, PEM or DER."""
-        data = bytes(data)
+        data = data if type(data) is bytes else _octets(data)
         check(lib.hostlock_ctx_trust_mem(self._ctx, data, len(data)))
 
     def trust_system(self):
@@ -103,7 +128,7 @@ class Context(object):
     def add_crl_data(self, data):
         # type: (Bytes) -> None
         """Reads revocation lists in memory, PEM or DER."""
-        data = bytes(data)
+        data = data if type(data) is bytes else _octets(data)
         check(lib.hostlock_ctx_add_crl_mem(self._ctx, data, len(data)))
 
     def set_crl_mode(self, mode):
@@ -114,7 +139,11 @@ class Context(object):
     def set_verify_time(self, unix_seconds):
         # type: (int) -> None
         """Verifies for that moment in place of now."""
-        check(lib.hostlock_ctx_set_verify_time(self._ctx, int(unix_seconds)))
+        seconds = int(unix_seconds)
+        # ctypes cuts a larger number to 64 bits.
+        if abs(seconds) >= 1 << 63:
+            raise ValueError("{} is no time".format(seconds))
+        check(lib.hostlock_ctx_set_verify_time(self._ctx, seconds))
 
     def connect(self, host, port, timeout=_DEFAULT_TIMEOUT):
         # type: (Name, int, Optional[float]) -> Connection
@@ -123,10 +152,12 @@ class Context(object):
         import socket
 
         check_host(host)
+        if timeout is not None and not timeout > 0:
+            raise ValueError("connecting needs time: more than 0 seconds, or None, and not {!r}".format(timeout))
         # libc cuts a larger number to 16 bits, and an empty one to 0.
         if port is None or (str(port).lstrip("-").isdigit() and not 0 < int(port) < 65536):
             raise ValueError("a port is a number from 1 to 65535, and not {!r}".format(port))
-        deadline = None if timeout is None else time.time() + timeout
+        deadline = None if timeout is None else _now() + timeout
         name = host.decode("ascii") if isinstance(host, bytes) else host
         try:
             sock = socket.create_connection((name, port), timeout)
@@ -141,7 +172,7 @@ class Context(object):
                 ConnectError(1, str(words)), Facts({"status": status, "code": code, "host": name, "message": words})
             )
         try:
-            left = None if deadline is None else max(deadline - time.time(), 0.001)
+            left = None if deadline is None else max(deadline - _now(), 0.001)
             connection = self.wrap(sock, host, left)
         except BaseException:
             sock.close()
@@ -159,7 +190,7 @@ class Context(object):
         """Judges a chain as a handshake would, and raises where it is not valid for `host`. `chain` is PEM, the
         peer's own certificate first, or one certificate as DER. Staples come with a handshake, and are missing
         here."""
-        chain = bytes(chain)
+        chain = _octets(chain)
         check(lib.hostlock_ctx_verify_chain(self._ctx, chain, len(chain), _words(host)))
 
     def verify_peer(self, chain, host, version, cipher, staple=b""):
@@ -169,7 +200,7 @@ class Context(object):
         the peer sent, PEM or DER, its own certificate first; `version` and `cipher` are OpenSSL's names ("TLSv1.3",
         "TLS_AES_256_GCM_SHA384"); `staple` is the OCSP response that came with it. Where it raises, close the
         connection."""
-        chain, staple = bytes(chain), bytes(staple)
+        chain, staple = _octets(chain), _octets(staple)
         agreed = (_words(version), _words(cipher), staple, len(staple))
         check(lib.hostlock_ctx_verify_peer(self._ctx, chain, len(chain), _words(host), *agreed))
 
@@ -177,7 +208,7 @@ class Context(object):
 def check_host(host):
     # type: (Name) -> None
     """Raises for what is no host, before anything is resolved."""
-    room = ctypes.create_string_buffer(256)
+    room = (_char * 256)()
     check(lib.hostlock_host_normalize(_words(host), room, len(room)))
 
 
@@ -193,14 +224,19 @@ class Connection(object):
     def __init__(self, context, sock, host, timeout=_DEFAULT_TIMEOUT):
         # type: (Context, socket.socket, Name, Optional[float]) -> None
         self._conn = None  # type: Any
-        # Where `recv` reads to, and how much of it, for the size that was asked for last.
-        self._size, self._room, self._length = None, None, None  # type: Any, Any, Any
+        # How `recv` calls: the connection, where to, and how much; and for which size, the one that was asked for last.
+        self._call, self._size = None, object()  # type: Any, Any
+        # The same for `recv_into`: how a buffer of that size is lent. To make its type takes as long as a record takes.
+        self._into = (0, None, None)  # type: Tuple[int, Any, Any]
+        if timeout is not None and not timeout > 0:
+            words = "a handshake needs time: more than 0 seconds, or None, and not {!r}; set `timeout` afterwards"
+            raise ValueError(words.format(timeout))
         #: How many seconds a read or write waits; None for ever; 0 not at all (then `ssl.SSLWantReadError` is raised).
         self.timeout = timeout
         self._sock = sock
         sock.setblocking(False)
         found = place()
-        check(lib.hostlock_connect_fd(context._ctx, sock.fileno(), _words(host), ctypes.byref(found)))
+        check(lib.hostlock_connect_fd(context._ctx, sock.fileno(), _words(host), byref(found)))
         self._conn = found
         try:
             self._go_on(lib.hostlock_handshake(found), lib.hostlock_handshake)
@@ -225,7 +261,8 @@ class Connection(object):
         # type: () -> None
         conn, self._conn = self._conn, None
         if conn:
-            lib.hostlock_conn_free(conn)
+            address, conn.value = conn.value, None
+            lib.hostlock_conn_free(address)
 
     def _live(self):
         # type: () -> Any
@@ -236,18 +273,23 @@ class Connection(object):
     def _go_on(self, answer, function, *arguments):
         # type: (int, Any, *Any) -> int
         """Waits and calls `function` again, as often as it takes; `answer` is what it said just now."""
-        deadline = None if self.timeout is None else time.time() + self.timeout
+        deadline = self._deadline()
         while answer < 0:
-            if answer not in (_WANT_READ, _WANT_WRITE):
-                self._live()
-                raise_last()
             self._wait(answer, deadline)
             answer = function(self._live(), *arguments)
         return answer
 
+    def _deadline(self):
+        # type: () -> Optional[float]
+        return None if self.timeout is None else _now() + self.timeout
+
     def _wait(self, wanted, deadline):
         # type: (int, Optional[float]) -> None
-        left = None if deadline is None else deadline - time.time()
+        """Waits for what a function of the library asked for, or raises its failure."""
+        if wanted not in (_WANT_READ, _WANT_WRITE):
+            self._live()
+            raise_last()
+        left = None if deadline is None else deadline - _now()
         if self.timeout == 0:
             raise _ssl.SSLWantReadError() if wanted == _WANT_READ else _ssl.SSLWantWriteError()
         if left is not None and left <= 0:
@@ -258,7 +300,7 @@ class Connection(object):
 
         poll = select.poll()
         poll.register(self._sock.fileno(), select.POLLIN if wanted == _WANT_READ else select.POLLOUT)
-        poll.poll(None if left is None else int(left * 1000) + 1)
+        poll.poll(None if left is None else min(int(left * 1000) + 1, _LONGEST_POLL))
 
     def recv(self, size=_AT_ONCE):
         # type: (int) -> bytes
@@ -266,19 +308,22 @@ class Connection(object):
         was cut."""
         if size != self._size:
             self._make_room(size)
-        got = _read(self._conn, self._room, self._length)
+        got = _read(*self._call)
         if got < 0:
-            got = self._go_on(got, _read, self._room, self._length)
-        return self._room[:got]  # type: ignore[no-any-return]
+            got = self._go_on(got, _read, *self._call[1:])
+        return self._call[1][:got]  # type: ignore[no-any-return]
 
     def _make_room(self, size):
         # type: (int) -> None
+        if not hasattr(size, "__index__"):
+            raise TypeError("a read of {!r} bytes".format(size))
         if size <= 0:
             raise ValueError("a read of {} bytes".format(size))
         some = min(size, _AT_ONCE)
-        if self._room is None or len(self._room) < some:
-            self._room = (ctypes.c_char * some)()
-        self._size, self._length = size, ctypes.c_size_t(some)
+        room = None if self._call is None else self._call[1]
+        if room is None or len(room) < some:
+            room = (_char * some)()
+        self._call, self._size = (self._live(), room, _length(some)), size
 
     def recv_into(self, buffer):
         # type: (Union[bytearray, memoryview]) -> int
@@ -286,7 +331,11 @@ class Connection(object):
         size = len(buffer)
         if not size:
             return 0
-        room, length = (ctypes.c_char * size).from_buffer(buffer), ctypes.c_size_t(size)
+        last, lend, length = self._into
+        if size != last:
+            lend, length = (_char * size).from_buffer, _length(size)
+            self._into = (size, lend, length)
+        room = lend(buffer)
         got = _read(self._conn, room, length)  # type: int
         return got if got >= 0 else self._go_on(got, _read, room, length)
 
@@ -312,31 +361,28 @@ class Connection(object):
     def send(self, data):
         # type: (Bytes) -> int
         """Sends some of `data`, and answers how much."""
-        data = bytes(data)
+        data = data if type(data) is bytes else _octets(data)
         if not data:
             return 0
-        length = ctypes.c_size_t(len(data))
+        length = _length(len(data))
         sent = _write(self._conn, data, length)  # type: int
         return sent if sent >= 0 else self._go_on(sent, _write, data, length)
 
     def sendall(self, data):
         # type: (Bytes) -> None
         """Sends all of `data`."""
-        data = bytes(data)
-        whole, done = len(data), 0
-        at, left = ctypes.c_void_p.from_buffer(ctypes.c_char_p(data)), ctypes.c_size_t(_RECORD)
-        start = at.value or 0
-        # A call takes one record: as many as go at once, by as little as that takes.
-        for at.value in range(start, start + whole - _RECORD + 1, _RECORD):
-            sent = _write(self._conn, at, left)
-            if sent != _RECORD:
-                done += sent if sent >= 0 else self._go_on(sent, _write, at, left)
-                break
-            done += _RECORD
+        data = data if type(data) is bytes else _octets(data)
+        whole, done, deadline = len(data), 0, None
+        start = _address.from_buffer(_text_at(data)).value or 0
         while done < whole:
-            at.value, left.value = start + done, whole - done
-            sent = _write(self._conn, at, left)
-            done += sent if sent >= 0 else self._go_on(sent, _write, at, left)
+            written, left = _length(), _length(min(whole - done, _AT_ONCE_OUT))
+            answer = _write_many(self._conn, _address(start + done), left, byref(written))
+            done += written.value
+            if answer < 0:
+                # The time begins anew with whatever went out.
+                if written.value or deadline is None:
+                    deadline = self._deadline()
+                self._wait(answer, deadline)
 
     def pending(self):
         # type: () -> int

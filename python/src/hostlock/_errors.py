@@ -2,8 +2,6 @@
 `ssl` raises for them, and all carry `.hostlock`. They come from the module in C, which `ssl` and `socket` have them
 from: these cost more than all that hostlock does at its start."""
 
-from __future__ import absolute_import
-
 import _socket
 import _ssl
 
@@ -61,9 +59,10 @@ if hasattr(_ssl, "SSLCertVerificationError"):
         """The certificate is not valid, or not for the host."""
 
 else:
-    import ssl
+    # The standard library's, and not the one beside this file.
+    ssl = __import__("ssl", level=0)
 
-    class CertificateError(Error, ssl.CertificateError):  # type: ignore[no-redef]
+    class CertificateError(Error, ssl.CertificateError):  # type: ignore[no-redef, name-defined, misc]
         """The certificate is not valid, or not for the host."""
 
 

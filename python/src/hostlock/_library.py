@@ -1,16 +1,17 @@
 """Which libhostlock serves this interpreter, and its functions. The order matters: `_ssl` first, so that the loader
 then gives libhostlock the interpreter's own libssl."""
 
-from __future__ import absolute_import
-
 import _ssl
-import ctypes
 import os
 import sys
 
+# All that is needed of `ctypes`, from its module in C: the module in Python costs more at the start of a program than
+# half of this package.
+from _ctypes import FUNCFLAG_CDECL, CFuncPtr, _SimpleCData, byref, dlopen, dlsym
+
 MYPY = False
 if MYPY:
-    from typing import Any, Dict, Optional, Text, Tuple
+    from typing import Any, Dict, Optional, Text
 
 SONAME = "libhostlock.so.0"
 PRIVATE = "libhostlock-private.so.0"
@@ -19,71 +20,96 @@ ABI_VERSION = 1
 IN_PLACE = "in place"
 AFTERWARDS = "afterwards"
 
-_P, _S, _I, _Z = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t
-_OUT = ctypes.c_void_p
+_types = {}  # type: Dict[str, Any]
 
-# What each function answers and takes, as the header says; a test compares them.
+
+def c_type(letter):
+    # type: (str) -> Any
+    """A type of C, by the letter that `ctypes` has for it: "P" is an address, "z" text, "L" a `size_t`, which on Linux
+    is as wide as `unsigned long`, "l" an `ssize_t`."""
+    if letter not in _types:
+        _types[letter] = type(_SimpleCData)("c_" + letter, (_SimpleCData,), {"_type_": letter})  # type: ignore[misc]
+    return _types[letter]
+
+
+# What each function answers, and behind the blank what it takes, as the header says; a test compares them.
 FUNCTIONS = {
-    "hostlock_abi_version": (ctypes.c_uint32, ()),
-    "hostlock_version": (_S, ()),
-    "hostlock_string_free": (None, (_P,)),
-    "hostlock_status_name": (_S, (_I,)),
-    "hostlock_client_new": (_P, (_S,)),
-    "hostlock_ctx_free": (None, (_P,)),
-    "hostlock_ctx_set_timeout": (_I, (_P, _I)),
-    "hostlock_ctx_set_host": (_I, (_P, _S)),
-    "hostlock_ctx_trust_file": (_I, (_P, _S)),
-    "hostlock_ctx_trust_dir": (_I, (_P, _S)),
-    "hostlock_ctx_trust_mem": (_I, (_P, _P, _Z)),
-    "hostlock_ctx_trust_system": (_I, (_P,)),
-    "hostlock_ctx_trust_bundled": (_I, (_P,)),
-    "hostlock_ctx_add_pin": (_I, (_P, _S)),
-    "hostlock_ctx_add_crl_file": (_I, (_P, _S)),
-    "hostlock_ctx_set_verify_time": (_I, (_P, ctypes.c_int64)),
-    "hostlock_ctx_verify_chain": (_I, (_P, _P, _Z, _S)),
-    "hostlock_ctx_verify_peer": (_I, (_P, _P, _Z, _S, _S, _S, _P, _Z)),
-    "hostlock_ctx_add_crl_mem": (_I, (_P, _P, _Z)),
-    "hostlock_ctx_set_crl_mode": (_I, (_P, _S)),
-    "hostlock_host_normalize": (_I, (_S, _P, _Z)),
-    "hostlock_connect_fd": (_I, (_P, _I, _S, _OUT)),
-    "hostlock_handshake": (_I, (_P,)),
-    "hostlock_read": (ctypes.c_ssize_t, (_P, _P, _Z)),
-    "hostlock_write": (ctypes.c_ssize_t, (_P, _P, _Z)),
-    "hostlock_conn_set_read_ahead": (_I, (_P, _I)),
-    "hostlock_pending": (_Z, (_P,)),
-    "hostlock_shutdown": (_I, (_P,)),
-    "hostlock_conn_free": (None, (_P,)),
-    "hostlock_conn_version": (_S, (_P,)),
-    "hostlock_conn_cipher": (_S, (_P,)),
-    "hostlock_conn_verified_host": (_S, (_P,)),
-    "hostlock_conn_peer_chain": (_P, (_P,)),
-    "hostlock_conn_info": (_P, (_P,)),
-    "hostlock_conn_resumed": (ctypes.c_bool, (_P,)),
-    "hostlock_conn_error": (_P, (_P,)),
-    "hostlock_conn_set_host": (_I, (_P, _S)),
-    "hostlock_conn_set_fallback_host": (_I, (_P, _S)),
-    "hostlock_last_error": (_P, ()),
-    "hostlock_error_json": (_S, (_P,)),
-    "hostlock_error_chain_text": (_S, (_P,)),
-    "hostlock_harden": (_I, (_P, _S, _S)),
-    "hostlock_ctx_find": (_I, (_P, _Z, _OUT)),
-    "hostlock_conn_find": (_I, (_P, _Z, _P, _OUT)),
-    "hostlock_check_libssl": (_I, (_P,)),
-    "hostlock_certdata_to_pem": (_I, (_S, _S, _S)),
-    "hostlock_seal_process": (_I, (_S,)),
-    "hostlock_seal_ctx": (_I, (_P,)),
-    "hostlock_seal_report": (_P, ()),
-    "hostlock_seal_log": (_I, (_S,)),
-    "hostlock_insecure_seal_report_only": (_I, (_S, _S)),
-    "hostlock_insecure_seal_allow": (_I, (_S, _S)),
-}  # type: Dict[str, Tuple[Any, Tuple[Any, ...]]]
+    "hostlock_abi_version": "I ",
+    "hostlock_version": "z ",
+    "hostlock_string_free": " P",
+    "hostlock_status_name": "z i",
+    "hostlock_client_new": "P z",
+    "hostlock_ctx_free": " P",
+    "hostlock_ctx_set_timeout": "i Pi",
+    "hostlock_ctx_set_host": "i Pz",
+    "hostlock_ctx_trust_file": "i Pz",
+    "hostlock_ctx_trust_dir": "i Pz",
+    "hostlock_ctx_trust_mem": "i PPL",
+    "hostlock_ctx_trust_system": "i P",
+    "hostlock_ctx_trust_bundled": "i P",
+    "hostlock_ctx_add_pin": "i Pz",
+    "hostlock_ctx_add_crl_file": "i Pz",
+    "hostlock_ctx_set_verify_time": "i Pq",
+    "hostlock_ctx_verify_chain": "i PPLz",
+    "hostlock_ctx_verify_peer": "i PPLzzzPL",
+    "hostlock_ctx_add_crl_mem": "i PPL",
+    "hostlock_ctx_set_crl_mode": "i Pz",
+    "hostlock_host_normalize": "i zPL",
+    "hostlock_connect_fd": "i PizP",
+    "hostlock_handshake": "i P",
+    "hostlock_read": "l PPL",
+    "hostlock_write": "l PPL",
+    "hostlock_write_many": "i PPLP",
+    "hostlock_conn_set_read_ahead": "i Pi",
+    "hostlock_pending": "L P",
+    "hostlock_shutdown": "i P",
+    "hostlock_conn_free": " P",
+    "hostlock_conn_version": "z P",
+    "hostlock_conn_cipher": "z P",
+    "hostlock_conn_verified_host": "z P",
+    "hostlock_conn_peer_chain": "P P",
+    "hostlock_conn_info": "P P",
+    "hostlock_conn_resumed": "? P",
+    "hostlock_conn_error": "P P",
+    "hostlock_conn_set_host": "i Pz",
+    "hostlock_conn_set_fallback_host": "i Pz",
+    "hostlock_last_error": "P ",
+    "hostlock_error_json": "z P",
+    "hostlock_error_chain_text": "z P",
+    "hostlock_harden": "i Pzz",
+    "hostlock_ctx_find": "i PLP",
+    "hostlock_conn_find": "i PLPP",
+    "hostlock_check_libssl": "i P",
+    "hostlock_certdata_to_pem": "i zzz",
+    "hostlock_seal_process": "i z",
+    "hostlock_seal_ctx": "i P",
+    "hostlock_seal_report": "P ",
+    "hostlock_seal_log": "i z",
+    "hostlock_insecure_seal_report_only": "i zz",
+    "hostlock_insecure_seal_allow": "i zz",
+}
+
+
+class _Function(CFuncPtr):
+    """A function of C; Python's lock is free while it runs."""
+
+    _flags_ = FUNCFLAG_CDECL
+    _restype_ = c_type("i")
+
+
+class _Image(object):
+    """A library that is loaded, as `_Function` wants it."""
+
+    def __init__(self, path, flags=0):
+        # type: (str, int) -> None
+        self._handle = dlopen(path, flags)
 
 
 def _loaded():
-    # type: () -> Any
+    # type: () -> Optional[_Image]
     """The libhostlock that the process has already: `hostlock run` brings one along."""
     try:
-        return ctypes.CDLL(SONAME, getattr(os, "RTLD_NOLOAD", 4))
+        return _Image(SONAME, getattr(os, "RTLD_NOLOAD", 4))
     except OSError:
         return None
 
@@ -98,14 +124,14 @@ def _load():
     loaded = _loaded()
     try:
         # Two copies that seal one process would each call the other's callbacks for the program's, without an end.
-        library = loaded if loaded is not None and not named else ctypes.CDLL(path)
+        library = loaded if loaded is not None and not named else _Image(path)
     except OSError as error:
         # Shipped for systems without a libssl.so.3: the same with an OpenSSL of its own inside.
         private = os.path.join(folder, PRIVATE)
         if named or "libssl" not in str(error) or not os.path.exists(private):
             raise ImportError("hostlock: cannot load {}: {}".format(path, error))
         path = private
-        library = ctypes.CDLL(path)
+        library = _Image(path)
     if loaded is not None and library._handle != loaded._handle:
         words = "hostlock: another copy of {} is in this process already, as under hostlock run: unset HOSTLOCK_LIBRARY"
         raise ImportError(words.format(SONAME))
@@ -113,9 +139,9 @@ def _load():
     try:
         for name in FUNCTIONS:
             # One that is missing is found now; it is declared when it is used.
-            getattr(library, name)
+            dlsym(library._handle, name)
         version = functions.hostlock_abi_version()
-    except AttributeError as error:
+    except OSError as error:
         raise ImportError("hostlock: {} is of another version: {}".format(path, error))
     if version != ABI_VERSION:
         raise ImportError("hostlock: {} has interface {}, this package needs {}".format(path, version, ABI_VERSION))
@@ -126,7 +152,7 @@ class _Functions(object):
     """The library's functions, each declared at its first use: a program needs few."""
 
     def __init__(self, library):
-        # type: (Any) -> None
+        # type: (_Image) -> None
         self._library = library
         # At the end of the interpreter the module's own name may be gone.
         self._declared = FUNCTIONS
@@ -135,9 +161,9 @@ class _Functions(object):
         # type: (str) -> Any
         if name not in self._declared:
             raise AttributeError(name)
-        answer, takes = self._declared[name]
-        function = getattr(self._library, name)
-        function.restype, function.argtypes = answer, takes
+        answer, _, takes = self._declared[name].partition(" ")
+        function = _Function((name, self._library))  # type: ignore[arg-type]
+        function.restype, function.argtypes = (c_type(answer) if answer else None), [c_type(letter) for letter in takes]
         setattr(self, name, function)
         return function
 
@@ -147,17 +173,17 @@ lib = _load()
 
 def undeclared(name):
     # type: (str) -> Any
-    """A function that answers a length, for calls that give it nothing but bytes and objects of ctypes' own: without a
-    declaration these go as they are, in two thirds of the time."""
-    function = lib._library[name]
-    function.restype = ctypes.c_ssize_t
+    """A function that answers a length or a status, for calls that give it nothing but bytes and objects of C's types:
+    without a declaration these go as they are, in two thirds of the time."""
+    function = _Function((name, lib._library))  # type: ignore[arg-type]
+    function.restype = c_type(FUNCTIONS[name][0])
     return function
 
 
 def place():
     # type: () -> Any
     """Room for a handle."""
-    return ctypes.c_void_p()
+    return c_type("P")()
 
 
 def find_ctx(context):
@@ -166,7 +192,7 @@ def find_ctx(context):
     found = place()
     # A subclass in Python has more words; the handle is among those of the C type.
     size = _ssl._SSLContext.__basicsize__
-    if lib.hostlock_ctx_find(id(context), size, ctypes.byref(found)) != 0:
+    if lib.hostlock_ctx_find(id(context), size, byref(found)) != 0:
         return None
     return found.value  # type: ignore[no-any-return]
 
@@ -175,7 +201,7 @@ def find_conn(connection, ctx):
     # type: (object, int) -> Optional[int]
     """The `SSL *` of the context `ctx` that an object of `_ssl` holds."""
     found = place()
-    if lib.hostlock_conn_find(id(connection), type(connection).__basicsize__, ctx, ctypes.byref(found)) != 0:
+    if lib.hostlock_conn_find(id(connection), type(connection).__basicsize__, ctx, byref(found)) != 0:
         return None
     return found.value  # type: ignore[no-any-return]
 
@@ -186,7 +212,7 @@ def taken(address):
     if not address:
         return None
     try:
-        return ctypes.string_at(address).decode("utf-8")
+        return (c_type("z")(address).value or b"").decode("utf-8")
     finally:
         lib.hostlock_string_free(address)
 

@@ -11,7 +11,7 @@ import M2Crypto.SSL.Checker
 import M2Crypto.SSL.Connection
 from M2Crypto import SSL, m2
 
-from . import _hosts, _imports, _inject
+from . import _hosts, _imports
 from ._errors import check, explain
 from ._library import lib
 
@@ -19,7 +19,7 @@ MYPY = False
 if MYPY:
     from typing import Any, Optional
 
-_inject.watch()
+_hosts.watch()
 
 # The package of this name gives the class; the module is known by its full name only.
 _Connection = sys.modules["M2Crypto.SSL.Connection"].Connection  # type: Any

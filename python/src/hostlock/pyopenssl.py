@@ -8,7 +8,7 @@ from OpenSSL import SSL
 from OpenSSL._util import ffi as _ffi
 from OpenSSL._util import lib as _openssl
 
-from . import _afterwards_pyopenssl, _hosts, _inject
+from . import _afterwards_pyopenssl, _hosts
 from ._core import check_host
 from ._errors import check, facts_at
 from ._library import lib
@@ -18,7 +18,7 @@ MYPY = False
 if MYPY:
     from typing import Any, Optional, Text, Union
 
-_inject.watch()
+_hosts.watch()
 
 
 def is_within_reach():
@@ -65,7 +65,7 @@ def name_clients_of_twisted(kind):
     def clientConnectionForTLS(self, protocol):  # noqa: N802
         # type: (Any, Any) -> Any
         connection, host = make(self, protocol), getattr(self, "_hostnameBytes", None)
-        if host and _inject.is_address(host):
+        if host and _hosts.is_address(host):
             if is_within_reach():
                 lib.hostlock_conn_set_fallback_host(_address(connection._ssl), host)
             else:

@@ -6,16 +6,12 @@ Contexts are real `ssl.SSLContext`s, hardened in place; sockets are real `ssl.SS
 stays; what it loosens (`verify_mode`, `check_hostname`, old versions) has no effect on its connections. The rest of the
 process is left alone, but that it is noted where sockets are connected to; `hostlock.inject()` is for all of it."""
 
-from __future__ import absolute_import
-
+import _ssl
 import socket as _socket
-import ssl as _standard
 import sys as _sys
 import warnings as _warnings
-from ssl import *  # noqa: F403
-from ssl import Purpose
 
-from . import _inject
+from . import _hosts
 from ._errors import check as _check
 from ._errors import raise_last as _raise_last
 from ._library import IN_PLACE as _IN_PLACE
@@ -23,11 +19,20 @@ from ._library import find_ctx as _find_ctx
 from ._library import lib as _lib
 from ._library import mode as _mode
 
+if _sys.version_info >= (3,):
+    import ssl as _standard
+    from ssl import *  # noqa: F403
+    from ssl import Purpose
+else:
+    # Not this module itself; see `_hosts`.
+    _standard = __import__("ssl", level=0)
+    globals().update((_name, getattr(_standard, _name)) for _name in dir(_standard) if not _name.startswith("_"))
+
 MYPY = False
 if MYPY:
     from typing import Any, Dict, Optional, Text, Union
 
-_inject.watch()
+_hosts.watch()
 _in_place = _mode == _IN_PLACE
 if not _in_place:
     from ._verdict import WARNING as _WARNING
@@ -43,16 +48,19 @@ CertificateError = _standard.CertificateError  # type: ignore[misc]
 _AUTOMATIC = getattr(_standard, "PROTOCOL_TLS_CLIENT", _standard.PROTOCOL_SSLv23)
 _EITHER = getattr(_standard, "PROTOCOL_TLS", _standard.PROTOCOL_SSLv23)
 _SERVER = getattr(_standard, "PROTOCOL_TLS_SERVER", None)
+if _sys.version_info >= (3, 13):
+    _FLAGS = _ssl._SSLContext.verify_flags  # type: Any
+    _STRICT = int(_standard.VERIFY_X509_PARTIAL_CHAIN) | int(_standard.VERIFY_X509_STRICT)
 
 
-class SSLContext(_inject.Standard):  # type: ignore[misc, no-redef]
+class SSLContext(_hosts.Standard):  # type: ignore[misc, no-redef]
     """A context that is as safe as one of hostlock's, whatever the program sets on it."""
 
     def __new__(cls, protocol=None, *rest, **more):  # type: ignore[misc]
         # type: (Any, Any, *Any, **Any) -> SSLContext
         # Without a protocol the standard class serves either side, and so does this one.
         protocol = _EITHER if protocol is None else protocol
-        self = _inject.Standard.__new__(cls, protocol, *rest, **more)
+        self = _hosts.Standard.__new__(cls, protocol, *rest, **more)
         if not hasattr(self, "protocol"):
             self.protocol = protocol  # Python 2.7 sets it later.
         # One that is not found fails here: it would not be safe.
@@ -68,7 +76,7 @@ class SSLContext(_inject.Standard):  # type: ignore[misc, no-redef]
         # type: (Any) -> None
         """The system's roots; they are looked up when a server needs them, and `get_ca_certs` does not list them."""
         if not _in_place or self.protocol == _SERVER or purpose != Purpose.SERVER_AUTH:
-            _inject.Standard.load_default_certs(self, purpose)
+            _hosts.Standard.load_default_certs(self, purpose)
         else:
             self.set_default_verify_paths()
 
@@ -81,7 +89,7 @@ class SSLContext(_inject.Standard):  # type: ignore[misc, no-redef]
         # type: () -> None
         """The same."""
         if not _in_place or self.protocol == _SERVER:
-            _inject.Standard.set_default_verify_paths(self)
+            _hosts.Standard.set_default_verify_paths(self)
         elif self._is_told:
             _check(_lib.hostlock_ctx_trust_system(_handle(self)))
         else:
@@ -94,16 +102,16 @@ class SSLContext(_inject.Standard):  # type: ignore[misc, no-redef]
             _check(_lib.hostlock_ctx_trust_system(_handle(self)))
             self._wants_system = False
         self._is_told = True
-        _inject.Standard.load_verify_locations(self, cafile, capath, cadata)
+        _hosts.Standard.load_verify_locations(self, cafile, capath, cadata)
 
 
 if _in_place:
-    _inject.name_hosts(SSLContext, _inject.Standard)
+    _hosts.name_hosts(SSLContext, _hosts.Standard)
 else:
     from . import _afterwards
 
-    _afterwards.watch_trust(SSLContext, _inject.Standard)
-    _afterwards.judge(SSLContext, _inject.Standard, is_sealed=False)
+    _afterwards.watch_trust(SSLContext, _hosts.Standard)
+    _afterwards.judge(SSLContext, _hosts.Standard, is_sealed=False)
 
 
 def _handle(context):
@@ -129,7 +137,8 @@ def create_default_context(  # type: ignore[no-redef]
     else:
         raise ValueError("{!r} is no purpose".format(purpose))
     if _sys.version_info >= (3, 13):
-        context.verify_flags |= _standard.VERIFY_X509_PARTIAL_CHAIN | _standard.VERIFY_X509_STRICT
+        # As numbers: for each new sum of its members an `enum` makes a member more.
+        _FLAGS.__set__(context, _FLAGS.__get__(context) | _STRICT)
     if cafile or capath or cadata:
         context.load_verify_locations(cafile, capath, cadata)
     elif context.verify_mode != _standard.CERT_NONE:

@@ -5,10 +5,12 @@ use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::OnceLock;
 
+use foreign_types::ForeignType;
 use openssl_sys as ffi;
 
-use crate::libssl::new_context;
+use crate::libssl::method::Side;
 use crate::libssl::queue::Quiet;
+use crate::libssl::scratch::Scratch;
 use crate::libssl::sys::{self, CertVerifyCallback};
 
 /// The certificate verify callback of a program, with its argument.
@@ -78,49 +80,29 @@ unsafe fn word(ctx: *const ffi::SSL_CTX, index: usize) -> usize {
 /// is gone when it is taken away.
 fn find_place() -> Option<usize> {
     let _quiet = Quiet::begin();
-    let first = Scratch::new()?;
-    let second = Scratch::new()?;
-    let place = first.place_of_sentinel()?;
-    (second.place_of_sentinel()? == place).then_some(place)
+    let first = Scratch::of(Side::Either)?;
+    let second = Scratch::of(Side::Client)?;
+    let place = place_of_sentinel(&first)?;
+    (place_of_sentinel(&second)? == place).then_some(place)
 }
 
-struct Scratch(*mut ffi::SSL_CTX);
-
-impl Scratch {
-    fn new() -> Option<Scratch> {
-        // SAFETY: the method is static.
-        let ctx = unsafe { new_context::new_context(ffi::TLS_method()) };
-        (!ctx.is_null()).then_some(Scratch(ctx))
-    }
-
-    fn place_of_sentinel(&self) -> Option<usize> {
-        let argument = (&raw const ARGUMENT).cast_mut().cast::<c_void>();
-        // SAFETY: the context is live and ours alone; it never makes a connection.
-        unsafe { sys::SSL_CTX_set_cert_verify_callback(self.0, Some(sentinel), argument) };
-        let set = self.words();
-        // SAFETY: the scratch context still is ours alone; NULL takes the callback away.
-        unsafe { sys::SSL_CTX_set_cert_verify_callback(self.0, None, ptr::null_mut()) };
-        let gone = self.words();
-        let function = sentinel as *const () as usize;
-        let mut places = (0..WORDS - 1).filter(|&at| {
-            set[at] == function && set[at + 1] == argument as usize && gone[at] == 0 && gone[at + 1] == 0
-        });
-        let place = places.next()?;
-        let elsewhere = (0..WORDS).any(|at| at != place && set[at] == function);
-        (places.next().is_none() && !elsewhere).then_some(place)
-    }
-
-    fn words(&self) -> [usize; WORDS] {
-        // SAFETY: the context is live.
-        std::array::from_fn(|index| unsafe { word(self.0, index) })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // SAFETY: made in `new`, freed once.
-        unsafe { ffi::SSL_CTX_free(self.0) };
-    }
+fn place_of_sentinel(scratch: &Scratch) -> Option<usize> {
+    let ctx = scratch.as_ptr();
+    // SAFETY: the context is live.
+    let words = || -> [usize; WORDS] { std::array::from_fn(|index| unsafe { word(ctx, index) }) };
+    let argument = (&raw const ARGUMENT).cast_mut().cast::<c_void>();
+    // SAFETY: the context is live and ours alone; it never makes a connection.
+    unsafe { sys::SSL_CTX_set_cert_verify_callback(ctx, Some(sentinel), argument) };
+    let set = words();
+    // SAFETY: the scratch context still is ours alone; NULL takes the callback away.
+    unsafe { sys::SSL_CTX_set_cert_verify_callback(ctx, None, ptr::null_mut()) };
+    let gone = words();
+    let function = sentinel as *const () as usize;
+    let mut places = (0..WORDS - 1)
+        .filter(|&at| set[at] == function && set[at + 1] == argument as usize && gone[at] == 0 && gone[at + 1] == 0);
+    let place = places.next()?;
+    let elsewhere = (0..WORDS).any(|at| at != place && set[at] == function);
+    (places.next().is_none() && !elsewhere).then_some(place)
 }
 
 static ARGUMENT: u8 = 0;
@@ -139,17 +121,18 @@ mod tests {
 
     #[test]
     fn a_programs_own_callback_is_found_with_its_argument_and_so_is_ours() {
-        let scratch = Scratch::new().unwrap();
-        let argument = &raw const scratch as *mut c_void;
+        let scratch = Scratch::new(Side::Either).unwrap();
+        let (ctx, argument) = (scratch.as_ptr(), &raw const scratch as *mut c_void);
         // SAFETY: the context is live.
         unsafe {
-            assert!(matches!(cert_verify_callback(scratch.0, sentinel), Found::None));
-            sys::SSL_CTX_set_cert_verify_callback(scratch.0, Some(of_program), argument);
-            let Found::Program(own) = cert_verify_callback(scratch.0, sentinel) else { panic!("not found") };
+            assert!(matches!(cert_verify_callback(ctx, sentinel), Found::None));
+            sys::SSL_CTX_set_cert_verify_callback(ctx, Some(of_program), argument);
+            let Found::Program(own) = cert_verify_callback(ctx, sentinel) else { panic!("not found") };
             assert!(ptr::fn_addr_eq(own.function, of_program as CertVerifyCallback));
             assert_eq!(own.argument, argument);
-            sys::SSL_CTX_set_cert_verify_callback(scratch.0, Some(sentinel), ptr::null_mut());
-            assert!(matches!(cert_verify_callback(scratch.0, sentinel), Found::Ours));
+            sys::SSL_CTX_set_cert_verify_callback(ctx, Some(sentinel), ptr::null_mut());
+            assert!(matches!(cert_verify_callback(ctx, sentinel), Found::Ours));
+            sys::SSL_CTX_set_cert_verify_callback(ctx, None, ptr::null_mut());
         }
     }
 }
