@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -73,6 +74,19 @@ static int wait_for(hostlock_conn *conn, int fd, long answer)
     return poll(&wish, 1, left);
 }
 
+/* What is left for libssl to give back, while the client waits for its answer and nobody else allocates. */
+static void keeps_no_buffers(hostlock_conn *conn)
+{
+    char buffer[8];
+    claim(hostlock_read(conn, buffer, sizeof(buffer)) == HOSTLOCK_WANT_READ && SSL_get_mode(conn) & SSL_MODE_RELEASE_BUFFERS,
+          "  while it waits libssl gives its buffers back");
+    struct mallinfo2 before = mallinfo2();
+    int freed = SSL_free_buffers(conn);
+    struct mallinfo2 after = mallinfo2();
+    size_t given_back = before.uordblks > after.uordblks ? before.uordblks - after.uordblks : 0;
+    claim(freed == 1 && given_back < 1024, "  and has none left (%zu bytes)", given_back);
+}
+
 static void serves(int flags)
 {
     int pair[2], left = 7;
@@ -90,7 +104,10 @@ static void serves(int flags)
     ssize_t got;
     while ((got = hostlock_read(conn, buffer, sizeof(buffer))) == HOSTLOCK_WANT_READ || got == HOSTLOCK_WANT_WRITE)
         wait_for(conn, pair[0], got);
-    claim(got == 4 && hostlock_write_all(conn, "pong", 4) == 4, "  the client is served");
+    need(got == 4, "hostlock_read");
+    if (flags)
+        keeps_no_buffers(conn);
+    claim(hostlock_write_all(conn, "pong", 4) == 4, "  the client is served");
     while ((got = hostlock_read(conn, buffer, sizeof(buffer))) == HOSTLOCK_WANT_READ)
         wait_for(conn, pair[0], got);
     claim(got == 0 && hostlock_shutdown(conn) == 0, "  up to the goodbye on both sides");

@@ -14,6 +14,7 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 
 static struct identity ca, middle, server_identity, device, deep, stranger;
@@ -134,6 +135,46 @@ static void fleet(int version, int mutual)
     hostlock_ctx_free(a), hostlock_ctx_free(b), hostlock_ctx_free(c), hostlock_ctx_free(alone);
 }
 
+/* What other software makes of a ticket that has the same keys (RFC 5077 4): its name, the iv, AES-256-CBC, HMAC-SHA256. */
+static int is_sealed_with(SSL_SESSION *session, const char *line)
+{
+    unsigned char key[81], mac[32], plain[4096];
+    const unsigned char *ticket;
+    size_t length = 0;
+    unsigned int mac_length = sizeof(mac);
+    int part = 0, rest = 0;
+    SSL_SESSION_get0_ticket(session, &ticket, &length);
+    need(EVP_DecodeBlock(key, (const unsigned char *)line, 108) == 81 && length > 64 && length < sizeof(plain), "a ticket, and a key");
+    int sealed = (int)length - 64, fits = memcmp(ticket, key, 16) == 0 &&
+        HMAC(EVP_sha256(), key + 16, 32, ticket, length - 32, mac, &mac_length) != NULL && memcmp(mac, ticket + length - 32, 32) == 0;
+    EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+    int opens = EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key + 48, ticket + 16) == 1 &&
+        EVP_DecryptUpdate(cipher, plain, &part, ticket + 32, sealed) == 1 && EVP_DecryptFinal_ex(cipher, plain + part, &rest) == 1;
+    const unsigned char *next = plain;
+    SSL_SESSION *inside = opens ? d2i_SSL_SESSION(NULL, &next, part + rest) : NULL;
+    EVP_CIPHER_CTX_free(cipher), SSL_SESSION_free(inside);
+    return fits && inside != NULL;
+}
+
+static void sealed(int version)
+{
+    put_keys("a.keys", 0, 1);
+    hostlock_ctx *ctx = machine((struct plan){.keys = "a.keys", .mutual = 1});
+    int good = 0, others = 0;
+    for (int i = 0; i < 20; i++) {
+        SSL_SESSION *before = kept;
+        kept = NULL;
+        struct visit seen = visit(ctx, version, &device, i % 2 == 0 ? NULL : before);
+        /* In TLS 1.2 one that resumes gets no other ticket. */
+        if (kept == NULL)
+            kept = before, before = NULL;
+        good += seen.served && is_sealed_with(kept, keys[0]), others += is_sealed_with(kept, keys[1]);
+        SSL_SESSION_free(before);
+    }
+    claim(good == 20 && others == 0, "%s: each of 20 tickets is one that others with the key can open (%d)", version_name(version), good);
+    hostlock_ctx_free(ctx);
+}
+
 /* What one machine lets in, and the other has heard of since. */
 static void revoked(int version)
 {
@@ -147,6 +188,19 @@ static void revoked(int version)
         {&deep, "old.crl", "fresh.crl", "deep.crl", 0, 0, "a list with that client's certificate"},
         {&deep, "old.crl", "ca-middle.crl", "middle.crl", 0, 0, "a list with the intermediate's"},
     };
+    /* A ticket says who is between only where that will be asked. */
+    hostlock_ctx *unasked = machine((struct plan){.keys = "a.keys", .mutual = 1});
+    hostlock_ctx *asked = machine((struct plan){.keys = "a.keys", .crl = "old.crl", .mutual = 1});
+    need(hostlock_ctx_add_crl_file(asked, path("middle.crl")) == 0, "a CRL");
+    struct visit anew = from_to(unasked, asked, version, &deep);
+    claim(anew.served && !anew.resumed, "%s: a ticket of a machine without lists leads to a full handshake at one that has some", tls);
+    claim(visit(asked, version, &deep, kept).resumed, "  whose own ticket resumes there");
+    claim(from_to(unasked, asked, version, &device).resumed, "  and so does any of a chain without an intermediate");
+    hostlock_ctx_free(asked), asked = machine((struct plan){.keys = "a.keys", .crl = "ca-middle.crl", .mutual = 1});
+    need(hostlock_ctx_add_crl_file(asked, path("middle.crl")) == 0, "a CRL");
+    anew = from_to(unasked, asked, version, &deep);
+    claim(!anew.served && anew.status == HOSTLOCK_E_REVOKED, "  and is no way around a list with the intermediate's certificate");
+    hostlock_ctx_free(unasked), hostlock_ctx_free(asked);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         hostlock_ctx *a = machine((struct plan){.keys = "a.keys", .crl = rows[i].first, .mutual = 1});
         hostlock_ctx *b = machine((struct plan){.keys = "a.keys", .crl = rows[i].second, .mutual = 1});
@@ -358,6 +412,7 @@ int main(void)
         need(RAND_bytes(bytes, sizeof(bytes)) == 1 && EVP_EncodeBlock((unsigned char *)keys[i], bytes, sizeof(bytes)) == 108, "a key");
     }
     for (int i = first_version(); i < 2; i++) {
+        sealed(both_versions[i]);
         fleet(both_versions[i], 0), fleet(both_versions[i], 1);
         revoked(both_versions[i]);
         workers(both_versions[i], 0), workers(both_versions[i], 1);

@@ -12,7 +12,7 @@ use crate::error::{Error, Result, Status};
 use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::{acceptable_cas, expected_host, hooks, id_context, refusals, session};
-use crate::host::mismatch_of_client;
+use crate::host::{ExpectedHost, mismatch_of_client};
 use crate::libssl::queue::Quiet;
 use crate::libssl::{Conn, Ctx, certificate};
 use crate::role::Role;
@@ -113,16 +113,22 @@ fn shows_who_it_is(conn: Conn<'_>) -> bool {
 /// a full handshake.
 pub fn mark_session(conn: Conn<'_>, guard: &Guard) {
     let Some(state) = ConnectionState::of(conn) else { return };
-    if let Some(mark) = id_context::in_force(conn, guard, state) {
+    let wanted = expected_host::of_client(conn, guard, Some(state), &Quiet::begin());
+    if let Some(mark) = id_context::in_force(conn, guard, state, &wanted) {
         session::put(conn, &mark);
+        state.known().is_session_marked = true;
     }
 }
 
 /// The same at the end of a handshake, after a look at the mark that the session bears: a certificate in a resumed session
-/// was verified by the context that the session is marked for, which must be the one in force.
-pub fn review_mark(conn: Conn<'_>, guard: &Guard) -> Result<()> {
+/// was verified by the context that the session is marked for, which must be the one in force. A session that was
+/// [marked](mark_session) when its certificate was verified keeps that mark.
+pub fn review_mark(conn: Conn<'_>, guard: &Guard, wanted: &Result<Option<ExpectedHost>>) -> Result<()> {
     let Some(state) = ConnectionState::of(conn) else { return Ok(()) };
-    let Some(mark) = id_context::in_force(conn, guard, state) else { return Ok(()) };
+    if state.known().is_session_marked {
+        return Ok(());
+    }
+    let Some(mark) = id_context::in_force(conn, guard, state, wanted) else { return Ok(()) };
     if conn.is_resumed() && conn.peer_certificate().is_some() && session::session_bears(conn, &mark) != Some(true) {
         return Err(refusals::unverified("the client's session was verified for another of this server's names")
             .with_hint("it must connect anew, with its certificate"));
@@ -131,17 +137,21 @@ pub fn review_mark(conn: Conn<'_>, guard: &Guard) -> Result<()> {
     Ok(())
 }
 
-/// A resumed client shows no certificate: the one in its session must be for the names that are asked for now.
-pub fn review_names(conn: Conn<'_>, guard: &Guard, state: Option<&ConnectionState>) -> Result<()> {
+/// A resumed client shows no certificate: the one in its session must be for the names that are asked for now, which
+/// `wanted` says.
+pub fn review_names<'a>(
+    conn: Conn<'_>,
+    guard: &Guard,
+    state: Option<&ConnectionState>,
+    wanted: impl FnOnce() -> &'a Result<Option<ExpectedHost>>,
+) -> Result<()> {
     if !conn.is_resumed() || guard.settings().waivers.has(Waiver::HostName) {
         return Ok(());
     }
     if guard.regime() == Regime::Sealed && !names_client(guard, state) {
         return Ok(());
     }
-    let Some(wanted) = expected_host::of_client(conn, guard, state, &Quiet::begin())? else {
-        return Ok(());
-    };
+    let Some(wanted) = wanted().as_ref().map_err(Clone::clone)? else { return Ok(()) };
     let Some(certificate) = conn.peer_certificate() else { return Ok(()) };
     certificate::presented(&certificate).and_then(|names| wanted.check(&names)).map(|_| ()).map_err(mismatch_of_client)
 }

@@ -34,11 +34,14 @@ pub enum Verdict {
     Excused(Excused),
 }
 
+/// An id context of a server's: half a SHA-256, as it is in every ticket, and only the server writes it.
+pub type Id = [u8; 16];
+
 /// The id context that hostlock gave a connection, and the program's that is folded into it.
 #[derive(Clone)]
 pub struct GivenId {
     /// Ours.
-    pub ours: [u8; 32],
+    pub ours: Id,
     /// The program's.
     pub of_program: Vec<u8>,
     /// Whether the program set it on the context, not on this connection.
@@ -91,8 +94,10 @@ pub struct Known {
     pub generation: u64,
     /// The session id context that a server's connection was given.
     pub id_context: Option<GivenId>,
+    /// Whether this handshake has marked its session, when it verified the client's certificate.
+    pub is_session_marked: bool,
     /// By what a hardened server judges clients, where its program's id context was left: of the context at the start.
-    pub begun_as: Option<[u8; 32]>,
+    pub begun_as: Option<Id>,
     /// Whether the context's observer knows how the connection's first handshake ended.
     pub told: bool,
     /// Whether it knows of a refusal.
@@ -227,6 +232,7 @@ fn for_a_copy(original: &ConnectionState) -> ConnectionState {
     known.random = None;
     known.learned = None;
     known.staple_judged = false;
+    known.is_session_marked = false;
     known.failure = None;
     (known.told, known.told_of_refusal, known.begun_with) = (false, false, None);
     known.told_events = Told::default();

@@ -1,6 +1,6 @@
 //! The session id context of a server: libssl resumes a session only where its own is the same.
 //!
-//! It is a digest of what a verified session rests on: the policy, the anchors' keys, the names that the client must
+//! It is the first half of a SHA-256 of what a verified session rests on: the policy, the anchors' keys, the names that the client must
 //! have, what the program asks for besides, and the id context that it sets. CRLs are no part of it, as each refresh would
 //! end every session: they are asked at resumption. It is never random, so that machines that are set up alike resume each
 //! other's sessions.
@@ -9,7 +9,7 @@
 
 use crate::error::Result;
 use crate::guard::{Guard, Regime, Settings};
-use crate::handshake::connection_state::{GivenId, ConnectionState};
+use crate::handshake::connection_state::{GivenId, ConnectionState, Id};
 use crate::handshake::{expected_host, session};
 use crate::host::ExpectedHost;
 use crate::last_digest::LastDigest;
@@ -62,21 +62,26 @@ pub fn give(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) {
     // What cannot be understood is refused when a certificate is judged; it resumes nothing.
     let ours = match &wanted {
         Ok(wanted) => compute(conn, guard, wanted.as_ref(), &of_program),
-        Err(_) => guard.unmatchable_mark(),
+        Err(_) => unmatchable(guard),
     };
     session::require(conn, &ours);
     state.known().id_context = Some(GivenId { ours, of_program, of_context });
 }
 
 /// The id context for a session of `conn` by the context in force: a servername callback may have exchanged it since
-/// [`give`], and OpenSSL leaves the first one's on the connection. `None` where it is the program's alone.
-pub fn in_force(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) -> Option<[u8; 32]> {
+/// [`give`], and OpenSSL leaves the first one's on the connection. `wanted` says who the client must be. `None` where it is
+/// the program's alone.
+pub fn in_force(
+    conn: Conn<'_>,
+    guard: &Guard,
+    state: &ConnectionState,
+    wanted: &Result<Option<ExpectedHost>>,
+) -> Option<Id> {
     let given = state.known().id_context.clone();
-    let wanted = expected_host::of_client(conn, guard, Some(state), &Quiet::begin());
-    if given.is_none() && !is_ours(guard, &wanted) && !is_another(conn, guard, state) {
+    if given.is_none() && !is_ours(guard, wanted) && !is_another(conn, guard, state) {
         return None;
     }
-    let wanted = wanted.ok()?;
+    let wanted = wanted.as_ref().ok()?;
     let of_program = match given {
         Some(given) if given.of_context => conn.ctx().session_id_context().unwrap_or(given.of_program),
         Some(given) => given.of_program,
@@ -92,7 +97,13 @@ fn is_another(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) -> bool {
     begun_as.is_some_and(|begun_as| begun_as != compute(conn, guard, None, &[]))
 }
 
-fn compute(conn: Conn<'_>, guard: &Guard, wanted: Option<&ExpectedHost>, of_program: &[u8]) -> [u8; 32] {
+/// One that no session bears.
+fn unmatchable(guard: &Guard) -> Id {
+    let mark = guard.unmatchable_mark();
+    std::array::from_fn(|at| mark[at] ^ mark[at + size_of::<Id>()])
+}
+
+fn compute(conn: Conn<'_>, guard: &Guard, wanted: Option<&ExpectedHost>, of_program: &[u8]) -> Id {
     thread_local! {
         static LAST: LastDigest = const { LastDigest::none() };
     }
@@ -112,7 +123,8 @@ fn compute(conn: Conn<'_>, guard: &Guard, wanted: Option<&ExpectedHost>, of_prog
     append_all(&mut text, |sink| session::describe_wishes(conn, guard, sink));
     append(&mut text, of_program);
     // A thread that ends has no place for it any more.
-    LAST.try_with(|last| last.of(&text)).unwrap_or_else(|_| openssl::sha::sha256(&text))
+    let digest = LAST.try_with(|last| last.of(&text)).unwrap_or_else(|_| openssl::sha::sha256(&text));
+    std::array::from_fn(|at| digest[at])
 }
 
 /// What a session rests on of the settings.

@@ -4,6 +4,7 @@
 //! Where a handshake is refused at its very end `SSL_connect` still returns 1. Refused then means: no application byte
 //! leaves or arrives, the reason is on OpenSSL's error queue and in `hostlock_conn_error`.
 
+use std::cell::LazyCell;
 use std::ffi::{c_int, c_long};
 
 use openssl_sys as ffi;
@@ -155,15 +156,16 @@ fn review_client(conn: Conn<'_>) {
         let reviewed = ConnectionState::of(conn).map_or(Ok(()), client_certificate::review_unguarded);
         return reviewed.unwrap_or_else(|error| refuse(conn, error));
     };
+    let state = ConnectionState::of(conn);
+    let wanted = LazyCell::new(|| expected_host::of_client(conn, guard, state, &Quiet::begin()));
     let reviewed = guard.check_not_poisoned().and_then(|()| {
-        let state = ConnectionState::of(conn);
         client_certificate::review_presence(conn, guard, state)
-            .and_then(|()| client_certificate::review_names(conn, guard, state))
+            .and_then(|()| client_certificate::review_names(conn, guard, state, || &wanted))
     });
     let reviewed = reviewed.and_then(|()| {
         if guard.regime() != Regime::Sealed {
             session_end::check_still_good(conn, guard)?;
-            client_certificate::review_mark(conn, guard)?;
+            client_certificate::review_mark(conn, guard, &wanted)?;
         }
         session_end::keep(conn, guard);
         Ok(())

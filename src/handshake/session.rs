@@ -98,12 +98,12 @@ pub fn shorten(conn: Conn<'_>, end: i64) {
 }
 
 /// Makes libssl refuse to resume a session on `conn` that does not bear `mark`.
-pub fn require(conn: Conn<'_>, mark: &[u8; 32]) {
+pub fn require<const LEN: usize>(conn: Conn<'_>, mark: &[u8; LEN]) {
     conn.set_session_id_context(mark);
 }
 
 /// Marks the session of `conn` as verified, for the one that the handshake just made.
-pub fn put(conn: Conn<'_>, mark: &[u8; 32]) {
+pub fn put<const LEN: usize>(conn: Conn<'_>, mark: &[u8; LEN]) {
     if let Some(session) = conn.session() {
         session.set_id_context(mark);
     }
@@ -117,7 +117,7 @@ pub fn offers_session(conn: Conn<'_>) -> bool {
 }
 
 /// Whether the session that `conn` holds bears `mark`; `None` where it holds no session.
-pub fn session_bears(conn: Conn<'_>, mark: &[u8; 32]) -> Option<bool> {
+pub fn session_bears(conn: Conn<'_>, mark: &[u8]) -> Option<bool> {
     Some(conn.session()?.id_context() == mark)
 }
 

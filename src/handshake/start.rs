@@ -50,6 +50,7 @@ fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
         }
         state.set_open(conn, false);
         known.staple_judged = false;
+        known.is_session_marked = false;
         known.generation = guard.map_or(0, Guard::generation);
         known.guard = guard.map(Guard::share);
         known.guard_of_tickets = guard.filter(|guard| guard.own_ticket_keys().is_some()).map(Guard::share);

@@ -16,7 +16,7 @@ use crate::libssl::ctx::Ctx;
 use crate::libssl::library::Library;
 use crate::libssl::own_certificate::OwnCertificate;
 use crate::libssl::param::Param;
-use crate::libssl::session::Session;
+use crate::libssl::session::{LONGEST_ID, Session};
 use crate::libssl::store;
 use crate::libssl::suite::Suite;
 use crate::libssl::sys;
@@ -257,9 +257,10 @@ impl<'a> Conn<'a> {
 
     /// Sets the id context that a session must bear to be resumed here; 32 bytes are the most that libssl takes.
     #[doc(alias = "SSL_set_session_id_context")]
-    pub fn set_session_id_context(self, id: &[u8; 32]) -> bool {
+    pub fn set_session_id_context<const LEN: usize>(self, id: &[u8; LEN]) -> bool {
+        const { assert!(LEN <= LONGEST_ID) };
         // SAFETY: the view promises the connection; so many bytes are there, and are copied.
-        unsafe { sys::SSL_set_session_id_context(self.as_ptr(), id.as_ptr(), id.len() as u32) == 1 }
+        unsafe { sys::SSL_set_session_id_context(self.as_ptr(), id.as_ptr(), LEN as u32) == 1 }
     }
 
     /// How many tickets a server of TLS 1.3 writes after the handshake.

@@ -42,6 +42,7 @@ mod store_ctx;
 pub mod store_search;
 mod suite;
 pub mod sys;
+mod ticket_ciphers;
 pub mod tickets;
 pub mod transfer;
 pub mod trial;

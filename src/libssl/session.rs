@@ -12,6 +12,9 @@ use crate::libssl::ctx::Ctx;
 use crate::libssl::suite::Suite;
 use crate::libssl::sys;
 
+/// SSL_MAX_SID_CTX_LENGTH: how many bytes an id context may have.
+pub const LONGEST_ID: usize = 32;
+
 /// An `SSL_SESSION`, for as long as it is known to live.
 #[derive(Clone, Copy)]
 pub struct Session<'a> {
@@ -107,9 +110,10 @@ impl Session<'_> {
 
     /// Sets that.
     #[doc(alias = "SSL_SESSION_set1_id_context")]
-    pub fn set_id_context(self, id: &[u8; 32]) {
+    pub fn set_id_context<const LEN: usize>(self, id: &[u8; LEN]) {
+        const { assert!(LEN <= LONGEST_ID) };
         // SAFETY: the view promises the session; so many bytes are there, and are copied.
-        unsafe { sys::SSL_SESSION_set1_id_context(self.session.as_ptr(), id.as_ptr(), id.len() as u32) };
+        unsafe { sys::SSL_SESSION_set1_id_context(self.session.as_ptr(), id.as_ptr(), LEN as u32) };
     }
 
     /// Takes the id context away.

@@ -56,7 +56,7 @@ pub type TicketKeyCallback = unsafe extern "C" fn(
     *mut c_uchar,
     *mut c_uchar,
     *mut EVP_CIPHER_CTX,
-    *mut EVP_MAC_CTX,
+    *mut HMAC_CTX,
     c_int,
 ) -> c_int;
 pub type TicketMadeCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
@@ -65,16 +65,6 @@ pub type TicketOpenedCallback =
 pub type StatusCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
 pub type SecurityCallback =
     unsafe extern "C" fn(*const SSL, *const SSL_CTX, c_int, c_int, c_int, *mut c_void, *mut c_void) -> c_int;
-
-/// `OSSL_PARAM` (`openssl/core.h`).
-#[repr(C)]
-pub struct Param {
-    pub key: *const c_char,
-    pub kind: c_uint,
-    pub data: *mut c_void,
-    pub size: usize,
-    pub answered: usize,
-}
 
 pub const SSL_CB_LOOP: c_int = 0x01;
 pub const SSL_CB_HANDSHAKE_START: c_int = 0x10;
@@ -239,7 +229,6 @@ unsafe extern "C" {
     pub fn SSL_set_psk_client_callback(ssl: *mut SSL, cb: Option<PskClientCallback>);
     pub fn SSL_set_psk_use_session_callback(ssl: *mut SSL, cb: Option<PskUseSessionCallback>);
     pub fn SSL_CTX_set_timeout(ctx: *mut SSL_CTX, seconds: c_long) -> c_long;
-    pub fn SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx: *mut SSL_CTX, cb: Option<TicketKeyCallback>) -> c_int;
     pub fn SSL_CTX_set_session_ticket_cb(
         ctx: *mut SSL_CTX,
         made: Option<TicketMadeCallback>,

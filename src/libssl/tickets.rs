@@ -1,16 +1,18 @@
 //! A server's session tickets (RFC 5077, RFC 8446 4.6.1): by which keys they are sealed and opened, and whether one that was
 //! opened counts. libssl does the sealing; what is asked is the key.
 
-use std::ffi::{c_char, c_int, c_long, c_uchar, c_void};
+use std::ffi::{c_int, c_long, c_uchar, c_void};
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use foreign_types::ForeignTypeRef;
+use openssl::cipher_ctx::CipherCtxRef;
 use openssl::x509::X509Ref;
 use openssl_sys as ffi;
 
 use crate::libssl::callback::{Callback, stopped};
 use crate::libssl::session::Session;
+use crate::libssl::ticket_ciphers::{IV, TicketCiphers};
 use crate::libssl::{Conn, Ctx, sys};
 
 /// How many bytes the name of a key has.
@@ -21,37 +23,43 @@ const CIPHER_KEY: usize = 32;
 pub const WHOLE: usize = NAME + MAC_KEY + CIPHER_KEY;
 
 /// A key, which leaves no trace in memory when it is done with.
-pub struct TicketKey([u8; WHOLE]);
+pub struct TicketKey {
+    bytes: [u8; WHOLE],
+    /// What it seals and opens with, made when it is first used.
+    ciphers: OnceLock<TicketCiphers>,
+}
 
 impl TicketKey {
     /// The key in so many bytes.
     pub fn new(bytes: [u8; WHOLE]) -> TicketKey {
-        TicketKey(bytes)
+        TicketKey { bytes, ciphers: OnceLock::new() }
     }
 
     /// Its name, which tickets show.
     pub fn name(&self) -> &[u8] {
-        self.0.get(..NAME).unwrap_or_default()
+        self.bytes.get(..NAME).unwrap_or_default()
     }
 
-    fn mac_key(&self) -> *const u8 {
-        self.0.get(NAME..).unwrap_or_default().as_ptr()
-    }
-
-    fn cipher_key(&self) -> *const u8 {
-        self.0.get(NAME + MAC_KEY..).unwrap_or_default().as_ptr()
+    /// `None` where there is no memory for them now.
+    fn ciphers(&self) -> Option<&TicketCiphers> {
+        if let Some(ciphers) = self.ciphers.get() {
+            return Some(ciphers);
+        }
+        let (mac_key, cipher_key) = self.bytes.get(NAME..)?.split_at_checked(MAC_KEY)?;
+        let made = TicketCiphers::new(mac_key, cipher_key)?;
+        Some(self.ciphers.get_or_init(|| made))
     }
 
     /// Whether both are the same. Only keys of this server are compared, so nobody learns from how long it takes.
     pub fn is(&self, bytes: &[u8; WHOLE]) -> bool {
-        self.0 == *bytes
+        self.bytes == *bytes
     }
 }
 
 impl Drop for TicketKey {
     fn drop(&mut self) {
         // SAFETY: so many bytes are its own.
-        unsafe { sys::OPENSSL_cleanse(self.0.as_mut_ptr().cast::<c_void>(), self.0.len()) };
+        unsafe { sys::OPENSSL_cleanse(self.bytes.as_mut_ptr().cast::<c_void>(), self.bytes.len()) };
     }
 }
 
@@ -78,13 +86,19 @@ pub enum KeyAnswer {
 
 impl Ctx<'_> {
     /// Has `C` asked for the keys of tickets. Not while connections of the context are made or used.
-    #[doc(alias = "SSL_CTX_set_tlsext_ticket_key_evp_cb")]
-    pub fn on_ticket_key<C>(self)
+    ///
+    /// libssl's newer callback is given an EVP_MAC_CTX, which can only be given its key anew for each ticket.
+    #[doc(alias = "SSL_CTX_set_tlsext_ticket_key_cb")]
+    pub fn on_ticket_key<C>(self) -> bool
     where
         C: for<'a> Callback<Question<'a> = KeyQuestion<'a>, Answer = KeyAnswer>,
     {
+        const SSL_CTRL_SET_TLSEXT_TICKET_KEY_CB: c_int = 72;
+        let callback: sys::TicketKeyCallback = ticket_key::<C>;
+        // SAFETY: libssl casts the function back to this type, which is the control's, before it calls it.
+        let callback = unsafe { std::mem::transmute::<sys::TicketKeyCallback, unsafe extern "C" fn()>(callback) };
         // SAFETY: the view promises the context; the callback stays loaded (the library is linked with -z nodelete).
-        unsafe { sys::SSL_CTX_set_tlsext_ticket_key_evp_cb(self.as_ptr(), Some(ticket_key::<C>)) };
+        unsafe { ffi::SSL_CTX_callback_ctrl__fixed_rust(self.as_ptr(), SSL_CTRL_SET_TLSEXT_TICKET_KEY_CB, Some(callback)) == 1 }
     }
 
     /// Has `C` asked whether a ticket that was opened counts. Not while connections of the context are made or used.
@@ -147,7 +161,7 @@ unsafe extern "C" fn ticket_key<C>(
     name: *mut c_uchar,
     iv: *mut c_uchar,
     cipher: *mut ffi::EVP_CIPHER_CTX,
-    mac: *mut ffi::EVP_MAC_CTX,
+    mac: *mut ffi::HMAC_CTX,
     seals: c_int,
 ) -> c_int
 where
@@ -168,26 +182,24 @@ where
         KeyAnswer::Unknown => return UNKNOWN,
         KeyAnswer::Fail => return FAILED,
     };
-    let digest = [sys::Param::text(c"digest", c"SHA256"), sys::Param::END];
-    // SAFETY: the context is libssl's own, for HMAC; the key has so many bytes, and the parameters end.
-    if unsafe { ffi::EVP_MAC_init(mac, key.mac_key(), MAC_KEY, digest.as_ptr().cast()) } != 1 {
+    let Some(ciphers) = key.ciphers() else { return FAILED };
+    // SAFETY: both contexts are libssl's own, made for this ticket.
+    let (cipher, is_keyed) = unsafe { (CipherCtxRef::from_ptr_mut(cipher), ciphers.give_mac(mac)) };
+    if !is_keyed {
         return FAILED;
     }
-    // SAFETY: the function takes no argument.
-    let algorithm = unsafe { ffi::EVP_aes_256_cbc() };
-    let no_engine = ptr::null_mut();
+    let iv = iv.cast::<[u8; IV]>();
     if seals == 0 {
-        // SAFETY: the context is libssl's own; the key has as many bytes as the algorithm wants, and so has the ticket's iv.
-        let done = unsafe { ffi::EVP_DecryptInit_ex(cipher, algorithm, no_engine, key.cipher_key(), iv) };
-        return if done == 1 { opened } else { FAILED };
+        // SAFETY: in the ticket there are so many bytes.
+        let iv = unsafe { &*iv };
+        return if ciphers.opens(cipher, iv) { opened } else { FAILED };
     }
-    const IV: c_int = 16;
     // SAFETY: libssl has room for the iv of any algorithm, and for the name.
-    let done = unsafe {
+    let iv = unsafe {
         ptr::copy_nonoverlapping(key.name().as_ptr(), name, NAME);
-        ffi::RAND_bytes(iv, IV) == 1 && ffi::EVP_EncryptInit_ex(cipher, algorithm, no_engine, key.cipher_key(), iv) == 1
+        &mut *iv
     };
-    if done { SEALED } else { FAILED }
+    if openssl::rand::rand_bytes(iv).is_ok() && ciphers.seals(cipher, iv) { SEALED } else { FAILED }
 }
 
 /// # Safety
@@ -248,18 +260,5 @@ impl Session<'_> {
         }
         // SAFETY: OpenSSL says that so many bytes are there; they are copied before it can change them.
         unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) }.to_vec()
-    }
-}
-
-/// The type of OpenSSL's parameters that are text.
-const UTF8_STRING: std::ffi::c_uint = 4;
-
-impl sys::Param {
-    const END: sys::Param =
-        sys::Param { key: ptr::null(), kind: 0, data: ptr::null_mut(), size: 0, answered: 0 };
-
-    fn text(key: &'static std::ffi::CStr, value: &'static std::ffi::CStr) -> sys::Param {
-        let data = value.as_ptr().cast_mut().cast::<c_void>();
-        sys::Param { key: key.as_ptr().cast::<c_char>(), kind: UTF8_STRING, data, size: value.count_bytes(), answered: usize::MAX }
     }
 }

@@ -363,7 +363,8 @@ impl<W: Wire> Lent<'_, W> {
 impl<W: Wire> Drop for Lent<'_, W> {
     fn drop(&mut self) {
         let courier = self.courier.as_ptr();
-        if self.conn.reader() == courier && self.conn.writer() == courier && self.may_be_without_records() {
+        let (reader, writer) = (self.conn.reader(), self.conn.writer());
+        if reader == courier && writer == courier && self.may_be_without_records() {
             self.stay();
             // SAFETY: it is given up once, here.
             unsafe { ManuallyDrop::drop(&mut self.courier) };
@@ -383,15 +384,15 @@ impl<W: Wire> Drop for Lent<'_, W> {
         }
         // A callback may have given the connection another BIO meanwhile. Or its own again: for SSL_set_bio that changes
         // nothing and brings no reference, as the callback sees it, but libssl has taken one. It has ours then.
-        let is_back = [self.conn.reader() == self.reader, self.conn.writer() == self.writer];
-        if self.conn.reader() == self.courier.as_ptr() {
+        let is_back = [reader == self.reader, writer == self.writer];
+        if reader == courier {
             // SAFETY: gives the connection our reference.
             unsafe { sys::SSL_set0_rbio(self.conn.as_ptr(), self.reader) };
         } else if !is_back[0] {
             // SAFETY: gives up our reference.
             unsafe { ffi::BIO_free_all(self.reader) };
         }
-        if self.conn.writer() == self.courier.as_ptr() {
+        if writer == courier {
             // SAFETY: gives the connection our reference.
             unsafe { sys::SSL_set0_wbio(self.conn.as_ptr(), self.writer) };
         } else if !is_back[1] || (is_back[0] && self.reader == self.writer) {

@@ -300,9 +300,13 @@ impl Anchors {
         self.with_digest(offered, |digest| digest.value)
     }
 
-    /// Whether an anchor in `offered` has the key of which this is the digest.
-    pub fn holds_key(&self, offered: Option<&X509StoreRef>, key: &[u8; 32]) -> bool {
-        self.with_digest(offered, |digest| digest.keys.binary_search(key).is_ok()).unwrap_or(false)
+    /// Whether an anchor in `offered` has the key whose digest begins so.
+    pub fn holds_key(&self, offered: Option<&X509StoreRef>, key: &[u8; 16]) -> bool {
+        let is_among = |keys: &[[u8; 32]]| {
+            let at = keys.partition_point(|known| known[..key.len()] < key[..]);
+            keys.get(at).is_some_and(|known| known.starts_with(key))
+        };
+        self.with_digest(offered, |digest| is_among(&digest.keys)).unwrap_or(false)
     }
 
     fn with_digest<T>(&self, offered: Option<&X509StoreRef>, answer: impl Fn(&Digest) -> T) -> Result<T> {
