@@ -40,7 +40,7 @@ fn rows(bench: &Bench) -> Vec<Row> {
     let names = [HOSTLOCK, STANDARD, IMPORTS];
     let counted = |what, children: &[Child]| {
         let figures: Vec<f64> = children.iter().map(instructions).collect();
-        Row::of_all(what, Unit::Instructions, &names[..children.len()], &figures).goal(Goal::of(STANDARD, 0.4))
+        Row::of_all(what, Unit::Instructions, &names[..children.len()], &figures).goal(Goal::of(STANDARD, 0.42))
     };
     let mut rows = vec![counted(START_OWN, &own), counted(START, &through_ssl)];
     if bench.wants_all() {
