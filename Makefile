@@ -142,12 +142,12 @@ compat:  ## runs real programs as they are and sealed; writes docs/compat.md
 	@python3 scripts/compat.py
 
 matrix:  ## runs Python's clients against 31 servers with and without hostlock (minutes); writes docs/python-matrix.md
-	@scripts/need cargo cc libssl openssl python3
+	@scripts/need cargo cc libssl openssl python3 m2crypto pyopenssl
 	@cargo build --quiet
 	@python3 scripts/matrix.py
 
 judges:  ## runs others' suites (CPython's, pyOpenSSL's, M2Crypto's, urllib3's, requests') under inject (minutes)
-	@scripts/need cargo cc libssl openssl python3
+	@scripts/need cargo cc libssl openssl python3 m2crypto pyopenssl
 	@cargo build --quiet
 	@python3 scripts/judges.py
 

@@ -473,10 +473,11 @@ HOSTLOCK_MUST_USE
 char *hostlock_conn_peer_chain(const hostlock_conn *conn);
 
 /**
- * What was agreed, as one JSON object: "version", "cipher", "group", "verified_host", "session_reused",
- * "alpn", "policy", "insecure" (the checks that the program gave up, by the names of hostlock_ctx_insecure_name),
- * "peer" (its address), "bytes_received" and "bytes_sent" (from and to the network, the handshake's included), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since 1970). What
- * is not known is null. NULL before the handshake is complete. Free it with hostlock_string_free.
+ * What was agreed, as one JSON object: "version", "cipher", "group", "verified_host", "session_reused", "alpn", "policy",
+ * "insecure" (the checks that the program gave up, by the names of hostlock_ctx_insecure_name), "peer" (its address),
+ * "bytes_received" and "bytes_sent" (from and to the network, the handshake's included), "certificate" ("subject",
+ * "issuer", "not_before" and "not_after" in seconds since 1970). What is not known is null. NULL before the handshake is
+ * complete. Free it with hostlock_string_free.
  */
 HOSTLOCK_MUST_USE
 char *hostlock_conn_info(const hostlock_conn *conn);
@@ -1001,8 +1002,7 @@ int hostlock_conn_set_fallback_host(hostlock_conn *conn,
 /**
  * Names the host of every connection of this context that names none of its own. On a context that only serves it names
  * the client: a certificate is demanded, and must be for that name; it begins the list of hostlock_server_set_client_names
- * anew. Where a context serves either side it binds the
- * connections that go out.
+ * anew. Where a context serves either side it binds the connections that go out.
  */
 HOSTLOCK_MUST_USE
 int hostlock_ctx_set_host(hostlock_ctx *ctx,

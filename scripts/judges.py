@@ -306,7 +306,10 @@ def main() -> int:
         if python is None:
             print(f"{judge.name}: needs Python {judge.version}")
             continue
-        complaints += judged(judge, python, known, write)
+        try:
+            complaints += judged(judge, python, known, write)
+        except RuntimeError as error:
+            complaints.append(str(error))
         if write:
             LIST.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
     for line in complaints:

@@ -407,10 +407,11 @@ pub unsafe extern "C" fn hostlock_conn_peer_chain(conn: *const hostlock_conn) ->
     pointer(|| string_for_c(unsafe { completed(conn)? }.peer_chain_pem()?))
 }
 
-/// What was agreed, as one JSON object: "version", "cipher", "group", "verified_host", "session_reused",
-/// "alpn", "policy", "insecure" (the checks that the program gave up, by the names of hostlock_ctx_insecure_name),
-/// "peer" (its address), "bytes_received" and "bytes_sent" (from and to the network, the handshake's included), "certificate" ("subject", "issuer", "not_before" and "not_after" in seconds since 1970). What
-/// is not known is null. NULL before the handshake is complete. Free it with hostlock_string_free.
+/// What was agreed, as one JSON object: "version", "cipher", "group", "verified_host", "session_reused", "alpn", "policy",
+/// "insecure" (the checks that the program gave up, by the names of hostlock_ctx_insecure_name), "peer" (its address),
+/// "bytes_received" and "bytes_sent" (from and to the network, the handshake's included), "certificate" ("subject",
+/// "issuer", "not_before" and "not_after" in seconds since 1970). What is not known is null. NULL before the handshake is
+/// complete. Free it with hostlock_string_free.
 ///
 /// # Safety
 /// `conn` is NULL or a live `SSL` that no other thread uses now.

@@ -58,8 +58,7 @@ pub unsafe extern "C" fn hostlock_conn_set_fallback_host(conn: *mut hostlock_con
 
 /// Names the host of every connection of this context that names none of its own. On a context that only serves it names
 /// the client: a certificate is demanded, and must be for that name; it begins the list of hostlock_server_set_client_names
-/// anew. Where a context serves either side it binds the
-/// connections that go out.
+/// anew. Where a context serves either side it binds the connections that go out.
 ///
 /// # Safety
 /// `ctx` is NULL or a live `SSL_CTX`; `host` is NULL or NUL-terminated.

@@ -16,6 +16,7 @@ const IMPORTS: &str = "import of ssl and ctypes";
 const CONTEXT: &str = "Python: create_default_context, warm";
 const START: &str = "Python: process start to a context of hostlock.ssl";
 const START_OWN: &str = "Python: process start to a hostlock.Context";
+const WHOLE: &str = "Python: process with a context of hostlock.ssl, from start to end";
 const HANDSHAKE: &str = "Python: handshake over memory, client's part";
 const READ: &str = "Python: read of 128 KiB";
 const WRITE: &str = "Python: write of 128 KiB";
@@ -32,17 +33,23 @@ fn rows(bench: &Bench) -> Vec<Row> {
     let python = Python::found();
     python.child(bench).with(["-c", "import hostlock.ssl; hostlock.Context"]).output();
     // Without the machine's site-packages: what their .pth files import is no part of it.
-    let starting = |program| python.child(bench).with(["-S", "-c", program]);
-    let standard = starting("import ssl; ssl.create_default_context()");
-    let own = [starting("import hostlock; hostlock.Context()"), standard.clone()];
-    let through_ssl =
-        [starting("from hostlock import ssl; ssl.create_default_context()"), standard, starting("import ssl, ctypes")];
+    let whole = |program: &str| python.child(bench).with(["-S", "-c", program]);
+    // A start ends where the context stands, and not with what the interpreter tidies up behind it.
+    let starting = |program: &str| whole(&format!("{program}; import posix; posix._exit(0)"));
+    let [own, ours, standard] = [
+        "import hostlock; hostlock.Context()",
+        "from hostlock import ssl; ssl.create_default_context()",
+        "import ssl; ssl.create_default_context()",
+    ];
+    let to_end = [whole(ours), whole(standard)];
+    let own = [starting(own), starting(standard)];
+    let through_ssl = [starting(ours), starting(standard), starting("import ssl, ctypes")];
     let names = [HOSTLOCK, STANDARD, IMPORTS];
     let counted = |what, children: &[Child]| {
         let figures: Vec<f64> = children.iter().map(instructions).collect();
         Row::of_all(what, Unit::Instructions, &names[..children.len()], &figures).goal(Goal::of(STANDARD, 0.42))
     };
-    let mut rows = vec![counted(START_OWN, &own), counted(START, &through_ssl)];
+    let mut rows = vec![counted(START_OWN, &own), counted(START, &through_ssl), counted(WHOLE, &to_end)];
     if bench.wants_all() {
         let timed = |what, names: &[&'static str], [clock, cpu]: [Vec<f64>; 2], at_most| {
             [(Unit::Microseconds, clock), (Unit::CpuMicroseconds, cpu)]
@@ -50,6 +57,7 @@ fn rows(bench: &Bench) -> Vec<Row> {
         };
         rows.extend(timed(START_OWN, &names[..2], paired(&own, STARTS), 0.7));
         let [ours, standard, imports] = through_ssl;
+        rows.extend(timed(WHOLE, &names[..2], paired(&to_end, STARTS), 0.75));
         let names_in_turn = [HOSTLOCK, IMPORTS, STANDARD];
         rows.extend(timed(START, &names_in_turn, paired(&[ours, imports, standard], STARTS), 0.7));
         for (what, piece, pairs, at_most) in [
