@@ -73,22 +73,8 @@ pub enum Check {
     PublicSuffix,
 }
 
-/// Everything that [`Check`] lists for certificates of any public key infrastructure.
-const CHECKS: &[Check] = &[
-    Check::Serial,
-    Check::AlgorithmsAgree,
-    Check::UniqueExtensions,
-    Check::ExtensionsParse,
-    Check::Criticality,
-    Check::BasicConstraints,
-    Check::KeyUsage,
-    Check::Purpose,
-    Check::KeyKind,
-    Check::LeafIsNoCa,
-    Check::ConstraintsInCaOnly,
-];
-
-/// The same, and what the CA/Browser Forum's Baseline Requirements add for the public web.
+/// Everything that [`Check`] lists: first what holds for certificates of any public key infrastructure, then what the
+/// CA/Browser Forum's Baseline Requirements add for the public web.
 const CHECKS_WEBPKI: &[Check] = &[
     Check::Serial,
     Check::AlgorithmsAgree,
@@ -101,6 +87,7 @@ const CHECKS_WEBPKI: &[Check] = &[
     Check::KeyKind,
     Check::LeafIsNoCa,
     Check::ConstraintsInCaOnly,
+    // The public web's.
     Check::IdentifiersPresent,
     Check::ExplicitPurpose,
     Check::NamesNotCritical,
@@ -109,6 +96,9 @@ const CHECKS_WEBPKI: &[Check] = &[
     Check::RsaShape,
     Check::PublicSuffix,
 ];
+
+/// The first part of it.
+const CHECKS: &[Check] = CHECKS_WEBPKI.split_at(11).0;
 
 /// One dated policy.
 #[derive(Debug)]

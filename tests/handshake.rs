@@ -2,9 +2,8 @@
 
 mod support;
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::thread;
+use std::io::Read;
+use std::net::TcpStream;
 
 use foreign_types::ForeignType;
 use hostlock::context::Context;
@@ -13,26 +12,9 @@ use hostlock::handshake::connection_state::{ConnectionState, Verdict};
 use hostlock::host::Reference;
 use hostlock::libssl::Conn;
 use hostlock::policy::Policy;
-use openssl::ssl::{Ssl, SslAcceptor, SslContext, SslMethod, SslStream};
+use openssl::ssl::{Ssl, SslContext, SslStream};
+use support::loopback::serve;
 use support::pki::{Identity, Recipe};
-
-fn serve(identity: &Identity) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
-    acceptor.set_private_key(&identity.key).unwrap();
-    acceptor.set_certificate(&identity.certificate).unwrap();
-    let acceptor = acceptor.build();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            if let Ok(mut tls) = acceptor.accept(stream) {
-                let _ = tls.write_all(b"hello");
-                let _ = tls.shutdown();
-            }
-        }
-    });
-    port
-}
 
 fn client(ca: &Identity) -> SslContext {
     let context = Context::client(Policy::named("default").unwrap()).unwrap();

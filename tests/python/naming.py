@@ -59,12 +59,10 @@ def certificate(name: str) -> Path:
     return authority().issue(name)
 
 
-class Proxy:
-    """A proxy that takes a client to `upstream`, whatever host it was told, for the time of a `with`: by CONNECT, by
-    SOCKS, or after any other text that ends in an empty line. It answers none that begins with QUIET."""
+class Served:
+    """A port of this machine, served for the time of a `with`, each client in a thread of its own."""
 
-    def __init__(self, upstream: int) -> None:
-        self.upstream = upstream
+    def __init__(self) -> None:
         self.listener = socket.create_server(("0.0.0.0", 0))
 
     def __enter__(self) -> int:
@@ -81,6 +79,18 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 threading.Thread(target=self._serve, args=(self.listener.accept()[0],), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        raise NotImplementedError
+
+
+class Proxy(Served):
+    """A proxy that takes a client to `upstream`, whatever host it was told, for the time of a `with`: by CONNECT, by
+    SOCKS, or after any other text that ends in an empty line. It answers none that begins with QUIET."""
+
+    def __init__(self, upstream: int) -> None:
+        super().__init__()
+        self.upstream = upstream
 
     def _serve(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):
@@ -122,31 +132,16 @@ class TlsProxy(Proxy):
         return self.context.wrap_socket(client, server_side=True), b""
 
 
-class Listener:
+class Listener(Served):
     """A server that begins TLS, after `starts_with` where there is such, for the time of a `with`; what it was told in
     the clear is kept."""
 
     def __init__(self, identity: Path, *, starts_with: bytes = b"", answer: bytes = b"") -> None:
+        super().__init__()
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(identity)
         self.starts_with, self.answer = starts_with, answer
         self.heard: list[bytes] = []
-        self.listener = socket.create_server(("0.0.0.0", 0))
-
-    def __enter__(self) -> int:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return int(self.listener.getsockname()[1])
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                threading.Thread(target=self._serve, args=(self.listener.accept()[0],), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):
