@@ -344,6 +344,7 @@ ssize_t hostlock_write(hostlock_conn *conn,
 /**
  * Writes all of buf: len, or a negative status. It waits also on a descriptor in non-blocking mode, up to the
  * context's timeout for each part. After a failure it is not known how much the peer got: make a new connection.
+ * HOSTLOCK_E_STATE: the connection has no descriptor to wait for.
  */
 HOSTLOCK_MUST_USE
 ssize_t hostlock_write_all(hostlock_conn *conn,
@@ -356,7 +357,7 @@ ssize_t hostlock_write_all(hostlock_conn *conn,
  * were taken, also where the answer is not 0.
  *
  * 0: all of it. Else a negative status, as of hostlock_write: after HOSTLOCK_WANT_READ, HOSTLOCK_WANT_WRITE and
- * HOSTLOCK_E_TIMEOUT go on with the rest, *written bytes further on, *and nothing else*: a part of it may be under way. In
+ * HOSTLOCK_E_TIMEOUT go on with the rest, from buf + *written on, and with nothing else: a part of it may be under way. In
  * blocking mode each record may wait as long as a call of hostlock_write. NULL written is HOSTLOCK_E_ARG.
  */
 HOSTLOCK_MUST_USE
