@@ -91,6 +91,19 @@ class Run(unittest.TestCase):
         self.assertEqual((bad.returncode, bad.stdout), (125, ""))
         self.assertIn("host:NAME", bad.stderr)
 
+    def test_a_script_that_names_no_interpreter_is_the_shells_as_for_execvp(self) -> None:
+        script = scratch() / "no-interpreter"
+        script.write_text('echo "$1 by $(basename "$0")"; exit 5\n')
+        script.chmod(0o755)
+        for program, path in ((script, {}), (script.name, {"PATH": f"{scratch()}:/usr/bin:/bin"})):
+            ran = hostlock("run", program, "ran", **path)
+            self.assertEqual((ran.returncode, ran.stdout), (5, "ran by no-interpreter\n"), ran)
+        for of_another_kind in (b"\x7fELF\x01\x02\x00\x00", b"echo \x00 yes\n"):
+            script.write_bytes(of_another_kind)
+            ran = hostlock("run", script)
+            self.assertEqual((ran.returncode, ran.stdout), (126, ""), ran)
+            self.assertIn("hint: it is no script, and no program for this kind of machine", ran.stderr)
+
     def test_two_dashes_before_the_program_may_be_left_out(self) -> None:
         ran = hostlock("run", "--report", "printf", "%s,", "-n", "--json", "--", "--help")
         self.assertEqual((ran.returncode, ran.stdout), (0, "-n,--json,--,--help,"), ran.stderr)
