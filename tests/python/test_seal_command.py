@@ -104,6 +104,15 @@ class Run(unittest.TestCase):
             self.assertEqual((ran.returncode, ran.stdout), (126, ""), ran)
             self.assertIn("hint: it is no script, and no program for this kind of machine", ran.stderr)
 
+    def test_of_a_run_inside_of_another_both_tell_what_was_refused(self) -> None:
+        inner = new_log()
+        with Server(impostor()) as port:
+            ran, outer = run_json(built() / "hostlock", "run", "--json", "--output", inner, *curl(port).split())
+        self.assertNotEqual(ran.returncode, 0)
+        for summary in (json.loads(inner.read_text()), outer):
+            self.assertEqual([(one["outcome"], one["count"]) for one in summary["connections"]], [("refused", 1)], summary)
+            self.assertEqual(summary["not_covered"], [])
+
     def test_two_dashes_before_the_program_may_be_left_out(self) -> None:
         ran = hostlock("run", "--report", "printf", "%s,", "-n", "--json", "--", "--help")
         self.assertEqual((ran.returncode, ran.stdout), (0, "-n,--json,--,--help,"), ran.stderr)

@@ -2,8 +2,9 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, DirBuilder, File, Permissions};
-use std::io::ErrorKind;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -95,12 +96,30 @@ impl Launch<'_> {
         let (status, seen) = (status?, watch.end());
         let text = fs::read(&log.0)
             .map_err(|error| Error::new(Status::EFileIo, format!("the log of events could not be read: {error}")))?;
+        tell_outer_run(&text);
         Ok(Ended { status, pid, log: String::from_utf8_lossy(&text).into_owned(), seen, environment })
     }
 
     fn environment(&self) -> Vec<(&'static str, &'static str)> {
         let is_open = self.mode == "enforce" && !self.keep_pgsslmode && env::var_os(PGSSLMODE.0).is_none();
         is_open.then_some(PGSSLMODE).into_iter().collect()
+    }
+}
+
+/// Where this command runs under another `hostlock run`, that one is told what this one saw: its log was not in force here.
+fn tell_outer_run(events: &[u8]) {
+    let is_set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+    let preloads = is_set("LD_PRELOAD").unwrap_or_default();
+    let is_preloaded = memchr::memmem::find(preloads.as_bytes(), INITIALISER.as_bytes()).is_some();
+    // A log that stays is the user's own, and gets nothing that was not asked for.
+    if !is_preloaded || is_set("HOSTLOCK_SEAL").is_none() || is_set("HOSTLOCK_SEAL_REPORT_ENDS").is_none() {
+        return;
+    }
+    let Some(log) = is_set("HOSTLOCK_SEAL_REPORT") else { return };
+    // Without creating it: an outer run that is over has removed it, and nobody waits for what would be written.
+    if let Ok(mut log) = OpenOptions::new().append(true).open(log) {
+        let whole_lines = events.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let _ = log.write_all(&events[..whole_lines]);
     }
 }
 
