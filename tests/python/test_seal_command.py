@@ -117,14 +117,14 @@ print(status, lib.hostlock_error_message(error).decode(), lib.hostlock_error_hin
 """
         enforce, report = "lib.hostlock_seal_process(None)", "lib.hostlock_insecure_seal_report_only(None, b'a try')"
         strict = "lib.hostlock_seal_process(b'2026-11-webpki')"
-        rows = (
+        rows: tuple[tuple[list[str], str, str, str, str], ...] = (
             (["--report"], enforce, "in mode report-only", "in mode enforce", "leave --report out"),
             ([], report, "in mode enforce", "in mode report-only", "use hostlock run --report"),
             ([], strict, "in mode enforce", '"2026-11-webpki" in mode enforce', "--policy 2026-11-webpki"),
         )
         for options, call, holds, wanted, hint in rows:
             with self.subTest(call, options=options):
-                program = [DEBIAN_PYTHON, "-c", again.replace("{call}", call), built() / "libhostlock.so"]
+                program = [DEBIAN_PYTHON, "-c", again.replace("{call}", call), str(built() / "libhostlock.so")]
                 ran = hostlock("run", *options, *program)
                 status, message, advice = ran.stdout.strip().split("|")
                 self.assertEqual(status, "-4", ran)
@@ -139,7 +139,8 @@ print(status, lib.hostlock_error_message(error).decode(), lib.hostlock_error_hin
             ran, outer = run_json(built() / "hostlock", "run", "--json", "--output", inner, *curl(port).split())
         self.assertNotEqual(ran.returncode, 0)
         for summary in (json.loads(inner.read_text()), outer):
-            self.assertEqual([(one["outcome"], one["count"]) for one in summary["connections"]], [("refused", 1)], summary)
+            outcomes = [(one["outcome"], one["count"]) for one in summary["connections"]]
+            self.assertEqual(outcomes, [("refused", 1)], summary)
             self.assertEqual(summary["not_covered"], [])
 
     def test_two_dashes_before_the_program_may_be_left_out(self) -> None:
