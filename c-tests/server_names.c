@@ -228,6 +228,73 @@ static void at_once(void)
     hostlock_ctx_free(shared);
 }
 
+/* The common name that `server`, cleared where it has served before, shows a client that asks for `name`; "" where it refuses. */
+static const char *shown_again(SSL *server, const char *name, int version)
+{
+    static char shown[64];
+    shown[0] = 0;
+    SSL_CTX *plain = plain_context();
+    SSL_CTX_set_min_proto_version(plain, version), SSL_CTX_set_max_proto_version(plain, version);
+    SSL *client = SSL_new(plain);
+    if (name != NULL)
+        SSL_set_tlsext_host_name(client, name);
+    need(SSL_clear(server) == 1, "SSL_clear");
+    if (meet_in_memory(client, server))
+        X509_NAME_get_text_by_NID(X509_get_subject_name(SSL_get0_peer_certificate(client)), NID_commonName, shown, sizeof(shown));
+    SSL_set_shutdown(client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN), SSL_set_shutdown(server, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(client), SSL_CTX_free(plain);
+    ERR_clear_error();
+    return shown;
+}
+
+static void connections_again(int version)
+{
+    hostlock_ctx *ctx = serving(&first);
+    need(add(ctx, "one.example", &one) == 0 && add(ctx, "other.example", &other) == 0, "names");
+    static const struct { const char *asks, *shown; } rows[] = {
+        {"one.example", "one"}, {NULL, "first"}, {"other.example", "other"}, {"one.example", "one"}, {"unknown.example", "first"},
+        {"one.example", "one"}, {"one.example", "one"}, {"first.example", "first"},
+    };
+    SSL *server = SSL_new(ctx);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *shown = shown_again(server, rows[i].asks, version);
+        claim(strcmp(shown, rows[i].shown) == 0, "%s: used again after SSL_clear, a connection shows who asks for %s \"%s\"",
+              version_name(version), rows[i].asks == NULL ? "nothing" : rows[i].asks, rows[i].shown);
+        if (strcmp(shown, rows[i].shown) != 0)
+            note("shown \"%s\"", shown);
+    }
+    need(strcmp(shown_again(server, "one.example", version), "one") == 0, "a connection under a name");
+    SSL *copy = SSL_dup(server);
+    need(copy != NULL, "SSL_dup");
+    claim(strcmp(shown_again(copy, NULL, version), "first") == 0, "  and so does a copy by SSL_dup");
+    SSL_free(copy);
+    need(SSL_use_cert_and_key(server, device.certificate, device.key, NULL, 1) == 1, "a certificate of the connection's own");
+    claim(strcmp(shown_again(server, NULL, version), "device") == 0, "  one that the program gives it between two handshakes stays");
+    claim(strcmp(shown_again(server, "one.example", version), "one") == 0 && strcmp(shown_again(server, NULL, version), "device") == 0,
+          "  and comes back after a handshake under a name");
+    SSL_free(server), hostlock_ctx_free(ctx);
+
+    ctx = hostlock_server_new(NULL);
+    need(add(ctx, "one.example", &one) == 0, "a name");
+    server = SSL_new(ctx);
+    claim(strcmp(shown_again(server, "one.example", version), "one") == 0 && strcmp(shown_again(server, NULL, version), "") == 0 &&
+              strcmp(shown_again(server, "unknown.example", version), "") == 0 && strcmp(shown_again(server, "one.example", version), "one") == 0,
+          "%s: a server of names only has nothing to show to others, however often a connection is used", version_name(version));
+    SSL_free(server), hostlock_ctx_free(ctx);
+
+    ctx = serving(&first);
+    struct text rsa = pem_of(&other_rsa);
+    need(hostlock_ctx_add_cert_mem(ctx, (uint8_t *)rsa.bytes, rsa.length, NULL, 0, NULL) == 0 && add(ctx, "one.example", &one) == 0, "two keys");
+    server = SSL_new(ctx);
+    need(strcmp(shown_again(server, "one.example", version), "one") == 0, "a connection under a name");
+    need(SSL_clear(server) == 1 && strcmp(shown_again(server, NULL, version), "first") == 0, "a second client");
+    int kinds = 0;
+    for (long at = SSL_CERT_SET_FIRST; SSL_set_current_cert(server, at) == 1; at = SSL_CERT_SET_NEXT)
+        kinds++;
+    claim(kinds == 2, "%s: certificates for each kind of key come back", version_name(version));
+    SSL_free(server), hostlock_ctx_free(ctx);
+}
+
 static void names_only(int version)
 {
     for (int refuses = 0; refuses < 2; refuses++) {
@@ -261,6 +328,7 @@ int main(void)
         unknown(both_versions[i]);
         names_only(both_versions[i]);
         sessions(both_versions[i]);
+        connections_again(both_versions[i]);
         clients(both_versions[i]);
         changes(both_versions[i]);
     }

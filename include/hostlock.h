@@ -344,6 +344,7 @@ ssize_t hostlock_write(hostlock_conn *conn,
 /**
  * Writes all of buf: len, or a negative status. It waits also on a descriptor in non-blocking mode, up to the
  * context's timeout for each part. After a failure it is not known how much the peer got: make a new connection.
+ * HOSTLOCK_E_STATE: the connection has no descriptor to wait for.
  */
 HOSTLOCK_MUST_USE
 ssize_t hostlock_write_all(hostlock_conn *conn,
@@ -356,7 +357,7 @@ ssize_t hostlock_write_all(hostlock_conn *conn,
  * were taken, also where the answer is not 0.
  *
  * 0: all of it. Else a negative status, as of hostlock_write: after HOSTLOCK_WANT_READ, HOSTLOCK_WANT_WRITE and
- * HOSTLOCK_E_TIMEOUT go on with the rest, *written bytes further on, *and nothing else*: a part of it may be under way. In
+ * HOSTLOCK_E_TIMEOUT go on with the rest, from buf + *written on, and with nothing else: a part of it may be under way. In
  * blocking mode each record may wait as long as a call of hostlock_write. NULL written is HOSTLOCK_E_ARG.
  */
 HOSTLOCK_MUST_USE
@@ -1055,7 +1056,8 @@ int hostlock_cert_check_host(const uint8_t *cert,
  * answers 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not
  * opened); HOSTLOCK_E_FILE_IO (not readable, or too large); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER,
  * or damaged: the message names the block and the line); HOSTLOCK_E_WRONG_PEM (only a key, for example);
- * HOSTLOCK_E_STATE (the program gave the context an X509_STORE of its own, which other contexts may share).
+ * HOSTLOCK_E_STATE (the program gave the context an X509_STORE of its own, which other contexts may share). A store that it
+ * gave before hostlock_harden is not told from the context's own: other contexts that share it trust what is named here too.
  *
  * After a failure the context refuses its handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call
  * succeeds; a successful call of OpenSSL's own does not cure it.

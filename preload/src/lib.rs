@@ -102,11 +102,13 @@ fn is_over(report: &CStr) -> bool {
 }
 
 fn seal(mode: Mode) -> Result<(), String> {
+    let before = others::libssls();
     let hostlock = Library::open()?;
     if let Some(path) = text("HOSTLOCK_SEAL_REPORT")?.filter(|path| !is_over(path)) {
         hostlock.call_1(c"hostlock_seal_log", &path)?;
         events::log_to(path.clone());
         others::log_to(OsString::from_vec(path.into_bytes()).into());
+        others::note_brought(&before);
     }
     for exception in text("HOSTLOCK_SEAL_ALLOW")?.unwrap_or_default().to_bytes().split(|byte| *byte == b',') {
         if !exception.trim_ascii().is_empty() {

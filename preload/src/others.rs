@@ -128,9 +128,40 @@ unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _size: usize, search: *
     1
 }
 
+/// The files of OpenSSL's libssl that are loaded now.
+pub fn libssls() -> Vec<CString> {
+    let mut found = Vec::new();
+    // SAFETY: the callback gets the address of `found`, which outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(collect), (&raw mut found).cast()) };
+    found
+}
+
+unsafe extern "C" fn collect(info: *mut libc::dl_phdr_info, _size: usize, found: *mut c_void) -> c_int {
+    // SAFETY: the loader hands a live description, and `libssls` its own list.
+    let (name, found): (*const c_char, &mut Vec<CString>) = unsafe { ((*info).dlpi_name, &mut *found.cast()) };
+    if !name.is_null() {
+        // SAFETY: the loader's names are NUL-terminated.
+        let path = unsafe { CStr::from_ptr(name) };
+        if path.to_bytes().rsplit(|byte| *byte == b'/').next().is_some_and(|file| file.starts_with(b"libssl.so")) {
+            found.push(path.to_owned());
+        }
+    }
+    0
+}
+
+/// Writes down which libssl libhostlock has brought along, beside those of `before`, into a program that has one inside.
+pub fn note_brought(before: &[CString]) {
+    // SAFETY: the name is NUL-terminated. What libhostlock has brought is not found so.
+    if unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"SSL_CTX_new".as_ptr()) }.is_null() {
+        return;
+    }
+    for path in libssls().iter().filter(|path| !before.contains(path)) {
+        write_down("brought", &path.to_string_lossy());
+    }
+}
+
 /// Writes down that the library was used. What a program asks of its libraries must not fail for us, nor change `errno`.
 fn note(library: &str, function: *mut c_void) {
-    let Some(log) = LOG.get() else { return };
     // SAFETY: the address of this thread's own variable.
     let kept = unsafe { *libc::__errno_location() };
     // SAFETY: all-zero bytes are an empty answer.
@@ -142,9 +173,14 @@ fn note(library: &str, function: *mut c_void) {
     } else {
         library.to_owned()
     };
-    let escaped = path.replace('\\', "\\\\").replace('"', "\\\"");
-    let line = format!("{{\"event\":\"used\",\"pid\":{},\"library\":\"{escaped}\"}}\n", std::process::id());
-    let _ = std::panic::catch_unwind(|| log.append(line.as_bytes()));
+    write_down("used", &path);
     // SAFETY: the address of this thread's own variable.
     unsafe { *libc::__errno_location() = kept };
+}
+
+fn write_down(event: &str, path: &str) {
+    let Some(log) = LOG.get() else { return };
+    let escaped = path.replace('\\', "\\\\").replace('"', "\\\"");
+    let line = format!("{{\"event\":\"{event}\",\"pid\":{},\"library\":\"{escaped}\"}}\n", std::process::id());
+    let _ = std::panic::catch_unwind(|| log.append(line.as_bytes()));
 }

@@ -47,7 +47,7 @@ pub fn try_out(ctx: Ctx<'_>, credentials: &[Arc<Credential>]) -> Result<()> {
     let trial = Trial::of(ctx).ok_or_else(|| Error::no_memory("a connection"))?;
     for credential in credentials {
         let others = verification::stack(&credential.shown.others)?;
-        if !trial.conn().show(&credential.shown.leaf, &credential.key, &others) {
+        if !trial.conn().show(&credential.shown.leaf, &credential.key, Some(&others)) {
             return Err(refused_by_openssl(credential, &quiet));
         }
     }

@@ -13,7 +13,8 @@ use crate::x509::der::{self, Malformed, Reader};
 /// The private keys in `bytes`, which errors call `origin`: at least one.
 pub fn read((bytes, origin): (&[u8], &str), password: Option<&[u8]>) -> Result<Vec<PKey<Private>>> {
     if bytes.trim_ascii().is_empty() {
-        return Err(Error::new(Status::EEmpty, format!("{origin} holds nothing at all")));
+        return Err(Error::new(Status::EEmpty, format!("{origin} holds nothing at all"))
+            .with_hint("write the certificate's private key into it, or name another"));
     }
     if !pem::has_boundary(bytes) {
         return from_der(bytes, origin, password).map(|key| vec![key]);

@@ -130,7 +130,8 @@ type Part<'a> = (&'a [u8], &'a str);
 
 fn read((bytes, origin): Part<'_>, key_part: Option<Part<'_>>, password: Option<&[u8]>) -> Result<Found> {
     if bytes.trim_ascii().is_empty() {
-        return Err(Error::new(Status::EEmpty, format!("{origin} holds nothing at all")));
+        return Err(Error::new(Status::EEmpty, format!("{origin} holds nothing at all"))
+            .with_hint("write the certificate into it, with its intermediates behind it, or name another"));
     }
     let _quiet = Quiet::begin();
     let origin = origin.to_owned();

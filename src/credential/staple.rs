@@ -43,7 +43,8 @@ impl Staple {
             Error::new(Status::EFileIo, format!("{origin} is larger than an OCSP answer can be")).with_hint("it may take up to 256 KiB")
         })?;
         if der.trim_ascii().is_empty() {
-            return Err(Error::new(Status::EEmpty, format!("{origin} holds nothing at all")));
+            return Err(Error::new(Status::EEmpty, format!("{origin} holds nothing at all"))
+                .with_hint("fetch the answer again: openssl ocsp -respout writes it"));
         }
         if pem::has_boundary(&der) {
             return Err(Error::new(Status::EWrongPem, format!("{origin} is PEM, and an OCSP answer is DER"))

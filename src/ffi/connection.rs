@@ -133,6 +133,7 @@ pub unsafe extern "C" fn hostlock_write(conn: *mut hostlock_conn, buf: *const c_
 
 /// Writes all of `buf`: `len`, or a negative status. It waits also on a descriptor in non-blocking mode, up to the
 /// context's timeout for each part. After a failure it is not known how much the peer got: make a new connection.
+/// HOSTLOCK_E_STATE: the connection has no descriptor to wait for.
 ///
 /// # Safety
 /// As for hostlock_write.
@@ -161,7 +162,7 @@ pub unsafe extern "C" fn hostlock_write_all(conn: *mut hostlock_conn, buf: *cons
 /// were taken, also where the answer is not 0.
 ///
 /// 0: all of it. Else a negative status, as of hostlock_write: after HOSTLOCK_WANT_READ, HOSTLOCK_WANT_WRITE and
-/// HOSTLOCK_E_TIMEOUT go on with the rest, *written bytes further on, *and nothing else*: a part of it may be under way. In
+/// HOSTLOCK_E_TIMEOUT go on with the rest, from buf + *written on, and with nothing else: a part of it may be under way. In
 /// blocking mode each record may wait as long as a call of hostlock_write. NULL `written` is HOSTLOCK_E_ARG.
 ///
 /// # Safety

@@ -10,7 +10,8 @@
 //! answers 0, or: HOSTLOCK_E_NOT_FOUND; HOSTLOCK_E_WRONG_FILE_TYPE (a directory, FIFO, socket or device; it is not
 //! opened); HOSTLOCK_E_FILE_IO (not readable, or too large); HOSTLOCK_E_EMPTY; HOSTLOCK_E_BAD_PEM (neither PEM nor DER,
 //! or damaged: the message names the block and the line); HOSTLOCK_E_WRONG_PEM (only a key, for example);
-//! HOSTLOCK_E_STATE (the program gave the context an X509_STORE of its own, which other contexts may share).
+//! HOSTLOCK_E_STATE (the program gave the context an X509_STORE of its own, which other contexts may share). A store that it
+//! gave before hostlock_harden is not told from the context's own: other contexts that share it trust what is named here too.
 //!
 //! After a failure the context refuses its handshakes with HOSTLOCK_E_POISONED until a hostlock_ctx_trust_* call
 //! succeeds; a successful call of OpenSSL's own does not cure it.

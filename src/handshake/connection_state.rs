@@ -5,6 +5,7 @@ use std::ffi::CString;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use openssl::x509::X509;
 use openssl_sys as ffi;
 
 use crate::error::{Error, Result, Status};
@@ -15,7 +16,7 @@ use crate::handshake::place::Resumption;
 use crate::host::Reference;
 use crate::libssl::bio::BioSlot;
 use crate::libssl::ex_data::{Last, Place};
-use crate::libssl::{Conn, sys};
+use crate::libssl::{AllShown, Conn, sys};
 
 /// How far the judgement of a handshake has come.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +62,14 @@ pub struct Told {
     pub unseen: bool,
     /// Whether the program's function runs now.
     pub running: bool,
+}
+
+/// What a server's connection showed until a client asked for one of the server's names.
+pub struct BeforeName {
+    /// That.
+    pub all: AllShown,
+    /// The one in use of those that it was given for the name.
+    pub of_name: X509,
 }
 
 /// The changeable part of a [`ConnectionState`].
@@ -130,6 +139,8 @@ pub struct Known {
     pub asked_name: Option<Vec<u8>>,
     /// The one of the server's names whose certificates it is shown.
     pub served_name: Option<String>,
+    /// What it showed before it was given those.
+    pub shown_before_name: Option<Arc<BeforeName>>,
     /// Whether it shows the certificates that a reload has put in place of its context's.
     pub shows_reloaded: bool,
     /// The name asked for, as the C ABI lends it out.

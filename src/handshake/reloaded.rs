@@ -39,7 +39,7 @@ pub fn show<'a>(conn: Conn<'_>, credentials: impl Iterator<Item = &'a Credential
     for credential in credentials {
         let shown = &credential.shown;
         let others = verification::stack(&shown.others)?;
-        if !conn.show(&shown.leaf, &credential.key, &others) {
+        if !conn.show(&shown.leaf, &credential.key, Some(&others)) {
             let reason = quiet.newest_reason().unwrap_or_else(|| "no reason given".to_owned());
             let what = format!("OpenSSL does not take the certificate of {}: {reason}", subject_of(&shown.leaf));
             return Err(Error::new(Status::EInternal, what));

@@ -2,14 +2,19 @@
 //! All else is the same for every name of a server: whom it lets in, versions, protocols. Sessions are not: one that began
 //! under one name is not resumed under another.
 
+use std::sync::Arc;
+
+use foreign_types::ForeignTypeRef;
+
+use crate::credential::Credential;
 use crate::error::{Error, Result, Status};
 use crate::guard::Guard;
-use crate::handshake::connection_state::{ConnectionState, Verdict};
+use crate::handshake::connection_state::{BeforeName, ConnectionState, Verdict};
 use crate::handshake::{id_context, reloaded};
 use crate::host::Reference;
 use crate::libssl::callback::Callback;
 use crate::libssl::client_hello::Answer;
-use crate::libssl::queue;
+use crate::libssl::queue::{self, Quiet};
 use crate::libssl::{Conn, Ctx, certificate};
 
 const SERVER_NAME: u16 = 0;
@@ -66,10 +71,45 @@ fn choose(conn: Conn<'_>, guard: &Guard, state: &ConnectionState) -> Result<()> 
     let Some((name, credentials)) = names.find(&host) else {
         return if refuses && !is_own(guard, &Reference::Dns(host)) { Err(unknown(asked)) } else { Ok(()) };
     };
-    reloaded::show(conn, credentials.iter().map(|credential| &**credential))?;
+    show(conn, state, credentials)?;
     state.known().served_name = Some(name.to_owned());
     id_context::give(conn, guard, state);
     Ok(())
+}
+
+/// Shows `credentials` in this handshake.
+fn show(conn: Conn<'_>, state: &ConnectionState, credentials: &[Arc<Credential>]) -> Result<()> {
+    // A handshake may have a second hello.
+    take_back(conn, state)?;
+    let all = conn.all_shown();
+    reloaded::show(conn, credentials.iter().map(|credential| &**credential))?;
+    if let Some(in_use) = conn.own_certificate() {
+        state.known().shown_before_name = Some(Arc::new(BeforeName { all, of_name: in_use.leaf.to_owned() }));
+    }
+    Ok(())
+}
+
+/// Takes back what was shown to an earlier client for its name, unless the program, or another context, has given
+/// `conn` something else meanwhile.
+pub fn take_back(conn: Conn<'_>, state: &ConnectionState) -> Result<()> {
+    let Some(before) = state.known().shown_before_name.clone() else { return Ok(()) };
+    if before.is_in_force(conn) {
+        let quiet = Quiet::begin();
+        if !conn.show_all(&before.all)? {
+            let reason = quiet.newest_reason().unwrap_or_else(|| "no reason given".to_owned());
+            let what = format!("OpenSSL does not take back the certificate that the connection showed before: {reason}");
+            return Err(Error::new(Status::EInternal, what));
+        }
+    }
+    state.known().shown_before_name = None;
+    Ok(())
+}
+
+impl BeforeName {
+    /// Whether `conn` still shows what it was given for the name.
+    fn is_in_force(&self, conn: Conn<'_>) -> bool {
+        conn.certificate_in_use() == self.of_name.as_ptr()
+    }
 }
 
 /// The host name in the extension (RFC 6066 section 3): one entry of the kind 0, and nothing behind it.

@@ -8,7 +8,8 @@ use crate::guard::{Guard, Regime};
 use crate::handshake::connection_state::{ConnectionState, Verdict};
 use crate::handshake::refusals::{CONTEXT_REPLACED, foreign_session, unverified};
 use crate::handshake::{
-    client_certificate, ech, expected_host, hooks, id_context, learned_sni, ocsp_status, open_connections, outcome, reloaded, session,
+    client_certificate, ech, expected_host, hooks, id_context, learned_sni, ocsp_status, open_connections, outcome, reloaded, server_names,
+    session,
 };
 use crate::libssl::layout::Found;
 use crate::libssl::queue::{self, Quiet};
@@ -77,6 +78,9 @@ fn prepare_for(conn: Conn<'_>, in_earnest: bool) {
         return halt(state, error);
     }
     enforce(conn, guard);
+    if let (true, Err(error)) = (conn.is_in_before(), server_names::take_back(conn, state)) {
+        return halt(state, error);
+    }
     if let (true, Err(error)) = (in_earnest, reloaded::give(conn, guard, state)) {
         return halt(state, error);
     }

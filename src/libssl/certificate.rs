@@ -19,7 +19,8 @@ use crate::x509::Presented;
 pub fn parse(bytes: &[u8]) -> Result<X509> {
     let _quiet = Quiet::begin();
     if bytes.is_empty() {
-        return Err(Error::new(Status::EEmpty, "the certificate is empty: there are no bytes in it"));
+        return Err(Error::new(Status::EEmpty, "the certificate is empty: there are no bytes in it")
+            .with_hint("give one certificate, as PEM (-----BEGIN CERTIFICATE-----) or DER"));
     }
     let looks_like_der = bytes[0] == 0x30;
     let parsed = if looks_like_der { X509::from_der(bytes) } else { X509::from_pem(bytes) };

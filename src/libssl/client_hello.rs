@@ -67,11 +67,13 @@ impl<'a> Conn<'a> {
         unsafe { sys::SSL_certs_clear(self.as_ptr()) };
     }
 
-    /// Shows `leaf` with the chain `others`, as [`Ctx::show`] does for all connections of a context.
+    /// Shows `leaf` with the chain `others`, as [`Ctx::show`] does for all connections of a context; without one, with the chain
+    /// that its context has for all.
     #[doc(alias = "SSL_use_cert_and_key")]
-    pub fn show(self, leaf: &X509Ref, key: &PKeyRef<Private>, others: &StackRef<X509>) -> bool {
+    pub fn show(self, leaf: &X509Ref, key: &PKeyRef<Private>, others: Option<&StackRef<X509>>) -> bool {
         const OVERRIDE: c_int = 1;
+        let others = others.map_or(ptr::null_mut(), StackRef::as_ptr);
         // SAFETY: the view promises the connection, and the references what they stand for; libssl takes owners of its own.
-        unsafe { sys::SSL_use_cert_and_key(self.as_ptr(), leaf.as_ptr(), key.as_ptr(), others.as_ptr(), OVERRIDE) == 1 }
+        unsafe { sys::SSL_use_cert_and_key(self.as_ptr(), leaf.as_ptr(), key.as_ptr(), others, OVERRIDE) == 1 }
     }
 }

@@ -3,6 +3,7 @@
 //! and data hangs on objects by [`ex_data`]. [`sys`] declares what `openssl-sys` lacks, [`queue`] is the error queue,
 //! [`layout`] what there is no getter for, [`method`] for which side a context is, [`ours`] which libssl this is.
 
+mod all_shown;
 pub mod bio;
 pub mod callback;
 pub mod certificate;
@@ -48,6 +49,7 @@ pub mod transfer;
 pub mod trial;
 pub mod verification;
 
+pub use all_shown::AllShown;
 pub use conn::Conn;
 pub use ctx::Ctx;
 pub use own_certificate::OwnCertificate;

@@ -101,6 +101,9 @@ pub const BIO_TYPE_SOCKET: c_int = 5 | BIO_TYPE_SOURCE_SINK | BIO_TYPE_DESCRIPTO
 pub const SSL_CTRL_GET_VERIFY_CERT_STORE: c_int = 137;
 pub const SSL_CTRL_GET_SESS_CACHE_MODE: c_int = 45;
 pub const SSL_CTRL_GET_CHAIN_CERTS: c_int = 115;
+pub const SSL_CTRL_SET_CURRENT_CERT: c_int = 117;
+pub const SSL_CERT_SET_FIRST: c_long = 1;
+pub const SSL_CERT_SET_NEXT: c_long = 2;
 
 pub const SSL_SECOP_OTHER_TYPE: c_int = 0xffff_0000_u32 as c_int;
 pub const SSL_SECOP_OTHER_CIPHER: c_int = 1 << 16;

@@ -183,7 +183,8 @@ impl Crl {
 /// Every CRL in `data`; `what` names it in errors. Other kinds of PEM blocks beside a CRL are passed over.
 pub fn parse(data: &[u8], what: &str) -> Result<Vec<Arc<Crl>>> {
     if data.is_empty() {
-        return Err(Error::new(Status::EEmpty, format!("{what} is empty")));
+        return Err(Error::new(Status::EEmpty, format!("{what} is empty"))
+            .with_hint("fetch the CRL again from where its CA publishes it, or name another"));
     }
     if data.len() > MAX_BYTES {
         return Err(Error::new(Status::EArg, format!("{what} is larger than CRLs can be"))

@@ -26,7 +26,8 @@ pub fn open(path: &Path) -> Result<()> {
     if chosen.path() == absolute {
         return Ok(());
     }
-    Err(Error::new(Status::EState, format!("the log of this process is {:?}, and stays so", chosen.path())))
+    Err(Error::new(Status::EState, format!("the log of this process is {:?}, and stays so", chosen.path()))
+        .with_hint("one file has all events of a process: name that one, or make this call first; hostlock run names its own"))
 }
 
 /// Whether anybody reads.

@@ -74,11 +74,30 @@ pub fn choose(choice: Choice, mode: Mode) -> Result<(&'static Seal, bool)> {
     if same_kind && seal.choice.name() == choice.name() {
         return Ok((seal, fresh));
     }
-    Err(Error::new(
-        Status::EState,
-        format!("this process is sealed already, with policy {:?} in mode {:?}", seal.choice.name(), seal.mode.name()),
-    )
-    .with_hint("a seal cannot be changed or taken off; start the process again to seal it otherwise"))
+    let (holds, wanted) = (seal.choice.name(), choice.name());
+    let (holds_mode, wanted_mode) = (seal.mode.name(), mode.name());
+    let what = format!(
+        "this process is sealed already, with policy {holds:?} in mode {holds_mode}, and that stays; what was asked for now is \
+         policy {wanted:?} in mode {wanted_mode}"
+    );
+    Err(Error::new(Status::EState, what).with_hint(how_to_seal_otherwise(&mode, same_kind, &wanted)))
+}
+
+/// What to do for a seal of `mode`, and of the policy `wanted`, in place of the one that is on.
+fn how_to_seal_otherwise(mode: &Mode, same_kind: bool, wanted: &str) -> String {
+    // The initialiser seals before the program begins.
+    if std::env::var_os("HOSTLOCK_SEAL").is_none() {
+        return "the first seal of a process holds: make this call before the other, or leave that out".to_owned();
+    }
+    match mode {
+        _ if same_kind => format!("hostlock run, or HOSTLOCK_SEAL in the environment, has sealed it: give that --policy {wanted}"),
+        Mode::Enforce => "hostlock run --report, or HOSTLOCK_SEAL in the environment, has sealed it: leave --report out to have the \
+                          program refused what is not safe"
+            .to_owned(),
+        Mode::ReportOnly(_) => "hostlock run, or HOSTLOCK_SEAL in the environment, has sealed it, and what refuses is never loosened: \
+                                use hostlock run --report"
+            .to_owned(),
+    }
 }
 
 impl Seal {

@@ -36,6 +36,7 @@ fn what_cannot_be_loaded_is_told_apart_and_stops_every_handshake() {
         let error = client.set_text(hostlock_ctx_add_crl_file, path.to_str().unwrap()).unwrap_err();
         assert_eq!(error.status(), expected, "{name}: {}", error.message());
         assert!(error.message().contains(words), "{name}: {}", error.message());
+        assert!(expected != Status::EEmpty || error.hint().contains("fetch the CRL again"), "{name}: {}", error.hint());
         assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::EPoisoned), "{name}");
         client.set_text(hostlock_ctx_set_crl_mode, "leaf+soft").unwrap();
         assert_eq!(status(client.connect(Some(HOST), site.server.port)), Some(Status::EPoisoned), "{name}");

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import about_alerts  # noqa: F401
 import about_client_certificates  # noqa: F401
+import about_client_proofs  # noqa: F401
 import about_endings  # noqa: F401
 import about_extensions  # noqa: F401
 import about_groups  # noqa: F401

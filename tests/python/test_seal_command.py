@@ -91,6 +91,58 @@ class Run(unittest.TestCase):
         self.assertEqual((bad.returncode, bad.stdout), (125, ""))
         self.assertIn("host:NAME", bad.stderr)
 
+    def test_a_script_that_names_no_interpreter_is_the_shells_as_for_execvp(self) -> None:
+        script = scratch() / "no-interpreter"
+        script.write_text('echo "$1 by $(basename "$0")"; exit 5\n')
+        script.chmod(0o755)
+        for program, path in ((script, {}), (script.name, {"PATH": f"{scratch()}:/usr/bin:/bin"})):
+            ran = hostlock("run", program, "ran", **path)
+            self.assertEqual((ran.returncode, ran.stdout), (5, "ran by no-interpreter\n"), ran)
+        for of_another_kind in (b"\x7fELF\x01\x02\x00\x00", b"echo \x00 yes\n"):
+            script.write_bytes(of_another_kind)
+            ran = hostlock("run", script)
+            self.assertEqual((ran.returncode, ran.stdout), (126, ""), ran)
+            self.assertIn("hint: it is no script, and no program for this kind of machine", ran.stderr)
+
+    def test_who_seals_a_sealed_process_otherwise_reads_what_holds_and_what_to_do(self) -> None:
+        again = """
+import ctypes, sys
+lib = ctypes.CDLL(sys.argv[1])
+lib.hostlock_last_error.restype = ctypes.c_void_p
+status = {call}
+for function in lib.hostlock_error_message, lib.hostlock_error_hint:
+    function.restype, function.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
+error = lib.hostlock_last_error()
+print(status, lib.hostlock_error_message(error).decode(), lib.hostlock_error_hint(error).decode(), sep="|")
+"""
+        enforce, report = "lib.hostlock_seal_process(None)", "lib.hostlock_insecure_seal_report_only(None, b'a try')"
+        strict = "lib.hostlock_seal_process(b'2026-11-webpki')"
+        rows: tuple[tuple[list[str], str, str, str, str], ...] = (
+            (["--report"], enforce, "in mode report-only", "in mode enforce", "leave --report out"),
+            ([], report, "in mode enforce", "in mode report-only", "use hostlock run --report"),
+            ([], strict, "in mode enforce", '"2026-11-webpki" in mode enforce', "--policy 2026-11-webpki"),
+        )
+        for options, call, holds, wanted, hint in rows:
+            with self.subTest(call, options=options):
+                program = [DEBIAN_PYTHON, "-c", again.replace("{call}", call), str(built() / "libhostlock.so")]
+                ran = hostlock("run", *options, *program)
+                status, message, advice = ran.stdout.strip().split("|")
+                self.assertEqual(status, "-4", ran)
+                before, now = message.split("; what was asked for now is ")
+                self.assertIn(holds, before)
+                self.assertIn(wanted, now)
+                self.assertIn(hint, advice)
+
+    def test_of_a_run_inside_of_another_both_tell_what_was_refused(self) -> None:
+        inner = new_log()
+        with Server(impostor()) as port:
+            ran, outer = run_json(built() / "hostlock", "run", "--json", "--output", inner, *curl(port).split())
+        self.assertNotEqual(ran.returncode, 0)
+        for summary in (json.loads(inner.read_text()), outer):
+            outcomes = [(one["outcome"], one["count"]) for one in summary["connections"]]
+            self.assertEqual(outcomes, [("refused", 1)], summary)
+            self.assertEqual(summary["not_covered"], [])
+
     def test_two_dashes_before_the_program_may_be_left_out(self) -> None:
         ran = hostlock("run", "--report", "printf", "%s,", "-n", "--json", "--", "--help")
         self.assertEqual((ran.returncode, ran.stdout), (0, "-n,--json,--,--help,"), ran.stderr)

@@ -115,6 +115,10 @@ int main(int count, char **words)
             self.assertEqual([one["outcome"] for one in summary["connections"]], [expected])
             about_it = [line for line in summary["not_covered"] if line.startswith(str(program))]
             self.assertEqual(about_it, [], "what is watched is not named as not covered")
+            about_libssl = [line for line in summary["not_covered"] if "libssl.so" in line]
+            self.assertEqual(about_libssl, [], "nor is what hostlock itself has brought")
+            [brought] = [line for line in summary["not_seen"] if "which hostlock itself has brought into it" in line]
+            self.assertIn(f"whether {program} used ", brought)
 
     def test_the_peer_of_a_bio_that_connects_by_itself_is_told(self) -> None:
         source = r"""

@@ -1,6 +1,7 @@
 //! Calls that fail on this side, before any peer is met.
 
 use std::ffi::{CStr, CString, c_int};
+use std::path::Path;
 use std::ptr;
 
 use hostlock::ffi::context::*;
@@ -65,7 +66,8 @@ fn own_certificates() -> Vec<Row> {
     let (one, other) = (leaf().self_signed(), leaf().self_signed());
     let certificate = directory.file("cert.pem", one.pem());
     let locked = one.key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_128_cbc(), b"swordfish").unwrap();
-    let load = |situation: &str, key: &[u8], word: Option<&CStr>| {
+    let nothing = directory.file("nothing.pem", b"");
+    let load_from = |situation: &str, certificate: &Path, key: &[u8], word: Option<&CStr>| {
         let ctx = Ctx::trusting(&[]);
         let key = CString::new(directory.file("key.pem", key).to_str().unwrap()).unwrap();
         let certificate = CString::new(certificate.to_str().unwrap()).unwrap();
@@ -74,7 +76,10 @@ fn own_certificates() -> Vec<Row> {
         let answer = unsafe { hostlock_ctx_add_cert_file(ctx.0, certificate.as_ptr(), key.as_ptr(), word) };
         Row::new(situation, Failure::last(answer))
     };
+    let load = |situation: &str, key: &[u8], word: Option<&CStr>| load_from(situation, &certificate, key, word);
     vec![
+        load_from("an empty file for a certificate", &nothing, &one.key_pem(), None),
+        load("an empty file for a key", b"", None),
         load("another certificate's key", &other.key_pem(), None),
         load("a locked key without its passphrase", &locked, None),
         load("a locked key with a wrong passphrase", &locked, Some(c"sword")),

@@ -46,7 +46,10 @@ impl Clients {
     pub fn words(self) -> Option<&'static str> {
         match self {
             Clients::Anybody => None,
-            Clients::Asked => Some("the server asks for a client certificate, and makes the handshake without one"),
+            Clients::Asked => Some(
+                "the server asks for a client certificate, and makes the handshake without one; what it does in its own \
+                 protocol for want of one (nginx: page 400) is not seen",
+            ),
             Clients::Demanded => Some("the server demands a client certificate"),
         }
     }

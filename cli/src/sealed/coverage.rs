@@ -164,8 +164,16 @@ impl Judge<'_> {
             let used: BTreeSet<PathBuf> =
                 own.iter().flat_map(|process| &process.used).map(|path| real(Path::new(path))).collect();
             let files: BTreeSet<PathBuf> = files.iter().chain(&used).map(|file| real(file)).collect();
+            let brought: BTreeSet<PathBuf> =
+                own.iter().flat_map(|process| &process.brought).map(|path| real(Path::new(path))).collect();
             for file in files.difference(watched) {
-                self.in_sealed(file, &program, used.contains(file));
+                if brought.contains(file) {
+                    let (file, program) = (file.display(), program.display());
+                    let line = format!("whether {program} used {file}, which hostlock itself has brought into it");
+                    self.found.not_seen.push(line);
+                } else {
+                    self.in_sealed(file, &program, used.contains(file));
+                }
             }
         }
     }

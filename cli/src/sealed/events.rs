@@ -19,6 +19,8 @@ pub struct Process {
     pub loaded: Vec<String>,
     /// Libraries that are not watched, and that it used.
     pub used: Vec<String>,
+    /// The libssl that hostlock itself has brought into a program with another one inside.
+    pub brought: Vec<String>,
     /// How many contexts it made, as far as is known.
     pub contexts: u64,
     /// Contexts that could not be sealed: why, and how many.
@@ -139,6 +141,7 @@ impl Events {
                 process.loaded = texts(&line["loaded"]);
             }
             "used" => process.used.extend(text("library")),
+            "brought" => process.brought.extend(text("library")),
             "first_context" => {}
             "not_sealed" => *process.not_sealed.entry(text("message").unwrap_or_default()).or_default() += 1,
             "served" => self.served += 1,

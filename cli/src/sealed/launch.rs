@@ -1,9 +1,10 @@
 //! Starts a program with the initialiser preloaded, waits for its end, and gives the log of its events.
 
 use std::env;
-use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, Permissions};
-use std::io::ErrorKind;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -11,11 +12,12 @@ use std::process::{Command, ExitStatus};
 
 use hostlock::{Error, Policy, Result, Status, words};
 use openssl::rand;
+use rustix::io::Errno;
 
 use super::signals::Relay;
 use super::tree::{INITIALISER, Seen, Watch};
 
-use super::meant;
+use super::{meant, program};
 
 /// What to run, and how.
 pub struct Launch<'a> {
@@ -64,27 +66,37 @@ impl Launch<'_> {
         let log = Log::new()?;
         let (program, arguments) =
             self.command.split_first().ok_or_else(|| Error::new(Status::EArg, "no program was named"))?;
-        let mut command = Command::new(program);
-        command.args(arguments);
-        command.env("LD_PRELOAD", preloaded(&initialiser));
-        command
-            .env("HOSTLOCK_SEAL", self.mode)
-            .env("HOSTLOCK_SEAL_REPORT", &log.0)
-            .env("HOSTLOCK_SEAL_REPORT_ENDS", "1");
-        command.env("HOSTLOCK_SEAL_ALLOW", self.allow.join(","));
-        command.env("HOSTLOCK_SEAL_HOST", self.host.join(","));
-        command.env("HOSTLOCK_SEAL_POLICY", self.policy.unwrap_or_default());
         let environment = self.environment();
-        command.envs(environment.iter().copied());
+        let of = |program: &OsStr| {
+            let mut command = Command::new(program);
+            command.env("LD_PRELOAD", preloaded(&initialiser));
+            command
+                .env("HOSTLOCK_SEAL", self.mode)
+                .env("HOSTLOCK_SEAL_REPORT", &log.0)
+                .env("HOSTLOCK_SEAL_REPORT_ENDS", "1");
+            command.env("HOSTLOCK_SEAL_ALLOW", self.allow.join(","));
+            command.env("HOSTLOCK_SEAL_HOST", self.host.join(","));
+            command.env("HOSTLOCK_SEAL_POLICY", self.policy.unwrap_or_default());
+            command.envs(environment.iter().copied());
+            command
+        };
         let not_seen = |error| Error::new(Status::EIo, format!("the end of {program:?} could not be seen: {error}"));
         let mut relay = Relay::new().map_err(not_seen)?;
-        let mut child = command.spawn().map_err(|error| not_started(program, &error))?;
+        let mut child = match (of(program).args(arguments).spawn(), program::script_of_the_shell(program)) {
+            // What execvp(3), and with it every shell, does with a text that names no interpreter.
+            (Err(error), Some(script)) if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
+                of(OsStr::new(program::SHELL)).arg(script).args(arguments).spawn()
+            }
+            (spawned, _) => spawned,
+        }
+        .map_err(|error| not_started(program, &error))?;
         let pid = child.id();
         let watch = Watch::begin(pid);
         let status = relay.wait(&mut child).map_err(not_seen);
         let (status, seen) = (status?, watch.end());
         let text = fs::read(&log.0)
             .map_err(|error| Error::new(Status::EFileIo, format!("the log of events could not be read: {error}")))?;
+        tell_outer_run(&text);
         Ok(Ended { status, pid, log: String::from_utf8_lossy(&text).into_owned(), seen, environment })
     }
 
@@ -94,13 +106,36 @@ impl Launch<'_> {
     }
 }
 
+/// Where this command runs under another `hostlock run`, that one is told what this one saw: its log was not in force here.
+fn tell_outer_run(events: &[u8]) {
+    let is_set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+    let preloads = is_set("LD_PRELOAD").unwrap_or_default();
+    let is_preloaded = memchr::memmem::find(preloads.as_bytes(), INITIALISER.as_bytes()).is_some();
+    // A log that stays is the user's own, and gets nothing that was not asked for.
+    if !is_preloaded || is_set("HOSTLOCK_SEAL").is_none() || is_set("HOSTLOCK_SEAL_REPORT_ENDS").is_none() {
+        return;
+    }
+    let Some(log) = is_set("HOSTLOCK_SEAL_REPORT") else { return };
+    // Without creating it: an outer run that is over has removed it, and nobody waits for what would be written.
+    if let Ok(mut log) = OpenOptions::new().append(true).open(log) {
+        let whole_lines = events.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let _ = log.write_all(&events[..whole_lines]);
+    }
+}
+
 /// libpq's own default, `prefer`, goes on in plain text where TLS is refused, and reports success.
 const PGSSLMODE: (&str, &str) = ("PGSSLMODE", "require");
 
 /// A program that cannot be started, told apart as shells do: status 127 where there is none, 126 where it cannot run.
 fn not_started(program: &OsString, error: &std::io::Error) -> Error {
     let status = if error.kind() == ErrorKind::NotFound { Status::ENotFound } else { Status::EWrongFileType };
-    Error::new(status, format!("{program:?} could not be started: {error}"))
+    let not_started = Error::new(status, format!("{program:?} could not be started: {error}"));
+    match error.raw_os_error() {
+        Some(number) if number == Errno::NOEXEC.raw_os_error() => {
+            not_started.with_hint("it is no script, and no program for this kind of machine")
+        }
+        _ => not_started,
+    }
 }
 
 /// What is preloaded already goes on being so.

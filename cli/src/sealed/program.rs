@@ -14,7 +14,23 @@ pub fn find(name: &OsStr) -> Option<PathBuf> {
         return Some(PathBuf::from(name));
     }
     let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.is_file())
+    env::split_paths(&path).map(|directory| directory.join(name)).find(|file| is_executable(file))
+}
+
+fn is_executable(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|facts| facts.is_file() && facts.mode() & 0o111 != 0)
+}
+
+/// What runs scripts that do not say by what.
+pub const SHELL: &str = "/bin/sh";
+
+/// The file that `name` stands for, where it holds text and no "#!": the shell's. Shells look for a NUL likewise.
+pub fn script_of_the_shell(name: &OsStr) -> Option<PathBuf> {
+    let file = find(name)?;
+    let mut start = [0; 256];
+    let length = File::open(&file).ok()?.read(&mut start).ok()?;
+    let start = &start[..length];
+    (!start.starts_with(b"#!") && !start.contains(&0)).then_some(file)
 }
 
 /// Why nothing could be preloaded into the program of a file, where the file says so.

@@ -182,7 +182,8 @@ impl Certdata {
     /// Reads `text`; `origin` is what errors call it.
     pub fn parse(text: &[u8], origin: &str) -> Result<Certdata> {
         if text.trim_ascii().is_empty() {
-            return Err(Error::new(Status::EEmpty, format!("{origin} is empty")));
+            return Err(Error::new(Status::EEmpty, format!("{origin} is empty"))
+                .with_hint("fetch it again: it is the file of NSS, or mozilla/certdata.txt of the ca-certificates source"));
         }
         if !looks_like(text) {
             return Err(Error::new(Status::EBadPem, format!("{origin} is not a certdata.txt: no line of it is BEGINDATA"))
