@@ -26,14 +26,14 @@ pub fn timed_out(silence: &Silence<'_>) -> Error {
     let Silence { phase, role, peer, allowed_ms, hello, head } = silence;
     let message = format!("{peer} kept us waiting {}: {allowed_ms} ms are over", phase.words());
     let error = Error::new(Status::ETimeout, message);
+    const MORE: &str = "hostlock_ctx_set_timeout allows more time";
     if *hello > ONE_PACKET {
         return error.with_hint(format!(
             "nothing came back for a hello of {hello} bytes, which takes two packets on many networks, and some \
              middleboxes and old servers drop those; SSL_CTX_set1_groups_list(ctx, \"X25519:P-256\") makes it fit one, \
-             without the key share of ML-KEM"
+             without the key share of ML-KEM; or the peer may be overloaded or not speak TLS; {MORE}"
         ));
     }
-    const MORE: &str = "hostlock_ctx_set_timeout allows more time";
     match (phase, head, role) {
         (Phase::Handshake, Some(head), _) if !begins_like_tls(*role, head) => error.with_hint(format!(
             "what it sent is not TLS (it begins with {}): check the port",
@@ -71,7 +71,11 @@ mod tests {
         let large = hint(Phase::Handshake, 1475);
         assert!(large.contains("a hello of 1475 bytes") && large.contains("SSL_CTX_set1_groups_list"), "{large}");
         for hello in [0, 320, ONE_PACKET] {
-            assert!(hint(Phase::Handshake, hello).contains("hostlock_ctx_set_timeout"));
+            assert!(!hint(Phase::Handshake, hello).contains("packet"));
+        }
+        for hello in [0, 320, ONE_PACKET, 1475] {
+            let said = hint(Phase::Handshake, hello);
+            assert!(said.ends_with("not speak TLS; hostlock_ctx_set_timeout allows more time"), "{said}");
         }
     }
 }
