@@ -287,6 +287,7 @@ fn what_is_no_server_of_tls_ends_with_3_and_says_why() {
         let ran = world.audit(&format!("localhost:{port}"), &[more, &["--timeout", "1"]].concat());
         assert_eq!((ran.code, ran.stdout.as_str()), (3, ""), "{wanted}");
         assert!(ran.stderr.starts_with("hostlock: ") && ran.stderr.contains(wanted), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("SSL_") && !ran.stderr.contains("hostlock_"), "{}", ran.stderr);
     }
     let ran = run(&["nowhere.invalid", "--timeout", "2"]);
     assert_eq!(ran.code, 3);
