@@ -143,6 +143,13 @@ print(status, lib.hostlock_error_message(error).decode(), lib.hostlock_error_hin
             self.assertEqual(outcomes, [("refused", 1)], summary)
             self.assertEqual(summary["not_covered"], [])
 
+    def test_a_run_inside_of_another_goes_by_its_own_mode_and_both_count_what_it_saw(self) -> None:
+        with Server(impostor()) as port:
+            ran = hostlock("run", built() / "hostlock", "run", "--report", *curl(port).split())
+        self.assertEqual(ran.returncode, 0, ran)
+        self.assertRegex(ran.stderr, r"\(report\): .*, 1 would be refused\n")
+        self.assertRegex(ran.stderr, r"\(enforce\): .* 0 refused, 1 would be refused\n")
+
     def test_two_dashes_before_the_program_may_be_left_out(self) -> None:
         ran = hostlock("run", "--report", "printf", "%s,", "-n", "--json", "--", "--help")
         self.assertEqual((ran.returncode, ran.stdout), (0, "-n,--json,--,--help,"), ran.stderr)

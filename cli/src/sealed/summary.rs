@@ -43,12 +43,18 @@ impl Summary {
     pub fn text(&self, coloured: bool) -> String {
         let events = &self.events;
         let many = |count: u64, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
-        let refused = if self.mode == "report" { ("would_refuse", "would be refused") } else { ("refused", "refused") };
+        let mut refused = [("refused", "refused"), ("would_refuse", "would be refused")];
+        if self.mode == "report" {
+            refused.reverse();
+        }
+        let [refused, by_inner_run] = refused;
         let mut counts = vec![many(events.contexts(), "context")];
         for (outcome, words) in [("connected", "connected"), refused] {
             counts.push(format!("{} {words}", events.count(outcome)));
         }
         for (outcome, words) in [
+            // A run inside of this one may have another mode.
+            by_inner_run,
             ("excused", "let through by an exception"),
             ("failed", "failed by themselves"),
             ("stopped", "stopped from going on in the clear"),
