@@ -973,7 +973,7 @@ const char *hostlock_status_text(int status);
  */
 
 /**
- * The most bytes that hostlock_host_normalize writes, the closing NUL included.
+ * The most bytes that hostlock_host_normalize and hostlock_host_to_ascii write, the closing NUL included.
  */
 #define HOSTLOCK_HOST_MAX 256
 
@@ -1027,6 +1027,18 @@ HOSTLOCK_MUST_USE
 int hostlock_host_normalize(const char *host,
                             char *out,
                             size_t out_len);
+
+/**
+ * Writes the ASCII form of host, which may have letters of any language (in UTF-8), to out: the form that all other
+ * functions, getaddrinfo and SNI take. Its labels become A-labels by IDNA 2008 (RFC 5890, with the mapping of UTS 46,
+ * non-transitional). So a name with a sharp s (U+00DF) stays itself, "xn--fa-hia.example", where the older IDNA 2003 leads
+ * to "fass.example", another host. Resolve the answer and name it, so that both are one host. All else is as for
+ * hostlock_host_normalize.
+ */
+HOSTLOCK_MUST_USE
+int hostlock_host_to_ascii(const char *host,
+                           char *out,
+                           size_t out_len);
 
 /**
  * Whether a certificate belongs to host, by the names in it alone (RFC 9525): neither its issuer nor its dates are

@@ -7,10 +7,10 @@ use std::ffi::{c_char, c_int};
 
 use super::boundary::{bytes, not_null, status, text, text_bytes};
 use super::{c_bool, conn_of, guard_of, guarded, hostlock_conn, hostlock_ctx};
-use crate::error::{Error, Status};
+use crate::error::{Error, Result, Status};
 use crate::guard::Family;
 use crate::handshake::{client_certificate, set_host};
-use crate::host::{MatchRules, Reference, normalize};
+use crate::host::{MatchRules, Reference, normalize, to_ascii};
 use crate::libssl::certificate;
 use crate::libssl::method::check_known;
 use crate::role::Role;
@@ -110,7 +110,7 @@ pub unsafe extern "C" fn hostlock_ctx_set_host_from_sni(ctx: *mut hostlock_ctx, 
     })
 }
 
-/// The most bytes that hostlock_host_normalize writes, the closing NUL included.
+/// The most bytes that hostlock_host_normalize and hostlock_host_to_ascii write, the closing NUL included.
 #[allow(dead_code, reason = "the header gives it to C")]
 pub const HOSTLOCK_HOST_MAX: usize = 256;
 
@@ -127,20 +127,46 @@ pub unsafe extern "C" fn hostlock_host_normalize(host: *const c_char, out: *mut 
     status(|| {
         // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
         let name = normalize(unsafe { text(host, "host")? })?;
-        not_null(out, "out")?;
-        if name.len() >= out_len {
-            return Err(Error::new(
-                Status::EArg,
-                format!("the buffer of {out_len} bytes is too small for {} and a NUL", name.len()),
-            ));
-        }
-        // SAFETY: the caller promises `out_len` bytes, of which name and NUL take no more; Rust's string is elsewhere.
-        unsafe {
-            std::ptr::copy_nonoverlapping(name.as_ptr().cast(), out, name.len());
-            *out.add(name.len()) = 0;
-        }
-        Ok(())
+        // SAFETY: the caller promises NULL or so many writable bytes.
+        unsafe { write(&name, out, out_len) }
     })
+}
+
+/// Writes the ASCII form of `host`, which may have letters of any language (in UTF-8), to `out`: the form that all other
+/// functions, getaddrinfo and SNI take. Its labels become A-labels by IDNA 2008 (RFC 5890, with the mapping of UTS 46,
+/// non-transitional). So a name with a sharp s (U+00DF) stays itself, "xn--fa-hia.example", where the older IDNA 2003 leads
+/// to "fass.example", another host. Resolve the answer and name it, so that both are one host. All else is as for
+/// hostlock_host_normalize.
+///
+/// # Safety
+/// As for hostlock_host_normalize.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn hostlock_host_to_ascii(host: *const c_char, out: *mut c_char, out_len: usize) -> c_int {
+    status(|| {
+        // SAFETY: the caller promises NULL or a text that ends, for the length of this call.
+        let name = to_ascii(unsafe { text(host, "host")? })?;
+        // SAFETY: the caller promises NULL or so many writable bytes.
+        unsafe { write(&name, out, out_len) }
+    })
+}
+
+/// # Safety
+/// `out` is NULL or `out_len` writable bytes.
+unsafe fn write(name: &str, out: *mut c_char, out_len: usize) -> Result<()> {
+    not_null(out, "out")?;
+    if name.len() >= out_len {
+        return Err(Error::new(
+            Status::EArg,
+            format!("the buffer of {out_len} bytes is too small for {} and a NUL", name.len()),
+        ));
+    }
+    // SAFETY: the caller promises `out_len` bytes, of which name and NUL take no more; Rust's string is elsewhere.
+    unsafe {
+        std::ptr::copy_nonoverlapping(name.as_ptr().cast(), out, name.len());
+        *out.add(name.len()) = 0;
+    }
+    Ok(())
 }
 
 /// Whether a certificate belongs to `host`, by the names in it alone (RFC 9525): neither its issuer nor its dates are

@@ -151,14 +151,15 @@ class Context(object):
         take no longer than `timeout` seconds; None waits for ever."""
         import socket
 
-        check_host(host)
+        in_ascii = ascii_host(host)
         if timeout is not None and not timeout > 0:
             raise ValueError("connecting needs time: more than 0 seconds, or None, and not {!r}".format(timeout))
         # libc cuts a larger number to 16 bits, and an empty one to 0.
-        if port is None or (str(port).lstrip("-").isdigit() and not 0 < int(port) < 65536):
+        is_number = str(port).lstrip("-").isdigit()
+        if port is None or isinstance(port, (bool, float)) or (is_number and not 0 < int(port) < 65536):
             raise ValueError("a port is a number from 1 to 65535, and not {!r}".format(port))
         deadline = None if timeout is None else _now() + timeout
-        name = host.decode("ascii") if isinstance(host, bytes) else host
+        name = in_ascii.decode("ascii")
         try:
             sock = socket.create_connection((name, port), timeout)
         except socket.timeout:
@@ -173,7 +174,7 @@ class Context(object):
             )
         try:
             left = None if deadline is None else max(deadline - _now(), 0.001)
-            connection = self.wrap(sock, host, left)
+            connection = self.wrap(sock, in_ascii, left)
         except BaseException:
             sock.close()
             raise
@@ -191,7 +192,7 @@ class Context(object):
         peer's own certificate first, or one certificate as DER. Staples come with a handshake, and are missing
         here."""
         chain = _octets(chain)
-        check(lib.hostlock_ctx_verify_chain(self._ctx, chain, len(chain), _words(host)))
+        check(lib.hostlock_ctx_verify_chain(self._ctx, chain, len(chain), _reference(host)))
 
     def verify_peer(self, chain, host, version, cipher, staple=b""):
         # type: (Bytes, Name, Name, Name, Bytes) -> None
@@ -202,14 +203,23 @@ class Context(object):
         connection."""
         chain, staple = _octets(chain), _octets(staple)
         agreed = (_words(version), _words(cipher), staple, len(staple))
-        check(lib.hostlock_ctx_verify_peer(self._ctx, chain, len(chain), _words(host), *agreed))
+        check(lib.hostlock_ctx_verify_peer(self._ctx, chain, len(chain), _reference(host), *agreed))
 
 
-def check_host(host):
-    # type: (Name) -> None
-    """Raises for what is no host, before anything is resolved."""
-    room = (_char * 256)()
-    check(lib.hostlock_host_normalize(_words(host), room, len(room)))
+def ascii_host(host):
+    # type: (Name) -> bytes
+    """The form of a host that is resolved and verified: by IDNA 2008, where Python's own codec makes another host of
+    some names. Raises for what is no host."""
+    words, room = _words(host), (_char * 256)()
+    check(lib.hostlock_host_to_ascii(words, room, len(room)))
+    # One that is in ASCII stays: a dot at its end says something to who resolves it.
+    return room.value if any(byte > 127 for byte in bytearray(words)) else words
+
+
+def _reference(host):
+    # type: (Name) -> bytes
+    words = _words(host)
+    return words if words.startswith(b"email:") else ascii_host(words)
 
 
 def _with_facts(error, facts):
@@ -236,7 +246,7 @@ class Connection(object):
         self._sock = sock
         sock.setblocking(False)
         found = place()
-        check(lib.hostlock_connect_fd(context._ctx, sock.fileno(), _words(host), byref(found)))
+        check(lib.hostlock_connect_fd(context._ctx, sock.fileno(), ascii_host(host), byref(found)))
         self._conn = found
         try:
             self._go_on(lib.hostlock_handshake(found), lib.hostlock_handshake)

@@ -54,7 +54,7 @@ FUNCTIONS = {
     "hostlock_ctx_verify_peer": "i PPLzzzPL",
     "hostlock_ctx_add_crl_mem": "i PPL",
     "hostlock_ctx_set_crl_mode": "i Pz",
-    "hostlock_host_normalize": "i zPL",
+    "hostlock_host_to_ascii": "i zPL",
     "hostlock_connect_fd": "i PizP",
     "hostlock_handshake": "i P",
     "hostlock_read": "l PPL",

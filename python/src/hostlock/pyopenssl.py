@@ -9,8 +9,8 @@ from OpenSSL._util import ffi as _ffi
 from OpenSSL._util import lib as _openssl
 
 from . import _afterwards_pyopenssl, _hosts
-from ._core import check_host
-from ._errors import check, facts_at
+from ._core import ascii_host
+from ._errors import CertificateError, check, facts_at
 from ._library import lib
 from ._refused import become_refused
 
@@ -41,13 +41,14 @@ def harden(context, policy=None):
 def set_host(connection, host):
     # type: (Any, Union[bytes, Text]) -> None
     """Names the host that a connection must reach, before its handshake; a DNS name is sent as SNI."""
-    name = host if isinstance(host, bytes) else host.encode("utf-8")
-    if b"\0" in name:
-        raise ValueError("a NUL in the host {!r}".format(host))
     if not is_within_reach():
-        check_host(name)
-        _afterwards_pyopenssl.set_host(connection, name)
+        _afterwards_pyopenssl.set_host(connection, ascii_host(host))
         return
+    try:
+        name = ascii_host(host)
+    except CertificateError:
+        # The library refuses it too, and then the handshakes of the connection.
+        name = host if isinstance(host, bytes) else host.encode("utf-8")
     check(lib.hostlock_conn_set_host(_address(connection._ssl), name))
 
 
