@@ -244,6 +244,16 @@ fn each_bad_server_is_refused_for_its_fault_and_careless_clients_are_judged() {
 }
 
 #[test]
+fn a_ca_in_der_lets_careless_clients_be_judged_as_one_in_pem_does() {
+    let world = World::new();
+    let der = world.scratch.file("ca.der", world.ca.certificate.to_der().unwrap());
+    let port = serve(&good().issued_by(&world.ca), &[], None);
+    let ran = run(&[&format!("127.0.0.1:{port}"), "--ca", der.to_str().unwrap(), "--json"]);
+    let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((ran.code, careless(&json)), (1, [true, true, false]), "{}", ran.stdout);
+}
+
+#[test]
 fn a_server_of_an_old_version_is_refused_and_its_chain_shown_all_the_same() {
     let world = World::new();
     let port = serve(&good().issued_by(&world.ca), &[], Some(SslVersion::TLS1));

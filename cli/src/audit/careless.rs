@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use hostlock::{Host, asked_for_certificate};
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
-use openssl::ssl::{Error, ErrorCode, Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVerifyMode, SslVersion};
+use openssl::ssl::{
+    Error, ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslStream, SslVerifyMode, SslVersion,
+};
 use openssl::x509::{X509, X509Ref, X509VerifyResult};
 
 use super::target::Target;
@@ -175,10 +177,18 @@ fn context(ca: Option<&Path>) -> Result<SslContext, ErrorStack> {
     // SSL_OP_LEGACY_SERVER_CONNECT, which was the default before OpenSSL 3.0.
     context.set_options(SslOptions::from_bits_retain(1 << 2));
     match ca {
-        Some(path) => context.set_ca_file(path)?,
+        Some(path) => trust(&mut context, path)?,
         None => context.set_default_verify_paths()?,
     }
     Ok(context.build())
+}
+
+/// PEM, or one certificate in DER, which libssl does not take from a file of CAs.
+fn trust(context: &mut SslContextBuilder, path: &Path) -> Result<(), ErrorStack> {
+    match std::fs::read(path).ok().and_then(|bytes| X509::from_der(&bytes).ok()) {
+        Some(one) => context.cert_store_mut().add_cert(one),
+        None => context.set_ca_file(path),
+    }
 }
 
 /// A socket whose reads and writes together end with the deadline.
