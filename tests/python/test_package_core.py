@@ -335,6 +335,8 @@ for call in (
     lambda: context.connect("localhost\\0.example", 443),
     lambda: context.verify_chain(b"", "localhost\\0"),
     lambda: context.connect("localhost", 65536 + 443),
+    lambda: context.connect("localhost", 443.5),
+    lambda: context.connect("localhost", True),
     lambda: context.connect("localhost", "65979"),
     lambda: context.connect("localhost", None),
     lambda: hostlock.Context("2001-01"),
@@ -350,8 +352,8 @@ for call in (
 """
         for version in interpreters():
             lines = self.says(version, script).splitlines()
-            self.assertEqual(lines[:7], ["ValueError"] * 7, version)
-            statuses = [line.split()[1].rstrip(":") for line in lines[7:]]
+            self.assertEqual(lines[:9], ["ValueError"] * 9, version)
+            statuses = [line.split()[1].rstrip(":") for line in lines[9:]]
             expected = ["HOSTLOCK_E_ARG", "HOSTLOCK_E_BAD_PEM", "HOSTLOCK_E_NOT_FOUND", "HOSTLOCK_E_ARG"]
             self.assertEqual(statuses, expected, version)
 
